@@ -1,0 +1,234 @@
+// The ledger: see ledger.hpp. Here is how losses get their causes.
+//
+// With R = refusals that the log holds of an incarnation, a record or snapshot that says "so many refusals so far" tells how many
+// of a gap were refused; what remains was overwritten (policy overwrite), corrupt (its slot was seen to be), or died.
+#include "lib/audit/ledger.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace shmring::audit {
+
+namespace {
+
+constexpr u64 u32_range = u64{1} << 32;
+
+Note::Pair number(std::string key, u64 value) { return {std::move(key), std::to_string(value), true}; }
+
+// The one cause of a mask; refused if it has none or several.
+Cause sole_cause(u16 mask) {
+  const bool sole = std::popcount(mask) == 1 && mask < 1u << ring::refusal_causes;
+  return sole ? static_cast<Cause>(std::countr_zero(mask)) : Cause::refused;
+}
+
+}  // namespace
+
+void order(std::vector<Delivery>& deliveries) {
+  auto sequence_of = [](const Delivery& d) { return d.taken.header->sequence; };
+  std::stable_sort(deliveries.begin(), deliveries.end(), [&](const Delivery& a, const Delivery& b) {
+    if (a.taken.incarnation != b.taken.incarnation) return a.taken.incarnation < b.taken.incarnation;
+    return sequence_of(a) < sequence_of(b);
+  });
+  // A producer's clock never goes back in the log's order: then one sort by time keeps its sequences in order.
+  for (std::size_t i = 1; i < deliveries.size(); ++i)
+    if (deliveries[i].taken.incarnation == deliveries[i - 1].taken.incarnation)
+      deliveries[i].time_ns = std::max(deliveries[i].time_ns, deliveries[i - 1].time_ns);
+  std::stable_sort(deliveries.begin(), deliveries.end(),
+                   [](const Delivery& a, const Delivery& b) { return a.time_ns < b.time_ns; });
+}
+
+void Ledger::recover(std::span<const AccountState> accounts) {
+  for (const AccountState& state : accounts) {
+    Account& account = accounts_[state.incarnation];
+    account.producer = state.producer;
+    account.incarnation = state.incarnation;
+    account.through = state.through;
+    account.open = state.open;
+    account.causes = state.causes;
+  }
+}
+
+Ledger::Account* Ledger::find(u64 incarnation) {
+  const auto it = accounts_.find(incarnation);
+  return it == accounts_.end() ? nullptr : &it->second;
+}
+
+void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
+  for (const Arrival& arrival : arrivals) {
+    const ring::Newcomer& who = arrival.who;
+    Account* known = find(who.incarnation);
+    Account& account = known != nullptr ? *known : accounts_[who.incarnation];
+    account.exe = arrival.exe;
+    account.entry = who.entry;
+    account.pid = who.owner.pid;
+    account.uid = who.identity.uid;
+    account.lane = who.lane;
+    if (known != nullptr) continue;
+    account.producer = who.identity.name;
+    account.incarnation = who.incarnation;
+    account.through = who.logged.through;
+    account.refused_before = who.logged.refused;
+    lines_.push_back(LifeLine{Life::attach, account.producer, account.incarnation, now_ns, account.pid, account.uid,
+                              account.lane, account.exe, account.through, 0, {}, 0});
+    if (account.through > 0) incident("sequences before `from` are in another log", now_ns, &account, account.lane, 0);
+    if (who.owner.start_time == 0)
+      incident("producer in another pid or time namespace: never judged dead", now_ns, &account, account.lane, 0);
+  }
+}
+
+void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
+  for (const Delivery& delivery : deliveries) {
+    const ring::Taken& taken = delivery.taken;
+    const ring::RecordHeader& record = *taken.header;
+    Account* account = find(taken.incarnation);
+    if (taken.fault != ring::Taken::Fault::none || account == nullptr) {
+      if (account != nullptr) ++account->corrupt;
+      incident(account != nullptr ? "corrupt record" : "record of an unknown producer", now_ns, account, taken.lane,
+               taken.position);
+      continue;
+    }
+    if (record.sequence <= account->through) continue;  // an earlier collector logged it and died before the release
+    const u64 gap = record.sequence - account->through - 1;
+    if (gap > 0) lose(*account, record.sequence - 1, explain(*account, gap, record.refused, record.why), now_ns);
+    if (record.flags & ring::flag_aborted) {
+      Causes aborted;
+      aborted[Cause::aborted] = 1;
+      lose(*account, record.sequence, aborted, now_ns);
+      continue;
+    }
+    Event event{account->producer, account->incarnation, record.sequence, taken.lane, taken.position, delivery.time_ns,
+                record.type, delivery.type_name, record.kind, record.severity, {}, taken.payload(),
+                (record.flags & ring::flag_truncated) != 0, taken.late};
+    std::memcpy(event.correlation.data(), record.correlation, sizeof record.correlation);
+    lines_.push_back(event);
+    account->through = record.sequence;
+    ++events_;
+    touch(*account);
+  }
+}
+
+void Ledger::settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns) {
+  for (const ring::Snapshot& snapshot : snapshots) {
+    Account* account = find(snapshot.incarnation);
+    if (snapshot.closing) {
+      if (account != nullptr && account->open) close(*account, snapshot, now_ns);
+      closed_.push_back(snapshot.entry);
+      continue;
+    }
+    if (account == nullptr) continue;
+    const u64 last = snapshot.account.last_finished();
+    if (last <= account->through) continue;
+    lose(*account, last, explain(*account, last - account->through, snapshot.refusals.count, snapshot.refusals.mask), now_ns);
+  }
+}
+
+// A range that an open account passes over. The count of refusals is known modulo 2^32 only: without overwriting, all that is
+// missing was refused but for records seen corrupt, so the largest that fits is meant; with it, the smallest.
+Causes Ledger::explain(Account& account, u64 count, u32 refused_now, u16 mask) const {
+  u64 refused = static_cast<u32>(refused_now - static_cast<u32>(account.refused()));
+  refused = std::min(refused, count);
+  if (!overwrite_) refused += (count - refused) / u32_range * u32_range;
+  Causes causes;
+  const u64 rest = count - refused;
+  causes[rest == 0 ? sole_cause(mask) : Cause::refused] = refused;
+  const u64 corrupt = overwrite_ ? std::min(rest, account.corrupt) : rest;
+  causes[Cause::corrupt] += corrupt;
+  causes[Cause::overwritten] += rest - corrupt;
+  account.corrupt -= std::min(account.corrupt, corrupt);
+  return causes;
+}
+
+// The last range of a producer that is dead or has left: its counters decide. The attempt in flight died, unless a counter
+// names it (or its slot was taken: then it is not in the range).
+Causes Ledger::explain_closing(Account& account, const ring::Snapshot& snapshot) const {
+  const u64 count = snapshot.account.attempted - account.through;
+  bool counted = false;
+  u64 total = 0;
+  u16 mask = snapshot.refusals.mask;
+  Causes by_name;
+  for (std::size_t i = 0; i < ring::refusal_causes; ++i) {
+    const ring::Counter counter = snapshot.counters[i];
+    total += counter.count;
+    const u64 logged = account.causes.count[i];
+    by_name.count[i] = counter.count - std::min<u64>(logged, counter.count);
+    if (counter.count == 0 || counter.last != static_cast<u32>(snapshot.account.attempted)) continue;
+    counted = true;
+    mask |= static_cast<u16>(1u << i);
+  }
+  const u64 in_flight = snapshot.account.finished || counted ? 0 : 1;
+  Causes causes = explain(account, count - in_flight, static_cast<u32>(total), mask);
+  // Refusals of several causes still have their names, if no line before this one had to leave them unnamed.
+  if (account.refused_before == 0 && account.causes[Cause::refused] == 0 && by_name.total() == causes[Cause::refused] &&
+      causes[Cause::refused] != 0) {
+    causes[Cause::refused] = 0;
+    causes += by_name;
+  }
+  causes[Cause::died] += in_flight;
+  return causes;
+}
+
+void Ledger::lose(Account& account, u64 last, Causes causes, u64 now_ns) {
+  lines_.push_back(Loss{account.producer, account.incarnation, account.through + 1, last, now_ns, causes});
+  account.through = last;
+  account.causes += causes;
+  losses_ += causes;
+  touch(account);
+}
+
+void Ledger::close(Account& account, const ring::Snapshot& snapshot, u64 now_ns) {
+  if (snapshot.account.attempted > account.through)
+    lose(account, snapshot.account.attempted, explain_closing(account, snapshot), now_ns);
+  // Refusals by name from the counters, where these agree with the log; the others summed from the log.
+  Causes totals = account.causes;
+  u64 counted = 0;
+  for (const ring::Counter& counter : snapshot.counters) counted += counter.count;
+  if (account.refused_before == 0 && counted == account.causes.refusals()) {
+    for (std::size_t i = 0; i < ring::refusal_causes; ++i) totals.count[i] = snapshot.counters[i].count;
+    totals[Cause::refused] = 0;
+  }
+  lines_.push_back(LifeLine{snapshot.died ? Life::died : Life::detach, account.producer, account.incarnation, now_ns,
+                            account.pid, account.uid, account.lane, account.exe, 0, account.through, totals,
+                            snapshot.nested});
+  account.open = false;
+}
+
+void Ledger::gone(const Account& account, u64 now_ns) {
+  lines_.push_back(Gone{account.producer, account.incarnation, account.through, now_ns});
+}
+
+void Ledger::touch(const Account& account) {
+  if (account.entry == no_entry) return;
+  const Moved moved{account.entry, account.through, account.refused()};
+  if (!moved_.empty() && moved_.back().entry == moved.entry) {
+    moved_.back() = moved;
+  } else {
+    moved_.push_back(moved);
+  }
+}
+
+void Ledger::incident(std::string what, u64 now_ns, const Account* account, u64 lane, u64 position) {
+  Note note{"incident", now_ns, {{"what", std::move(what)}}};
+  if (account != nullptr) {
+    note.pairs.push_back({"producer", account->producer});
+    note.pairs.push_back(number("inc", account->incarnation));
+  }
+  note.pairs.push_back(number("lane", lane));
+  note.pairs.push_back(number("pos", position));
+  lines_.push_back(std::move(note));
+}
+
+void Ledger::forget(const std::vector<u32>& entries) {
+  std::erase_if(accounts_, [&](const auto& item) {
+    return !item.second.open && std::find(entries.begin(), entries.end(), item.second.entry) != entries.end();
+  });
+}
+
+Accounts Ledger::accounts(u64 now_ns) const {
+  Accounts all{now_ns, {}};
+  for (const auto& [incarnation, account] : accounts_)
+    all.accounts.push_back({account.producer, incarnation, account.through, account.open, account.causes});
+  return all;
+}
+
+}  // namespace shmring::audit

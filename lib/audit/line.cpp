@@ -1,0 +1,268 @@
+// Values to text, in the log's form and key order: see line.hpp.
+#include "lib/audit/line.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/audit/json.hpp"
+#include "lib/include/shmring/shmring.h"
+
+namespace shmring::audit {
+namespace {
+
+constexpr u64 second_ns = 1'000'000'000;
+
+constexpr auto pairs_of_digits = [] {
+  std::array<char, 200> text{};
+  for (unsigned i = 0; i < 100; ++i)
+    text[2 * i] = static_cast<char>('0' + i / 10), text[2 * i + 1] = static_cast<char>('0' + i % 10);
+  return text;
+}();
+
+void put_two(char* to, u64 value) { std::memcpy(to, &pairs_of_digits[2 * value], 2); }
+
+// Collects the fixed part of a line on the stack: one append to the string instead of one a key.
+class Pen {
+ public:
+  explicit Pen(std::string& out) : out_(out) {}
+  Pen(const Pen&) = delete;
+  ~Pen() { flush(); }
+
+  [[gnu::always_inline]] Pen& operator<<(std::string_view text) {
+    if (text.size() > static_cast<std::size_t>(buffer_ + sizeof buffer_ - at_)) {
+      flush();
+      if (text.size() > sizeof buffer_) return out_ += text, *this;
+    }
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+    return *this;
+  }
+
+  Pen& operator<<(u64 value) {
+    char digits[20];
+    char* first = digits + sizeof digits;
+    while (value >= 100) put_two(first -= 2, value % 100), value /= 100;
+    if (value >= 10) {
+      put_two(first -= 2, value);
+    } else {
+      *--first = static_cast<char>('0' + value);
+    }
+    return *this << std::string_view(first, static_cast<std::size_t>(digits + sizeof digits - first));
+  }
+
+  Pen& string(std::string_view text) {
+    if (plain_prefix(text) == text.size()) return *this << "\"" << text << "\"";
+    *this << "\"";
+    append_escaped(flush(), text);
+    return *this << "\"";
+  }
+
+  // What stands so far is in the string: go on there.
+  std::string& flush() {
+    out_.append(buffer_, static_cast<std::size_t>(at_ - buffer_));
+    at_ = buffer_;
+    return out_;
+  }
+
+ private:
+  std::string& out_;
+  char* at_ = buffer_;
+  char buffer_[512];
+};
+
+// "2026-11-24T22:00:08." of a second since 1970; 64 bits of nanoseconds end in the year 2554.
+void format_second(u64 second, char (&to)[20]) {
+  const u64 day = second / 86400, in_day = second % 86400;
+  const u64 shifted = day + 719468;  // days since 0000-03-01: a year that begins in March has its leap day last
+  const u64 era = shifted / 146097, of_era = shifted % 146097;
+  const u64 year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+  const u64 of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const u64 march_month = (5 * of_year + 2) / 153;
+  const u64 month = march_month < 10 ? march_month + 3 : march_month - 9;
+  const u64 year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+  put_two(to, year / 100), put_two(to + 2, year % 100), to[4] = '-';
+  put_two(to + 5, month), to[7] = '-';
+  put_two(to + 8, of_year - (153 * march_month + 2) / 5 + 1), to[10] = 'T';
+  put_two(to + 11, in_day / 3600), to[13] = ':';
+  put_two(to + 14, in_day / 60 % 60), to[16] = ':';
+  put_two(to + 17, in_day % 60), to[19] = '.';
+}
+
+void put_time(Pen& pen, u64 time_ns) {
+  struct Cache {
+    u64 second = ~0ull;
+    char text[20];
+  };
+  thread_local Cache cache;
+  const u64 second = time_ns / second_ns, fraction = time_ns % second_ns;
+  if (second != cache.second) format_second(second, cache.text), cache.second = second;
+  char text[30];
+  std::memcpy(text, cache.text, 20);
+  put_two(text + 20, fraction / 10'000'000);
+  put_two(text + 22, fraction / 100'000 % 100);
+  put_two(text + 24, fraction / 1'000 % 100);
+  put_two(text + 26, fraction / 10 % 100);
+  text[28] = static_cast<char>('0' + fraction % 10), text[29] = 'Z';
+  pen << std::string_view(text, sizeof text);
+}
+
+void put_head(Pen& pen, std::string_view kind, u64 index, u64 time_ns, std::string_view ring) {
+  pen << "{\"v\":1,\"kind\":";
+  pen.string(kind) << ",\"index\":" << index << ",\"time\":\"";
+  put_time(pen, time_ns);
+  (pen << "\",\"ring\":").string(ring);
+}
+
+void put_producer(Pen& pen, std::string_view producer, u64 incarnation) {
+  (pen << ",\"producer\":").string(producer) << ",\"inc\":" << incarnation;
+}
+
+void put_causes(Pen& pen, const Causes& causes) {
+  pen << "{";
+  bool more = false;
+  for (std::size_t i = 0; i < ring::causes; ++i) {
+    if (causes.count[i] == 0) continue;
+    pen << (more ? ",\"" : "\"") << name_of(static_cast<Cause>(i)) << "\":" << causes.count[i];
+    more = true;
+  }
+  pen << "}";
+}
+
+void put_correlation(Pen& pen, const std::array<u8, 16>& correlation) {
+  u64 halves[2];
+  std::memcpy(halves, correlation.data(), sizeof halves);
+  if ((halves[0] | halves[1]) == 0) return;
+  char text[32];
+  for (std::size_t i = 0; i < correlation.size(); ++i) {
+    text[2 * i] = "0123456789abcdef"[correlation[i] >> 4];
+    text[2 * i + 1] = "0123456789abcdef"[correlation[i] & 15];
+  }
+  pen << ",\"corr\":\"" << std::string_view(text, sizeof text) << "\"";
+}
+
+// The payload as its kind says; false: it is not what its kind says, and was written as text or base64 instead.
+bool put_data(Pen& pen, u8 kind, std::span<const std::byte> payload) {
+  const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
+  bool valid = kind <= SHMRING_BYTES && kind != SHMRING_FIELDS;  // fields: not decoded yet
+  if (kind == SHMRING_JSON) {
+    if (append_canonical(pen.flush(), text)) return true;
+    valid = false;
+  }
+  const bool as_text = kind == SHMRING_TEXT || kind == SHMRING_JSON;
+  if (as_text && (plain_prefix(text) == text.size() || valid_utf8(text))) {
+    pen.string(text);
+  } else {
+    pen << "{\"base64\":\"";
+    append_base64(pen.flush(), payload);
+    pen << "\"}";
+  }
+  return valid;
+}
+
+void put(Pen& pen, const Event& event, u64 index, std::string_view ring) {
+  put_head(pen, "event", index, event.time_ns, ring);
+  put_producer(pen, event.producer, event.incarnation);
+  pen << ",\"seq\":" << event.sequence << ",\"lane\":" << u64{event.lane} << ",\"pos\":" << event.position
+      << ",\"type\":";
+  if (event.type_name.empty()) {
+    pen << u64{event.type};
+  } else {
+    pen.string(event.type_name);
+  }
+  pen << ",\"sev\":" << u64{event.severity};
+  put_correlation(pen, event.correlation);
+  pen << ",\"data\":";
+  const bool valid = put_data(pen, event.kind, event.payload);
+  if (event.truncated) pen << ",\"truncated\":true";
+  if (event.late) pen << ",\"late\":true";
+  if (!valid) pen << ",\"invalid\":true";
+}
+
+void put(Pen& pen, const Loss& loss, u64 index, std::string_view ring) {
+  put_head(pen, "loss", index, loss.time_ns, ring);
+  put_producer(pen, loss.producer, loss.incarnation);
+  pen << ",\"first\":" << loss.first << ",\"last\":" << loss.last << ",\"count\":" << loss.last - loss.first + 1
+      << ",\"causes\":";
+  put_causes(pen, loss.causes);
+}
+
+void put(Pen& pen, const LifeLine& line, u64 index, std::string_view ring) {
+  constexpr std::string_view names[] = {"attach", "detach", "died"};
+  put_head(pen, names[static_cast<std::size_t>(line.life)], index, line.time_ns, ring);
+  put_producer(pen, line.producer, line.incarnation);
+  pen << ",\"pid\":" << u64{line.pid} << ",\"uid\":" << u64{line.uid} << ",\"lane\":" << u64{line.lane} << ",\"exe\":";
+  pen.string(line.exe);
+  if (line.life == Life::attach) {
+    if (line.from > 0) pen << ",\"from\":" << line.from;
+    return;
+  }
+  pen << ",\"last\":" << line.last << ",\"causes\":";
+  put_causes(pen, line.causes);
+  pen << ",\"nested\":" << line.nested;
+}
+
+void put(Pen& pen, const Accounts& line, u64 index, std::string_view ring) {
+  put_head(pen, "accounts", index, line.time_ns, ring);
+  pen << ",\"accounts\":[";
+  for (const AccountState& account : line.accounts) {
+    pen << (&account == line.accounts.data() ? "{\"producer\":" : ",{\"producer\":");
+    pen.string(account.producer) << ",\"inc\":" << account.incarnation << ",\"through\":" << account.through;
+    pen << (account.open ? ",\"open\":true,\"causes\":" : ",\"open\":false,\"causes\":");
+    put_causes(pen, account.causes);
+    pen << "}";
+  }
+  pen << "]";
+}
+
+void put(Pen& pen, const Gone& gone, u64 index, std::string_view ring) {
+  put_head(pen, "gone", index, gone.time_ns, ring);
+  put_producer(pen, gone.producer, gone.incarnation);
+  pen << ",\"through\":" << gone.through;
+}
+
+void put(Pen& pen, const Note& note, u64 index, std::string_view ring) {
+  put_head(pen, note.kind, index, note.time_ns, ring);
+  for (const Note::Pair& pair : note.pairs) {
+    (pen << ",").string(pair.key) << ":";
+    if (pair.number) {
+      pen << std::string_view(pair.value);
+    } else {
+      pen.string(pair.value);
+    }
+  }
+}
+
+constexpr std::string_view cause_names[ring::causes] = {"full",    "timeout", "contended", "too_big",
+                                                        "no_room", "aborted", "retired",   "overwritten",
+                                                        "died",    "corrupt", "collector", "refused"};
+
+}  // namespace
+
+std::string_view name_of(Cause cause) { return cause_names[static_cast<std::size_t>(cause)]; }
+
+Causes& Causes::operator+=(const Causes& other) {
+  for (std::size_t i = 0; i < count.size(); ++i) count[i] += other.count[i];
+  return *this;
+}
+
+u64 Causes::total() const {
+  u64 sum = 0;
+  for (u64 n : count) {
+    if (__builtin_add_overflow(sum, n, &sum)) return ~0ull;  // only in a log that is not ours
+  }
+  return sum;
+}
+
+u64 Causes::refusals() const {
+  u64 sum = (*this)[Cause::refused];
+  for (std::size_t i = 0; i < ring::refusal_causes; ++i) sum += count[i];
+  return sum;
+}
+
+void encode(const Line& line, u64 index, std::string_view ring, std::string& out) {
+  Pen pen(out);
+  std::visit([&](const auto& value) { put(pen, value, index, ring); }, line);
+  pen << "}\n";
+}
+
+}  // namespace shmring::audit

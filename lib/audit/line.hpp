@@ -1,0 +1,109 @@
+// The lines of an audit log as plain values, and their text.
+//
+// Invariants:
+//   - a value holds what its line says and nothing else; index and ring are the log's, and are added by encode();
+//   - keys stand in the order of the fields below and are never renamed; one value is one line, whatever bytes its
+//     payload has;
+//   - string_views and spans point into memory that outlives the batch (the ledger's accounts, the reader's arena).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "lib/ring/layout.hpp"
+
+namespace shmring::audit {
+
+using ring::Cause;
+using ring::u16;
+using ring::u32;
+using ring::u64;
+using ring::u8;
+
+// Losses by cause; the keys of "causes", in the order of ring::Cause.
+struct Causes {
+  std::array<u64, ring::causes> count{};
+  u64& operator[](Cause cause) { return count[static_cast<std::size_t>(cause)]; }
+  u64 operator[](Cause cause) const { return count[static_cast<std::size_t>(cause)]; }
+  Causes& operator+=(const Causes& other);
+  u64 total() const;
+  u64 refusals() const;  // the handle's own, named or not
+  bool operator==(const Causes&) const = default;
+};
+
+std::string_view name_of(Cause cause);
+
+struct Event {
+  std::string_view producer;
+  u64 incarnation, sequence;
+  u32 lane;
+  u64 position;
+  u64 time_ns;  // UTC
+  u32 type;
+  std::string_view type_name;  // empty: the number
+  u8 kind, severity;           // SHMRING_TEXT …
+  std::array<u8, 16> correlation;
+  std::span<const std::byte> payload;
+  bool truncated, late;
+};
+
+struct Loss {
+  std::string_view producer;
+  u64 incarnation, first, last, time_ns;
+  Causes causes;
+};
+
+enum class Life : u8 { attach, detach, died };
+struct LifeLine {
+  Life life;
+  std::string_view producer;
+  u64 incarnation, time_ns;
+  u32 pid, uid, lane;
+  std::string_view exe;
+  u64 from;       // attach: written if > 0
+  u64 last;       // detach, died
+  Causes causes;  // detach, died: totals
+  u64 nested;     // detach, died
+};
+
+struct AccountState {
+  std::string_view producer;
+  u64 incarnation, through;
+  bool open;
+  Causes causes;
+};
+struct Accounts {
+  u64 time_ns;
+  std::vector<AccountState> accounts;
+};
+
+struct Gone {
+  std::string_view producer;
+  u64 incarnation, through, time_ns;
+};
+
+// start, stop, recovery, clock, incident, rotate …: `kind`, then the pairs in order. A value is written as a JSON
+// string, or as it stands if `number` is set.
+struct Note {
+  struct Pair {
+    std::string key, value;
+    bool number = false;
+  };
+  std::string kind;
+  u64 time_ns;
+  std::vector<Pair> pairs;
+};
+
+using Line = std::variant<Event, Loss, LifeLine, Accounts, Gone, Note>;
+
+// Append the line's text and its newline to `out`. No allocation but out's growth.
+void encode(const Line& line, u64 index, std::string_view ring, std::string& out);
+
+}  // namespace shmring::audit

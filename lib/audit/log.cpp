@@ -1,0 +1,129 @@
+// The writer of an audit log: see log.hpp.
+#include "lib/audit/log.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "lib/audit/reading.hpp"
+#include "lib/os/error.hpp"
+
+namespace shmring::audit {
+namespace {
+
+// The process that holds a flock on the file of this inode, from /proc/locks; 0: not to be seen from here.
+int lock_holder(u64 inode) {
+  std::string text;
+  if (os::read_small("/proc/locks", text, std::size_t{1} << 20) != 0) return 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = text.substr(at, end - at);
+    int pid;
+    unsigned long long found;
+    if (std::sscanf(line.c_str(), "%*d: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &found) == 2 && found == inode)
+      return pid;
+    at = end + 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int Log::fail(int error, const char* what) const {
+  const char* advice = error == -ENOSPC || error == -EDQUOT ? "; free space on that file system" : "";
+  return os::fail(-error, "log %s/%s: cannot %s: %s%s", dir_.c_str(), file_name_.c_str(), what, std::strerror(-error),
+                  advice);
+}
+
+int Log::open(const std::string& dir, std::string_view ring, AccountsNow accounts, Recovered& recovered) {
+  dir_ = dir, ring_ = ring, accounts_ = std::move(accounts);
+  if (os::calls.mkdirat(AT_FDCWD, dir.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(-errno, "create the directory");
+  if (const int error = open_log_directory(dir, directory_)) return error;
+  if (const int error = lock()) return error;
+  if (const int error = recover(directory_.get(), dir_, ring_, recovered)) return error;
+  next_index_ = recovered.next_index;
+  since_accounts_ = recovered.lines_since_accounts;
+  Accounts found{utc_now_ns(), {}};
+  for (const RecoveredAccount& a : recovered.accounts)
+    found.accounts.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
+  if (recovered.file.empty()) return begin_file(found);
+  file_name_ = recovered.file, file_bytes_ = recovered.file_bytes;
+  const int error = os::open_at(directory_.get(), file_name_.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW, 0, file_);
+  if (error != 0) return fail(error, "open it to append");
+  if (file_bytes_ >= log_file_bytes) roll_error_ = begin_file(found);
+  return 0;
+}
+
+int Log::lock() {
+  if (os::calls.flock(directory_.get(), LOCK_EX | LOCK_NB) == 0) return 0;
+  if (errno != EWOULDBLOCK) return fail(-errno, "lock the directory");
+  struct stat status {};
+  os::calls.fstat(directory_.get(), &status);
+  const int pid = lock_holder(status.st_ino);
+  const std::string who = pid > 0 ? "process " + std::to_string(pid) : "another process";
+  return os::fail(EBUSY, "log %s: %s already writes it; one collector a log: end that one, or give another directory",
+                  dir_.c_str(), who.c_str());
+}
+
+// On failure the log is as it was: the old file is still the one to append to.
+int Log::begin_file(const Accounts& accounts) {
+  const std::string name = log_file_name(accounts.time_ns, next_index_);
+  os::Fd file;
+  int error =
+      os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
+  if (error != 0)
+    return os::fail(-error, "log %s/%s: cannot create it: %s", dir_.c_str(), name.c_str(), std::strerror(-error));
+  text_.clear();
+  encode(accounts, next_index_, ring_, text_);
+  error = os::write_full(file.get(), text_.data(), text_.size());
+  if (error != 0) {
+    os::calls.unlinkat(directory_.get(), name.c_str(), 0);
+    return os::fail(-error, "log %s/%s: cannot write its first line: %s", dir_.c_str(), name.c_str(),
+                    std::strerror(-error));
+  }
+  file_ = std::move(file);
+  file_name_ = name;
+  file_bytes_ = text_.size();
+  ++next_index_;
+  since_accounts_ = 0;
+  return 0;
+}
+
+int Log::append(std::span<const Line> lines) {
+  if (lines.empty()) return 0;
+  text_.clear();
+  u64 index = next_index_;
+  for (const Line& line : lines) encode(line, index++, ring_, text_);
+  // Behind this batch, or the next one could end beyond the limit.
+  const bool accounts = since_accounts_ + lines.size() + usual_batch_lines >= accounts_every_lines;
+  if (accounts) encode(accounts_(), index, ring_, text_);
+  if (const int error = write_batch(lines.size(), accounts)) return error;
+  if (file_bytes_ >= log_file_bytes) roll_error_ = begin_file(accounts_());
+  return 0;
+}
+
+int Log::write_batch(std::size_t lines, bool accounts) {
+  const auto cut = [this] {
+    const int error = os::result(os::calls.ftruncate(file_.get(), static_cast<off_t>(file_bytes_)));
+    uncut_ = error != 0;
+    return error;
+  };
+  if (uncut_) {
+    if (const int error = cut()) return fail(error, "cut it back to its last whole line");
+  }
+  std::size_t written = 0;
+  if (const int error = os::write_full(file_.get(), text_.data(), text_.size(), &written)) {
+    if (written > 0) cut();
+    return fail(error, "append");
+  }
+  file_bytes_ += text_.size();
+  next_index_ += lines + (accounts ? 1 : 0);
+  since_accounts_ = accounts ? 0 : since_accounts_ + lines;
+  return 0;
+}
+
+}  // namespace shmring::audit

@@ -1,0 +1,63 @@
+// The writer of an audit log: whole batches of lines, or nothing of them.
+//
+// Invariants:
+//   - one writer a log: the lock on its directory is held as long as the object lives;
+//   - `index` has no hole: a batch that fails leaves file and index as they were, and may be appended again;
+//   - the first line of each file is an `accounts` line, and one stands at least every 4096 lines if no batch has more
+//     than 2048 (behind a longer one it stands at once): each says exactly what the log says up to it, so it stands
+//     behind a batch, never inside one;
+//   - when append() returns 0, the kernel holds the lines: any process may die.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lib/audit/line.hpp"
+#include "lib/audit/recovery.hpp"
+#include "lib/os/file.hpp"
+
+namespace shmring::audit {
+
+inline constexpr u64 usual_batch_lines = 2048;  // at most, for the next line to hold
+inline constexpr u64 accounts_every_lines = 4096;
+inline constexpr u64 log_file_bytes = u64{64} << 20;  // a new file is begun when one has reached this
+
+class Log {
+ public:
+  // Asked for behind a batch: the accounts with that batch included. Its views live until append() returns.
+  using AccountsNow = std::function<Accounts()>;
+
+  // Create `dir` (0700) if it is absent, lock it, recover what is there (`recovered` says what), and be ready to
+  // append; `accounts` is not called yet. 0, or −errno with its text: −EBUSY another collector holds the log, −EBADMSG
+  // it is damaged, −EINVAL it is the log of another ring, −EACCES, −ENOSPC …
+  int open(const std::string& dir, std::string_view ring, AccountsNow accounts, Recovered& recovered);
+
+  // 0: all of them are in the log · −errno with its text: none of them: append them again later.
+  int append(std::span<const Line> lines);
+
+  // The index that the next line will have.
+  u64 next_index() const { return next_index_; }
+
+  // Why the last attempt to begin a new file failed, −errno; the log goes on in the old one. 0: it did not.
+  int roll_error() const { return roll_error_; }
+
+ private:
+  int lock();
+  int begin_file(const Accounts& accounts);
+  int write_batch(std::size_t lines, bool accounts);
+  int fail(int error, const char* what) const;
+
+  std::string dir_, ring_, file_name_;
+  AccountsNow accounts_;
+  os::Fd directory_, file_;
+  std::string text_;    // the batch, encoded; kept for its capacity
+  u64 file_bytes_ = 0;  // of whole lines
+  u64 next_index_ = 0;
+  u64 since_accounts_ = 0;  // lines after the last accounts line
+  bool uncut_ = false;      // bytes of a failed batch may stand behind file_bytes_
+  int roll_error_ = 0;
+};
+
+}  // namespace shmring::audit

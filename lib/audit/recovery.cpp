@@ -1,0 +1,250 @@
+// The accounts from the end of a log: see recovery.hpp.
+#include "lib/audit/recovery.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <unordered_map>
+
+#include "lib/audit/parse.hpp"
+#include "lib/audit/reading.hpp"
+#include "lib/os/error.hpp"
+
+namespace shmring::audit {
+namespace {
+
+constexpr std::size_t block_bytes = std::size_t{64} << 10;
+constexpr std::string_view accounts_line = "\n{\"v\":1,\"kind\":\"accounts\",";
+
+unsigned long long wide(u64 value) { return value; }
+
+// The last place before `end` where `needle` stands whole: 1 and `at`, 0 nowhere, −errno.
+int find_back(int fd, u64 end, std::string_view needle, u64& at) {
+  std::string block;
+  for (u64 from = end; from > 0;) {
+    const u64 to = std::min(end, from + needle.size() - 1);  // a needle may lie across two blocks
+    from -= std::min<u64>(from, block_bytes);
+    block.resize(to - from);
+    const ssize_t got = os::read_full(fd, block.data(), block.size(), from);
+    if (got < 0) return static_cast<int>(got);
+    block.resize(static_cast<std::size_t>(got));
+    if (const std::size_t found = block.rfind(needle); found != block.npos) return at = from + found, 1;
+  }
+  return 0;
+}
+
+class Recovery {
+ public:
+  Recovery(int directory, const std::string& dir, std::string_view ring, Recovered& out)
+      : directory_(directory), dir_(dir), ring_(ring), out_(out) {}
+
+  int run() {
+    std::vector<LogFile> files;
+    if (const int error = list_log_files(directory_, dir_, files)) return error;
+    for (; !files.empty(); files.pop_back()) {
+      file_ = files.back();
+      if (const int error = find_whole_lines()) return error;
+      if (whole_ > 0) return recover_file();
+      // The collector ended before this file had a line. Without an earlier file nothing else knows the accounts.
+      if (files.size() == 1 && file_.first_index > 0)
+        return damage(0, "an accounts line that says how the log goes on");
+      if (const int error = move_aside()) return error;
+    }
+    return 0;
+  }
+
+ private:
+  int find_whole_lines();
+  int last_line_is_valid(u64 end, bool& valid);
+  int recover_file();
+  int apply_lines(u64 offset);
+  bool apply(const Parsed& line);
+  int cut_tail();
+  int copy_aside(const char* name);
+  int move_aside();
+  std::string aside_name(u64 index) const {
+    return "torn-" + std::to_string(index) + "-" + compact_time(utc_now_ns()) + ".txt";
+  }
+  int io_error(int error, const char* what) const {
+    return os::fail(-error, "log %s/%s: cannot %s: %s", dir_.c_str(), file_.name.c_str(), what, std::strerror(-error));
+  }
+  int damage(u64 byte, std::string_view expected);
+
+  int directory_;
+  const std::string& dir_;
+  std::string_view ring_;
+  Recovered& out_;
+  LogFile file_{};
+  os::Fd fd_;
+  u64 size_ = 0, whole_ = 0;                     // bytes of the file; of its whole lines
+  std::unordered_map<u64, std::size_t> places_;  // incarnation → place in out_.accounts
+};
+
+// Names the line by its number: counted only now, since recovery begins in the middle of the file.
+int Recovery::damage(u64 byte, std::string_view expected) {
+  LineReader lines;
+  u64 number = 1;
+  std::string_view text;
+  if (lines.open(directory_, file_.name.c_str()) == 0) {
+    while (lines.next(text) == 1 && lines.line_byte() < byte) ++number;
+  }
+  return os::fail(
+      EBADMSG,
+      "log %s/%s: line %llu (byte %llu) is damaged: expected %.*s; the log was left as it is: run `shmring verify %s`",
+      dir_.c_str(), file_.name.c_str(), wide(number), wide(byte), static_cast<int>(expected.size()), expected.data(),
+      dir_.c_str());
+}
+
+int Recovery::find_whole_lines() {
+  int error = os::open_at(directory_, file_.name.c_str(), O_RDWR | O_NOFOLLOW, 0, fd_);
+  if (error != 0) return io_error(error, "open it for reading and writing");
+  struct stat status {};
+  if ((error = os::result(os::calls.fstat(fd_.get(), &status))) != 0) return io_error(error, "stat it");
+  size_ = static_cast<u64>(status.st_size);
+  u64 newline = 0;
+  const int found = find_back(fd_.get(), size_, "\n", newline);
+  if (found < 0) return io_error(found, "read it");
+  whole_ = found == 1 ? newline + 1 : 0;
+  if (whole_ == 0 || whole_ < size_) return 0;
+  // A last line with its newline but not valid is a torn write too.
+  const int before = find_back(fd_.get(), whole_ - 1, "\n", newline);
+  if (before < 0) return io_error(before, "read it");
+  const u64 begin = before == 1 ? newline + 1 : 0;
+  bool valid = false;
+  if ((error = last_line_is_valid(begin, valid)) != 0) return io_error(error, "read it");
+  if (!valid) whole_ = begin;
+  return 0;
+}
+
+int Recovery::last_line_is_valid(u64 begin, bool& valid) {
+  LineReader lines;
+  std::string_view text;
+  if (const int error = lines.open(directory_, file_.name.c_str(), begin)) return error;
+  const int got = lines.next(text);
+  Parsed line;
+  Mistake mistake;
+  valid = got == 1 && parse(text, line, mistake);
+  return got < 0 && got != -EFBIG ? got : 0;
+}
+
+int Recovery::recover_file() {
+  u64 offset = 0;
+  const int found = find_back(fd_.get(), whole_, accounts_line, offset);
+  if (found < 0) return io_error(found, "read it");
+  if (const int error = apply_lines(found == 1 ? offset + 1 : 0)) return error;
+  out_.file = file_.name;
+  out_.file_bytes = whole_;
+  return whole_ < size_ ? cut_tail() : 0;
+}
+
+int Recovery::apply_lines(u64 offset) {
+  LineReader lines;
+  if (const int error = lines.open(directory_, file_.name.c_str(), offset)) return io_error(error, "open it");
+  Parsed line;
+  Mistake mistake;
+  std::string_view text;
+  for (u64 next = offset; next < whole_; next += text.size() + 1) {
+    const int got = lines.next(text);
+    if (got < 0) return io_error(got, "read it");
+    if (got == 0) return damage(next, "the lines that were here a moment ago");
+    if (!parse(text, line, mistake)) return damage(lines.line_byte(), mistake.expected);
+    if (line.ring != ring_) {
+      return os::fail(EINVAL, "log %s: is the log of ring %.*s, not of %.*s; give each ring a directory of its own",
+                      dir_.c_str(), static_cast<int>(line.ring.size()), line.ring.data(),
+                      static_cast<int>(ring_.size()), ring_.data());
+    }
+    const bool first = next == offset;
+    if (first && line.kind != Kind::accounts) return damage(lines.line_byte(), "an accounts line");
+    if (first && offset == 0 && line.index != file_.first_index)
+      return damage(0, "the index that the file's name says");
+    if (!first && line.index != out_.next_index)
+      return damage(lines.line_byte(), "index " + std::to_string(out_.next_index));
+    out_.next_index = line.index + 1;
+    out_.lines_since_accounts = first ? 0 : out_.lines_since_accounts + 1;
+    if (!apply(line)) return damage(lines.line_byte(), "a line of an open account");
+  }
+  std::erase_if(out_.accounts,
+                [this](const RecoveredAccount& account) { return !places_.contains(account.incarnation); });
+  return 0;
+}
+
+// False: the line speaks of an account that is not there, or closed.
+bool Recovery::apply(const Parsed& line) {
+  if (line.kind == Kind::note) return true;
+  if (line.kind == Kind::accounts) {
+    out_.accounts.clear();
+    places_.clear();
+    for (const AccountState& account : line.accounts) {
+      places_[account.incarnation] = out_.accounts.size();
+      out_.accounts.push_back(
+          {std::string(account.producer), account.incarnation, account.through, account.open, account.causes});
+    }
+    return true;
+  }
+  const auto place = places_.find(line.incarnation);
+  if (line.kind == Kind::attach) {
+    if (place != places_.end()) return false;
+    places_[line.incarnation] = out_.accounts.size();
+    out_.accounts.push_back({std::string(line.producer), line.incarnation, line.first, true, {}});
+    return true;
+  }
+  if (place == places_.end() || !out_.accounts[place->second].open) return false;
+  RecoveredAccount& account = out_.accounts[place->second];
+  if (line.kind == Kind::event || line.kind == Kind::loss) account.through = line.last;
+  if (line.kind == Kind::loss) account.causes += line.causes;
+  if (line.kind == Kind::detach || line.kind == Kind::died) account.open = false;
+  if (line.kind == Kind::gone) places_.erase(place);  // and its account at the end
+  return true;
+}
+
+int Recovery::cut_tail() {
+  out_.cut_bytes += size_ - whole_;
+  std::string name = aside_name(out_.next_index);
+  int error = copy_aside(name.c_str());
+  if (error == 0) {
+    out_.aside = std::move(name);
+  } else {
+    // A full disk must not keep the log from going on: what is torn was never acknowledged to anyone.
+    os::calls.unlinkat(directory_, name.c_str(), 0);
+    if (error != -ENOSPC && error != -EDQUOT) return io_error(error, "keep its torn end aside");
+  }
+  error = os::result(os::calls.ftruncate(fd_.get(), static_cast<off_t>(whole_)));
+  return error == 0 ? 0 : io_error(error, "cut its torn end");
+}
+
+int Recovery::copy_aside(const char* name) {
+  os::Fd aside;
+  if (const int error = os::open_at(directory_, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600, aside))
+    return error;
+  std::vector<char> block(block_bytes);
+  for (u64 at = whole_; at < size_;) {
+    const ssize_t got = os::read_full(fd_.get(), block.data(), std::min<u64>(block.size(), size_ - at), at);
+    if (got <= 0) return got < 0 ? static_cast<int>(got) : -EIO;
+    if (const int error = os::write_full(aside.get(), block.data(), static_cast<std::size_t>(got))) return error;
+    at += static_cast<u64>(got);
+  }
+  return 0;
+}
+
+int Recovery::move_aside() {
+  int error = 0;
+  if (size_ == 0) {
+    error = os::result(os::calls.unlinkat(directory_, file_.name.c_str(), 0));
+  } else {
+    out_.cut_bytes += size_;
+    out_.aside = aside_name(file_.first_index);
+    error = os::result(os::calls.renameat(directory_, file_.name.c_str(), directory_, out_.aside.c_str()));
+  }
+  return error == 0 ? 0 : io_error(error, "move it aside, as it has no whole line");
+}
+
+}  // namespace
+
+int recover(int directory, const std::string& dir, std::string_view ring, Recovered& out) {
+  out = {};
+  return Recovery(directory, dir, ring, out).run();
+}
+
+}  // namespace shmring::audit

@@ -1,0 +1,129 @@
+/* libshmring: write audit records into a shared-memory ring, in tens of nanoseconds, and lose none in silence.
+ *
+ * This header is the whole C ABI. Invariants:
+ *   - handles are opaque; nothing here throws, aborts, prints, or allocates after attach;
+ *   - every function returns 0: done, > 0: a documented condition that the caller may act on, < 0: -errno;
+ *   - every call that takes a sequence (see shmring_write) is in the collector's log exactly once: as an event, or
+ *     inside a loss line that names producer, range and cause;
+ *   - options structs start with struct_size, so that they can grow; zero in a field means the default.
+ *
+ * Thread role: a shmring_producer is used by one thread at a time. It may move between threads while no claim is open.
+ * SPDX-License-Identifier: MIT */
+#ifndef SHMRING_H
+#define SHMRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SHMRING_API __attribute__((visibility("default")))
+#else
+#define SHMRING_API
+#endif
+
+#define SHMRING_VERSION_MAJOR 0
+#define SHMRING_VERSION_MINOR 1
+
+/* Conditions (> 0). A condition other than NESTED, FORKED and RETIRED-at-entry has taken a sequence: it is in the log. */
+enum shmring_condition {
+  SHMRING_FULL = 1,    /* the ring was full (or too contended, or had no room for all chunks): counted loss */
+  SHMRING_TOO_BIG = 2, /* payload longer than max_record: counted loss */
+  SHMRING_NESTED = 3,  /* a signal handler interrupted a call on this handle: refused, no sequence, counted as nested */
+  SHMRING_RETIRED = 4, /* the ring was unlinked: attach anew */
+  SHMRING_FORKED = 5,  /* the handle belongs to the parent process: attach anew in the child */
+  SHMRING_TIMEOUT = 6  /* policy wait: still full at the deadline: counted loss */
+};
+
+enum shmring_kind { SHMRING_TEXT = 0, SHMRING_JSON = 1, SHMRING_FIELDS = 2, SHMRING_BYTES = 3 };
+enum shmring_lane { SHMRING_LANE_AUTO = 0, SHMRING_LANE_SHARED = 1, SHMRING_LANE_EXCLUSIVE = 2 };
+enum shmring_on_full { SHMRING_DROP = 0, SHMRING_OVERWRITE = 1, SHMRING_WAIT = 2, SHMRING_HYBRID = 3 };
+
+/* shmring_meta.flags */
+#define SHMRING_META_TRUNCATE 1u /* cut what is longer than max_record, and say so in the line */
+
+/* shmring_create_options.flags */
+#define SHMRING_CREATE_NO_TRIPWIRE 1u  /* no 32-bit hash per record: a stray write by the application goes unnoticed */
+#define SHMRING_CREATE_NO_TIMESTAMP 2u /* no timestamp per record: lines carry the time at which they were drained */
+
+typedef struct shmring_producer shmring_producer;
+
+typedef struct shmring_meta {
+  uint32_t type;           /* application's record type; see shmring_name_type */
+  uint8_t kind;            /* enum shmring_kind */
+  uint8_t severity;        /* 0 … 255, the application's own scale (syslog's 0 … 7 is usual) */
+  uint16_t flags;          /* SHMRING_META_… */
+  uint8_t correlation[16]; /* a W3C trace id fits; all zero: absent */
+} shmring_meta;
+
+typedef struct shmring_create_options {
+  uint32_t struct_size; /* sizeof(shmring_create_options) */
+  uint32_t slots;       /* per lane, power of two, 64 … 2^24; default 16384 */
+  uint32_t slot_bytes;  /* power of two, 128 … 65536, 64 of them header; default 256 */
+  uint32_t lanes;       /* 1 … 64, lane 0 (shared) included; default 8 */
+  uint32_t on_full;     /* enum shmring_on_full; default drop */
+  uint32_t wait_us;     /* deadline of wait and hybrid in microseconds; default 100 000, hybrid 1 000 */
+  uint32_t max_record;  /* largest payload in bytes, at most a quarter of a lane; default 65 536 or that quarter */
+  uint32_t mode;        /* permission bits of the segment; default 0600 */
+  const char* group;    /* group of the segment (mode then defaults to 0660); NULL: the creator's */
+  uint32_t flags;       /* SHMRING_CREATE_… */
+} shmring_create_options;
+
+typedef struct shmring_attach_options {
+  uint32_t struct_size;                 /* sizeof(shmring_attach_options) */
+  const char* name;                     /* producer name in the log, [A-Za-z0-9._-]{1,63}; default: the program's */
+  uint32_t lane;                        /* enum shmring_lane */
+  uint32_t flags;                       /* none defined */
+  const shmring_create_options* create; /* not NULL: create the ring if it is absent */
+} shmring_attach_options;
+
+/* Create the ring: all memory is reserved and touched here, so that a full tmpfs is an error now and not SIGBUS later.
+ * Errors: EEXIST, EACCES, ENOSPC, EINVAL (a name or an option; the text says which), EOPNOTSUPP. Not for the write path. */
+SHMRING_API int shmring_create(const char* ring, const shmring_create_options* options);
+
+/* Retire the ring and remove its name. Attached producers see RETIRED; a running collector drains what is there.
+ * Errors: ENOENT, EACCES, EPERM. */
+SHMRING_API int shmring_unlink(const char* ring);
+
+/* Attach as a producer. Errors: ENOENT absent, EACCES permission, EPERM wrong owner or mode, ESTALE retired or of another
+ * boot, EPROTO other version, ENOEXEC other layout, EBADMSG size, EUSERS producer table full, EBUSY no exclusive lane free
+ * (both: try again; places return within 200 ms after a death or detach while a collector runs), EINVAL, ENOMEM. */
+SHMRING_API int shmring_attach(const char* ring, const shmring_attach_options* options, shmring_producer** out);
+
+/* Write one record. Takes a sequence whatever comes of it, unless it returns < 0, NESTED, FORKED, or RETIRED at entry.
+ * No lock, no system call (policies drop and overwrite), no allocation. meta NULL: text of type 0. payload may be NULL if
+ * bytes is 0. Async-signal-safe. Conditions: FULL, TOO_BIG, NESTED, RETIRED, FORKED, TIMEOUT. Errors: EINVAL (kind, flags). */
+SHMRING_API int shmring_write(shmring_producer* producer, const shmring_meta* meta, const void* payload, size_t bytes);
+
+/* In place: claim one slot, fill *payload (at most `bytes`), then commit (bytes may shrink) or abort. -EOPNOTSUPP for now. */
+SHMRING_API int shmring_claim(shmring_producer* producer, size_t bytes, void** payload);
+SHMRING_API int shmring_commit(shmring_producer* producer, const shmring_meta* meta, size_t bytes);
+SHMRING_API int shmring_abort(shmring_producer* producer);
+
+/* The sequence of the last attempt on this handle; 0: none yet. (incarnation, sequence) names a record for ever. */
+SHMRING_API uint64_t shmring_sequence(const shmring_producer* producer);
+/* The number of this attachment, never used again, below 2^53. */
+SHMRING_API uint64_t shmring_incarnation(const shmring_producer* producer);
+
+/* Give a record type a name, once per ring; takes no sequence. The log then shows the name instead of the number.
+ * Errors: EEXIST the type has another name, ENOSPC the table (64 names) is full, EINVAL bad name. */
+SHMRING_API int shmring_name_type(shmring_producer* producer, uint32_t type, const char* name);
+
+/* Wait until the collector has made `sequence` durable. -EOPNOTSUPP for now. */
+SHMRING_API int shmring_wait_durable(shmring_producer* producer, uint64_t sequence, uint64_t timeout_ns);
+
+/* Detach: every attempt is accounted for; the handle is gone. NULL is allowed. In a forked child only the handle's memory goes. */
+SHMRING_API void shmring_detach(shmring_producer* producer);
+
+/* A text for a return value of any function here. Never NULL. */
+SHMRING_API const char* shmring_strerror(int code);
+/* The calling thread's last error: ring, what was found, what was expected, what to do. Valid until its next call. Never NULL. */
+SHMRING_API const char* shmring_last_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,63 @@
+// The real calls. Invariant: each entry is the call itself, or only gives a variadic call its fixed signature.
+#include "lib/os/calls.hpp"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace shmring::os {
+
+// constinit: usable from any static constructor, and from a producer before main().
+constinit Calls calls{
+    .open = [](const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); },
+    .openat = [](int dir, const char* path, int flags, mode_t mode) { return ::openat(dir, path, flags, mode); },
+    .close = ::close,
+    .read = ::read,
+    .pread = ::pread,
+    .write = ::write,
+    .lseek = ::lseek,
+    .ftruncate = ::ftruncate,
+    .posix_fallocate = ::posix_fallocate,
+    .fsync = ::fsync,
+    .fdatasync = ::fdatasync,
+    .fstat = ::fstat,
+    .fstatfs = ::fstatfs,
+    .fchmod = ::fchmod,
+    .fchown = ::fchown,
+    .flock = ::flock,
+    .fcntl = [](int fd, int command, void* argument) { return ::fcntl(fd, command, argument); },
+    .isatty = ::isatty,
+    .fstatat = ::fstatat,
+    .mkdirat = ::mkdirat,
+    .linkat = ::linkat,
+    .unlinkat = ::unlinkat,
+    .renameat = ::renameat,
+    .readlink = ::readlink,
+    .fdopendir = ::fdopendir,
+    .readdir = ::readdir,
+    .closedir = ::closedir,
+    .mmap = ::mmap,
+    .munmap = ::munmap,
+    .madvise = ::madvise,
+    .getrlimit = [](int resource, rlimit* out) { return ::getrlimit(static_cast<__rlimit_resource>(resource), out); },
+    .getpid = ::getpid,
+    .gettid = ::gettid,
+    .geteuid = ::geteuid,
+    .getegid = ::getegid,
+    .getgroups = ::getgroups,
+    .getgrnam_r = ::getgrnam_r,
+    .pidfd_open = [](pid_t pid, unsigned flags) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, flags)); },
+    .kill = ::kill,
+    .sigaction = ::sigaction,
+    .pthread_sigmask = ::pthread_sigmask,
+    .ppoll = ::ppoll,
+    .clock_gettime = ::clock_gettime,
+    .clock_nanosleep = ::clock_nanosleep,
+    .futex = [](std::uint32_t* word, int operation, std::uint32_t value, const timespec* timeout, std::uint32_t* word2,
+                std::uint32_t value3) { return ::syscall(SYS_futex, word, operation, value, timeout, word2, value3); },
+};
+
+}  // namespace shmring::os

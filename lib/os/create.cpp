@@ -1,0 +1,181 @@
+// Creation of a segment: everything is done to a file without a name, which then gets its name in one step.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "lib/os/clock.hpp"
+#include "lib/os/error.hpp"
+#include "lib/os/map.hpp"
+#include "lib/os/process.hpp"
+#include "lib/os/segment.hpp"
+
+namespace shmring::os {
+namespace {
+
+constexpr u64 second = 1'000'000'000;
+constexpr u64 seconds_until_2025 = 1'735'689'600;  // 2025-01-01 00:00:00 UTC since 1970
+
+// A file without a name; or, where the filesystem has none such, with a name that list() and attach() never look at.
+struct Draft {
+  Fd fd;
+  std::string temporary;  // "" if it has no name
+};
+
+struct Target {
+  std::string ring, directory, file;
+  Fd dir;
+  void remove(const Draft& draft) const {
+    if (!draft.temporary.empty()) calls.unlinkat(dir.get(), draft.temporary.c_str(), 0);
+  }
+};
+
+int failed(const Target& at, int error, const char* what) {
+  return fail(error, "ring %s: cannot create it in %.200s: %s: %s", at.ring.c_str(), at.directory.c_str(), what,
+              std::strerror(error));
+}
+
+int exists(const Target& at) {
+  return fail(EEXIST, "ring %s: %.200s/%s exists: attach to it, or remove it with `shmring rm %s`", at.ring.c_str(),
+              at.directory.c_str(), at.file.c_str(), at.ring.c_str());
+}
+
+int open_draft(const Target& at, Draft& out) {
+  int error = open_at(at.dir.get(), ".", O_TMPFILE | O_RDWR, 0600, out.fd);
+  if (error != -EOPNOTSUPP && error != -EISDIR) return error ? failed(at, -error, "open a file") : 0;
+  char name[64];
+  std::snprintf(name, sizeof name, ".shmring-%d-%llx", static_cast<int>(calls.gettid()),
+                static_cast<unsigned long long>(utc_now_ns()));
+  error = open_at(at.dir.get(), name, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, 0600, out.fd);
+  if (error) return failed(at, -error, "open a file");
+  out.temporary = name;
+  return 0;
+}
+
+int no_space(const Target& at, u64 bytes, int fd, int error) {
+  struct statfs fs {};
+  const u64 free = calls.fstatfs(fd, &fs) == 0 ? u64{fs.f_bavail} * static_cast<u64>(fs.f_bsize) : 0;
+  return fail(ENOSPC,
+              "ring %s: %.200s cannot hold it (%s): %llu bytes needed, %llu free: take fewer slots or lanes, or "
+              "enlarge it (mount -o remount,size=512m, docker --shm-size)",
+              at.ring.c_str(), at.directory.c_str(), std::strerror(error), static_cast<unsigned long long>(bytes),
+              static_cast<unsigned long long>(free));
+}
+
+// All memory of the file, so that no later store can find the filesystem full.
+int reserve(const Target& at, u64 bytes, int fd) {
+  rlimit limit{};
+  // Past this limit the kernel would kill the application with SIGXFSZ.
+  if (calls.getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes) {
+    return fail(ENOSPC,
+                "ring %s: %llu bytes needed, but the limit for a file's size is %llu: raise it (ulimit -f), or take "
+                "fewer slots or lanes",
+                at.ring.c_str(), static_cast<unsigned long long>(bytes),
+                static_cast<unsigned long long>(limit.rlim_cur));
+  }
+  int error;
+  do error = calls.posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+  while (error == EINTR);
+  if (error == ENOSPC || error == ENOMEM || error == EDQUOT) return no_space(at, bytes, fd, error);
+  return error ? failed(at, error, "reserve its memory") : 0;
+}
+
+// Reserved is not yet there: pages of a disk filesystem, and this process's page tables, come with the first store.
+void touch(std::byte* base, u64 bytes) {
+  for (u64 at = 0; at < bytes; at += ring::page_bytes) *static_cast<volatile std::byte*>(base + at) = std::byte{0};
+}
+
+// All but incarnation_base; entries, lanes and slots are right as zeros.
+void fill(ring::Header& header, std::byte* base, const Target& at, const ring::Geometry& geometry) {
+  const Host host = this_host();
+  const Sample now = take_sample(static_cast<ring::Clock>(geometry.clock));
+  const ring::Places places = ring::plan(geometry);
+  header.magic = ring::magic;
+  header.version = ring::version;
+  header.word_bytes = sizeof(void*);
+  header.fingerprint = ring::layout_fingerprint();
+  std::memcpy(header.boot_id, host.boot_id, sizeof header.boot_id);
+  header.pid_namespace = host.pid_namespace;
+  header.time_namespace = host.time_namespace;
+  header.created_utc_ns = now.utc_ns;
+  header.geometry = geometry;
+  header.entries = reinterpret_cast<ring::Entry*>(base + places.entries);
+  header.lanes = reinterpret_cast<ring::Lane*>(base + places.lanes);
+  header.slots = reinterpret_cast<ring::Slot*>(base + places.slots);
+  header.created_ticks = now.ticks;
+  header.created_monotonic_ns = now.monotonic_ns;
+  header.creator_pid = static_cast<u32>(calls.getpid());
+  header.creator_uid = static_cast<u32>(calls.geteuid());
+  std::memcpy(header.ring, at.ring.data(), at.ring.size());
+  header.state = static_cast<u32>(ring::SegmentState::open);
+}
+
+// Seconds since 2025 << 22, and in the low bits the part of the second, one step each 512 ns (below 2^21). A ring
+// that is created later, be it in the same second, begins above every number that the one before it gave out: that
+// one gave out at most one for each place in its table (256), and as many again each time a collector frees places,
+// some ten times a second, while the base goes up by 1 953 125 a second; and to remove a ring, and reserve and touch
+// the next, takes longer than the 131 us of the first 256. It needs a wall clock that is not set back.
+u64 incarnation_base(u64 utc_ns) {
+  const u64 seconds = utc_ns / second > seconds_until_2025 ? utc_ns / second - seconds_until_2025 : 0;
+  return (seconds << 22) + (utc_ns % second >> 9);
+}
+
+int give_rights(const Target& at, int fd, const CreateOptions& options) {
+  if (options.has_group && calls.fchown(fd, static_cast<uid_t>(-1), options.group) != 0)
+    return failed(at, errno, "give it to the group (are you a member?)");
+  // Whatever the umask was; after fchown, which may take bits away.
+  return calls.fchmod(fd, options.mode) != 0 ? failed(at, errno, "set its mode") : 0;
+}
+
+int build(const Target& at, const CreateOptions& options, const Draft& draft) {
+  const ring::Geometry& geometry = options.geometry;
+  if (const int error = reserve(at, geometry.size, draft.fd.get())) return error;
+  boost::interprocess::mapped_region region;
+  if (const int error = map(draft.fd.get(), geometry.size, boost::interprocess::read_write, region))
+    return failed(at, -error, "map it");
+  std::byte* const base = static_cast<std::byte*>(region.get_address());
+  touch(base, geometry.size);
+  ring::Header& header = *new (base) ring::Header{};
+  fill(header, base, at, geometry);
+  if (const int error = give_rights(at, draft.fd.get(), options)) return error;
+  header.incarnation_base = incarnation_base(utc_now_ns());  // as late as can be: see its comment
+  return 0;
+}
+
+int publish(const Target& at, const Draft& draft) {
+  int linked;
+  if (draft.temporary.empty()) {
+    const std::string link = "/proc/self/fd/" + std::to_string(draft.fd.get());
+    linked = calls.linkat(AT_FDCWD, link.c_str(), at.dir.get(), at.file.c_str(), AT_SYMLINK_FOLLOW);
+  } else {
+    linked = calls.linkat(at.dir.get(), draft.temporary.c_str(), at.dir.get(), at.file.c_str(), 0);
+  }
+  if (linked == 0) return 0;
+  return errno == EEXIST ? exists(at) : failed(at, errno, "give it its name (is /proc mounted?)");
+}
+
+}  // namespace
+
+int create(std::string_view ring, const shmring_create_options* asked) {
+  Target at;
+  at.ring = ring;
+  CreateOptions options;
+  if (const int error = resolve(at.ring, asked, options)) return error;
+  at.file = file_name(at.ring);
+  if (const int error = open_directory(at.ring, at.directory, at.dir)) return error;
+  // linkat decides; this spares the memory where the answer is clear.
+  struct stat status;
+  if (calls.fstatat(at.dir.get(), at.file.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return exists(at);
+  Draft draft;
+  if (const int error = open_draft(at, draft)) return error;
+  int error = build(at, options, draft);
+  if (error == 0) error = publish(at, draft);
+  at.remove(draft);
+  return error;
+}
+
+}  // namespace shmring::os

@@ -1,0 +1,70 @@
+// Descriptors and whole transfers, see file.hpp. Invariant: errno is read right after the call that set it.
+#include "lib/os/file.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+namespace shmring::os {
+
+int result(int value) { return value == -1 ? -errno : value; }
+
+void Fd::reset(int fd) {
+  if (fd_ >= 0) {
+    const int kept = errno;
+    calls.close(fd_);
+    errno = kept;
+  }
+  fd_ = fd;
+}
+
+int open_at(int dir, const char* path, int flags, mode_t mode, Fd& out) {
+  const int fd = calls.openat(dir, path, flags | O_CLOEXEC, mode);
+  if (fd < 0) return -errno;
+  out.reset(fd);
+  return 0;
+}
+
+int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written) {
+  std::size_t done = 0;
+  int error = 0;
+  while (done < bytes) {
+    const ssize_t n = calls.write(fd, static_cast<const char*>(data) + done, bytes - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      error = n < 0 ? -errno : -EIO;  // a file that takes nothing, and says no error, never would
+      break;
+    }
+    done += static_cast<std::size_t>(n);
+  }
+  if (written) *written = done;
+  return error;
+}
+
+ssize_t read_full(int fd, void* buffer, std::size_t bytes, std::uint64_t at) {
+  std::size_t done = 0;
+  while (done < bytes) {
+    const ssize_t n = calls.pread(fd, static_cast<char*>(buffer) + done, bytes - done, static_cast<off_t>(at + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -errno;
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return static_cast<ssize_t>(done);
+}
+
+int read_small(const char* path, std::string& out, std::size_t limit) {
+  Fd fd;
+  if (const int error = open_at(AT_FDCWD, path, O_RDONLY, 0, fd)) return error;
+  out.clear();
+  for (;;) {
+    char chunk[4096];
+    const ssize_t n = read_full(fd.get(), chunk, sizeof chunk, out.size());
+    if (n < 0) return static_cast<int>(n);
+    out.append(chunk, static_cast<std::size_t>(n));
+    if (out.size() > limit) return -EFBIG;
+    if (static_cast<std::size_t>(n) < sizeof chunk) return 0;
+  }
+}
+
+}  // namespace shmring::os

@@ -1,0 +1,59 @@
+// Descriptors that close themselves, and system calls that return −errno instead of setting errno.
+//
+// Invariants:
+//   - every descriptor opened here is O_CLOEXEC;
+//   - read_full and write_full go on after EINTR and after a short transfer; nothing else is retried;
+//   - nothing here sets the text of os::last_error(): the caller knows what the file is for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "lib/os/calls.hpp"
+
+namespace shmring::os {
+
+// An open descriptor, or none (−1). Move only.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(other.release()) {}
+  Fd& operator=(Fd&& other) noexcept {
+    if (this != &other) reset(other.release());
+    return *this;
+  }
+  ~Fd() { reset(); }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int release() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+  // Closes what is held; errno stays as it was, so that a failure can be reported after its clean-up.
+  void reset(int fd = -1);
+
+ private:
+  int fd_ = -1;
+};
+
+// 0 and `out` set, or −errno. `path` is relative to `dir` (a descriptor, or AT_FDCWD); O_CLOEXEC is added.
+int open_at(int dir, const char* path, int flags, mode_t mode, Fd& out);
+
+// All of `bytes`, from the current position: 0 or −errno. `*written` (if not NULL) is what reached the file, also
+// then.
+int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written = nullptr);
+
+// Bytes read at `at` into `buffer`, fewer only at the file's end; or −errno.
+ssize_t read_full(int fd, void* buffer, std::size_t bytes, std::uint64_t at);
+
+// A small file whole (at most `limit` bytes, more is −EFBIG), for /proc: its size is not known before. 0 or −errno.
+int read_small(const char* path, std::string& out, std::size_t limit = 64 * 1024);
+
+// −errno of a call that returned −1, else its value.
+int result(int value);
+
+}  // namespace shmring::os

@@ -1,0 +1,179 @@
+// Identity and proof of death, see process.hpp. Invariant: no bytes of /proc are believed before they are parsed
+// whole.
+#include "lib/os/process.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "lib/os/segment.hpp"
+
+namespace shmring::os {
+namespace {
+
+u64 namespace_inode(const char* path) {
+  struct stat status;
+  return calls.fstatat(AT_FDCWD, path, &status, 0) == 0 ? status.st_ino : 0;
+}
+
+// 32 hex digits with dashes between them.
+void read_boot_id(u64 (&out)[2]) {
+  std::string text;
+  out[0] = out[1] = 0;
+  if (read_small("/proc/sys/kernel/random/boot_id", text, 64) != 0) return;
+  int digits = 0;
+  for (const char c : text) {
+    unsigned digit = 0;
+    if (digits == 32 || std::from_chars(&c, &c + 1, digit, 16).ec != std::errc{}) continue;
+    u64& half = out[digits++ / 16];
+    half = half << 4 | digit;
+  }
+}
+
+std::optional<u64> start_time_of(const char* path) {
+  std::string text;
+  if (read_small(path, text) != 0) return std::nullopt;
+  return start_time_in(text);
+}
+
+// A /proc of another pid namespace (a container that kept its host's) shows strangers under our pids.
+bool proc_shows_our_pids() {
+  char link[16];
+  const ssize_t bytes = calls.readlink("/proc/self", link, sizeof link);
+  return bytes > 0 && std::string_view(link, static_cast<std::size_t>(bytes)) == std::to_string(calls.getpid());
+}
+
+}  // namespace
+
+Host this_host() {
+  Host host{};
+  read_boot_id(host.boot_id);
+  host.pid_namespace = namespace_inode("/proc/self/ns/pid");
+  host.time_namespace = namespace_inode("/proc/self/ns/time");
+  return host;
+}
+
+ring::Clock choose_clock() {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned invariant_tsc = 1u << 8;
+  if (!__get_cpuid(0x80000007, &a, &b, &c, &d) || !(d & invariant_tsc)) return ring::Clock::monotonic;
+  // The kernel watches the TSC against other clocks, and takes another source when it is not steady.
+  std::string source;
+  const int error = read_small("/sys/devices/system/clocksource/clocksource0/current_clocksource", source, 64);
+  return error != 0 || source == "tsc\n" ? ring::Clock::tsc : ring::Clock::monotonic;
+#else
+  return ring::Clock::monotonic;
+#endif
+}
+
+std::optional<u64> start_time_in(std::string_view stat) {
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string_view::npos) return std::nullopt;
+  std::string_view rest = stat.substr(name_end + 1);
+  for (int field = 3;; ++field) {  // each field has one space before it
+    if (rest.empty() || rest.front() != ' ') return std::nullopt;
+    rest.remove_prefix(1);
+    const std::size_t length = std::min(rest.find(' '), rest.size());
+    if (field == 22) {
+      u64 value = 0;
+      const auto [end, error] = std::from_chars(rest.data(), rest.data() + length, value);
+      if (error != std::errc{} || end != rest.data() + length) return std::nullopt;
+      return value;
+    }
+    rest.remove_prefix(length);
+  }
+}
+
+bool same_namespaces(const ring::Header& header) {
+  const Host host = this_host();
+  return host.pid_namespace != 0 && host.pid_namespace == header.pid_namespace &&
+         host.time_namespace == header.time_namespace;
+}
+
+ring::Owner self(const ring::Header& header) {
+  ring::Owner owner{static_cast<u32>(calls.getpid()), 0, ring::OwnerState::free};
+  if (same_namespaces(header))
+    owner.start_time = start_time_of("/proc/self/stat").value_or(0) & ring::Owner::start_mask;
+  return owner;
+}
+
+void program_name(char (&out)[ring::name_bytes]) {
+  const char* from = program_invocation_short_name;
+  std::size_t n = 0;
+  for (; from && from[n] != '\0' && n < ring::name_bytes - 1; ++n) {
+    const char c = from[n];
+    const bool plain =
+        (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+    out[n] = plain ? c : '_';
+  }
+  out[n] = '\0';
+  if (!valid_name(out)) std::memcpy(out, "_", 2);  // empty, or only dots
+}
+
+std::string exe_path(u32 pid) {
+  char path[1023];
+  const ssize_t bytes = calls.readlink(("/proc/" + std::to_string(pid) + "/exe").c_str(), path, sizeof path);
+  return bytes > 0 ? std::string(path, static_cast<std::size_t>(bytes)) : std::string();
+}
+
+Deaths::Deaths(const ring::Ring& ring)
+    : watches_(ring.geometry.producers),
+      can_judge_(same_namespaces(*ring.header)),
+      proc_is_ours_(proc_shows_our_pids()) {}
+
+bool Deaths::dead(u32 entry, u64 owner_word) {
+  ring::Owner owner = ring::Owner::of(owner_word);
+  owner.state = ring::OwnerState::free;
+  if (!can_judge_ || owner.start_time == 0 || owner.pid == 0 || entry >= watches_.size()) return false;
+  Watch& watch = watches_[entry];
+  if (watch.owner != owner.bits()) {
+    forget(entry);
+    watch.owner = owner.bits();
+  }
+  if (!watch.dead) watch.dead = watch.pidfd ? ended(watch) : prove(watch, owner);
+  if (watch.dead) watch.pidfd.reset();
+  return watch.dead;
+}
+
+bool Deaths::prove(Watch& watch, ring::Owner owner) {
+  const pid_t pid = static_cast<pid_t>(owner.pid);
+  watch.pidfd.reset(calls.pidfd_open(pid, 0));
+  // It may have failed for want of descriptors, or on an old kernel: kill() tells whether there is a process.
+  if (!watch.pidfd && calls.kill(pid, 0) != 0 && errno == ESRCH) return true;
+  // The pidfd may be a stranger's that got this pid later. An unreadable start time leaves that open; but the pidfd
+  // stays good, for if it becomes readable, then the owner, or else the stranger after it, has ended.
+  if (proc_is_ours_) {
+    const std::optional<u64> start = start_time_of(("/proc/" + std::to_string(owner.pid) + "/stat").c_str());
+    if (start && (*start & ring::Owner::start_mask) != owner.start_time) return true;
+  }
+  return watch.pidfd && ended(watch);
+}
+
+bool Deaths::ended(const Watch& watch) {
+  pollfd poll{watch.pidfd.get(), POLLIN, 0};
+  const timespec now{};
+  return calls.ppoll(&poll, 1, &now, nullptr) == 1 && (poll.revents & POLLIN);
+}
+
+void Deaths::forget(u32 entry) {
+  if (entry < watches_.size()) watches_[entry] = Watch{};
+}
+
+int Deaths::wait(u64 timeout_ns, const sigset_t* mask) {
+  polled_.clear();
+  for (const Watch& watch : watches_)
+    if (watch.pidfd) polled_.push_back({watch.pidfd.get(), POLLIN, 0});
+  const timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000),
+                         static_cast<long>(timeout_ns % 1'000'000'000)};
+  return result(calls.ppoll(polled_.data(), polled_.size(), &timeout, mask));
+}
+
+}  // namespace shmring::os

@@ -1,0 +1,311 @@
+// Attach, look, unlink, list, lease: see segment.hpp. Invariants: what is checked is the descriptor that is mapped,
+// never a path a second time; the header is read once, and its copy is what is checked and used.
+#include "lib/os/segment.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+
+#include "lib/os/error.hpp"
+#include "lib/os/map.hpp"
+#include "lib/os/process.hpp"
+
+namespace shmring::os {
+namespace {
+
+namespace bip = boost::interprocess;
+
+// What is being opened: `ring` for people, `path` for people and the kernel.
+struct Place {
+  std::string ring, path, file;  // file: its name inside dir
+  Fd dir;
+};
+
+// A header's private copy, alone or with what stands in the file behind it.
+struct Snapshot {
+  alignas(ring::Header) std::byte bytes[sizeof(ring::Header)] = {};
+  const ring::Header& header() const { return *reinterpret_cast<const ring::Header*>(bytes); }
+};
+
+int place_of(std::string_view name, Place& out) {
+  out.ring = name;
+  if (!valid_name(name)) {
+    return fail(EINVAL, "\"%.80s\" cannot name a ring: expected 1 to 63 of A-Z a-z 0-9 . _ - (and neither . nor ..)",
+                out.ring.c_str());
+  }
+  out.file = file_name(out.ring);
+  const int error = open_directory(out.ring, out.path, out.dir);
+  out.path += "/" + out.file;
+  return error;
+}
+
+// O_NONBLOCK: a FIFO that squats the name must not make us wait.
+int open_checked(const Place& at, int access, struct stat& status, Fd& out) {
+  const int error = open_at(at.dir ? at.dir.get() : AT_FDCWD, at.dir ? at.file.c_str() : at.path.c_str(),
+                            access | O_NONBLOCK | (at.dir ? O_NOFOLLOW : 0), 0, out);
+  const char* const ring = at.ring.c_str();
+  const char* const path = at.path.c_str();
+  if (error == -ENOENT) {
+    return fail(ENOENT,
+                "ring %.80s: there is no %.200s: create it (shmringd --ring %.80s --log DIR), or see `shmring ls`",
+                ring, path, ring);
+  }
+  if (error == -ELOOP)
+    return fail(EPERM, "ring %.80s: %.200s is a symbolic link, expected a regular file: remove it", ring, path);
+  if (error == -EISDIR || error == -ENXIO || error == -ENODEV)
+    return fail(EPERM, "ring %.80s: %.200s is not a regular file: remove it", ring, path);
+  if (error == -EACCES) {
+    return fail(EACCES, "ring %.80s: no permission to open %.200s: run as its owner, or as a member of its group", ring,
+                path);
+  }
+  if (error) return fail(-error, "ring %.80s: cannot open %.200s: %s", ring, path, std::strerror(-error));
+  if (calls.fstat(out.get(), &status) != 0)
+    return fail(errno, "ring %.80s: cannot read the status of %.200s: %s", ring, path, std::strerror(errno));
+  if (!S_ISREG(status.st_mode)) return fail(EPERM, "ring %.80s: %.200s is not a regular file: remove it", ring, path);
+  return 0;
+}
+
+bool in_group(gid_t group) {
+  if (calls.getegid() == group) return true;
+  const int count = calls.getgroups(0, nullptr);
+  std::vector<gid_t> groups(count > 0 ? static_cast<std::size_t>(count) : 0);
+  const int found = groups.empty() ? 0 : calls.getgroups(count, groups.data());
+  return std::find(groups.begin(), groups.begin() + std::max(found, 0), group) != groups.begin() + std::max(found, 0);
+}
+
+// Who may have made the ring that we trust: ourselves, root, or a member of a group that we share and that may write
+// it.
+int check_owner(const Place& at, const struct stat& status) {
+  const unsigned mode = status.st_mode & 07777;
+  if (mode & ~0660u) {
+    return fail(EPERM, "ring %.80s: the mode of %.200s is %#o, expected no bits beyond 0660: chmod it, or remove it",
+                at.ring.c_str(), at.path.c_str(), mode);
+  }
+  const uid_t self = calls.geteuid();
+  if (status.st_uid == self || status.st_uid == 0 || ((mode & 0060) == 0060 && in_group(status.st_gid))) return 0;
+  return fail(
+      EPERM,
+      "ring %.80s: %.200s belongs to user %u, expected %u, root, or a group of ours with mode 0660: run as that "
+      "user, or let the owner remove it",
+      at.ring.c_str(), at.path.c_str(), status.st_uid, self);
+}
+
+std::string text_of(const ring::Finding& finding) {
+  char text[192];
+  const bool hex = std::strcmp(finding.field, "magic") == 0 || std::strcmp(finding.field, "fingerprint") == 0;
+  std::snprintf(text, sizeof text,
+                hex ? "%s is %#" PRIx64 ", expected %s %#" PRIx64 : "%s is %" PRIu64 ", expected %s %" PRIu64,
+                finding.field, finding.found, finding.rule, finding.expected);
+  return text;
+}
+
+int refuse(const Place& at, const ring::Finding& finding) {
+  const char* advice = finding.error == EBADMSG ? "it is damaged: look at it with `shmring dump`, then remove it"
+                       : finding.error == EPROTO
+                           ? "it was made by another version of libshmring: use that one, or remove it"
+                           : "it is no segment of this library's layout: remove it";
+  return fail(finding.error, "ring %.80s: %.200s: %s: %s", at.ring.c_str(), at.path.c_str(), text_of(finding).c_str(),
+              advice);
+}
+
+int read_header(const Place& at, int fd, Snapshot& out) {
+  const ssize_t bytes = read_full(fd, out.bytes, sizeof out.bytes, 0);
+  if (bytes >= 0) return 0;
+  return fail(static_cast<int>(-bytes), "ring %.80s: cannot read %.200s: %s", at.ring.c_str(), at.path.c_str(),
+              std::strerror(static_cast<int>(-bytes)));
+}
+
+// "" if the header is of this boot, or one of the two is unknown.
+std::string other_boot(const ring::Header& header) {
+  const Host host = this_host();
+  auto known = [](const u64(&id)[2]) { return id[0] != 0 || id[1] != 0; };
+  if (!known(header.boot_id) || !known(host.boot_id) || std::equal(host.boot_id, host.boot_id + 2, header.boot_id))
+    return "";
+  char text[160];
+  std::snprintf(text, sizeof text, "boot id is %016" PRIx64 "%016" PRIx64 ", expected %016" PRIx64 "%016" PRIx64,
+                header.boot_id[0], header.boot_id[1], host.boot_id[0], host.boot_id[1]);
+  return text;
+}
+
+int check_alive(const Place& at, const ring::Header& header) {
+  const char* const ring = at.ring.c_str();
+  if (const std::string text = other_boot(header); !text.empty()) {
+    return fail(ESTALE, "ring %.80s: %.200s: %s: it is of another boot: look at it with `shmring dump`, then remove it",
+                ring, at.path.c_str(), text.c_str());
+  }
+  if (!ring::is_retired<ring::HardwareMemory>(header)) return 0;
+  return fail(ESTALE,
+              "ring %.80s: %.200s was retired, expected state open: remove it (shmring rm %.80s), and create it anew",
+              ring, at.path.c_str(), ring);
+}
+
+int cannot_map(const Place& at, u64 bytes, int error) {
+  return fail(-error, "ring %.80s: cannot map %" PRIu64 " bytes of %.200s: %s", at.ring.c_str(), bytes, at.path.c_str(),
+              std::strerror(-error));
+}
+
+// The rest of attach, once `out.fd` is open.
+int map_checked(const Place& at, const struct stat& status, Segment& out) {
+  if (const int error = check_owner(at, status)) return error;
+  const u64 bytes = static_cast<u64>(status.st_size);
+  Snapshot snapshot;
+  if (const int error = read_header(at, out.fd.get(), snapshot)) return error;
+  // Once before anything is mapped: a bad size must not become a SIGBUS.
+  ring::Ring ring;
+  if (const ring::Finding finding = ring::validate(snapshot.header(), bytes, nullptr, ring)) return refuse(at, finding);
+  if (const int error = check_alive(at, snapshot.header())) return error;
+  if (const int error = map(out.fd.get(), bytes, bip::read_write, out.region)) return cannot_map(at, bytes, error);
+  ring::validate(snapshot.header(), bytes, static_cast<std::byte*>(out.region.get_address()), out.ring);
+  std::memcpy(out.name, at.ring.data(), at.ring.size());
+  return 0;
+}
+
+// The whole file, or what is left of it with zeros behind: never a page that the file does not have.
+int map_readonly(const Place& at, u64 file_bytes, u64 bytes, Segment& out) {
+  if (file_bytes >= bytes) {
+    const int error = map(out.fd.get(), bytes, bip::read_only, out.region);
+    return error ? cannot_map(at, bytes, error) : 0;
+  }
+  if (const int error = map_zeros(bytes, out.region)) return cannot_map(at, bytes, error);
+  const ssize_t read = read_full(out.fd.get(), out.region.get_address(), file_bytes, 0);
+  if (read >= 0) return 0;
+  return fail(static_cast<int>(-read), "ring %.80s: cannot read %.200s: %s", at.ring.c_str(), at.path.c_str(),
+              std::strerror(static_cast<int>(-read)));
+}
+
+void describe(const ring::Header& header, u64 file_bytes, std::vector<std::string>& out) {
+  if (header.geometry.size != file_bytes)
+    out.push_back(text_of({EBADMSG, "size of the file", file_bytes, "exactly", header.geometry.size}));
+  if (const std::string text = other_boot(header); !text.empty()) out.push_back(text);
+  if (ring::is_retired<ring::HardwareMemory>(header)) out.push_back("the ring is retired");
+}
+
+// 0 if the name still means the open file.
+int check_name(const Place& at, const struct stat& opened) {
+  struct stat named {};
+  const bool found = calls.fstatat(at.dir.get(), at.file.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0;
+  if (found && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev) return 0;
+  return fail(found ? ENOENT : errno, "ring %.80s: %.200s was removed by somebody else just now", at.ring.c_str(),
+              at.path.c_str());
+}
+
+}  // namespace
+
+int attach(std::string_view ring, Segment& out) {
+  Place at;
+  if (const int error = place_of(ring, at)) return error;
+  Segment segment;
+  struct stat status {};
+  if (const int error = open_checked(at, O_RDWR, status, segment.fd)) return error;
+  if (const int error = map_checked(at, status, segment)) return error;
+  out = std::move(segment);
+  return 0;
+}
+
+int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::string>& findings) {
+  Place at;
+  const bool is_path = ring_or_path.find('/') != std::string_view::npos;
+  if (is_path) {
+    at.ring = at.path = ring_or_path;
+  } else if (const int error = place_of(ring_or_path, at)) {
+    return error;
+  }
+  Segment segment;
+  struct stat status {};
+  if (const int error = open_checked(at, O_RDONLY, status, segment.fd)) return error;
+  const u64 file_bytes = static_cast<u64>(status.st_size);
+  Snapshot snapshot;
+  if (const int error = read_header(at, segment.fd.get(), snapshot)) return error;
+  const ring::Header& header = snapshot.header();
+  if (file_bytes < sizeof header)
+    return refuse(at, {EBADMSG, "size of the file", file_bytes, "at least", sizeof header});
+  if (const ring::Finding finding = ring::identify(header)) return refuse(at, finding);
+  // Judged as if the file were as long as it should be: what it lacks reads as zeros.
+  const u64 whole = header.geometry.size;
+  std::string problem;
+  if (const ring::Finding finding = ring::validate(header, whole, nullptr, segment.ring)) problem = text_of(finding);
+  if (problem.empty() && map_readonly(at, file_bytes, whole, segment) != 0) problem = last_error();
+  if (!problem.empty()) {
+    findings.push_back(problem);
+    if (const int error = map_readonly(at, file_bytes, sizeof header, segment)) return error;
+    segment.ring = {};
+    segment.ring.header = static_cast<ring::Header*>(segment.region.get_address());
+  } else {
+    ring::validate(header, whole, static_cast<std::byte*>(segment.region.get_address()), segment.ring);
+  }
+  describe(header, file_bytes, findings);
+  std::memcpy(segment.name, header.ring, strnlen(header.ring, sizeof header.ring - 1));
+  out = std::move(segment);
+  return 0;
+}
+
+int unlink(std::string_view ring, bool force) {
+  Place at;
+  if (const int error = place_of(ring, at)) return error;
+  Segment segment;
+  struct stat status {};
+  int refused = open_checked(at, O_RDWR, status, segment.fd);
+  if (refused != 0 && refused != -EPERM) return refused;
+  if (refused == 0) {
+    // Of several who remove it at once, one at a time looks whether the name still means this file: the others must not
+    // remove the ring that somebody creates in its place.
+    if (calls.flock(segment.fd.get(), LOCK_EX) != 0) {
+      return fail(errno, "ring %.80s: cannot lock %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
+    }
+    if (const int error = check_name(at, status)) return error;
+    refused = map_checked(at, status, segment);
+  }
+  if (refused != 0 && refused != -ESTALE && !force) return refused;
+  // The name first: who may not remove it must not retire it. If we die in between, the collector sees it unlinked.
+  if (calls.unlinkat(at.dir.get(), at.file.c_str(), 0) != 0) {
+    return fail(errno, "ring %.80s: cannot remove %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
+  }
+  if (segment.ring.header) ring::retire<ring::HardwareMemory>(*segment.ring.header);
+  return 0;
+}
+
+int list(std::vector<std::string>& out) {
+  std::string path;
+  Fd dir;
+  if (const int error = open_directory("*", path, dir)) return error;
+  DIR* const entries = calls.fdopendir(dir.get());
+  if (!entries) return fail(errno, "cannot list %.200s: %s", path.c_str(), std::strerror(errno));
+  dir.release();
+  out.clear();
+  constexpr std::string_view prefix = "shmring.";
+  errno = 0;
+  while (const dirent* entry = calls.readdir(entries)) {
+    const std::string_view name = entry->d_name;
+    if (name.starts_with(prefix) && valid_name(name.substr(prefix.size())))
+      out.emplace_back(name.substr(prefix.size()));
+  }
+  const int error = errno;
+  calls.closedir(entries);
+  if (error) return fail(error, "cannot list %.200s: %s", path.c_str(), std::strerror(error));
+  std::ranges::sort(out);
+  return 0;
+}
+
+bool unlinked(const Segment& segment) {
+  struct stat status {};
+  return calls.fstat(segment.fd.get(), &status) == 0 && status.st_nlink == 0;
+}
+
+int take_lease(const Segment& segment) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (calls.fcntl(segment.fd.get(), F_OFD_SETLK, &lock) == 0) return 0;
+  if (errno != EAGAIN && errno != EACCES)
+    return fail(errno, "ring %s: cannot lock it for its collector: %s", segment.name, std::strerror(errno));
+  const ring::Owner holder = ring::Owner::of(segment.ring.header->board.identity.load());
+  return fail(EBUSY, "ring %s: process %u collects it already, expected none: stop that one first", segment.name,
+              holder.pid);
+}
+
+}  // namespace shmring::os

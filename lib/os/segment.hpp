@@ -1,0 +1,84 @@
+// A segment as a file: create, attach, look, unlink, list, and the collector's lease.
+//
+// Invariants:
+//   - a segment gets its name last, whole and with all its memory reserved and touched: there is no half-built state,
+//     and no SIGBUS in an application;
+//   - attach maps nothing that it has not opened without following a link and then checked: type, owner, mode, size,
+//     header;
+//   - every refusal has its own −errno and sets os::last_error().
+#pragma once
+
+#include <boost/interprocess/mapped_region.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/include/shmring/shmring.h"
+#include "lib/os/file.hpp"
+#include "lib/ring/validate.hpp"
+
+namespace shmring::os {
+
+using ring::u32;
+using ring::u64;
+
+// Whether this may name a ring or a producer: 1 … 63 bytes of [A-Za-z0-9._-], not "." and not "..".
+bool valid_name(std::string_view name);
+
+// Copy the caller's options struct over `to`, which holds zeros: a smaller one leaves the rest zero, a larger one
+// must be zero where we know nothing. `from` begins with its struct_size. −EINVAL, with a text that begins with
+// `what`.
+int copy_options(const void* from, void* to, std::size_t known_bytes, const char* what);
+
+// What shmring_create's options mean, defaults filled in.
+struct CreateOptions {
+  ring::Geometry geometry{};
+  mode_t mode = 0600;
+  bool has_group = false;
+  gid_t group = 0;
+};
+int resolve(const std::string& ring, const shmring_create_options* options, CreateOptions& out);
+
+// shmring_create: EEXIST, EACCES, ENOSPC, ENOMEM, EINVAL, EOPNOTSUPP, or what a system call failed with.
+int create(std::string_view ring, const shmring_create_options* options);
+
+// One mapped segment. Nothing in it points into itself: it may be moved. In a forked child the mapping is not there,
+// and the destructor must not run (it would unmap what the child has put in its place).
+struct Segment {
+  char name[ring::name_bytes] = "";
+  Fd fd;  // needed for the lease and for unlinked(); a producer closes it: its number may become the application's
+  boost::interprocess::mapped_region region;
+  ring::Ring ring;
+};
+
+// Map a ring for reading and writing, all checks made. ENOENT, EACCES, EPERM owner, mode, not a file or a link,
+// EPROTO version, ENOEXEC layout, EBADMSG size or geometry, ESTALE retired or another boot, EINVAL name, ENOMEM.
+int attach(std::string_view ring, Segment& out);
+
+// Map a ring, or a file by a path that holds a '/', for reading only, also one that attach refuses: `findings` then
+// says, a sentence each, what is wrong. A file shorter than its geometry reads as zeros beyond its end. If not even
+// the geometry can be believed, `out.ring` has the header only (entries is NULL). Refused are: absent, no permission,
+// not a regular file, shorter than a header (EBADMSG), not a segment of this layout (ENOEXEC, EPROTO).
+int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::string>& findings);
+
+// Remove the name, then retire the segment. `force`: remove the name also where attach refuses the file, then without
+// retiring it. A ring that is retired or of another boot needs no force. ENOENT, EACCES, EPERM, or what attach says.
+int unlink(std::string_view ring, bool force = false);
+
+// The names of the rings in the directory, sorted.
+int list(std::vector<std::string>& out);
+
+// Whether the segment has no name any more, whoever removed it: the collector then retires it.
+bool unlinked(const Segment& segment);
+
+// Become the ring's only collector, until the Segment is gone (closing its descriptor alone does not do: the mapping
+// holds the lock too) or the process has ended. −EBUSY names the holder.
+int take_lease(const Segment& segment);
+
+// $SHMRING_DIR, which must be absolute, or /dev/shm; opened. The text names the ring.
+int open_directory(const std::string& ring, std::string& path, Fd& out);
+
+// "shmring." and the ring's name.
+std::string file_name(const std::string& ring);
+
+}  // namespace shmring::os

@@ -1,0 +1,296 @@
+// The producer table: who is attached, and what each has attempted.
+//
+// An entry is claimed by one CAS that writes its owner's identity, so no entry is ever ownerless; its account word says, from
+// before the first step of an attempt until after its last, which sequence is under way; its refusal word and counters say why
+// attempts were refused. The collector alone frees an entry.
+//
+// Invariants:
+//   - account word := (n << 1) before anything else of attempt n, (n << 1 | 1) after everything else;
+//   - a refusal stores its counter, then the refusal word, then finishes the account: who sees the later sees the earlier;
+//   - the incarnation, the lane and the name stand before the state says attached; state left is the last store of a life;
+//   - an entry is zeroed only when its account is closed and no slot names it, its owner word last.
+//
+// Ordered accesses:
+//
+// | label            | access | order           | partner                      | what it orders                                     |
+// |------------------|--------|-----------------|------------------------------|----------------------------------------------------|
+// | owner_claim      | cas    | acq_rel/relaxed | entry_zero                   | the last life's zeroing before this life's stores  |
+// | owner_state      | store  | release         | owner_seen                   | incarnation, lane, name before attached; all before left |
+// | owner_seen       | load   | acquire         | owner_state, entry_zero      | the state before what is read under it             |
+// | incarnation_next | add    | relaxed         | -                            | only its uniqueness counts                         |
+// | incarnation_set  | store  | release         | incarnation_seen             | owner_claim before the number                      |
+// | incarnation_seen | load   | acquire         | incarnation_set              | -                                                  |
+// | lane_set         | store  | release         | lane_seen                    | lane_take before the number of the lane            |
+// | lane_seen        | load   | acquire         | lane_set                     | -                                                  |
+// | identity_fill    | copy   | -               | owner_state                  | name, uid, tid                                     |
+// | identity_copy    | copy   | -               | owner_seen                   | name, uid, tid                                     |
+// | attempt          | store  | release         | account_seen                 | all of attempt n − 1 before n is announced         |
+// | finish           | store  | release         | account_seen                 | all of attempt n before it is finished             |
+// | account_seen     | load   | acquire         | attempt, finish              | what is read after it is not older                 |
+// | counter          | store  | release         | counter_seen                 | -                                                  |
+// | counter_seen     | load   | acquire         | counter                      | -                                                  |
+// | refusal          | store  | release         | refusal_seen                 | the counter before the refusal word                |
+// | refusal_seen     | load   | acquire         | refusal                      | the second look at the account after it            |
+// | nested           | add    | relaxed         | -                            | a count                                            |
+// | nested_seen      | load   | relaxed         | -                            | read after the proof of death or state left        |
+// | logged           | store  | release         | logged_seen                  | the log's line before the claim that it is there   |
+// | logged_seen      | load   | acquire         | logged                       | -                                                  |
+// | entry_zero       | store  | release         | owner_claim, owner_seen      | the entry's zeroing before it is free              |
+// | segment_state    | load   | acquire         | segment_retire               | -                                                  |
+// | segment_retire   | store  | release         | segment_state                | -                                                  |
+// | type_claim       | cas    | acq_rel/relaxed | type_publish                 | one writer a name                                  |
+// | type_fill        | copy   | -               | type_publish                 | the name                                           |
+// | type_publish     | store  | release         | type_seen                    | the name before the word that says written         |
+// | type_seen        | load   | acquire         | type_publish                 | the word before the name                           |
+// | type_copy        | copy   | -               | type_seen                    | the name                                           |
+#pragma once
+
+#include <string_view>
+
+#include "lib/ring/memory.hpp"
+
+namespace shmring::ring {
+
+// The owner word, taken apart.
+struct Owner {
+  u32 pid;         // 22 bits
+  u64 start_time;  // 40 bits, clock ticks since boot; 0: unknown (another namespace), never judged dead
+  OwnerState state;
+
+  static constexpr u64 start_mask = (u64{1} << 40) - 1;
+  static constexpr Owner of(u64 bits) {
+    return {static_cast<u32>(bits >> 42), bits >> 2 & start_mask, static_cast<OwnerState>(bits & 3)};
+  }
+  constexpr u64 bits() const { return u64{pid} << 42 | (start_time & start_mask) << 2 | static_cast<u64>(state); }
+  constexpr bool same_process(const Owner& other) const { return pid == other.pid && start_time == other.start_time; }
+};
+
+// The account word, taken apart.
+struct Account {
+  u64 attempted;
+  bool finished;
+
+  static constexpr Account of(u64 bits) { return {bits >> 1, (bits & 1) != 0}; }
+  constexpr u64 bits() const { return attempted << 1 | u64{finished}; }
+  constexpr u64 last_finished() const { return finished || attempted == 0 ? attempted : attempted - 1; }
+  constexpr bool operator==(const Account&) const = default;
+};
+
+// The refusal word, taken apart.
+struct Refusals {
+  u32 count;  // refusals so far, mod 2^32
+  u16 mask;   // one bit a Cause, since the last publish
+  u16 last;   // low 16 bits of the sequence refused last
+
+  static constexpr Refusals of(u64 bits) {
+    return {static_cast<u32>(bits >> 32), static_cast<u16>(bits >> 16), static_cast<u16>(bits)};
+  }
+  constexpr u64 bits() const { return u64{count} << 32 | u64{mask} << 16 | last; }
+};
+
+// One refusal counter, taken apart.
+struct Counter {
+  u32 count;
+  u32 last;  // low 32 bits of the sequence counted last
+
+  static constexpr Counter of(u64 bits) { return {static_cast<u32>(bits >> 32), static_cast<u32>(bits)}; }
+  constexpr u64 bits() const { return u64{count} << 32 | last; }
+};
+
+constexpr u16 bit_of(Cause cause) { return static_cast<u16>(1u << static_cast<unsigned>(cause)); }
+
+// Who attaches: copied into the entry before it is attached.
+struct Identity {
+  char name[name_bytes];
+  u32 uid;
+  u32 tid;
+};
+static_assert(sizeof(Identity) == name_bytes + 8 && offsetof(Entry, uid) == offsetof(Entry, name) + name_bytes &&
+              offsetof(Entry, tid) == offsetof(Entry, uid) + 4);
+
+// ---------------------------------------------------------------------------------------------------------- producer
+
+// False: the entry has an owner.
+template <class M>
+bool claim_entry(Entry& entry, Owner me) {
+  u64 expected = 0;
+  me.state = OwnerState::attaching;
+  return M::cas(At::owner_claim, entry.owner, expected, me.bits(), std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
+template <class M>
+u64 next_incarnation(Header& header, u64 base) {
+  return base + M::add(At::incarnation_next, header.incarnations, u64{1}, std::memory_order_relaxed) + 1;
+}
+
+template <class M>
+void set_incarnation(Entry& entry, u64 incarnation) {
+  M::store(At::incarnation_set, entry.incarnation, incarnation, std::memory_order_release);
+}
+
+template <class M>
+void set_lane(Entry& entry, u64 lane) {
+  M::store(At::lane_set, entry.lane, lane, std::memory_order_release);
+}
+
+template <class M>
+void set_identity(Entry& entry, const Identity& identity) {
+  M::copy(At::identity_fill, entry.name, &identity, sizeof identity);
+}
+
+// attached: the entry is complete. left: the last store of a life.
+template <class M>
+void set_state(Entry& entry, Owner me, OwnerState state) {
+  me.state = state;
+  M::store(At::owner_state, entry.owner, me.bits(), std::memory_order_release);
+}
+
+// Attempt n begins. Before anything else of it: from here on the sequence is either in the log or counted.
+template <class M>
+[[gnu::always_inline]] inline void begin_attempt(Entry& entry, u64 sequence) {
+  M::store(At::attempt, entry.account, Account{sequence, false}.bits(), std::memory_order_release);
+}
+
+// Attempt n is over, whatever came of it.
+template <class M>
+[[gnu::always_inline]] inline void finish_attempt(Entry& entry, u64 sequence) {
+  M::store(At::finish, entry.account, Account{sequence, true}.bits(), std::memory_order_release);
+}
+
+template <class M>
+void set_counter(Entry& entry, Cause cause, Counter counter) {
+  M::store(At::counter, entry.counters[static_cast<std::size_t>(cause)], counter.bits(), std::memory_order_release);
+}
+
+template <class M>
+void set_refusals(Entry& entry, Refusals refusals) {
+  M::store(At::refusal, entry.refusal, refusals.bits(), std::memory_order_release);
+}
+
+template <class M>
+void count_nested(Entry& entry) {
+  M::add(At::nested, entry.nested, u64{1}, std::memory_order_relaxed);
+}
+
+template <class M>
+[[gnu::always_inline]] inline bool is_retired(const Header& header) {
+  return M::load(At::segment_state, header.state, std::memory_order_acquire) != static_cast<u32>(SegmentState::open);
+}
+
+// Role: whoever removes the ring's name.
+template <class M>
+void retire(Header& header) {
+  M::store(At::segment_retire, header.state, static_cast<u32>(SegmentState::retired), std::memory_order_release);
+}
+
+// The type table's word, taken apart.
+struct TypeWord {
+  u32 type;
+  u8 state;  // 0 free, 1 being written, 2 written
+  static constexpr TypeWord of(u64 bits) { return {static_cast<u32>(bits >> 32), static_cast<u8>(bits)}; }
+  constexpr u64 bits() const { return u64{type} << 32 | state; }
+};
+
+// Role: any producer. False: the place is taken by now.
+template <class M>
+bool claim_type(TypeName& place, u32 type) {
+  u64 expected = 0;
+  return M::cas(At::type_claim, place.word, expected, TypeWord{type, 1}.bits(), std::memory_order_acq_rel,
+                std::memory_order_relaxed);
+}
+
+// Role: who claimed it. `name` has at most sizeof TypeName::name − 1 bytes.
+template <class M>
+void publish_type(TypeName& place, u32 type, std::string_view name) {
+  M::copy(At::type_fill, place.name, name.data(), name.size());
+  M::store(At::type_publish, place.word, TypeWord{type, 2}.bits(), std::memory_order_release);
+}
+
+template <class M>
+TypeWord type_seen(const TypeName& place) {
+  return TypeWord::of(M::load(At::type_seen, place.word, std::memory_order_acquire));
+}
+
+// `to` holds sizeof TypeName::name bytes; the word said written before.
+template <class M>
+void copy_type(char* to, const TypeName& place) {
+  M::copy(At::type_copy, to, place.name, sizeof place.name);
+  signal_fence();  // each byte is read once
+  to[sizeof place.name - 1] = '\0';
+}
+
+// --------------------------------------------------------------------------------------------------------- collector
+
+template <class M>
+Owner owner_seen(const Entry& entry) {
+  return Owner::of(M::load(At::owner_seen, entry.owner, std::memory_order_acquire));
+}
+
+template <class M>
+u64 incarnation_seen(const Entry& entry) {
+  return M::load(At::incarnation_seen, entry.incarnation, std::memory_order_acquire);
+}
+
+template <class M>
+u64 lane_seen(const Entry& entry) {
+  return M::load(At::lane_seen, entry.lane, std::memory_order_acquire);
+}
+
+// Role: the collector, with the state attached or left seen.
+template <class M>
+Identity identity_copy(const Entry& entry) {
+  Identity identity;
+  M::copy(At::identity_copy, &identity, entry.name, sizeof identity);
+  signal_fence();  // each byte is read once
+  identity.name[name_bytes - 1] = '\0';
+  return identity;
+}
+
+template <class M>
+Account account_seen(const Entry& entry) {
+  return Account::of(M::load(At::account_seen, entry.account, std::memory_order_acquire));
+}
+
+template <class M>
+Refusals refusals_seen(const Entry& entry) {
+  return Refusals::of(M::load(At::refusal_seen, entry.refusal, std::memory_order_acquire));
+}
+
+template <class M>
+Counter counter_seen(const Entry& entry, Cause cause) {
+  return Counter::of(M::load(At::counter_seen, entry.counters[static_cast<std::size_t>(cause)], std::memory_order_acquire));
+}
+
+template <class M>
+u64 nested_seen(const Entry& entry) {
+  return M::load(At::nested_seen, entry.nested, std::memory_order_relaxed);
+}
+
+// What this collector's log holds of the entry, for a log that begins later. After the append.
+template <class M>
+void set_logged(Entry& entry, u64 through, u64 refused) {
+  M::store(At::logged, entry.logged_refused, refused, std::memory_order_release);
+  M::store(At::logged, entry.logged, through, std::memory_order_release);
+}
+
+struct Logged {
+  u64 through;
+  u64 refused;
+};
+template <class M>
+Logged logged_seen(const Entry& entry) {
+  const u64 through = M::load(At::logged_seen, entry.logged, std::memory_order_acquire);
+  return {through, M::load(At::logged_seen, entry.logged_refused, std::memory_order_acquire)};
+}
+
+// Role: the collector, for an account that is closed and that no slot names. The owner word last: an attacher takes it next.
+template <class M>
+void zero_entry(Entry& entry) {
+  auto zero = [](std::atomic<u64>& word) { M::store(At::entry_zero, word, u64{0}, std::memory_order_release); };
+  zero(entry.account), zero(entry.refusal), zero(entry.incarnation), zero(entry.lane);
+  for (auto& counter : entry.counters) zero(counter);
+  zero(entry.nested), zero(entry.logged), zero(entry.durable), zero(entry.logged_refused);
+  zero(entry.owner);
+}
+
+}  // namespace shmring::ring

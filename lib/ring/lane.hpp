@@ -1,0 +1,153 @@
+// A lane: slots in order, a tail where producers claim, a head up to which the collector has released.
+//
+// The shared lane's tail is only a hint that anyone may advance: a position is taken on its slot (slot.hpp). An exclusive lane
+// has one producer, which alone moves the tail, after it has claimed.
+//
+// Invariants:
+//   - tail and head only grow, and every claimed position is at or below the tail;
+//   - head may be one above the tail: the collector has met a claim whose owner has not advanced the tail;
+//   - a lane's owner word is changed from free by an attacher, and to free by the collector, by CAS, and by nobody else.
+//
+// Ordered accesses:
+//
+// | label        | access | order           | partner             | what it orders                                          |
+// |--------------|--------|-----------------|---------------------|---------------------------------------------------------|
+// | tail_hint    | load   | relaxed         | -                   | a hint: the slot's word decides                         |
+// | tail_help    | cas    | acq_rel/relaxed | tail_seen           | the claim before the tail that shows it                 |
+// | tail_own     | store  | release         | tail_seen           | claim_alone before the tail that shows it               |
+// | tail_seen    | load   | acquire         | tail_help, tail_own | claims below it before the walk looks at their words    |
+// | head_seen    | load   | acquire         | head_publish        | releases below it before the second look at the slot    |
+// | head_publish | store  | release         | head_seen, head_resume | release of the slots before the head that passes them |
+// | head_resume  | load   | acquire         | head_publish        | a successor starts behind all that was released         |
+// | high_water   | store  | relaxed         | -                   | a figure for people                                     |
+// | freed_bump   | add    | seq_cst         | waiters_seen        | release and head_publish before it, it before waiters_seen (a waiter does the reverse: adds itself, then loads `freed`) |
+// | waiters_seen | load   | seq_cst         | freed_bump          | behind freed_bump                                       |
+// | lane_take    | cas    | acq_rel/relaxed | lane_free           | the last owner's tail before this owner's first claim   |
+// | lane_owner   | load   | acquire         | lane_take           | whether the lane is taken, and by whom                  |
+// | lane_free    | cas    | acq_rel/relaxed | lane_take           | all that was done for the dead before the next owner    |
+#pragma once
+
+#include "lib/ring/slot.hpp"
+
+namespace shmring::ring {
+
+// A claim tries at most so often, and once more a slot, since it may have to step over a lane of stalled ones. Each failure
+// means that someone else got on (a producer, or the collector on this slot), or that the tail was brought forward.
+inline constexpr u32 claim_attempts = 1024;
+inline u32 most_attempts(const Ring& ring) { return claim_attempts + ring.geometry.slots; }
+
+enum class Claimed : u8 { yes, full, contended };
+struct Claim {
+  Claimed result;
+  u64 position;
+};
+
+template <class M>
+u64 tail_seen(const Lane& lane) {
+  return M::load(At::tail_seen, lane.tail, std::memory_order_acquire);
+}
+
+// Acq_rel where the model needs only relaxed: a reader of this tail then sees the words of all claims below it.
+template <class M>
+void help_tail(Lane& lane, u64 position) {
+  u64 expected = position;
+  M::cas(At::tail_help, lane.tail, expected, position + 1, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
+// The collector has passed the position a lap below: what still lies in the slot is not for us to wait for. Look at the slot
+// again before stepping over it: the collector may have released it just before it published this head.
+template <class M>
+bool collector_is_past(const Ring& ring, const Lane& lane, u64 position) {
+  return M::load(At::head_seen, lane.head, std::memory_order_acquire) + ring.geometry.slots > position;
+}
+
+// The rows of the protocol for a producer of the shared lane.
+template <class M>
+Claim claim_shared(const Ring& ring, u32 lane_index, u32 me) {
+  Lane& lane = ring.lanes[lane_index];
+  for (u32 attempt = 0; attempt < most_attempts(ring); ++attempt) {
+    const u64 tail = M::load(At::tail_hint, lane.tail, std::memory_order_relaxed);
+    const u64 lap = ring.lap(tail);
+    Slot& slot = ring.slot(lane_index, ring.index(tail));
+    const Word word = look<M>(slot);
+    if (word.state == SlotState::empty && word.lap <= lap) {
+      if (!claim<M>(slot, word, lap, me)) continue;
+      help_tail<M>(lane, tail);  // a lost race is fine
+      return {Claimed::yes, tail};
+    }
+    if (word.lap < lap) {
+      if (!collector_is_past<M>(ring, lane, tail)) return {Claimed::full, tail};
+      if (look<M>(slot) != word) continue;
+    }
+    help_tail<M>(lane, tail);
+  }
+  return {Claimed::contended, 0};
+}
+
+// The same rows for the one producer of an exclusive lane; `tail` is its own copy and moves past what it claims or steps over.
+template <class M>
+Claim claim_exclusive(const Ring& ring, u32 lane_index, u32 me, u64& tail) {
+  Lane& lane = ring.lanes[lane_index];
+  for (u32 attempt = 0; attempt < most_attempts(ring); ++attempt) {
+    const u64 position = tail;
+    const u64 lap = ring.lap(position);
+    Slot& slot = ring.slot(lane_index, ring.index(position));
+    const Word word = look_alone<M>(slot);
+    const bool free = word.state == SlotState::empty && word.lap <= lap;
+    if (!free && word.lap < lap) {
+      if (!collector_is_past<M>(ring, lane, position)) return {Claimed::full, position};
+      if (look_alone<M>(slot) != word) continue;
+    }
+    if (free) claim_alone<M>(slot, lap, me);
+    tail = position + 1;
+    M::store(At::tail_own, lane.tail, tail, std::memory_order_release);  // after claim_alone: see LAYOUT.md, "tail"
+    if (free) return {Claimed::yes, position};
+  }
+  return {Claimed::contended, 0};
+}
+
+// Where a collector starts: behind all that its predecessor released.
+template <class M>
+u64 head_resume(const Lane& lane) {
+  return M::load(At::head_resume, lane.head, std::memory_order_acquire);
+}
+
+template <class M>
+void head_publish(Lane& lane, u64 head) {
+  M::store(At::head_publish, lane.head, head, std::memory_order_release);
+}
+
+// The fullest that a pass has found the lane; the caller keeps the maximum.
+template <class M>
+void note_fill(Lane& lane, u64 positions) {
+  M::store(At::high_water, lane.high_water, positions, std::memory_order_relaxed);
+}
+
+// Tell sleepers that slots were released or the head has moved: both stand before this call. True: someone sleeps on `freed`; wake them.
+template <class M>
+bool freed(Lane& lane) {
+  M::add(At::freed_bump, lane.freed, u32{1}, std::memory_order_seq_cst);
+  return M::load(At::waiters_seen, lane.waiters, std::memory_order_seq_cst) != 0;
+}
+
+// Role: an attacher, with its entry claimed. False: the lane has an owner.
+template <class M>
+bool lane_take(Lane& lane, u32 me) {
+  u64 expected = 0;
+  return M::cas(At::lane_take, lane.owner, expected, u64{me}, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
+template <class M>
+u64 lane_owner(const Lane& lane) {
+  return M::load(At::lane_owner, lane.owner, std::memory_order_acquire);
+}
+
+// Role: the collector, for a closed account. By what the lane says, never by what the entry says: a predecessor may have freed
+// the lane already, and the next owner may be writing.
+template <class M>
+void lane_free(Lane& lane, u32 owner) {
+  u64 expected = owner;
+  M::cas(At::lane_free, lane.owner, expected, u64{0}, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
+}  // namespace shmring::ring

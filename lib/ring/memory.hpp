@@ -1,0 +1,80 @@
+// How ring code touches shared memory: every access goes through a Memory, which is a type, so that the same source is
+// shipped over hardware and explored under a scheduler. No virtual call, no state.
+//
+// A Memory has, all static:
+//   T    load(At, const std::atomic<T>&, std::memory_order)
+//   void store(At, std::atomic<T>&, T, std::memory_order)
+//   bool cas(At, std::atomic<T>&, T& expected, T desired, std::memory_order success, std::memory_order failure)
+//   T    add(At, std::atomic<T>&, T, std::memory_order)                returns the value before
+//   void copy(At, void* to, const void* from, std::size_t bytes)       plain bytes that the protocol gives to one role
+//   void pause()                                                        in a spin
+//   void prefetch(const void*)
+//   u64  ticks(Clock)
+//
+// At names the access: the labels of the tables in slot.hpp, lane.hpp and account.hpp.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstring>
+#include <ctime>
+
+#include "lib/ring/layout.hpp"
+
+namespace shmring::ring {
+
+// One label an access; "order.partner" of each stands in the table at the top of the file that makes it.
+enum class At : u8 {
+  // slot.hpp
+  look, look_alone, claim, claim_alone, fill, publish, observe, take, copy_out, release, step_over, free_dead,
+  // lane.hpp
+  tail_hint, tail_help, tail_own, tail_seen, head_seen, head_publish, head_resume, high_water, freed_bump, waiters_seen,
+  lane_take, lane_free, lane_owner,
+  // account.hpp
+  owner_claim, owner_state, owner_seen, incarnation_next, incarnation_set, incarnation_seen, lane_set, lane_seen,
+  identity_fill, identity_copy, attempt, finish, account_seen, counter, counter_seen, refusal, refusal_seen, nested,
+  nested_seen, logged, logged_seen, entry_zero, segment_state, segment_retire, type_claim, type_fill, type_publish,
+  type_seen, type_copy,
+};
+
+// The real one.
+struct HardwareMemory {
+  template <class T>
+  [[gnu::always_inline]] static T load(At, const std::atomic<T>& word, std::memory_order order) {
+    return word.load(order);
+  }
+  template <class T>
+  [[gnu::always_inline]] static void store(At, std::atomic<T>& word, T value, std::memory_order order) {
+    word.store(value, order);
+  }
+  template <class T>
+  [[gnu::always_inline]] static bool cas(At, std::atomic<T>& word, T& expected, T desired, std::memory_order success,
+                                         std::memory_order failure) {
+    return word.compare_exchange_strong(expected, desired, success, failure);
+  }
+  template <class T>
+  [[gnu::always_inline]] static T add(At, std::atomic<T>& word, T value, std::memory_order order) {
+    return word.fetch_add(value, order);
+  }
+  [[gnu::always_inline]] static void copy(At, void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  [[gnu::always_inline]] static void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+  }
+  [[gnu::always_inline]] static void prefetch(const void* address) { __builtin_prefetch(address, 1); }
+  [[gnu::always_inline]] static u64 ticks(Clock clock) {
+#if defined(__x86_64__)
+    if (clock == Clock::tsc) return __builtin_ia32_rdtsc();
+#endif
+    (void)clock;
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<u64>(now.tv_sec) * 1'000'000'000u + static_cast<u64>(now.tv_nsec);
+  }
+};
+
+// Between a handle's own stores and a signal handler on the same thread: the compiler keeps the order, the processor does anyway.
+[[gnu::always_inline]] inline void signal_fence() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+}  // namespace shmring::ring

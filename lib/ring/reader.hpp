@@ -1,0 +1,143 @@
+// The collector's side of the ring: what it sees of entries, tails and slots, and what it gives back. One thread.
+//
+// The steps of a pass, in the order that audit/collector.hpp calls them (numbers as in the design):
+//   read_entries 1 · read_tails 2 · walk 3 · revisit 4 · ripe (for 5 and 6) · release 7 · publish_head 8 · free_entries 9
+// and look_over, once, before the first pass.
+//
+// Invariants:
+//   - it owns a private head `h` a lane: what lies below is taken, listed as stalled, or over;
+//   - what it took is READING until release, which comes after the log's lines; the head is published after release;
+//   - proof of death comes before the entry's words are read, and these before the tail that a snapshot waits for;
+//   - nothing here waits, and each pass does a bounded amount of work whatever the memory says.
+//
+// `Witness` proves deaths: bool dead(u32 entry, u64 owner_word), void forget(u32 entry): os::Deaths, or a test.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "lib/include/shmring/shmring.h"
+#include "lib/ring/found.hpp"
+#include "lib/ring/lane.hpp"
+#include "lib/ring/tripwire.hpp"
+
+namespace shmring::ring {
+
+// Private copies of records, one cell of slot_bytes each; cells keep their place while a pass adds more.
+class Cells {
+ public:
+  explicit Cells(u32 cell_bytes) : cell_bytes_(cell_bytes) {}
+  RecordHeader* next() {
+    if (used_ == blocks_.size() * block_cells) blocks_.push_back(std::make_unique<std::byte[]>(block_cells * cell_bytes_));
+    std::byte* block = blocks_[used_ / block_cells].get();
+    return reinterpret_cast<RecordHeader*>(block + (used_++ % block_cells) * cell_bytes_);
+  }
+  void clear() { used_ = 0; }
+
+ private:
+  static constexpr std::size_t block_cells = 256;
+  std::size_t cell_bytes_, used_ = 0;
+  std::vector<std::unique_ptr<std::byte[]>> blocks_;
+};
+
+// Looks at a live producer's account before it is left for the next time.
+inline constexpr u32 account_looks = 4;
+
+struct Pace {
+  u32 slots_a_pass = 1024;  // walked at most, over all lanes
+  u32 slots_a_turn = 128;   // of one lane, before the next lane has its turn
+  u32 spins = 64;           // looks at a WRITING slot before it is listed as stalled
+};
+
+template <class M>
+class Reader {
+ public:
+  Reader(const Ring& ring, Pace pace);
+
+  void look_over();
+  template <class Witness>
+  void read_entries(Witness& witness);
+  void read_tails();
+  void read_tail(u32 lane);
+  void walk(u32 slots);
+  void revisit();
+  std::vector<Snapshot> ripe();
+  void release();
+  bool publish_head(u32 lane);
+  template <class Witness>
+  void free_entries(const std::vector<u32>& entries, Witness& witness);
+  void note_logged(u32 entry, u64 through, u64 refused) { set_logged<M>(ring_.entries[entry], through, refused); }
+
+  // Found in this pass so far.
+  const std::vector<Newcomer>& newcomers() const { return newcomers_; }
+  std::vector<Taken>& taken() { return taken_; }
+  u32 refused_entries() const { return refused_entries_; }  // entries whose words make no sense
+  u64 repairs() const { return repairs_; }  // heads that could not be, or were left behind by laps, so far
+  void begin_pass();
+
+  u32 lanes() const { return ring_.geometry.lanes; }
+  u64 head(u32 lane) const { return lanes_[lane].head; }
+  bool waits_at_head(u32 lane) const { return lanes_[lane].at_end; }  // the walk found nothing at h
+  std::size_t stalled() const;
+  bool names_entry(u64 incarnation) const;  // as of the last read_entries
+
+ private:
+  struct LaneView {
+    u64 head = 0;         // h
+    u64 published = 0;    // head as producers see it
+    u64 tail = 0;         // as last read: a lower bound
+    u64 high_water = 0;   // seen by this collector
+    bool at_end = false;  // in this pass the walk found nothing at h
+    u32 walked = 0;       // in this pass
+    bool released = false;
+    std::vector<u32> listed;  // stalled slots
+    std::vector<bool> is_listed;
+    std::vector<u32> listed_owner;  // of each, as last seen
+  };
+  struct Occupant {
+    u64 incarnation = 0;  // 0: not met, or refused
+    u32 lane = 0;
+    u64 highest = 0;      // sequence seen
+    bool dead = false;
+    bool refused = false;
+    bool fresh = false;   // snapshot taken in this pass: its tail is still to come
+    std::optional<Snapshot> snapshot;
+  };
+  struct Held {
+    u32 lane, index;
+    u64 lap;
+  };
+
+  void jump(u32 lane);
+  bool step(u32 lane);
+  void list(u32 lane, u32 index, u32 owner);
+  bool judge(u32 lane, u32 index, u32& owner);
+  void hold(u32 lane, u32 index, Word word, bool late);
+  bool is_sound(const RecordHeader& record, u32 entry);
+  bool is_met(u32 owner);
+  bool meet(u32 entry, Owner owner);
+  template <class Witness>
+  void read_entry(u32 entry, Witness& witness);
+  void look_at_account(u32 entry, bool closing, bool died);
+  bool is_dead(u32 owner) const { return owner != 0 && owner <= occupants_.size() && occupants_[owner - 1].dead; }
+  bool is_stalled(u32 owner) const;
+  bool is_ripe(const Snapshot& snapshot) const;
+
+  Ring ring_;
+  Pace pace_;
+  std::vector<LaneView> lanes_;
+  std::vector<Occupant> occupants_;
+  std::vector<Newcomer> newcomers_;
+  std::vector<Taken> taken_;
+  std::vector<Held> held_;
+  Cells cells_;
+  u32 refused_entries_ = 0;
+  u64 repairs_ = 0;
+};
+
+}  // namespace shmring::ring
+
+#include "lib/ring/reader_entries.hpp"
+#include "lib/ring/reader_slots.hpp"

@@ -1,0 +1,151 @@
+// Reader, its half that looks at the producer table: read_entries, meet, snapshots, ripe, free_entries; and whether a record can
+// be what its owner's entry says.
+#pragma once
+
+#include "lib/ring/reader.hpp"
+
+namespace shmring::ring {
+
+// Step 1.
+template <class M>
+template <class Witness>
+void Reader<M>::read_entries(Witness& witness) {
+  for (u32 entry = 0; entry < occupants_.size(); ++entry) read_entry(entry, witness);
+}
+
+// Proof of death, then the words again: an owner that was attaching when first seen may have attached, written and died since.
+template <class M>
+template <class Witness>
+void Reader<M>::read_entry(u32 entry, Witness& witness) {
+  Occupant& occupant = occupants_[entry];
+  const Owner before = owner_seen<M>(ring_.entries[entry]);
+  if (before.state == OwnerState::free || (occupant.snapshot && occupant.snapshot->closing)) return;
+  if (!occupant.dead) occupant.dead = witness.dead(entry, before.bits());
+  const Owner owner = owner_seen<M>(ring_.entries[entry]);
+  if (!owner.same_process(before) || owner.state == OwnerState::free) return;  // nobody but a collector frees: scribbled
+  const bool over = occupant.dead || owner.state == OwnerState::left;
+  if (owner.state == OwnerState::attaching && !over) return;
+  if (owner.state != OwnerState::attaching && occupant.incarnation == 0) meet(entry, owner);
+  if (occupant.refused) ++refused_entries_;
+  if (occupant.incarnation == 0 && !over) return;
+  if (over || !occupant.snapshot) look_at_account(entry, over, owner.state != OwnerState::left);
+}
+
+// A record's owner: its entry is attached, since it wrote.
+template <class M>
+bool Reader<M>::is_met(u32 owner) {
+  if (owner == 0 || owner > occupants_.size()) return false;
+  if (occupants_[owner - 1].incarnation != 0) return true;
+  const Owner seen = owner_seen<M>(ring_.entries[owner - 1]);
+  return (seen.state == OwnerState::attached || seen.state == OwnerState::left) && meet(owner - 1, seen);
+}
+
+// The first sight of an attached entry. False: its incarnation or lane cannot be; it is refused until its process has ended.
+// An incarnation of zero with state left is an attach that found no lane.
+template <class M>
+bool Reader<M>::meet(u32 entry, Owner owner) {
+  Occupant& occupant = occupants_[entry];
+  if (occupant.refused) return false;
+  const u64 incarnation = incarnation_seen<M>(ring_.entries[entry]);
+  const u64 lane = lane_seen<M>(ring_.entries[entry]);
+  if (incarnation == 0 && owner.state == OwnerState::left) return false;
+  const bool possible = incarnation > ring_.incarnation_base && incarnation < u64{1} << 53 && lane < lanes() &&
+                        (lane == 0 || lane_owner<M>(ring_.lanes[lane]) == entry + 1 || owner.state == OwnerState::left);
+  if (!possible || names_entry(incarnation)) {
+    occupant.refused = true;
+    return false;
+  }
+  occupant.incarnation = incarnation;
+  occupant.lane = static_cast<u32>(lane);
+  newcomers_.push_back({entry, incarnation, owner, identity_copy<M>(ring_.entries[entry]), occupant.lane,
+                        logged_seen<M>(ring_.entries[entry])});
+  return true;
+}
+
+template <class M>
+bool Reader<M>::names_entry(u64 incarnation) const {
+  for (const Occupant& occupant : occupants_)
+    if (occupant.incarnation == incarnation) return true;
+  return false;
+}
+
+// Account, refusal word, account again: a live producer that moved in between is looked at again.
+template <class M>
+void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
+  Entry& words = ring_.entries[entry];
+  Occupant& occupant = occupants_[entry];
+  Snapshot snapshot{};
+  snapshot.entry = entry;
+  snapshot.incarnation = occupant.incarnation;
+  snapshot.closing = closing;
+  snapshot.died = died;
+  bool settled = false;
+  for (u32 look = 0; !settled && look < account_looks; ++look) {
+    snapshot.account = account_seen<M>(words);
+    snapshot.refusals = refusals_seen<M>(words);
+    settled = closing || account_seen<M>(words) == snapshot.account;
+  }
+  if (!settled) return;
+  if (closing) {
+    for (std::size_t i = 0; i < refusal_causes; ++i) snapshot.counters[i] = counter_seen<M>(words, static_cast<Cause>(i));
+    snapshot.nested = nested_seen<M>(words);
+  }
+  snapshot.lane = occupant.lane;
+  occupant.snapshot = snapshot;
+  occupant.fresh = true;
+}
+
+// What a record says of itself, against its hash and its owner's account. The account is asked only where a record leaves a gap.
+template <class M>
+bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
+  if ((ring_.geometry.flags & with_tripwire) && tripwire(&record) != record.hash) return false;
+  if (record.sequence == 0 || record.chunk != 0 || record.chunks != 1 || record.kind > SHMRING_BYTES) return false;
+  Occupant& occupant = occupants_[entry];
+  if (record.sequence > occupant.highest + 1 && record.sequence > account_seen<M>(ring_.entries[entry]).attempted) return false;
+  if (record.sequence > occupant.highest) occupant.highest = record.sequence;
+  return true;
+}
+
+template <class M>
+bool Reader<M>::is_stalled(u32 owner) const {
+  for (const LaneView& view : lanes_)
+    for (u32 listed : view.listed_owner)
+      if (listed == owner) return true;
+  return false;
+}
+
+// Live: all that was published by the snapshot's last finished attempt lies below its tail. Closing: a claim whose owner died
+// before it advanced the tail lies at the tail itself, so the walk must have looked there.
+template <class M>
+bool Reader<M>::is_ripe(const Snapshot& snapshot) const {
+  const LaneView& view = lanes_[snapshot.lane];
+  if (!snapshot.closing) return view.head >= snapshot.tail;
+  const bool passed = view.head > snapshot.tail || (view.head == snapshot.tail && view.at_end);
+  return passed && !is_stalled(snapshot.entry + 1);
+}
+
+// For steps 5 and 6: the snapshots whose losses are now decided. A closing one stays until its entry is freed.
+template <class M>
+std::vector<Snapshot> Reader<M>::ripe() {
+  std::vector<Snapshot> ripe;
+  for (Occupant& occupant : occupants_) {
+    if (!occupant.snapshot || occupant.fresh || !is_ripe(*occupant.snapshot)) continue;
+    ripe.push_back(*occupant.snapshot);
+    if (!occupant.snapshot->closing) occupant.snapshot.reset();
+  }
+  return ripe;
+}
+
+// Step 9, for accounts that are closed in the log: each lane whose owner word names the entry, then the entry.
+template <class M>
+template <class Witness>
+void Reader<M>::free_entries(const std::vector<u32>& entries, Witness& witness) {
+  for (u32 entry : entries) {
+    for (u32 lane = 1; lane < lanes(); ++lane) lane_free<M>(ring_.lanes[lane], entry + 1);
+    witness.forget(entry);
+    occupants_[entry] = {};
+    zero_entry<M>(ring_.entries[entry]);
+  }
+}
+
+}  // namespace shmring::ring

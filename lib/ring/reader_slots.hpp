@@ -1,0 +1,225 @@
+// Reader, its half that looks at slots: look_over, read_tails, walk, revisit, release, publish_head.
+#pragma once
+
+#include "lib/ring/reader.hpp"
+
+namespace shmring::ring {
+
+template <class M>
+Reader<M>::Reader(const Ring& ring, Pace pace)
+    : ring_(ring), pace_(pace), lanes_(ring.geometry.lanes), occupants_(ring.geometry.producers),
+      cells_(ring.geometry.slot_bytes) {
+  for (LaneView& view : lanes_) view.is_listed.resize(ring_.geometry.slots);
+}
+
+// Restart: every slot is looked at before the first pass. What is not EMPTY below the head was held or listed by a predecessor:
+// onto the list, READING too. What is at or beyond the head is left to the walk, which comes to it in order.
+template <class M>
+void Reader<M>::look_over() {
+  for (u32 lane = 0; lane < lanes(); ++lane) {
+    LaneView& view = lanes_[lane];
+    view.head = head_resume<M>(ring_.lanes[lane]);
+    view.tail = tail_seen<M>(ring_.lanes[lane]);
+    if (view.head > view.tail + 1) view.head = view.tail, ++repairs_;  // it cannot be: scribbled
+    view.published = view.head;
+    for (u32 index = 0; index < ring_.geometry.slots; ++index) {
+      const Word word = observe<M>(ring_.slot(lane, index));
+      if (word.state != SlotState::empty && ring_.position(word.lap, index) < view.head) list(lane, index, word.owner);
+    }
+    view.released = true;  // wake whoever slept on a predecessor
+  }
+}
+
+template <class M>
+void Reader<M>::begin_pass() {
+  newcomers_.clear(), taken_.clear(), held_.clear(), cells_.clear();
+  refused_entries_ = 0;
+  for (LaneView& view : lanes_) view.walked = 0, view.at_end = false;
+}
+
+// Step 2, for one lane where the walk has waited for a while.
+template <class M>
+void Reader<M>::read_tail(u32 lane) {
+  LaneView& view = lanes_[lane];
+  view.tail = tail_seen<M>(ring_.lanes[lane]);
+  if (view.tail > view.head + 2 * u64{ring_.geometry.slots}) jump(lane);  // compared: h may be beyond the tail
+  const u64 fill = view.tail > view.head ? view.tail - view.head : 0;
+  if (fill > view.high_water) note_fill<M>(ring_.lanes[lane], view.high_water = fill);
+}
+
+// More than two laps behind, which only overwriting producers or a scribbled tail can do: what still lies in the lane below the
+// last lap goes onto the list, and the walk goes on there. Nothing is held at this point of a pass.
+template <class M>
+void Reader<M>::jump(u32 lane) {
+  LaneView& view = lanes_[lane];
+  const u64 to = view.tail - ring_.geometry.slots;
+  for (u32 index = 0; index < ring_.geometry.slots; ++index) {
+    const Word word = observe<M>(ring_.slot(lane, index));
+    if (word.state != SlotState::empty && ring_.position(word.lap, index) < to) list(lane, index, word.owner);
+  }
+  view.head = to;
+  ++repairs_;
+}
+
+// Step 2, after the entries: a snapshot waits for a tail that is not older than what it says.
+template <class M>
+void Reader<M>::read_tails() {
+  for (u32 lane = 0; lane < lanes(); ++lane) read_tail(lane);
+  for (Occupant& occupant : occupants_)
+    if (occupant.fresh) occupant.snapshot->tail = lanes_[occupant.lane].tail, occupant.fresh = false;
+}
+
+// Step 3, over all lanes in turns, so that a flooded lane leaves the others their share.
+template <class M>
+void Reader<M>::walk(u32 slots) {
+  bool progress = true;
+  while (progress && slots > 0) {
+    progress = false;
+    for (u32 lane = 0; lane < lanes(); ++lane) {
+      u32 turn = pace_.slots_a_turn < slots ? pace_.slots_a_turn : slots;
+      for (; turn > 0 && step(lane); --turn, --slots) progress = true;
+    }
+  }
+}
+
+// One position. False: the walk of this lane ends here for this pass.
+template <class M>
+bool Reader<M>::step(u32 lane) {
+  LaneView& view = lanes_[lane];
+  if (view.at_end || view.walked == ring_.geometry.slots) return false;
+  const u64 lap = ring_.lap(view.head);
+  const u32 index = ring_.index(view.head);
+  Slot& slot = ring_.slot(lane, index);
+  Word word = observe<M>(slot);
+  for (u32 spin = 0; word.lap == lap && word.state == SlotState::writing && spin < pace_.spins; ++spin) {
+    M::pause();
+    word = observe<M>(slot);
+  }
+  ++view.walked;  // a lost compare-and-swap counts too: that bounds the pass
+  if (word.lap > lap) {
+    ++view.head;
+    return true;
+  }
+  const bool below_tail = view.tail > view.head;
+  const bool mine = word.lap == lap;
+  if (word.state == SlotState::empty) {
+    if (!below_tail) return view.at_end = true, false;
+    if (step_over<M>(slot, word, lap)) ++view.head;
+    return true;
+  }
+  if (!mine && !below_tail) return view.at_end = true, false;
+  if (mine && word.state == SlotState::ready) {
+    if (!take<M>(slot, word)) return true;
+    hold(lane, index, word, false);
+  } else if (mine && word.state == SlotState::reading) {
+    hold(lane, index, word, false);
+  } else if (word.state != SlotState::reading) {
+    list(lane, index, word.owner);
+  }
+  ++view.head;
+  return true;
+}
+
+template <class M>
+void Reader<M>::list(u32 lane, u32 index, u32 owner) {
+  LaneView& view = lanes_[lane];
+  if (view.is_listed[index]) return;
+  view.is_listed[index] = true;
+  view.listed.push_back(index);
+  view.listed_owner.push_back(owner);
+}
+
+// Step 4. After the walk, and before any loss is decided: what was published meanwhile is taken, late.
+template <class M>
+void Reader<M>::revisit() {
+  for (u32 lane = 0; lane < lanes(); ++lane) {
+    LaneView& view = lanes_[lane];
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < view.listed.size(); ++i) {
+      const u32 index = view.listed[i];
+      u32 owner = 0;
+      if (!judge(lane, index, owner)) {
+        view.is_listed[index] = false;
+        continue;
+      }
+      view.listed[kept] = index;
+      view.listed_owner[kept++] = owner;
+    }
+    view.listed.resize(kept);
+    view.listed_owner.resize(kept);
+  }
+}
+
+// A listed slot is judged by the position that its word names now. True: it stays on the list.
+template <class M>
+bool Reader<M>::judge(u32 lane, u32 index, u32& owner) {
+  LaneView& view = lanes_[lane];
+  Slot& slot = ring_.slot(lane, index);
+  const Word word = observe<M>(slot);
+  owner = word.owner;
+  if (word.state == SlotState::empty) return false;
+  if (ring_.position(word.lap, index) >= view.head) return false;
+  if (word.state == SlotState::ready) {
+    if (!take<M>(slot, word)) return true;
+    hold(lane, index, word, true);
+    return false;
+  }
+  if (word.state == SlotState::reading) {
+    hold(lane, index, word, true);
+    return false;
+  }
+  if (word.state == SlotState::writing && is_dead(word.owner)) {
+    view.released = true;
+    return !free_dead<M>(slot, word, next_lap(ring_, index, word.lap, view.head));
+  }
+  return true;
+}
+
+// Copy a READING slot once; all that follows looks at the copy.
+template <class M>
+void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
+  Slot& slot = ring_.slot(lane, index);
+  RecordHeader* copy = cells_.next();
+  copy_out<M>(copy, &slot.header, sizeof *copy);
+  const bool fits = copy->length <= ring_.slot_payload();
+  if (!fits) copy->length = 0;
+  if (copy->length != 0) copy_out<M>(copy + 1, Ring::payload(slot), copy->length);
+  Taken taken{Taken::Fault::none, late, word.owner - 1, 0, lane, ring_.position(word.lap, index), copy};
+  if (!is_met(word.owner)) {
+    taken.fault = Taken::Fault::unknown_owner;
+  } else {
+    taken.incarnation = occupants_[taken.entry].incarnation;
+    if (!fits || !is_sound(*copy, taken.entry)) taken.fault = Taken::Fault::corrupt;
+  }
+  held_.push_back({lane, index, word.lap});
+  taken_.push_back(taken);
+}
+
+// Step 7. The log holds the line: the slot is for the next lap.
+template <class M>
+void Reader<M>::release() {
+  for (const Held& held : held_) {
+    shmring::ring::release<M>(ring_.slot(held.lane, held.index), next_lap(ring_, held.index, held.lap, lanes_[held.lane].head));
+    lanes_[held.lane].released = true;
+  }
+  held_.clear();
+}
+
+// Step 8, after 7. Then `freed`: a sleeper may wait for a slot, or for the head to pass a stalled one, so both come before it.
+// True: someone sleeps on this lane's `freed`.
+template <class M>
+bool Reader<M>::publish_head(u32 lane) {
+  LaneView& view = lanes_[lane];
+  if (view.head != view.published) head_publish<M>(ring_.lanes[lane], view.head), view.released = true;
+  view.published = view.head;
+  return std::exchange(view.released, false) && freed<M>(ring_.lanes[lane]);
+}
+
+template <class M>
+std::size_t Reader<M>::stalled() const {
+  std::size_t sum = 0;
+  for (const LaneView& view : lanes_) sum += view.listed.size();
+  return sum;
+}
+
+}  // namespace shmring::ring

@@ -1,0 +1,41 @@
+// A process's private view of one mapped segment: where its parts begin, and the geometry, copied out once and validated.
+//
+// Invariant: after validate() nothing here is read from shared memory again: no pointer, no size.
+#pragma once
+
+#include <bit>
+
+#include "lib/ring/layout.hpp"
+
+namespace shmring::ring {
+
+struct Ring {
+  Header* header = nullptr;
+  Entry* entries = nullptr;
+  Lane* lanes = nullptr;
+  std::byte* slots = nullptr;
+  Geometry geometry{};
+  u64 incarnation_base = 0;
+  u32 slots_log2 = 0;
+  u32 slot_bytes_log2 = 0;
+
+  u64 lap(u64 position) const { return position >> slots_log2; }
+  u32 index(u64 position) const { return static_cast<u32>(position) & (geometry.slots - 1); }
+  u64 position(u64 lap, u32 index) const { return lap << slots_log2 | index; }
+  u32 slot_payload() const { return geometry.slot_bytes - static_cast<u32>(sizeof(Slot)); }
+
+  Slot& slot(u32 lane, u32 index) const {
+    const u64 number = (static_cast<u64>(lane) << slots_log2) + index;
+    return *reinterpret_cast<Slot*>(slots + (number << slot_bytes_log2));
+  }
+  static std::byte* payload(Slot& slot) { return reinterpret_cast<std::byte*>(&slot + 1); }
+
+  // For memory that this process laid out itself; `slots` and `slot_bytes` are powers of two.
+  void use(const Geometry& validated) {
+    geometry = validated;
+    slots_log2 = static_cast<u32>(std::countr_zero(validated.slots));
+    slot_bytes_log2 = static_cast<u32>(std::countr_zero(validated.slot_bytes));
+  }
+};
+
+}  // namespace shmring::ring

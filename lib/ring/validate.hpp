@@ -1,0 +1,131 @@
+// Where the parts of a segment lie, and whether a header's bytes may be believed. Pure: plain values in, plain values
+// out.
+//
+// Invariants:
+//   - create and attach share one formula, plan(); a header that disagrees with it is refused, whatever it says;
+//   - validate() works on a private copy of the header, reads it once, and dereferences nothing;
+//   - a geometry that check() accepts makes plan() free of overflow (at most 2^46 bytes) and every index of a valid
+//     position lie inside its array.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "lib/ring/ring.hpp"
+
+namespace shmring::ring {
+
+inline constexpr u32 min_slots = 64, max_slots = 1u << 24;
+inline constexpr u32 min_slot_bytes = 128, max_slot_bytes = 65536;
+inline constexpr u32 max_chunks = 65535;  // Slot::chunks has 16 bits
+inline constexpr u64 page_bytes = 4096;
+
+// The first value that is not as it must be: `field` is `found`, but must be `rule` `expected`. error 0: all is well.
+struct Finding {
+  int error = 0;  // a positive errno
+  const char* field = "";
+  u64 found = 0;
+  const char* rule = "";
+  u64 expected = 0;
+  constexpr explicit operator bool() const { return error != 0; }
+};
+
+// Distances from the segment's first byte, and its size.
+struct Places {
+  u64 entries, lanes, slots, size;
+};
+
+constexpr u64 round_up(u64 bytes, u64 unit) { return (bytes + unit - 1) / unit * unit; }
+
+// For a geometry that check() accepts (its `size` is not used). Slots begin on a page of their own.
+constexpr Places plan(const Geometry& geometry) {
+  Places at{};
+  at.entries = round_up(sizeof(Header), line_bytes);
+  at.lanes = at.entries + u64{geometry.producers} * sizeof(Entry);
+  at.slots = round_up(at.lanes + u64{geometry.lanes} * sizeof(Lane), page_bytes);
+  at.size = round_up(at.slots + u64{geometry.lanes} * geometry.slots * geometry.slot_bytes, page_bytes);
+  return at;
+}
+
+// The largest payload of one record, for slots and slot_bytes that are in range: a quarter of a lane.
+constexpr u64 max_record_limit(const Geometry& geometry) {
+  return u64{std::min(geometry.slots / 4, max_chunks)} * (geometry.slot_bytes - sizeof(Slot));
+}
+
+// Everything but `size`; `error` is the finding's code.
+constexpr Finding check(const Geometry& geometry, int error) {
+  auto in_range = [error](const char* field, u64 found, u64 low, u64 high) -> Finding {
+    if (found < low) return {error, field, found, "at least", low};
+    if (found > high) return {error, field, found, "at most", high};
+    return {};
+  };
+  auto power_in_range = [&](const char* field, u64 found, u64 low, u64 high) -> Finding {
+    if (Finding finding = in_range(field, found, low, high)) return finding;
+    if (!std::has_single_bit(found))
+      return {error, field, found, "a power of two, for instance", std::bit_floor(found)};
+    return {};
+  };
+  if (Finding f = power_in_range("slots", geometry.slots, min_slots, max_slots)) return f;
+  if (Finding f = power_in_range("slot_bytes", geometry.slot_bytes, min_slot_bytes, max_slot_bytes)) return f;
+  if (Finding f = in_range("lanes", geometry.lanes, 1, max_lanes)) return f;
+  if (Finding f = in_range("producers", geometry.producers, 1, max_producers)) return f;
+  if (Finding f = in_range("max_record", geometry.max_record, 1, max_record_limit(geometry))) return f;
+  if (Finding f = in_range("on_full", geometry.on_full, 0, static_cast<u64>(OnFull::hybrid))) return f;
+  if (Finding f = in_range("flags", geometry.flags, 0, with_tripwire | with_timestamp)) return f;
+  return in_range("clock", geometry.clock, 0, static_cast<u64>(Clock::tsc));
+}
+
+// Whether these bytes are a segment of this library at all: of this version, this layout, this word size.
+inline Finding identify(const Header& header) {
+  if (header.magic != magic) return {ENOEXEC, "magic", header.magic, "exactly", magic};
+  if (header.version != version) return {EPROTO, "version", header.version, "exactly", version};
+  if (header.word_bytes != sizeof(void*)) return {ENOEXEC, "word_bytes", header.word_bytes, "exactly", sizeof(void*)};
+  constexpr u64 fingerprint = layout_fingerprint();
+  if (header.fingerprint != fingerprint) return {ENOEXEC, "fingerprint", header.fingerprint, "exactly", fingerprint};
+  return {};
+}
+
+// The bytes that an offset_ptr points to, counted from the segment's first byte; nothing is dereferenced. An
+// offset_ptr holds the distance from itself.
+inline u64 raw_place(const Header& header, std::size_t pointer_at) {
+  u64 distance;
+  std::memcpy(&distance, reinterpret_cast<const std::byte*>(&header) + pointer_at, sizeof distance);
+  return distance + pointer_at;
+}
+
+// The whole check. `snapshot` is a private copy of the header, `bytes` the size of what is (to be) mapped at `base`.
+// If there is no finding, `out` is the view of it; else `out` is untouched.
+inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring& out) {
+  if (bytes < sizeof(Header)) return {EBADMSG, "size of the file", bytes, "at least", sizeof(Header)};
+  if (Finding finding = identify(snapshot)) return finding;
+  const Geometry geometry = snapshot.geometry;
+  if (Finding finding = check(geometry, EBADMSG)) return finding;
+  const Places at = plan(geometry);
+  if (geometry.size != at.size) return {EBADMSG, "size", geometry.size, "exactly", at.size};
+  const struct {
+    const char* field;
+    std::size_t pointer_at;
+    u64 expected;
+  } arrays[] = {{"entries", offsetof(Header, entries), at.entries},
+                {"lanes", offsetof(Header, lanes), at.lanes},
+                {"slots", offsetof(Header, slots), at.slots}};
+  for (const auto& array : arrays) {
+    const u64 found = raw_place(snapshot, array.pointer_at);
+    if (found != array.expected) return {EBADMSG, array.field, found, "exactly", array.expected};
+  }
+  if (bytes != at.size) return {EBADMSG, "size of the file", bytes, "exactly", at.size};
+  if (snapshot.incarnation_base >> 53 != 0)
+    return {EBADMSG, "incarnation_base", snapshot.incarnation_base, "below", u64{1} << 53};
+  out.header = reinterpret_cast<Header*>(base);
+  out.entries = reinterpret_cast<Entry*>(base + at.entries);
+  out.lanes = reinterpret_cast<Lane*>(base + at.lanes);
+  out.slots = base + at.slots;
+  out.use(geometry);
+  out.incarnation_base = snapshot.incarnation_base;
+  return {};
+}
+
+}  // namespace shmring::ring

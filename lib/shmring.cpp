@@ -1,0 +1,200 @@
+// The C ABI over the ring code and the operating system.
+//
+// Invariants:
+//   - nothing throws out of here: attach and create catch what Boost throws, the write path has nothing that could;
+//   - a handle lives in pages that a forked child sees as zeros: its first word tells the child that it is not its own;
+//   - write touches no memory but the handle, the segment and the caller's; it allocates nothing and calls nobody.
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <new>
+
+#include "lib/include/shmring/shmring.h"
+#include "lib/os/calls.hpp"
+#include "lib/os/error.hpp"
+#include "lib/os/handle_page.hpp"
+#include "lib/os/process.hpp"
+#include "lib/os/segment.hpp"
+#include "lib/ring/producer.hpp"
+
+using shmring::os::fail;
+using shmring::os::Segment;
+using shmring::ring::HardwareMemory;
+using shmring::ring::Identity;
+
+struct shmring_producer {
+  std::uint64_t alive = 1;  // 0 in a forked child
+  shmring::ring::Producer<HardwareMemory> producer;
+  Segment segment;
+};
+
+namespace {
+
+int guarded(const char* ring, int (*call)(const char*, const void*), const void* argument) noexcept {
+  if (ring == nullptr) return fail(EINVAL, "no ring name (NULL); give one");
+  try {
+    return call(ring, argument);
+  } catch (const std::bad_alloc&) {
+    return fail(ENOMEM, "ring '%s': out of memory", ring);
+  } catch (const std::exception& error) {
+    return fail(EIO, "ring '%s': %s", ring, error.what());
+  }
+}
+
+int identify(const char* ring, const char* name, Identity& out) {
+  std::memset(&out, 0, sizeof out);
+  if (name == nullptr) {
+    shmring::os::program_name(out.name);
+  } else if (!shmring::os::valid_name(name)) {
+    return fail(EINVAL, "ring '%s': producer name '%.80s' is not 1 to 63 bytes of [A-Za-z0-9._-]; choose another", ring, name);
+  } else {
+    std::memcpy(out.name, name, std::strlen(name));
+  }
+  out.uid = shmring::os::calls.geteuid();
+  out.tid = static_cast<std::uint32_t>(shmring::os::calls.gettid());
+  return 0;
+}
+
+int attach_segment(const char* ring, const shmring_create_options* create, Segment& out) {
+  int result = shmring::os::attach(ring, out);
+  if (result != -ENOENT || create == nullptr) return result;
+  result = shmring::os::create(ring, create);
+  if (result != 0 && result != -EEXIST) return result;  // EEXIST: somebody else was first
+  return shmring::os::attach(ring, out);
+}
+
+int attach_producer(const char* ring, const shmring_attach_options& options, shmring_producer** out) {
+  Identity identity;
+  if (const int error = identify(ring, options.name, identity); error != 0) return error;
+  if (options.lane > SHMRING_LANE_EXCLUSIVE)
+    return fail(EINVAL, "ring '%s': lane %u is none of auto (0), shared (1), exclusive (2)", ring, options.lane);
+  if (options.flags != 0) return fail(EINVAL, "ring '%s': attach flags 0x%x are not known; use 0", ring, options.flags);
+  Segment segment;
+  if (const int error = attach_segment(ring, options.create, segment); error != 0) return error;
+  void* page = shmring::os::new_handle_page(sizeof(shmring_producer));
+  if (page == nullptr) return fail(ENOMEM, "ring '%s': no memory for a handle (%zu bytes)", ring, sizeof(shmring_producer));
+  auto* handle = new (page) shmring_producer;
+  const auto self = shmring::os::self(*segment.ring.header);
+  const int result = handle->producer.attach(segment.ring, self, identity, options.lane);
+  if (result == 0) {
+    segment.fd.reset();
+    handle->segment = std::move(segment);
+    *out = handle;
+    return 0;
+  }
+  handle->~shmring_producer();
+  shmring::os::free_handle_page(page, sizeof(shmring_producer));
+  if (result == -EBUSY)
+    return fail(EBUSY, "ring '%s': none of its %u exclusive lanes is free; try again, or attach with lane auto or shared",
+                ring, segment.ring.geometry.lanes - 1);
+  return fail(EUSERS, "ring '%s': all %u places of the producer table are taken; detach one, or start shmringd, which frees "
+              "those of dead processes, and try again", ring, segment.ring.geometry.producers);
+}
+
+int check_handle(const shmring_producer* producer) {
+  if (producer == nullptr) return fail(EINVAL, "no producer (NULL); attach first");
+  return producer->alive != 0 ? 0 : SHMRING_FORKED;
+}
+
+int not_yet(const char* what) { return fail(EOPNOTSUPP, "%s: not in this version of libshmring", what); }
+
+}  // namespace
+
+int shmring_create(const char* ring, const shmring_create_options* options) {
+  return guarded(ring, [](const char* name, const void* argument) {
+    return shmring::os::create(name, static_cast<const shmring_create_options*>(argument));
+  }, options);
+}
+
+int shmring_unlink(const char* ring) {
+  return guarded(ring, [](const char* name, const void*) { return shmring::os::unlink(name); }, nullptr);
+}
+
+int shmring_attach(const char* ring, const shmring_attach_options* options, shmring_producer** out) {
+  if (out == nullptr) return fail(EINVAL, "no place for the handle (out is NULL)");
+  *out = nullptr;
+  struct Call {
+    const shmring_attach_options* options;
+    shmring_producer** out;
+  } call{options, out};
+  return guarded(ring, [](const char* name, const void* argument) {
+    const auto& call = *static_cast<const Call*>(argument);
+    shmring_attach_options known{};
+    if (call.options != nullptr)
+      if (const int error = shmring::os::copy_options(call.options, &known, sizeof known, "attach options"); error != 0)
+        return error;
+    return attach_producer(name, known, call.out);
+  }, &call);
+}
+
+int shmring_write(shmring_producer* producer, const shmring_meta* meta, const void* payload, size_t bytes) {
+  if (producer == nullptr || (payload == nullptr && bytes != 0)) [[unlikely]] return -EINVAL;
+  if (producer->alive == 0) [[unlikely]] return SHMRING_FORKED;
+  return producer->producer.write(meta, payload, bytes);
+}
+
+int shmring_claim(shmring_producer*, size_t, void**) { return not_yet("shmring_claim"); }
+int shmring_commit(shmring_producer*, const shmring_meta*, size_t) { return not_yet("shmring_commit"); }
+int shmring_abort(shmring_producer*) { return not_yet("shmring_abort"); }
+int shmring_wait_durable(shmring_producer*, uint64_t, uint64_t) { return not_yet("shmring_wait_durable"); }
+
+uint64_t shmring_sequence(const shmring_producer* producer) {
+  return producer == nullptr || producer->alive == 0 ? 0 : producer->producer.sequence();
+}
+
+uint64_t shmring_incarnation(const shmring_producer* producer) {
+  return producer == nullptr || producer->alive == 0 ? 0 : producer->producer.incarnation();
+}
+
+int shmring_name_type(shmring_producer* producer, uint32_t type, const char* name) {
+  if (const int error = check_handle(producer); error != 0) return error;
+  if (name == nullptr || !shmring::os::valid_name(name) || std::strlen(name) >= sizeof(shmring::ring::TypeName::name))
+    return fail(EINVAL, "type %u: name '%.80s' is not 1 to 55 bytes of [A-Za-z0-9._-]; choose another", type,
+                name == nullptr ? "(NULL)" : name);
+  if (type == 0) return fail(EINVAL, "type 0 means none and has no name; use 1 or more");
+  const int result = producer->producer.name_type(type, name);
+  const char* ring = producer->segment.name;
+  if (result == -EEXIST) return fail(EEXIST, "ring '%s': type %u has another name than '%s'; a name is for ever", ring, type, name);
+  if (result == -ENOSPC) return fail(ENOSPC, "ring '%s': all %zu type names are given; use numbers", ring, shmring::ring::type_names);
+  return result;
+}
+
+void shmring_detach(shmring_producer* producer) {
+  if (producer == nullptr) return;
+  if (producer->alive != 0) {
+    producer->producer.detach();
+    producer->~shmring_producer();
+  }
+  shmring::os::free_handle_page(producer, sizeof(shmring_producer));
+}
+
+const char* shmring_strerror(int code) {
+  switch (code) {
+    case 0: return "done";
+    case SHMRING_FULL: return "ring full: the record is counted as lost";
+    case SHMRING_TOO_BIG: return "payload longer than max_record: the record is counted as lost";
+    case SHMRING_NESTED: return "refused: a signal handler interrupted a call on the same handle";
+    case SHMRING_RETIRED: return "the ring was unlinked: attach anew";
+    case SHMRING_FORKED: return "the handle is the parent process's: attach anew";
+    case SHMRING_TIMEOUT: return "ring still full at the deadline: the record is counted as lost";
+    case -ENOENT: return "no such ring";
+    case -EACCES: return "permission denied";
+    case -EPERM: return "wrong owner or mode";
+    case -ESTALE: return "ring retired, or of another boot";
+    case -EPROTO: return "ring of another version";
+    case -ENOEXEC: return "not a ring, or of another layout";
+    case -EBADMSG: return "size or geometry does not match";
+    case -EUSERS: return "producer table full: try again";
+    case -EBUSY: return "busy: try again";
+    case -EEXIST: return "exists already";
+    case -ENOSPC: return "no space left";
+    case -EINVAL: return "invalid argument";
+    case -EOPNOTSUPP: return "not supported";
+    case -ENOMEM: return "out of memory";
+    default: break;
+  }
+  const char* text = code < 0 ? strerrordesc_np(-code) : nullptr;
+  return text != nullptr ? text : "unknown code";
+}
+
+const char* shmring_last_error(void) { return shmring::os::last_error(); }
