@@ -1,0 +1,16 @@
+// The subcommands of shmring: each file adds its own to the parser and sets `status` (tools/common/exit.hpp) when it has run.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace shmring::tool {
+
+void register_dump(CLI::App& app, int& status);
+void register_emit(CLI::App& app, int& status);
+void register_log(CLI::App& app, int& status);
+void register_ls(CLI::App& app, int& status);
+void register_rm(CLI::App& app, int& status);
+void register_stat(CLI::App& app, int& status);
+void register_verify(CLI::App& app, int& status);
+
+}  // namespace shmring::tool

@@ -1,0 +1,162 @@
+// shmring dump NAME|FILE: what stands in a segment, be it live (without disturbing it), a copy, damaged, or of a dead
+// boot.
+//
+// Invariant: all that can be read is printed before a finding decides the exit status.
+#include "tools/shmring/dump.hpp"
+
+#include <charconv>
+#include <memory>
+
+#include "lib/audit/line.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmring/commands.hpp"
+#include "tools/shmring/text.hpp"
+
+namespace shmring::tool {
+namespace {
+
+using audit::SlotFacts;
+using audit::SlotFilter;
+
+// "A-B", "A-" or "A", each an index in a lane.
+bool parse_range(std::string_view text, SlotFilter& filter) {
+  const auto number = [](std::string_view digits, u32& out) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+    return error == std::errc{} && end == digits.data() + digits.size();
+  };
+  const std::size_t dash = text.find('-');
+  if (!number(text.substr(0, dash), filter.first)) return false;
+  filter.last = filter.first;
+  if (dash == text.npos) return true;
+  const std::string_view last = text.substr(dash + 1);
+  filter.last = ~u32{0};
+  return last.empty() || (number(last, filter.last) && filter.first <= filter.last);
+}
+
+std::string check_range(const std::string& text) {
+  SlotFilter filter;
+  return parse_range(text, filter) ? "" : "'" + text + "' is no range of slots: expected A-B, A- or A, from 0";
+}
+
+std::string check_ring_or_path(const std::string& name) {
+  return name.find('/') != name.npos ? "" : check_ring_name(name);
+}
+
+bool asks_for_slots(const DumpOptions& options) {
+  return !options.slots.empty() || !options.state.empty() || options.lane || options.hex;
+}
+
+SlotFilter filter_of(const DumpOptions& options) {
+  SlotFilter filter;
+  if (!options.slots.empty()) parse_range(options.slots, filter);
+  filter.lane = options.lane;
+  for (std::size_t state = 0; state + 1 < audit::slot_states; ++state)
+    if (options.state == slot_state_name(state)) filter.state = static_cast<ring::SlotState>(state);
+  return filter;
+}
+
+int check_against(const DumpOptions& options, const audit::Inspection& facts) {
+  const ring::Geometry& geometry = facts.header.geometry;
+  if (facts.lanes.empty()) return ok;
+  const SlotFilter filter = filter_of(options);
+  if (options.lane && *options.lane >= geometry.lanes) {
+    complain(fmt::format("ring {}: there is no lane {}: it has lanes 0 to {}", safe(options.name), *options.lane,
+                         geometry.lanes - 1));
+    return usage;
+  }
+  if (filter.first < geometry.slots) return ok;
+  complain(fmt::format("ring {}: there is no slot {}: a lane has slots 0 to {}", safe(options.name), filter.first,
+                       geometry.slots - 1));
+  return usage;
+}
+
+int run(const DumpOptions& options) {
+  os::Segment segment;
+  std::vector<std::string> problems;
+  if (const int status = look(options.name, segment, problems)) return status;
+  audit::Inspection facts = audit::inspect(segment, problems, true);
+  if (const int status = check_against(options, facts)) return status;
+  const bool json = options.output == "json";
+  if (json) {
+    dump_json(facts);
+  } else {
+    dump_text(facts, path_of(options.name));
+  }
+  if (asks_for_slots(options)) {
+    if (!json) dump_slot_heads();
+    const auto show = [&](const SlotFacts& slot) {
+      json ? dump_slot_json(slot, facts, options.hex) : dump_slot_text(slot, facts, options.hex);
+      return true;
+    };
+    audit::inspect_slots(segment, filter_of(options), show, facts.findings);
+  }
+  const audit::Findings& findings = facts.findings;
+  for (const std::string& text : findings.texts) warn(fmt::format("{}: {}", safe(options.name), safe(text)));
+  if (findings.count > findings.texts.size())
+    warn(fmt::format("{}: and {} more of the kind", safe(options.name), findings.count - findings.texts.size()));
+  return findings.count == 0 ? ok : damaged;
+}
+
+}  // namespace
+
+const audit::ProducerFacts* owner_of(const audit::Inspection& facts, u64 owner) {
+  for (const audit::ProducerFacts& producer : facts.producers)
+    if (owner != 0 && producer.entry == owner - 1) return &producer;
+  return nullptr;
+}
+
+std::string type_text(const audit::Inspection& facts, u32 type) {
+  for (const audit::TypeFacts& named : facts.types)
+    if (named.type == type) return safe(named.name);
+  return std::to_string(type);
+}
+
+const char* kind_name(ring::u8 kind) {
+  constexpr const char* names[] = {"text", "json", "fields", "bytes"};
+  return kind < std::size(names) ? names[kind] : "?";
+}
+
+const char* hash_name(audit::Hash hash) {
+  constexpr const char* names[] = {"absent", "ok", "bad", "unknown"};
+  return names[static_cast<std::size_t>(hash)];
+}
+
+std::string mask_text(ring::u16 mask, const char* between) {
+  std::string text;
+  for (std::size_t i = 0; i < ring::causes; ++i) {
+    if ((mask >> i & 1) == 0) continue;
+    if (!text.empty()) text += between;
+    text += audit::name_of(static_cast<ring::Cause>(i));
+  }
+  return text;
+}
+
+void register_dump(CLI::App& app, int& status) {
+  auto options = std::make_shared<DumpOptions>();
+  CLI::App* const command = app.add_subcommand("dump", "Show a ring's segment, live or as a file");
+  command->add_option("NAME|FILE", options->name, "The ring; with a / in it, a copied segment file")
+      ->required()
+      ->check(check_ring_or_path);
+  command->add_option("--slots", options->slots, "Show these slots of each lane: A-B, A- or A")
+      ->type_name("A-B")
+      ->check(check_range);
+  command->add_option("--lane", options->lane, "Show the slots of this lane only")->type_name("N");
+  command->add_option("--state", options->state, "Show the slots in this state only")
+      ->type_name("STATE")
+      ->check(CLI::IsMember({"empty", "writing", "ready", "reading"}));
+  command->add_flag("--hex", options->hex, "Show the slots' bytes in hexadecimal");
+  command->add_option("-o,--output", options->output, "text, or json: a line for each thing that is shown")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->footer(
+      "The ring is only looked at: nobody who uses it notices. What a live ring shows is of slightly different "
+      "moments.\n"
+      "STALLED slots lie below the head and are not empty yet: their owner is stopped, or died just now.\n"
+      "Exit status: 0 ok, 2 usage, 3 no such ring or file, 4 permission or a symbolic link, 5 something is wrong with\n"
+      "the segment: what can be read is shown all the same.\n\n"
+      "Examples: shmring dump payments\n"
+      "          shmring dump payments --state ready --hex\n"
+      "          cp /dev/shm/shmring.payments copy && shmring dump ./copy --lane 0 --slots 0-15");
+  command->callback([options, &status] { status = run(*options); });
+}
+
+}  // namespace shmring::tool

@@ -1,0 +1,34 @@
+// shmring dump: what it was asked for, and its two forms of output.
+//
+// Invariant: an Inspection and its slots come in as plain values; the forms only print them.
+#pragma once
+
+#include <string>
+
+#include "lib/audit/inspect.hpp"
+
+namespace shmring::tool {
+
+struct DumpOptions {
+  std::string name, output = "text", slots, state;
+  std::optional<ring::u32> lane;
+  bool hex = false;
+};
+
+void dump_text(const audit::Inspection& facts, const std::string& path);
+void dump_slot_heads();
+void dump_slot_text(const audit::SlotFacts& slot, const audit::Inspection& facts, bool hex);
+
+void dump_json(const audit::Inspection& facts);
+void dump_slot_json(const audit::SlotFacts& slot, const audit::Inspection& facts, bool hex);
+
+// Of a slot's owner: its entry's producer, or NULL.
+const audit::ProducerFacts* owner_of(const audit::Inspection& facts, ring::u64 owner);
+// The type's name, or its number.
+std::string type_text(const audit::Inspection& facts, ring::u32 type);
+const char* kind_name(ring::u8 kind);
+const char* hash_name(audit::Hash hash);
+// Bits of a mask of causes, `between` them.
+std::string mask_text(ring::u16 mask, const char* between);
+
+}  // namespace shmring::tool

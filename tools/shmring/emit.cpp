@@ -1,0 +1,263 @@
+// shmring emit NAME: standard input into a ring, one line one event.
+//
+// Invariants:
+//   - lines are written through the C ABI, as any application would; the segment is looked at once, for max_record;
+//   - memory is bounded by max_record, however long a line is: of a longer one only as much is kept as the library
+//     needs to count it as too big, or to cut it;
+//   - what was read is written, also when a signal ends the reading; nothing is waited for but standard input.
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <memory>
+
+#include "lib/include/shmring/shmring.h"
+#include "lib/os/wakeup.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmring/commands.hpp"
+#include "tools/shmring/text.hpp"
+
+namespace shmring::tool {
+namespace {
+
+constexpr u64 attach_patience_ns = 1'000'000'000, attach_pause_ns = 20'000'000;
+
+struct Options {
+  std::string name, type = "0", producer, lane = "auto";
+  u32 severity = 0;
+  bool truncate = false, create = false;
+};
+
+struct Type {
+  u32 number = 0;
+  std::string name;  // "": none given
+};
+
+// N, or N=NAME.
+bool parse_type(std::string_view text, Type& type) {
+  const std::size_t equals = text.find('=');
+  const std::string_view digits = text.substr(0, equals);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), type.number);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return false;
+  if (equals == text.npos) return true;
+  type.name = text.substr(equals + 1);
+  return os::valid_name(type.name);
+}
+
+std::string check_type(const std::string& text) {
+  Type type;
+  return parse_type(text, type) ? "" : "'" + text + "' is no type: expected N or N=NAME, for instance 7=package";
+}
+
+std::string check_producer(const std::string& name) {
+  return os::valid_name(name) ? "" : "'" + name + "' cannot name a producer: expected 1 to 63 of A-Z a-z 0-9 . _ -";
+}
+
+// Standard input until its end or a signal. Signals are let in while it waits, and only then.
+class Input {
+ public:
+  Input() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { stopped_ = 1; };
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (const int signal : {SIGINT, SIGTERM}) {
+      sigaddset(&ours, signal);
+      os::calls.sigaction(signal, &action, nullptr);
+    }
+    os::calls.pthread_sigmask(SIG_BLOCK, &ours, &others_);
+  }
+
+  // Bytes read, 0 at the end, or −errno.
+  ssize_t read(char* to, std::size_t bytes) {
+    while (true) {
+      pollfd poll{0, POLLIN, 0};
+      const int ready = os::calls.ppoll(&poll, 1, nullptr, &others_);
+      if (stopped_) return 0;
+      if (ready < 0 && errno != EINTR) return -errno;
+      if (ready <= 0) continue;
+      const ssize_t got = os::calls.read(0, to, bytes);
+      if (got >= 0) return got;
+      if (errno != EAGAIN && errno != EINTR) return -errno;
+    }
+  }
+
+ private:
+  static inline volatile std::sig_atomic_t stopped_ = 0;
+  sigset_t others_;
+};
+
+// Lines into events.
+class Emitter {
+ public:
+  Emitter(shmring_producer* producer, const shmring_meta& meta, std::size_t max_record)
+      : producer_(producer), meta_(meta), most_(max_record + 1) {}
+
+  void feed(std::string_view bytes) {
+    while (!bytes.empty() && !retired_) {
+      const std::size_t end = bytes.find('\n');
+      const std::string_view part = bytes.substr(0, end);
+      line_.append(part.substr(0, most_ - line_.size()));
+      open_ = end == bytes.npos;
+      if (open_) return;
+      write();
+      bytes.remove_prefix(end + 1);
+    }
+  }
+
+  // A last line without a newline.
+  void end() {
+    if (open_ && !retired_) write();
+  }
+
+  bool retired() const { return retired_; }
+  int error() const { return error_; }
+  u64 lines() const { return lines_; }
+  u64 refused() const { return full_ + too_big_ + timeout_; }
+
+  std::string by_condition() const {
+    std::string text;
+    const auto add = [&text](const char* name, u64 count) {
+      if (count != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count);
+    };
+    add("full", full_);
+    add("timeout", timeout_);
+    add("too big", too_big_);
+    return text;
+  }
+
+ private:
+  void write() {
+    const int result = shmring_write(producer_, &meta_, line_.data(), line_.size());
+    line_.clear();
+    open_ = false;
+    if (result == SHMRING_RETIRED) {
+      retired_ = true;
+      return;
+    }
+    ++lines_;
+    full_ += result == SHMRING_FULL;
+    too_big_ += result == SHMRING_TOO_BIG;
+    timeout_ += result == SHMRING_TIMEOUT;
+    if (result < 0) error_ = result;
+  }
+
+  shmring_producer* producer_;
+  shmring_meta meta_;
+  std::size_t most_;
+  std::string line_;
+  bool open_ = false, retired_ = false;
+  int error_ = 0;
+  u64 lines_ = 0, full_ = 0, too_big_ = 0, timeout_ = 0;
+};
+
+int attach(const Options& options, shmring_producer*& producer) {
+  shmring_create_options create{};
+  create.struct_size = sizeof create;
+  shmring_attach_options attach{};
+  attach.struct_size = sizeof attach;
+  attach.name = options.producer.empty() ? nullptr : options.producer.c_str();
+  attach.lane = options.lane == "shared"      ? SHMRING_LANE_SHARED
+                : options.lane == "exclusive" ? SHMRING_LANE_EXCLUSIVE
+                                              : SHMRING_LANE_AUTO;
+  attach.create = options.create ? &create : nullptr;
+  const u64 deadline = os::monotonic_now_ns() + attach_patience_ns;
+  while (true) {
+    const int error = shmring_attach(options.name.c_str(), &attach, &producer);
+    const bool may_pass = error == -EUSERS || error == -EBUSY;
+    if (error == 0) return ok;
+    if (!may_pass || os::monotonic_now_ns() >= deadline) {
+      complain(shmring_last_error());
+      return exit_of(error);
+    }
+    os::sleep_for(attach_pause_ns);
+  }
+}
+
+int pump(Emitter& emitter) {
+  Input input;
+  const auto buffer = std::make_unique<char[]>(std::size_t{64} << 10);
+  ssize_t got = 0;
+  while (!emitter.retired() && (got = input.read(buffer.get(), std::size_t{64} << 10)) > 0)
+    emitter.feed({buffer.get(), static_cast<std::size_t>(got)});
+  emitter.end();
+  if (got >= 0) return ok;
+  complain(fmt::format("cannot read standard input: {}", std::strerror(static_cast<int>(-got))));
+  return io;
+}
+
+int summarise(const Options& options, const Emitter& emitter) {
+  if (emitter.error() != 0) {
+    complain(fmt::format("ring {}: {}", options.name, shmring_strerror(emitter.error())));
+    return exit_of(emitter.error());
+  }
+  if (emitter.retired())
+    complain(
+        fmt::format("ring {}: it was removed after {} lines: the rest was not written", options.name, emitter.lines()));
+  if (emitter.refused() != 0)
+    complain(
+        fmt::format("ring {}: {} of {} lines refused ({}): the log counts them as lost; a full ring drains while "
+                    "shmringd runs, --truncate cuts lines that do not fit",
+                    options.name, emitter.refused(), emitter.lines(), emitter.by_condition()));
+  return emitter.retired() || emitter.refused() != 0 ? negative : ok;
+}
+
+int run(const Options& options) {
+  Type type;
+  parse_type(options.type, type);
+  shmring_producer* attached = nullptr;
+  if (const int status = attach(options, attached)) return status;
+  const std::unique_ptr<shmring_producer, void (*)(shmring_producer*)> producer(attached, shmring_detach);
+  if (!type.name.empty()) {
+    if (const int error = shmring_name_type(attached, type.number, type.name.c_str())) {
+      complain(shmring_last_error());
+      return configuration;
+    }
+  }
+  os::Segment segment;
+  std::vector<std::string> findings;
+  if (const int status = look(options.name, segment, findings)) return status;
+  shmring_meta meta{};
+  meta.type = type.number;
+  meta.kind = SHMRING_TEXT;
+  meta.severity = static_cast<ring::u8>(options.severity);
+  meta.flags = options.truncate ? SHMRING_META_TRUNCATE : 0;
+  Emitter emitter(attached, meta, segment.ring.geometry.max_record);
+  const int status = pump(emitter);
+  const int summary = summarise(options, emitter);
+  return status != ok ? status : summary;
+}
+
+}  // namespace
+
+void register_emit(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand("emit", "Write standard input into a ring, one line one event");
+  command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
+  command
+      ->add_option("--type", options->type,
+                   "Type of the events: a number, which =NAME gives a name in the log, for ever")
+      ->type_name("N[=NAME]")
+      ->check(check_type);
+  command->add_option("--producer", options->producer, "Name of the producer in the log (default: shmring)")
+      ->type_name("NAME")
+      ->check(check_producer);
+  command->add_option("--severity", options->severity, "Severity of the events, 0 to 255 (default 0)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 255));
+  command->add_option("--lane", options->lane, "auto: an exclusive lane if one is free, else the shared one")
+      ->type_name("LANE")
+      ->check(CLI::IsMember({"auto", "shared", "exclusive"}));
+  command->add_flag("--truncate", options->truncate, "Cut lines that do not fit, instead of having them refused");
+  command->add_flag("--create", options->create, "Create the ring with default sizes if it is absent");
+  command->footer(
+      "An empty line is an event of no bytes; a last line counts without its newline. SIGINT and SIGTERM end the "
+      "reading:\n"
+      "what was read is written. Refused lines are counted in the log as losses.\n"
+      "Exit status: 0 all written, 1 some refused, 2 usage, 3 no such ring, 4 permission, 5 not a usable ring,\n"
+      "6 the type has another name, 7 I/O, 8 no place free for a second.\n\n"
+      "Example: tail -F /var/log/dpkg.log | shmring emit payments --producer dpkg --type 7=package");
+  command->callback([options, &status] { status = run(*options); });
+}
+
+}  // namespace shmring::tool

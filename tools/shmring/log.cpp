@@ -1,0 +1,198 @@
+// shmring log DIR: the lines of a log, for people or as they stand.
+//
+// Invariants: a line that is printed was parsed, so it is in canonical form and cannot harm a terminal; one that does
+// not parse is not printed but named on stderr, and makes the exit status 5.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include "lib/audit/parse.hpp"
+#include "lib/audit/reading.hpp"
+#include "lib/os/error.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmring/commands.hpp"
+
+namespace shmring::tool {
+namespace {
+
+using audit::Kind;
+using audit::LogLine;
+using audit::LogReader;
+using audit::Parsed;
+using audit::u64;
+
+constexpr long poll_ns = 50'000'000;
+constexpr u64 all_lines = ~0ull;
+
+struct Options {
+  std::string dir, output = "short";
+  bool follow = false;
+  u64 last = all_lines;
+};
+
+std::string by_cause(const audit::Causes& causes) {
+  std::string text;
+  for (std::size_t i = 0; i < causes.count.size(); ++i) {
+    if (causes.count[i] == 0) continue;
+    text +=
+        fmt::format("{}{} {}", text.empty() ? "" : ", ", audit::name_of(static_cast<audit::Cause>(i)), causes.count[i]);
+  }
+  return text;
+}
+
+void print_event(fmt::memory_buffer& out, const Parsed& line) {
+  fmt::format_to(std::back_inserter(out), " {}/{} sev {} type {}", line.incarnation, line.first, line.severity,
+                 line.type);
+  if (!line.correlation.empty()) fmt::format_to(std::back_inserter(out), " corr {}", line.correlation);
+  fmt::format_to(std::back_inserter(out), " {}{}{}{}", line.data, line.truncated ? " [truncated]" : "",
+                 line.late ? " [late]" : "", line.invalid ? " [invalid]" : "");
+}
+
+void print_accounts(fmt::memory_buffer& out, const Parsed& line) {
+  std::size_t open = 0;
+  for (const audit::AccountState& account : line.accounts) open += account.open;
+  fmt::format_to(std::back_inserter(out), "{} open, {} closed", open, line.accounts.size() - open);
+}
+
+// date time kind producer incarnation/sequence …
+void print_short(fmt::memory_buffer& out, const Parsed& line) {
+  auto to = std::back_inserter(out);
+  fmt::format_to(to, "{} {} {:<8} ", line.time.substr(0, 10), line.time.substr(11, 15), line.kind_name);
+  if (line.kind != Kind::accounts && line.kind != Kind::note) out.append(line.producer);
+  const auto process = [&] {
+    fmt::format_to(to, " {} pid {} uid {} lane {}", line.incarnation, line.pid, line.uid, line.lane);
+  };
+  switch (line.kind) {
+    case Kind::event:
+      print_event(out, line);
+      break;
+    case Kind::loss:
+      fmt::format_to(to, " {}/{}-{} {} lost: {}", line.incarnation, line.first, line.last, line.count,
+                     by_cause(line.causes));
+      break;
+    case Kind::attach:
+      process();
+      fmt::format_to(to, " {}", line.exe);
+      if (line.first > 0) fmt::format_to(to, " from {}", line.first);
+      break;
+    case Kind::detach:
+    case Kind::died:
+      process();
+      fmt::format_to(to, " last {}, {} lost", line.last, line.causes.total());
+      if (line.causes.total() > 0) fmt::format_to(to, ": {}", by_cause(line.causes));
+      if (line.nested > 0) fmt::format_to(to, ", {} nested", line.nested);
+      break;
+    case Kind::accounts:
+      print_accounts(out, line);
+      break;
+    case Kind::gone:
+      fmt::format_to(to, " {} through {}, last unknown", line.incarnation, line.last);
+      break;
+    case Kind::note:
+      out.append(line.rest.substr(line.rest.empty() ? 0 : 1));
+      break;
+  }
+  out.push_back('\n');
+}
+
+class Printer {
+ public:
+  explicit Printer(const Options& options) : options_(options) {}
+
+  int run() {
+    LogReader log;
+    if (const int error = log.open(options_.dir)) return complain(error);
+    if (options_.last != all_lines) {
+      if (const int error = skip_to_last(log)) return complain(error);
+    }
+    while (true) {
+      int got;
+      LogLine line;
+      while ((got = log.next(line)) == 1) {
+        if (skip_ > 0) {
+          --skip_;
+        } else if (!print(line)) {
+          return io;
+        }
+      }
+      if (got < 0) return complain(got);
+      if (!flush() || std::fflush(stdout) != 0) return io;
+      if (!options_.follow) break;
+      const timespec pause{0, poll_ns};
+      os::calls.clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr);
+    }
+    return status_;
+  }
+
+ private:
+  int complain(int error) {
+    fmt::print(stderr, "shmring: {}\n", os::last_error());
+    return exit_of(error);
+  }
+
+  // Indexes have no hole, so the last file's lines say where the last N begin.
+  int skip_to_last(LogReader& log) {
+    LogReader counter;
+    if (const int error = counter.open(options_.dir)) return error;
+    u64 end = counter.go_to(all_lines);
+    LogLine line;
+    int got;
+    while ((got = counter.next(line)) == 1) ++end;
+    if (got < 0) return got;
+    const u64 begin = end > options_.last ? end - options_.last : 0;
+    const u64 first = log.go_to(begin);
+    skip_ = begin > first ? begin - first : 0;
+    return 0;
+  }
+
+  bool print(const LogLine& line) {
+    audit::Mistake mistake{"its end", 0};
+    if (!line.whole || !audit::parse(line.text, parsed_, mistake)) {
+      status_ = damaged;
+      fmt::print(
+          stderr,
+          "shmring: log {}/{}: line {} (byte {}) is damaged: expected {} at its byte {}; run `shmring verify {}`\n",
+          options_.dir, line.file, line.number, line.byte, mistake.expected, mistake.offset, options_.dir);
+      return true;
+    }
+    if (options_.output == "json") {
+      out_.append(line.text);
+      out_.push_back('\n');
+    } else {
+      print_short(out_, parsed_);
+    }
+    return out_.size() < (64 << 10) || flush();
+  }
+
+  bool flush() {
+    const bool good = std::fwrite(out_.data(), 1, out_.size(), stdout) == out_.size();
+    out_.clear();
+    return good;
+  }
+
+  const Options& options_;
+  fmt::memory_buffer out_;
+  Parsed parsed_;
+  u64 skip_ = 0;  // lines before the first to print
+  int status_ = ok;
+};
+
+}  // namespace
+
+void register_log(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand("log", "Print the lines of a log");
+  command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
+  command->add_flag("-f,--follow", options->follow, "Go on as the log grows, across its files");
+  command->add_option("-n,--lines", options->last, "Only the last N lines");
+  command->add_option("-o,--output", options->output, "short: a line for people · json: the lines as they stand")
+      ->check(CLI::IsMember({"short", "json"}));
+  command->footer(
+      "Exit status: 0 ok, 3 no such log, 4 permission, 5 a damaged line (it is named, not printed), 7 I/O.");
+  command->callback([options, &status] { status = Printer(*options).run(); });
+}
+
+}  // namespace shmring::tool

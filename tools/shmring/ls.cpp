@@ -1,0 +1,106 @@
+// shmring ls: the rings of this machine, also those that cannot be used, with their problem.
+#include <memory>
+
+#include "lib/os/error.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmring/commands.hpp"
+#include "tools/shmring/text.hpp"
+
+namespace shmring::tool {
+namespace {
+
+using audit::Inspection;
+
+struct Ring {
+  std::string name, problem;
+  bool opened = false;
+  Inspection facts;
+};
+
+Ring read(const std::string& name) {
+  Ring ring{name, "", false, {}};
+  os::Segment segment;
+  std::vector<std::string> findings;
+  if (os::open_readonly(name, segment, findings) != 0) {
+    ring.problem = os::last_error();
+    return ring;
+  }
+  ring.opened = true;
+  ring.facts = audit::inspect(segment, findings, false);
+  if (!ring.facts.findings.texts.empty()) ring.problem = ring.facts.findings.texts.front();
+  return ring;
+}
+
+std::string fill_text(const Inspection& facts) {
+  u64 fullest = 0;
+  for (const audit::LaneFacts& lane : facts.lanes) fullest = std::max(fullest, lane.fill());
+  const u64 slots = std::max<u64>(facts.header.geometry.slots, 1);
+  return fmt::format("{} ({}%)", facts.undrained(), std::min<u64>(fullest, slots) * 100 / slots);
+}
+
+void print_text(const std::vector<Ring>& rings) {
+  Table table({"RING", ">SIZE", "GEOMETRY", "STATE", "COLLECTOR", ">PRODUCERS", ">FILL", "PROBLEM"});
+  for (const Ring& ring : rings) {
+    if (!ring.opened) {
+      table.row({ring.name, "-", "-", "-", "-", "-", "-", safe(ring.problem)});
+      continue;
+    }
+    const audit::HeaderFacts& header = ring.facts.header;
+    const ring::Geometry& geometry = header.geometry;
+    table.row({ring.name, bytes_text(header.file_bytes),
+               fmt::format("{} x {} x {}", geometry.lanes, geometry.slots, geometry.slot_bytes),
+               segment_state_name(header.state), collector_text(ring.facts.collector),
+               std::to_string(ring.facts.producers.size()), fill_text(ring.facts), safe(ring.problem)});
+  }
+  table.print();
+}
+
+void print_json(const Ring& ring) {
+  Json json;
+  json.string("ring", ring.name);
+  if (ring.opened) {
+    const audit::HeaderFacts& header = ring.facts.header;
+    json.number("size", header.file_bytes)
+        .number("lanes", header.geometry.lanes)
+        .number("slots", header.geometry.slots)
+        .number("slot_bytes", header.geometry.slot_bytes)
+        .string("state", segment_state_name(header.state));
+    if (ring.facts.collector.holds_lease) json.number("collector", ring.facts.collector.identity.pid);
+    json.number("producers", ring.facts.producers.size()).number("fill", ring.facts.undrained());
+  }
+  if (!ring.problem.empty()) json.string("problem", ring.problem);
+  json.print();
+}
+
+int run(const std::string& output) {
+  std::vector<std::string> names;
+  if (const int error = os::list(names)) {
+    complain(os::last_error());
+    return exit_of(error);
+  }
+  std::vector<Ring> rings;
+  for (const std::string& name : names) rings.push_back(read(name));
+  if (output == "json") {
+    for (const Ring& ring : rings) print_json(ring);
+  } else if (rings.empty()) {
+    complain("there is no ring; create one: shmringd --ring NAME --log DIR");
+  } else {
+    print_text(rings);
+  }
+  return ok;
+}
+
+}  // namespace
+
+void register_ls(CLI::App& app, int& status) {
+  auto output = std::make_shared<std::string>("text");
+  CLI::App* const command = app.add_subcommand("ls", "List the rings");
+  command->add_option("-o,--output", *output, "text, or json: a line a ring")->check(CLI::IsMember({"text", "json"}));
+  command->footer(
+      "GEOMETRY is lanes x slots x bytes a slot. FILL is what no collector has released yet, over all lanes, and how\n"
+      "full the fullest lane is.\n"
+      "Exit status: 0 ok, also if a ring has a problem; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
+  command->callback([output, &status] { status = run(*output); });
+}
+
+}  // namespace shmring::tool

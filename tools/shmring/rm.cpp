@@ -1,0 +1,92 @@
+// shmring rm NAME: retire a ring and remove its name, unless somebody still needs it.
+//
+// Invariant: without --force nothing that is not in a log yet, and nobody's place, is given up.
+#include <memory>
+
+#include "lib/os/error.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmring/commands.hpp"
+#include "tools/shmring/text.hpp"
+
+namespace shmring::tool {
+namespace {
+
+struct Options {
+  std::string name, output = "text";
+  bool force = false;
+};
+
+// What stands against a removal, a sentence each.
+std::vector<std::string> reasons(const std::string& name, const audit::Inspection& facts) {
+  std::vector<std::string> reasons;
+  if (facts.collector.holds_lease)
+    reasons.push_back(fmt::format("a collector ({}) drains it: stop it first: kill -TERM {}",
+                                  collector_text(facts.collector), facts.collector.identity.pid));
+  if (const u64 live = live_producers(facts))
+    reasons.push_back(
+        fmt::format("{} producer{} attached: see `shmring stat {}`", live, live == 1 ? " is" : "s are", name));
+  if (const u64 left = facts.undrained())
+    reasons.push_back(
+        fmt::format("{} position{} not drained: start shmringd --ring {} --log DIR, or look at them with "
+                    "`shmring dump {} --state ready`",
+                    left, left == 1 ? " is" : "s are", name, name));
+  return reasons;
+}
+
+void print_removed(const Options& options, const std::string& path, const audit::Inspection& facts) {
+  const u64 live = live_producers(facts), left = facts.undrained();
+  if (options.output == "json") {
+    Json json;
+    json.string("removed", options.name).string("path", path).number("size", facts.header.file_bytes);
+    json.number("producers", live).number("undrained", left).print();
+    return;
+  }
+  fmt::print("removed ring {} ({}, {})", options.name, path, bytes_text(facts.header.file_bytes));
+  if (live != 0) fmt::print("; {} attached producer{} will be told that it is retired", live, live == 1 ? "" : "s");
+  if (left != 0 && !facts.collector.holds_lease)
+    fmt::print("; {} position{} were not drained", left, left == 1 ? "" : "s");
+  fmt::print("\n");
+}
+
+int run(const Options& options) {
+  const std::string path = path_of(options.name);
+  audit::Inspection facts;
+  {
+    os::Segment segment;
+    std::vector<std::string> findings;
+    const int error = os::open_readonly(options.name, segment, findings);
+    if (error == 0) facts = audit::inspect(segment, findings, false);
+    if (error == -ENOENT || (error != 0 && !options.force)) {
+      complain(os::last_error());
+      return exit_of(error);
+    }
+  }
+  const std::vector<std::string> against = reasons(options.name, facts);
+  if (!against.empty() && !options.force) {
+    for (const std::string& reason : against) complain(fmt::format("ring {}: not removed: {}", options.name, reason));
+    complain(fmt::format("ring {}: to give that up, say --force", options.name));
+    return busy;
+  }
+  if (const int error = os::unlink(options.name, options.force)) {
+    complain(os::last_error());
+    return exit_of(error);
+  }
+  print_removed(options, path, facts);
+  return ok;
+}
+
+}  // namespace
+
+void register_rm(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand("rm", "Retire a ring and remove it");
+  command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
+  command->add_flag("--force", options->force,
+                    "Also while it is in use, has records that no log has, or is no usable segment");
+  command->add_option("-o,--output", options->output, "text, or json: one line")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->footer("Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");
+  command->callback([options, &status] { status = run(*options); });
+}
+
+}  // namespace shmring::tool

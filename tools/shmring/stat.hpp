@@ -1,0 +1,37 @@
+// shmring stat: two looks at a ring as figures, and what they warn of.
+//
+// Invariant: pure: plain values in, plain values out; nothing here reads a clock or a ring.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/audit/inspect.hpp"
+
+namespace shmring::tool {
+
+struct Look {
+  audit::Inspection facts;
+  ring::u64 at_ns = 0;  // CLOCK_MONOTONIC
+};
+
+// Per second, between two looks; not known if there is but one, or if another collector has come between them.
+struct Rates {
+  bool of_producers = false, of_collector = false;
+  double attempted = 0, logged = 0, lost = 0, wakeups = 0;
+  double cpu = 0;  // part of one processor
+};
+Rates rates(const Look& before, const Look& now);
+
+// Attempts of one producer between two looks, per second.
+double attempt_rate(const audit::ProducerFacts& now, const Look& before, double seconds);
+
+struct Warning {
+  std::string what, remedy;
+};
+std::vector<Warning> warnings(const Look& now);
+
+// Nanoseconds since the collector's last pass; 0 if the clock cannot tell.
+ring::u64 heartbeat_age(const Look& now);
+
+}  // namespace shmring::tool

@@ -1,0 +1,114 @@
+// Rates and warnings: see stat.hpp. Invariant: a difference is never negative, whatever the two looks hold.
+#include <algorithm>
+
+#include "tools/shmring/stat.hpp"
+#include "tools/shmring/text.hpp"
+
+namespace shmring::tool {
+namespace {
+
+using audit::Inspection;
+using audit::LaneFacts;
+using audit::ProducerFacts;
+using audit::Standing;
+
+constexpr u64 late_pass_ns = 2'000'000'000;
+
+double growth(u64 before, u64 now, double seconds) {
+  return now > before && seconds > 0 ? static_cast<double>(now - before) / seconds : 0;
+}
+
+void warn_of_collector(const Look& now, std::vector<Warning>& out) {
+  const Inspection& facts = now.facts;
+  const std::string& ring = facts.header.ring;
+  if (!facts.collector.holds_lease) {
+    out.push_back({"no collector: records stay in the ring until it is full, and are then refused",
+                   fmt::format("start one: shmringd --ring {} --log DIR", ring)});
+  } else if (const u64 age = heartbeat_age(now); age > late_pass_ns) {
+    const u32 pid = facts.collector.identity.pid;
+    out.push_back({fmt::format("the collector (pid {}) made no pass for {}", pid, duration_text(age)),
+                   fmt::format("if it is stopped: kill -CONT {}; if not, see whether its log's disk is full", pid)});
+  }
+  if (facts.header.state == static_cast<u32>(ring::SegmentState::retired))
+    out.push_back({"the ring is retired: nobody writes into it any more",
+                   fmt::format("when it is drained: shmring rm {}, and create it anew", ring)});
+  if (facts.header.this_boot && !*facts.header.this_boot)
+    out.push_back({"the ring is of another boot: nobody can attach to it",
+                   fmt::format("look at it with shmring dump {}, then: shmring rm --force {}", ring, ring)});
+}
+
+void warn_of_lanes(const Inspection& facts, std::vector<Warning>& out) {
+  const u64 slots = facts.header.geometry.slots;
+  for (const LaneFacts& lane : facts.lanes) {
+    if (lane.fill() > slots / 4 * 3)
+      out.push_back({fmt::format("lane {}: {} of {} slots are not drained", lane.lane, lane.fill(), slots),
+                     "if it stays so, the ring is too small for its rate: more --slots, at creation"});
+    if (lane.stalled > slots / 4)
+      out.push_back(
+          {fmt::format("lane {}: {} of {} slots are stalled: their writers have claimed them and do not go on",
+                       lane.lane, lane.stalled, slots),
+           fmt::format("see who: shmring dump {} --lane {} --state writing; continue or end these processes",
+                       facts.header.ring, lane.lane)});
+  }
+}
+
+void warn_of_producer(const ProducerFacts& producer, std::vector<Warning>& out) {
+  const std::string who = fmt::format("producer {} (pid {})", safe(producer.identity.name), producer.owner.pid);
+  const bool here = producer.owner.state != ring::OwnerState::left;
+  if (producer.standing == Standing::replaced)
+    out.push_back({who + " runs another program since it attached: its place stays taken until that process ends",
+                   "detach before exec"});
+  if (here && producer.owner.start_time == 0)
+    out.push_back(
+        {who + " is in other namespaces than the ring's: it is never judged dead, its place stays taken when it dies",
+         "let all share one pid and time namespace, or remove and create the ring after its death"});
+  if (const u64 full = producer.counters[static_cast<std::size_t>(ring::Cause::full)].count)
+    out.push_back({fmt::format("{} lost {} records to a full lane", who, full),
+                   "a faster collector, or more --slots at creation"});
+}
+
+}  // namespace
+
+u64 heartbeat_age(const Look& now) {
+  const u64 heartbeat = now.facts.collector.heartbeat_ns;
+  return heartbeat != 0 && now.facts.header.this_boot.value_or(false) && now.at_ns > heartbeat ? now.at_ns - heartbeat
+                                                                                               : 0;
+}
+
+double attempt_rate(const ProducerFacts& now, const Look& before, double seconds) {
+  const auto same = std::ranges::find(before.facts.producers, now.incarnation, &ProducerFacts::incarnation);
+  const u64 attempted = same == before.facts.producers.end() ? 0 : same->account.attempted;
+  return growth(attempted, now.account.attempted, seconds);
+}
+
+Rates rates(const Look& before, const Look& now) {
+  Rates out;
+  const double seconds = now.at_ns > before.at_ns ? static_cast<double>(now.at_ns - before.at_ns) / 1e9 : 0;
+  if (seconds == 0) return out;
+  out.of_producers = true;
+  for (const ProducerFacts& producer : now.facts.producers) out.attempted += attempt_rate(producer, before, seconds);
+  const audit::CollectorFacts &was = before.facts.collector, &is = now.facts.collector;
+  if (!is.holds_lease || was.epoch != is.epoch) return out;
+  out.of_collector = true;
+  out.logged = growth(was.logged, is.logged, seconds);
+  out.lost = growth(was.lost, is.lost, seconds);
+  out.wakeups = growth(was.wakeups, is.wakeups, seconds);
+  out.cpu = growth(was.cpu_ns, is.cpu_ns, seconds) / 1e9;
+  return out;
+}
+
+std::vector<Warning> warnings(const Look& now) {
+  std::vector<Warning> out;
+  warn_of_collector(now, out);
+  warn_of_lanes(now.facts, out);
+  for (const ProducerFacts& producer : now.facts.producers) warn_of_producer(producer, out);
+  const auto dead = std::ranges::count(now.facts.producers, Standing::dead, &ProducerFacts::standing);
+  if (dead != 0 && !now.facts.collector.holds_lease)
+    out.push_back({fmt::format("{} of the producers are dead and keep their places: only a collector frees them", dead),
+                   "start one, as above"});
+  if (now.facts.producers.size() == now.facts.header.geometry.producers)
+    out.push_back({"the producer table is full: nobody can attach", "detach producers that are not needed"});
+  return out;
+}
+
+}  // namespace shmring::tool

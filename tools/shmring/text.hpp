@@ -1,0 +1,91 @@
+// What the subcommands print with: safe texts, units, tables, JSON objects; and the looking at a ring that they share.
+//
+// Invariants:
+//   - data goes to stdout through fmt::print, which throws std::system_error when it cannot be written: main() reports
+//     that;
+//   - no byte of a segment reaches a terminal or a JSON text unescaped.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/audit/inspect.hpp"
+
+namespace shmring::tool {
+
+using ring::u32;
+using ring::u64;
+
+// The inside of a JSON string: on one line, harmless on a terminal.
+std::string safe(std::string_view text);
+std::string in_quotes(std::string_view text);  // a JSON string
+
+std::string bytes_text(u64 bytes);     // 33.2 MiB
+std::string time_text(u64 utc_ns);     // 2026-01-31T12:00:00.000000000Z
+std::string duration_text(u64 ns);     // 1.2 s
+const char* policy_name(u32 on_full);  // a number that is none: "?"
+const char* slot_state_name(std::size_t state);
+const char* owner_state_name(ring::OwnerState state);
+const char* segment_state_name(u32 state);
+const char* standing_name(audit::Standing standing);
+
+// Causes with a count, as `form` says for each, or "" if there is none.
+std::string counters_text(const audit::ProducerFacts& producer, const char* form, const char* between);
+
+// A message on stderr: `shmring: ` and the text.
+void complain(std::string_view text);
+void warn(std::string_view text);
+
+// Bold, where stdout is a terminal and NO_COLOR is not set.
+std::string bold(std::string_view text);
+
+// Rows under headings; a heading that begins with '>' has its column aligned to the right.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> heads) : heads_(std::move(heads)) {}
+  void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void print() const;
+
+ private:
+  std::vector<std::string> heads_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// One JSON object, its keys in the order of the calls.
+class Json {
+ public:
+  Json& number(std::string_view key, u64 value) { return raw(key, std::to_string(value)); }
+  Json& real(std::string_view key, double value) { return raw(key, fmt::format("{:.3f}", value)); }
+  Json& boolean(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
+  Json& string(std::string_view key, std::string_view value) { return raw(key, in_quotes(value)); }
+  Json& raw(std::string_view key, std::string_view json);
+  std::string text() const { return "{" + text_ + "}"; }
+  void print() const { fmt::print("{{{}}}\n", text_); }
+
+ private:
+  std::string text_;
+};
+std::string json_array(const std::vector<std::string>& values);
+
+// Whether it may name a ring, as CLI11 asks: "" or what is wrong; not escaped yet.
+std::string check_ring_name(const std::string& name);
+
+// The ring, or the file if `name` holds a '/', for reading only. 0, or an exit status with the reason on stderr.
+int look(const std::string& name, os::Segment& segment, std::vector<std::string>& findings);
+
+// Where the ring's file is: for people.
+std::string path_of(const std::string& name);
+
+// "pid 12", "none", or the like.
+std::string collector_text(const audit::CollectorFacts& collector);
+
+// An exclusive lane that nobody has had yet.
+bool is_unused(const audit::LaneFacts& lane);
+
+// Entries that somebody may still write through: attaching or attached, and not proven dead.
+u64 live_producers(const audit::Inspection& inspection);
+
+}  // namespace shmring::tool

@@ -1,0 +1,181 @@
+// The daemon's set-up and its loop.
+#include "tools/shmringd/daemon.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "lib/os/error.hpp"
+#include "lib/os/signals.hpp"
+#include "lib/os/wakeup.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmringd/board.hpp"
+
+namespace shmring::daemon {
+
+namespace {
+
+constexpr u64 entries_every_ns = 100'000'000;
+constexpr u64 second_ns = 1'000'000'000;
+constexpr u64 store_retry_ns = 100'000'000;
+constexpr u64 drain_limit_ns = 5 * second_ns;
+
+int complain(int error) {
+  fmt::print(stderr, "shmringd: {}\n", os::last_error());
+  return tool::exit_of(error);
+}
+
+audit::Note::Pair number(std::string key, u64 value) { return {std::move(key), std::to_string(value), true}; }
+
+}  // namespace
+
+Host::Host(const ring::Ring& ring)
+    : clock_(static_cast<ring::Clock>(ring.geometry.clock)), deaths_(ring),
+      calibration_(os::Calibration::of(*ring.header, clock_)) {
+  look_at_clocks();
+}
+
+void Host::wake(std::atomic<u32>& freed) { os::futex_wake_all(freed); }
+
+bool Store::store(std::span<const audit::Line> lines) {
+  int said = 0;
+  for (int error = log_.append(lines); error != 0; error = log_.append(lines)) {
+    if (error != said) fmt::print(stderr, "shmringd: {}; nothing is released until it works\n", os::last_error());
+    said = error;
+    os::sleep_for(store_retry_ns);
+    if (os::stop_requested()) return false;
+  }
+  if (said != 0) fmt::print(stderr, "shmringd: the log can be written again\n");
+  return true;
+}
+
+int Daemon::set_up(const Options& options) {
+  static std::string bus_text;
+  bus_text = fmt::format("shmringd: ring {}: its segment was truncated or punched under us; the log ends here and is whole; "
+                         "remove the ring (shmring rm --force {}) and start again\n", options.ring, options.ring);
+  if (const int error = os::take_signals(tool::damaged, bus_text.c_str()); error != 0) {
+    fmt::print(stderr, "shmringd: cannot set up signals (errno {})\n", -error);
+    return tool::io;
+  }
+  if (const int error = open_ring(options); error != 0) return complain(error);
+  if (const int error = open_log(options); error != 0) return complain(error);
+  return 0;
+}
+
+int Daemon::open_ring(const Options& options) {
+  int error = os::attach(options.ring, segment_);
+  if (error == -ENOENT) {
+    error = os::create(options.ring, &options.create);
+    if (error != 0 && error != -EEXIST) return error;
+    error = os::attach(options.ring, segment_);
+  }
+  return error != 0 ? error : os::take_lease(segment_);
+}
+
+int Daemon::open_log(const Options& options) {
+  auto accounts = [this] { return collector_->ledger().accounts(host_->now_utc_ns()); };
+  if (const int error = log_.open(options.log_dir, segment_.name, accounts, recovered_); error != 0) return error;
+  host_.emplace(segment_.ring);
+  store_.emplace(log_);
+  collector_.emplace(segment_.ring, ring::Pace{}, *host_, *store_);
+  return 0;
+}
+
+int Daemon::run() {
+  std::vector<audit::AccountState> known;
+  for (const audit::RecoveredAccount& account : recovered_.accounts)
+    known.push_back({account.producer, account.incarnation, account.through, account.open, account.causes});
+  bool writable = begin(known, recovered_.next_index);
+  bool death = true;  // the first pass looks at the entries
+  while (writable && !os::stop_requested()) {
+    const u64 now = host_->now_ns();
+    writable = pass(death || now - entries_read_ns_ >= entries_every_ns);
+    death = false;
+    if (writable && now - second_ns_ >= second_ns) {
+      second_ns_ = now;
+      if (!each_second()) return stop("the ring was unlinked, and is drained to its end");
+    }
+    const u64 sleep_ns = idle_.after_pass(collector_->taken() > 0 || !collector_->is_idle(), now);
+    if (sleep_ns == 0) continue;
+    death = host_->deaths().wait(sleep_ns, os::waiting_mask()) > 0;
+    count_wakeup(segment_.ring.header->board);
+  }
+  return writable && drain() ? stop("asked to") : tool::io;
+}
+
+bool Daemon::begin(std::span<const audit::AccountState> recovered, u64 next_index) {
+  announce(segment_.ring.header->board, os::self(*segment_.ring.header));
+  if (next_index > 0) {
+    u64 open = 0;
+    for (const audit::AccountState& account : recovered) open += account.open;
+    note("recovery", {number("accounts", recovered.size()), number("open", open), number("cut_bytes", recovered_.cut_bytes),
+                      {"aside", recovered_.aside}});
+  }
+  const ring::Geometry& geometry = segment_.ring.geometry;
+  note("start", {number("pid", os::self(*segment_.ring.header).pid), number("slots", geometry.slots),
+                 number("slot_bytes", geometry.slot_bytes), number("lanes", geometry.lanes), {"durability", "write"},
+                 {"tier", "T0"}});
+  if (!host_->deaths().can_judge())
+    note("incident", {{"what", "other pid or time namespace than the ring's: no producer is ever judged dead"}});
+  return collector_->start(recovered);
+}
+
+bool Daemon::pass(bool entries_due) {
+  host_->look_at_clocks();
+  if (entries_due) entries_read_ns_ = host_->now_ns();
+  const bool stored = collector_->pass(entries_due);
+  if (entries_due) show_progress(segment_.ring.header->board, *collector_, *host_);
+  return stored;
+}
+
+// False: the ring was unlinked, every producer has ended, and all is in the log.
+bool Daemon::each_second() {
+  if (const std::int64_t jump = host_->refresh(); jump != 0)
+    note("clock", {{"jump_ns", std::to_string(jump), true}});
+  show_clock(segment_.ring.header->board, host_->anchor());
+  note_conditions();
+  if (!retired_ && os::unlinked(segment_)) {
+    ring::retire<ring::HardwareMemory>(*segment_.ring.header);
+    retired_ = true;
+    note("incident", {{"what", "the ring was unlinked: producers see retired; what is in it is drained"}});
+  }
+  return !(retired_ && collector_->is_idle() && collector_->ledger().empty());
+}
+
+// Conditions that people should know of: once when they begin.
+void Daemon::note_conditions() {
+  const ring::Reader<ring::HardwareMemory>& reader = collector_->reader();
+  const bool stalled = reader.stalled() > segment_.ring.geometry.slots / 4;
+  if (stalled && !stalled_)
+    note("incident", {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
+  stalled_ = stalled;
+  if (reader.refused_entries() > refused_entries_)
+    note("incident", {{"what", "an entry of the producer table cannot be: its records are not logged"}});
+  refused_entries_ = reader.refused_entries();
+  if (reader.repairs() > repairs_)
+    note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
+  repairs_ = reader.repairs();
+}
+
+// What was there when the stop was asked for; producers that go on writing do not hold us for ever.
+bool Daemon::drain() {
+  host_->look_at_clocks();
+  const u64 until = host_->now_ns() + drain_limit_ns;
+  do {
+    if (!pass(true)) return false;
+  } while (!collector_->is_idle() && host_->now_ns() < until);
+  return true;
+}
+
+int Daemon::stop(const char* reason) {
+  note("stop", {{"reason", reason}});
+  const bool stored = store_->store(collector_->ledger().lines());
+  withdraw(segment_.ring.header->board);
+  return stored ? tool::ok : tool::io;
+}
+
+void Daemon::note(std::string kind, std::vector<audit::Note::Pair> pairs) {
+  collector_->ledger().note({std::move(kind), host_->now_utc_ns(), std::move(pairs)});
+}
+
+}  // namespace shmring::daemon

@@ -1,0 +1,98 @@
+// The daemon: one segment, one log, and the loop that calls the collector's pass.
+//
+// Invariants:
+//   - signals are blocked but while it sleeps, so that none comes between a check and a sleep;
+//   - it never gives up what it holds while the log cannot be written: it says so, and tries again until it can or is told to stop;
+//   - it ends with status 0 after a stop line, 5 if the segment is taken from under it, 7 if it was stopped while the log
+//     could not be written; in each case the log verifies.
+#pragma once
+
+#include <csignal>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "lib/audit/collector.hpp"
+#include "lib/audit/log.hpp"
+#include "lib/os/clock.hpp"
+#include "lib/os/process.hpp"
+#include "lib/os/segment.hpp"
+#include "tools/shmringd/idle.hpp"
+#include "tools/shmringd/options.hpp"
+
+namespace shmring::daemon {
+
+using ring::u32;
+using ring::u64;
+
+// The world outside, for the collector's pass.
+class Host {
+ public:
+  explicit Host(const ring::Ring& ring);
+
+  bool dead(u32 entry, u64 owner_word) { return deaths_.dead(entry, owner_word); }
+  void forget(u32 entry) { deaths_.forget(entry); }
+  std::string exe(u32 pid) { return os::exe_path(pid); }
+  u64 utc(u64 ticks) { return calibration_.to_utc(ticks, now_.ticks); }
+  u64 now_utc_ns() const { return now_.utc_ns; }
+  u64 now_ns() const { return now_.monotonic_ns; }
+  void wake(std::atomic<u32>& freed);
+
+  // Once before each pass.
+  void look_at_clocks() { now_ = os::take_sample(clock_); }
+  // Once a second: how far the wall clock jumped.
+  std::int64_t refresh() { return calibration_.refresh(now_); }
+
+  os::Deaths& deaths() { return deaths_; }
+  const os::Anchor& anchor() const { return calibration_.anchor(); }
+
+ private:
+  ring::Clock clock_;
+  os::Deaths deaths_;
+  os::Calibration calibration_;
+  os::Sample now_{};
+};
+
+// The log, for the collector's pass: whole batches, however long it takes.
+class Store {
+ public:
+  explicit Store(audit::Log& log) : log_(log) {}
+  // False: told to stop while the log cannot be written.
+  bool store(std::span<const audit::Line> lines);
+
+ private:
+  audit::Log& log_;
+};
+
+class Daemon {
+ public:
+  int set_up(const Options& options);
+  int run();
+
+ private:
+  using Collector = audit::Collector<ring::HardwareMemory, Host, Store>;
+
+  int open_ring(const Options& options);
+  int open_log(const Options& options);
+  bool begin(std::span<const audit::AccountState> recovered, u64 next_index);
+  bool each_second();
+  bool drain();
+  bool pass(bool entries_due);
+  void note(std::string kind, std::vector<audit::Note::Pair> pairs);
+  void note_conditions();
+  int stop(const char* reason);
+
+  os::Segment segment_;
+  audit::Log log_;
+  audit::Recovered recovered_;
+  std::optional<Host> host_;
+  std::optional<Store> store_;
+  std::optional<Collector> collector_;
+  Idle idle_;
+  u64 entries_read_ns_ = 0, second_ns_ = 0;  // monotonic
+  u64 repairs_ = 0;
+  u32 refused_entries_ = 0;
+  bool stalled_ = false, retired_ = false;
+};
+
+}  // namespace shmring::daemon

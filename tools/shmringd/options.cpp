@@ -1,0 +1,70 @@
+// The command line of shmringd.
+#include "tools/shmringd/options.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+
+#include "tools/common/exit.hpp"
+
+namespace shmring::daemon {
+
+namespace {
+
+constexpr const char* footer =
+    "Creates the ring if it is absent; on an existing ring its own geometry and policy hold.\n"
+    "SIGTERM drains, writes a stop line and exits 0.\n\n"
+    "Exit status: 0 ok, 2 usage, 4 permission, 5 damaged ring or log, 6 configuration, 7 I/O,\n"
+    "8 another collector holds the ring or the log.\n\n"
+    "Example: shmringd --ring payments --log /var/log/payments-audit";
+
+void add_ring_options(CLI::App& app, shmring_create_options& create, std::string& durability) {
+  const std::map<std::string, std::uint32_t> policies{
+      {"drop", SHMRING_DROP}, {"overwrite", SHMRING_OVERWRITE}, {"wait", SHMRING_WAIT}, {"hybrid", SHMRING_HYBRID}};
+  app.add_option("--on-full", create.on_full, "what a full ring does to a write: drop, overwrite, wait, hybrid")
+      ->transform(CLI::CheckedTransformer(policies))
+      ->type_name("POLICY");
+  app.add_option("--wait-us", create.wait_us, "deadline of wait and hybrid, microseconds")->type_name("N");
+  app.add_option("--slots", create.slots, "slots a lane, a power of two from 64 (default 16384)")->type_name("N");
+  app.add_option("--slot-bytes", create.slot_bytes, "bytes a slot, 64 of them header, a power of two from 128 (default 256)")
+      ->type_name("N");
+  app.add_option("--lanes", create.lanes, "lanes: one shared, the others exclusive (default 8)")->type_name("N");
+  app.add_option("--max-record", create.max_record, "largest payload in bytes (default 65536)")->type_name("N");
+  app.add_option("--durability", durability, "when a line counts as stored: write")
+      ->check(CLI::IsMember({"none", "write", "interval", "every"}))
+      ->type_name("LEVEL");
+}
+
+}  // namespace
+
+bool parse(int argc, char** argv, Options& out, int& status) {
+  CLI::App app{"Collect the audit records of one ring into one log.", "shmringd"};
+  std::string durability = "write";
+  out.create.struct_size = sizeof out.create;
+  app.set_version_flag("--version",
+                       fmt::format("shmringd {}.{}", SHMRING_VERSION_MAJOR, SHMRING_VERSION_MINOR));
+  app.add_option("--ring", out.ring, "name of the ring: 1 to 63 of A-Z a-z 0-9 . _ -")->required()->type_name("NAME");
+  app.add_option("--log", out.log_dir, "directory of the log; created if absent")->required()->type_name("DIR");
+  add_ring_options(app, out.create, durability);
+  app.footer(footer);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    status = app.exit(success);
+    return false;
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", error.what());
+    status = tool::usage;
+    return false;
+  }
+  if (durability != "write") {
+    fmt::print(stderr, "shmringd: durability '{}' is not in this version; leave the option out, or say write\n", durability);
+    status = tool::configuration;
+    return false;
+  }
+  return true;
+}
+
+}  // namespace shmring::daemon

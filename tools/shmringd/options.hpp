@@ -1,0 +1,18 @@
+// What shmringd's command line says.
+#pragma once
+
+#include <string>
+
+#include "lib/include/shmring/shmring.h"
+
+namespace shmring::daemon {
+
+struct Options {
+  std::string ring, log_dir;
+  shmring_create_options create{};
+};
+
+// 0: go on; else the exit status is in `status` (help and version too), and what there is to say was said.
+bool parse(int argc, char** argv, Options& out, int& status);
+
+}  // namespace shmring::daemon
