@@ -164,7 +164,8 @@ Causes Ledger::explain_closing(Account& account, const ring::Snapshot& snapshot)
     causes[Cause::refused] = 0;
     causes += by_name;
   }
-  causes[Cause::died] += in_flight;
+  const bool was_corrupt = account.corrupt > 0;  // its slot was taken: it had been published
+  causes[was_corrupt ? Cause::corrupt : Cause::died] += in_flight;
   return causes;
 }
 

@@ -73,7 +73,9 @@ class Reader {
   // Found in this pass so far.
   const std::vector<Newcomer>& newcomers() const { return newcomers_; }
   std::vector<Taken>& taken() { return taken_; }
-  u32 refused_entries() const { return refused_entries_; }  // entries whose words make no sense
+  // Entries whose words make no sense, as of the last read_entries; stalled slots whose words make none, as of this pass.
+  u32 refused_entries() const { return refused_entries_; }
+  u32 scribbled() const { return scribbled_; }
   u64 repairs() const { return repairs_; }  // heads that could not be, or were left behind by laps, so far
   void begin_pass();
 
@@ -134,6 +136,7 @@ class Reader {
   std::vector<Held> held_;
   Cells cells_;
   u32 refused_entries_ = 0;
+  u32 scribbled_ = 0;
   u64 repairs_ = 0;
 };
 

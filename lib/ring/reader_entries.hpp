@@ -10,6 +10,7 @@ namespace shmring::ring {
 template <class M>
 template <class Witness>
 void Reader<M>::read_entries(Witness& witness) {
+  refused_entries_ = 0;
   for (u32 entry = 0; entry < occupants_.size(); ++entry) read_entry(entry, witness);
 }
 
@@ -18,6 +19,7 @@ template <class M>
 template <class Witness>
 void Reader<M>::read_entry(u32 entry, Witness& witness) {
   Occupant& occupant = occupants_[entry];
+  if (occupant.refused) ++refused_entries_;
   const Owner before = owner_seen<M>(ring_.entries[entry]);
   if (before.state == OwnerState::free || (occupant.snapshot && occupant.snapshot->closing)) return;
   if (!occupant.dead) occupant.dead = witness.dead(entry, before.bits());
@@ -26,7 +28,6 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
   const bool over = occupant.dead || owner.state == OwnerState::left;
   if (owner.state == OwnerState::attaching && !over) return;
   if (owner.state != OwnerState::attaching && occupant.incarnation == 0) meet(entry, owner);
-  if (occupant.refused) ++refused_entries_;
   if (occupant.incarnation == 0 && !over) return;
   if (over || !occupant.snapshot) look_at_account(entry, over, owner.state != OwnerState::left);
 }
@@ -41,14 +42,14 @@ bool Reader<M>::is_met(u32 owner) {
 }
 
 // The first sight of an attached entry. False: its incarnation or lane cannot be; it is refused until its process has ended.
-// An incarnation of zero with state left is an attach that found no lane.
+// An incarnation of zero is no fault where a life is over: an attach found no lane, or a collector died while it zeroed the entry.
 template <class M>
 bool Reader<M>::meet(u32 entry, Owner owner) {
   Occupant& occupant = occupants_[entry];
   if (occupant.refused) return false;
   const u64 incarnation = incarnation_seen<M>(ring_.entries[entry]);
   const u64 lane = lane_seen<M>(ring_.entries[entry]);
-  if (incarnation == 0 && owner.state == OwnerState::left) return false;
+  if (incarnation == 0 && (occupant.dead || owner.state == OwnerState::left)) return false;
   const bool possible = incarnation > ring_.incarnation_base && incarnation < u64{1} << 53 && lane < lanes() &&
                         (lane == 0 || lane_owner<M>(ring_.lanes[lane]) == entry + 1 || owner.state == OwnerState::left);
   if (!possible || names_entry(incarnation)) {

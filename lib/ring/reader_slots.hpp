@@ -33,7 +33,6 @@ void Reader<M>::look_over() {
 template <class M>
 void Reader<M>::begin_pass() {
   newcomers_.clear(), taken_.clear(), held_.clear(), cells_.clear();
-  refused_entries_ = 0;
   for (LaneView& view : lanes_) view.walked = 0, view.at_end = false;
 }
 
@@ -132,6 +131,7 @@ void Reader<M>::list(u32 lane, u32 index, u32 owner) {
 // Step 4. After the walk, and before any loss is decided: what was published meanwhile is taken, late.
 template <class M>
 void Reader<M>::revisit() {
+  scribbled_ = 0;
   for (u32 lane = 0; lane < lanes(); ++lane) {
     LaneView& view = lanes_[lane];
     std::size_t kept = 0;
@@ -156,7 +156,9 @@ bool Reader<M>::judge(u32 lane, u32 index, u32& owner) {
   LaneView& view = lanes_[lane];
   Slot& slot = ring_.slot(lane, index);
   const Word word = observe<M>(slot);
-  owner = word.owner;
+  const bool possible = word.state <= SlotState::reading && word.owner <= occupants_.size();
+  owner = possible ? word.owner : 0;
+  if (!possible) ++scribbled_;
   if (word.state == SlotState::empty) return false;
   if (ring_.position(word.lap, index) >= view.head) return false;
   if (word.state == SlotState::ready) {

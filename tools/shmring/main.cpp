@@ -62,6 +62,10 @@ int misused(std::string_view what, std::string_view usage_line, const std::strin
 
 // The only options before a subcommand are flags: the first argument that is none is the subcommand.
 int check_command(const CLI::App& app, int argc, char** argv) {
+  const std::vector<std::string> flags{"-h", "--help", "--version"};
+  if (argc > 1 && argv[1][0] == '-' && std::find(flags.begin(), flags.end(), argv[1]) == flags.end())
+    return misused(fmt::format("'{}' is not known here{}", safe(argv[1]), nearest(argv[1], flags)),
+                   "shmring COMMAND [options] …", "shmring");
   const auto first = std::find_if(argv + 1, argv + argc, [](const char* argument) { return argument[0] != '-'; });
   if (first == argv + argc) return ok;
   std::vector<std::string> known;

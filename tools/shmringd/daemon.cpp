@@ -152,6 +152,9 @@ void Daemon::note_conditions() {
   if (reader.refused_entries() > refused_entries_)
     note("incident", {{"what", "an entry of the producer table cannot be: its records are not logged"}});
   refused_entries_ = reader.refused_entries();
+  if (reader.scribbled() > scribbled_)
+    note("incident", {{"what", "a slot's state word was scribbled: it costs its slot"}, number("slots", reader.scribbled())});
+  scribbled_ = reader.scribbled();
   if (reader.repairs() > repairs_)
     note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
   repairs_ = reader.repairs();

@@ -91,7 +91,7 @@ class Daemon {
   Idle idle_;
   u64 entries_read_ns_ = 0, second_ns_ = 0;  // monotonic
   u64 repairs_ = 0;
-  u32 refused_entries_ = 0;
+  u32 refused_entries_ = 0, scribbled_ = 0;
   bool stalled_ = false, retired_ = false;
 };
 
