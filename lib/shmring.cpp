@@ -13,18 +13,18 @@
 #include "lib/os/calls.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/handle_page.hpp"
+#include "lib/os/memory.hpp"
 #include "lib/os/process.hpp"
 #include "lib/os/segment.hpp"
 #include "lib/ring/producer.hpp"
 
 using shmring::os::fail;
 using shmring::os::Segment;
-using shmring::ring::HardwareMemory;
 using shmring::ring::Identity;
 
 struct shmring_producer {
   std::uint64_t alive = 1;  // 0 in a forked child
-  shmring::ring::Producer<HardwareMemory> producer;
+  shmring::ring::Producer<shmring::os::ProcessMemory> producer;
   Segment segment;
 };
 
@@ -133,9 +133,25 @@ int shmring_write(shmring_producer* producer, const shmring_meta* meta, const vo
   return producer->producer.write(meta, payload, bytes);
 }
 
-int shmring_claim(shmring_producer*, size_t, void**) { return not_yet("shmring_claim"); }
-int shmring_commit(shmring_producer*, const shmring_meta*, size_t) { return not_yet("shmring_commit"); }
-int shmring_abort(shmring_producer*) { return not_yet("shmring_abort"); }
+int shmring_claim(shmring_producer* producer, size_t bytes, void** payload) {
+  if (producer == nullptr || payload == nullptr) [[unlikely]] return -EINVAL;
+  *payload = nullptr;
+  if (producer->alive == 0) [[unlikely]] return SHMRING_FORKED;
+  return producer->producer.claim(bytes, payload);
+}
+
+int shmring_commit(shmring_producer* producer, const shmring_meta* meta, size_t bytes) {
+  if (producer == nullptr) [[unlikely]] return -EINVAL;
+  if (producer->alive == 0) [[unlikely]] return SHMRING_FORKED;
+  return producer->producer.commit(meta, bytes);
+}
+
+int shmring_abort(shmring_producer* producer) {
+  if (producer == nullptr) [[unlikely]] return -EINVAL;
+  if (producer->alive == 0) [[unlikely]] return SHMRING_FORKED;
+  return producer->producer.abort();
+}
+
 int shmring_wait_durable(shmring_producer*, uint64_t, uint64_t) { return not_yet("shmring_wait_durable"); }
 
 uint64_t shmring_sequence(const shmring_producer* producer) {

@@ -16,7 +16,7 @@
 #include <span>
 #include <vector>
 
-#include "lib/audit/ledger.hpp"
+#include "lib/audit/assembly.hpp"
 #include "lib/audit/types.hpp"
 #include "lib/ring/reader.hpp"
 
@@ -32,7 +32,7 @@ class Collector {
  public:
   Collector(const ring::Ring& ring, ring::Pace pace, Host& host, Log& log)
       : ring_(ring), pace_(pace), host_(host), log_(log), reader_(ring, pace), names_(ring),
-        ledger_(ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite)), waiting_since_(ring.geometry.lanes) {}
+        assembly_(ring.slot_payload()), ledger_(ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite)), waiting_since_(ring.geometry.lanes) {}
 
   // Before the first pass: what the log says, then every slot, then the entries. False: the log cannot be written.
   bool start(std::span<const AccountState> recovered);
@@ -41,7 +41,7 @@ class Collector {
   bool pass(bool entries_due);
 
   // Of the last pass.
-  std::size_t taken() { return reader_.taken().size(); }
+  std::size_t taken() const { return reader_.taken().size(); }
   bool is_idle() const;  // every lane's walk found nothing
 
   Ledger& ledger() { return ledger_; }
@@ -51,6 +51,7 @@ class Collector {
   void read_tails();
   void meet();
   bool store();
+  void assemble(const std::vector<ring::Snapshot>& ripe);
   bool enter();
   void publish();
 
@@ -60,6 +61,7 @@ class Collector {
   Log& log_;
   ring::Reader<M> reader_;
   TypeNames<M> names_;
+  Assembly assembly_;
   Ledger ledger_;
   std::vector<u64> waiting_since_;  // monotonic; 0: the walk of this lane is not at an end
   std::vector<Delivery> deliveries_;
@@ -89,8 +91,10 @@ bool Collector<M, Host, Log>::pass(bool entries_due) {
   reader_.walk(pace_.slots_a_pass);
   reader_.revisit();
   meet();
+  const std::vector<ring::Snapshot> ripe = reader_.ripe();
+  assemble(ripe);
   if (!enter()) return false;
-  ledger_.settle(reader_.ripe(), host_.now_utc_ns());
+  ledger_.settle(ripe, host_.now_utc_ns());
   if (!store()) return false;
   publish();
   return true;
@@ -121,12 +125,20 @@ bool Collector<M, Host, Log>::store() {
   return true;
 }
 
+// Between steps 4 and 5: chunks become records, or are known to belong to none.
+template <class M, class Host, class Log>
+void Collector<M, Host, Log>::assemble(const std::vector<ring::Snapshot>& ripe) {
+  assembly_.begin_pass();
+  for (const ring::Taken& taken : reader_.taken()) assembly_.add(taken, ledger_);
+  assembly_.drop(ripe);
+}
+
 // Step 5. In slices, so that no batch is long; each is complete for every account, since the whole is in order.
 template <class M, class Host, class Log>
 bool Collector<M, Host, Log>::enter() {
   deliveries_.clear();
   const u64 now = host_.now_utc_ns();
-  for (const ring::Taken& taken : reader_.taken()) {
+  for (const ring::Taken& taken : assembly_.whole()) {
     const bool sound = taken.fault == ring::Taken::Fault::none;
     deliveries_.push_back({taken, sound && taken.header->ticks != 0 ? host_.utc(taken.header->ticks) : now,
                            sound ? names_.of(taken.header->type) : std::string_view{}});
@@ -144,7 +156,7 @@ bool Collector<M, Host, Log>::enter() {
 template <class M, class Host, class Log>
 void Collector<M, Host, Log>::publish() {
   for (const Ledger::Moved& moved : ledger_.moved()) reader_.note_logged(moved.entry, moved.through, moved.refused);
-  reader_.release();
+  reader_.release(assembly_.releasable());
   for (u32 lane = 0; lane < reader_.lanes(); ++lane) {
     if (reader_.publish_head(lane)) host_.wake(ring_.lanes[lane].freed);
     if (!reader_.waits_at_head(lane)) {

@@ -84,21 +84,21 @@ void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
     Account* account = find(taken.incarnation);
     if (taken.fault != ring::Taken::Fault::none || account == nullptr) {
       if (account != nullptr) ++account->corrupt;
-      incident(account != nullptr ? "corrupt record" : "record of an unknown producer", now_ns, account, taken.lane,
-               taken.position);
+      incident(account != nullptr ? "corrupt record" : "record of an unknown producer", now_ns, account, taken.place.lane,
+               taken.place.position);
       continue;
     }
     if (record.sequence <= account->through) continue;  // an earlier collector logged it and died before the release
     const u64 gap = record.sequence - account->through - 1;
     if (gap > 0) lose(*account, record.sequence - 1, explain(*account, gap, record.refused, record.why), now_ns);
     if (record.flags & ring::flag_aborted) {
-      Causes aborted;
-      aborted[Cause::aborted] = 1;
-      lose(*account, record.sequence, aborted, now_ns);
+      Causes own;
+      own.count[record.kind] = 1;
+      lose(*account, record.sequence, own, now_ns);
       continue;
     }
-    Event event{account->producer, account->incarnation, record.sequence, taken.lane, taken.position, delivery.time_ns,
-                record.type, delivery.type_name, record.kind, record.severity, {}, taken.payload(),
+    Event event{account->producer, account->incarnation, record.sequence, taken.place.lane, taken.place.position, delivery.time_ns,
+                record.type, delivery.type_name, record.kind, record.severity, {}, taken.payload,
                 (record.flags & ring::flag_truncated) != 0, taken.late};
     std::memcpy(event.correlation.data(), record.correlation, sizeof record.correlation);
     lines_.push_back(event);
@@ -223,6 +223,11 @@ void Ledger::forget(const std::vector<u32>& entries) {
   std::erase_if(accounts_, [&](const auto& item) {
     return !item.second.open && std::find(entries.begin(), entries.end(), item.second.entry) != entries.end();
   });
+}
+
+u64 Ledger::through(u64 incarnation) const {
+  const auto it = accounts_.find(incarnation);
+  return it == accounts_.end() ? 0 : it->second.through;
 }
 
 Accounts Ledger::accounts(u64 now_ns) const {

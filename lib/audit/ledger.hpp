@@ -74,6 +74,7 @@ class Ledger {
   const std::vector<u32>& closed() const { return closed_; }  // entries that may be freed once the lines are in the log
   void forget(const std::vector<u32>& entries);               // they were freed
 
+  u64 through(u64 incarnation) const;  // 0: not known
   Accounts accounts(u64 now_ns) const;  // as of all lines given out
   bool empty() const { return accounts_.empty(); }
   u64 events() const { return events_; }

@@ -35,10 +35,6 @@ int resolve_policy(const std::string& ring, const shmring_create_options& asked,
     return fail(EINVAL, "ring %.80s: on_full is %u, expected SHMRING_DROP (0) to SHMRING_HYBRID (3)", ring.c_str(),
                 asked.on_full);
   }
-  if (asked.on_full != SHMRING_DROP) {
-    return fail(EOPNOTSUPP, "ring %.80s: on_full is %u, but this version has only the policy drop (0)", ring.c_str(),
-                asked.on_full);
-  }
   constexpr u32 known_flags = SHMRING_CREATE_NO_TRIPWIRE | SHMRING_CREATE_NO_TIMESTAMP;
   if (asked.flags & ~known_flags) {
     return fail(EINVAL, "ring %.80s: flags are %#x, of which this version knows %#x", ring.c_str(), asked.flags,

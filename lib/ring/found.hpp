@@ -19,20 +19,22 @@ struct Newcomer {
   Logged logged;  // by any log so far
 };
 
-// One slot's record. `header` and the header->length bytes behind it are a private copy, valid until the next pass.
+// A slot that the collector holds: READING, until it is released.
+struct Place {
+  u32 lane;
+  u64 position;
+};
+
+// One slot's record, or a chunk of one. `header` and `payload` are private copies, valid until the next pass.
 struct Taken {
   enum class Fault : u8 { none, corrupt, unknown_owner };
   Fault fault;
   bool late;  // from the stalled list
   u32 entry;
   u64 incarnation;  // of the entry; 0 with unknown_owner
-  u32 lane;
-  u64 position;
+  Place place;
   const RecordHeader* header;
-
-  std::span<const std::byte> payload() const {
-    return {reinterpret_cast<const std::byte*>(header + 1), header->length};
-  }
+  std::span<const std::byte> payload;
 };
 
 // What an entry said of its attempts at one moment. It decides losses once the walk has passed `tail`, which was read after.

@@ -20,8 +20,12 @@
 // | head_publish | store  | release         | head_seen, head_resume | release of the slots before the head that passes them |
 // | head_resume  | load   | acquire         | head_publish        | a successor starts behind all that was released         |
 // | high_water   | store  | relaxed         | -                   | a figure for people                                     |
-// | freed_bump   | add    | seq_cst         | waiters_seen        | release and head_publish before it, it before waiters_seen (a waiter does the reverse: adds itself, then loads `freed`) |
-// | waiters_seen | load   | seq_cst         | freed_bump          | behind freed_bump                                       |
+// | freed_bump   | add    | seq_cst         | freed_seen          | release and head_publish before it; it before waiters_seen |
+// | waiters_seen | load   | seq_cst         | waiters_add         | behind freed_bump: either this sees the waiter, or the waiter sees the bump |
+// | waiters_add  | add    | seq_cst         | waiters_seen        | before freed_seen                                       |
+// | freed_seen   | load   | seq_cst         | freed_bump          | before the waiter's last try, which then sees what was released |
+// | freed_sleep  | sleep  | -               | freed_bump          | the kernel compares once more                           |
+// | waiters_leave | add   | relaxed         | -                   | a count                                                 |
 // | lane_take    | cas    | acq_rel/relaxed | lane_free           | the last owner's tail before this owner's first claim   |
 // | lane_owner   | load   | acquire         | lane_take           | whether the lane is taken, and by whom                  |
 // | lane_free    | cas    | acq_rel/relaxed | lane_take           | all that was done for the dead before the next owner    |
@@ -36,7 +40,7 @@ namespace shmring::ring {
 inline constexpr u32 claim_attempts = 1024;
 inline u32 most_attempts(const Ring& ring) { return claim_attempts + ring.geometry.slots; }
 
-enum class Claimed : u8 { yes, full, contended };
+enum class Claimed : u8 { yes, full, contended, timeout, retired };  // the last two: by who waits for a claim
 struct Claim {
   Claimed result;
   u64 position;
@@ -61,49 +65,79 @@ bool collector_is_past(const Ring& ring, const Lane& lane, u64 position) {
   return M::load(At::head_seen, lane.head, std::memory_order_acquire) + ring.geometry.slots > position;
 }
 
+// What to do with the word of a position that is not free for this lap. Both kinds of lane.
+enum class Next : u8 { step_over, look_again, taken, full };
+
+template <class M>
+[[gnu::noinline]] Next not_free(const Ring& ring, const Lane& lane, Slot& slot, Word word, u64 position, u32 me, bool overwriting) {
+  const u64 lap = ring.lap(position);
+  if (word.lap >= lap) return Next::step_over;  // somebody has it
+  if (collector_is_past<M>(ring, lane, position)) return look<M>(slot) == word ? Next::step_over : Next::look_again;
+  if (!overwriting) return Next::full;
+  if (word.state != SlotState::ready) return Next::step_over;  // a writer's or the collector's: never taken from them
+  return overwrite<M>(slot, word, lap, me) ? Next::taken : Next::look_again;
+}
+
 // The rows of the protocol for a producer of the shared lane.
 template <class M>
-Claim claim_shared(const Ring& ring, u32 lane_index, u32 me) {
+Claim claim_shared(const Ring& ring, u32 lane_index, u32 me, bool overwriting) {
   Lane& lane = ring.lanes[lane_index];
   for (u32 attempt = 0; attempt < most_attempts(ring); ++attempt) {
     const u64 tail = M::load(At::tail_hint, lane.tail, std::memory_order_relaxed);
     const u64 lap = ring.lap(tail);
     Slot& slot = ring.slot(lane_index, ring.index(tail));
     const Word word = look<M>(slot);
+    bool mine = false;
     if (word.state == SlotState::empty && word.lap <= lap) {
       if (!claim<M>(slot, word, lap, me)) continue;
-      help_tail<M>(lane, tail);  // a lost race is fine
-      return {Claimed::yes, tail};
+      mine = true;
+    } else {
+      const Next next = not_free<M>(ring, lane, slot, word, tail, me, overwriting);
+      if (next == Next::full) return {Claimed::full, tail};
+      if (next == Next::look_again) continue;
+      mine = next == Next::taken;
     }
-    if (word.lap < lap) {
-      if (!collector_is_past<M>(ring, lane, tail)) return {Claimed::full, tail};
-      if (look<M>(slot) != word) continue;
-    }
-    help_tail<M>(lane, tail);
+    help_tail<M>(lane, tail);  // a lost race is fine
+    if (mine) return {Claimed::yes, tail};
   }
   return {Claimed::contended, 0};
 }
 
 // The same rows for the one producer of an exclusive lane; `tail` is its own copy and moves past what it claims or steps over.
 template <class M>
-Claim claim_exclusive(const Ring& ring, u32 lane_index, u32 me, u64& tail) {
+Claim claim_exclusive(const Ring& ring, u32 lane_index, u32 me, bool overwriting, u64& tail) {
   Lane& lane = ring.lanes[lane_index];
   for (u32 attempt = 0; attempt < most_attempts(ring); ++attempt) {
     const u64 position = tail;
     const u64 lap = ring.lap(position);
     Slot& slot = ring.slot(lane_index, ring.index(position));
     const Word word = look_alone<M>(slot);
-    const bool free = word.state == SlotState::empty && word.lap <= lap;
-    if (!free && word.lap < lap) {
-      if (!collector_is_past<M>(ring, lane, position)) return {Claimed::full, position};
-      if (look_alone<M>(slot) != word) continue;
+    bool mine = word.state == SlotState::empty && word.lap <= lap;
+    if (mine) {
+      claim_alone<M>(slot, lap, me);
+    } else {
+      const Next next = not_free<M>(ring, lane, slot, word, position, me, overwriting);
+      if (next == Next::full) return {Claimed::full, position};
+      if (next == Next::look_again) continue;
+      mine = next == Next::taken;
     }
-    if (free) claim_alone<M>(slot, lap, me);
     tail = position + 1;
     M::store(At::tail_own, lane.tail, tail, std::memory_order_release);  // after claim_alone: see LAYOUT.md, "tail"
-    if (free) return {Claimed::yes, position};
+    if (mine) return {Claimed::yes, position};
   }
   return {Claimed::contended, 0};
+}
+
+// Sleep on `freed` until something was released, or the deadline. `try_again` stands between the two looks at `freed`: who
+// sleeps has found the lane full after it announced itself. On the head instead, a wake-up between the look and the sleep is lost.
+template <class M, class Try>
+bool sleep_until_freed(Lane& lane, u64 deadline_ns, const Try& try_again) {
+  M::add(At::waiters_add, lane.waiters, u32{1}, std::memory_order_seq_cst);
+  const u32 seen = M::load(At::freed_seen, lane.freed, std::memory_order_seq_cst);
+  const bool done = try_again();
+  if (!done) M::sleep(At::freed_sleep, lane.freed, seen, deadline_ns);
+  M::add(At::waiters_leave, lane.waiters, ~u32{0}, std::memory_order_relaxed);
+  return done;
 }
 
 // Where a collector starts: behind all that its predecessor released.

@@ -8,6 +8,8 @@
 //   T    add(At, std::atomic<T>&, T, std::memory_order)                returns the value before
 //   void copy(At, void* to, const void* from, std::size_t bytes)       plain bytes that the protocol gives to one role
 //   void pause()                                                        in a spin
+//   void sleep(At, std::atomic<u32>&, u32 expected, u64 deadline_ns)   while the word is expected; may wake for nothing
+//   u64  now_ns()                                                       CLOCK_MONOTONIC
 //   void prefetch(const void*)
 //   u64  ticks(Clock)
 //
@@ -26,9 +28,10 @@ namespace shmring::ring {
 // One label an access; "order.partner" of each stands in the table at the top of the file that makes it.
 enum class At : u8 {
   // slot.hpp
-  look, look_alone, claim, claim_alone, fill, publish, observe, take, copy_out, release, step_over, free_dead,
+  look, look_alone, claim, overwrite, claim_alone, fill, publish, observe, take, copy_out, release, step_over, free_dead,
   // lane.hpp
-  tail_hint, tail_help, tail_own, tail_seen, head_seen, head_publish, head_resume, high_water, freed_bump, waiters_seen,
+  tail_hint, tail_help, tail_own, tail_seen, head_seen, head_publish, head_resume, high_water, freed_bump, freed_seen, freed_sleep,
+  waiters_seen, waiters_add, waiters_leave,
   lane_take, lane_free, lane_owner,
   // account.hpp
   owner_claim, owner_state, owner_seen, incarnation_next, incarnation_set, incarnation_seen, lane_set, lane_seen,
@@ -37,7 +40,7 @@ enum class At : u8 {
   type_seen, type_copy,
 };
 
-// The real one.
+// The real one, but for sleep, which is the operating system's: os/memory.hpp.
 struct HardwareMemory {
   template <class T>
   [[gnu::always_inline]] static T load(At, const std::atomic<T>& word, std::memory_order order) {
@@ -68,6 +71,9 @@ struct HardwareMemory {
     if (clock == Clock::tsc) return __builtin_ia32_rdtsc();
 #endif
     (void)clock;
+    return now_ns();
+  }
+  static u64 now_ns() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return static_cast<u64>(now.tv_sec) * 1'000'000'000u + static_cast<u64>(now.tv_nsec);

@@ -1,9 +1,10 @@
-// A producer's side of the ring: attach, write, detach. One handle; used by one thread at a time.
+// A producer's side of the ring: attach, write, claim and commit, detach. One handle; used by one thread at a time.
 //
 // Invariants:
 //   - every attempt begins with the account word and ends with it; between the two it is published, or refused and counted;
 //   - a write that succeeds reads of the collector's lines only its slot; nothing private is read back from shared memory;
-//   - a call that a signal handler makes while it interrupts another call of this handle touches only the `nested` count.
+//   - a call that a signal handler makes while it interrupts another call of this handle touches only the `nested` count;
+//   - an open claim is an attempt under way: commit, abort, or the handle's next call ends it.
 #pragma once
 
 #include <cerrno>
@@ -17,7 +18,9 @@ namespace shmring::ring {
 
 // Slots ahead whose lines are fetched for writing.
 inline constexpr u32 prefetch_slots = 8;
-
+// Looks at a full lane before a waiter sleeps; and the longest sleep, so that it notices a ring that was unlinked.
+inline constexpr u32 wait_spins = 64;
+inline constexpr u64 wait_slice_ns = 50'000'000;
 // Looks at a type name that another process is writing.
 inline constexpr u32 name_spins = 100'000;
 
@@ -34,8 +37,11 @@ class Producer {
  public:
   // Take an entry and a lane (`lane`: a shmring_lane). 0, −EUSERS: the table is full, −EBUSY: no exclusive lane is free.
   int attach(const Ring& ring, Owner me, const Identity& identity, u32 lane);
-  // See shmring_write.
+  // See shmring_write, _claim, _commit, _abort.
   int write(const shmring_meta* meta, const void* payload, std::size_t bytes);
+  int claim(std::size_t bytes, void** payload);
+  int commit(const shmring_meta* meta, std::size_t bytes);
+  int abort();
   // Give `type` a name of at most sizeof TypeName::name − 1 bytes. 0, −EEXIST: it has another, −ENOSPC: the table is full.
   int name_type(u32 type, std::string_view name);
   // The last use of the handle.
@@ -46,10 +52,30 @@ class Producer {
   u32 lane() const { return lane_; }
 
  private:
+  struct Outcome {
+    int result;      // 0 or a condition
+    bool published;  // a slot says READY: what the mask held is told
+  };
+
   bool take_lane(u32 lane);
-  int attempt(const shmring_meta& meta, const void* payload, std::size_t bytes);
-  void fill_slot(Slot& slot, const shmring_meta& meta, u16 flags, const void* payload, u32 bytes);
-  int refuse(Cause cause, int condition);
+  int enter();
+  int leave(Outcome outcome);
+  Outcome attempt(const shmring_meta& meta, const void* payload, std::size_t bytes);
+  Outcome attempt_chunks(const shmring_meta& meta, u16 flags, const std::byte* payload, std::size_t bytes);
+  Claim try_claim();
+  Claim place(u64& deadline_ns);
+  Claim wait_for_place(u64& deadline_ns);
+  RecordHeader describe(const shmring_meta& meta, u16 flags, u32 bytes) const;
+  void publish_record(u64 position, const RecordHeader& header, const void* payload);
+  Outcome publish_refused(u64 position, Cause cause);
+  Outcome refuse(Cause cause);
+  Outcome refuse(Claimed why) { return refuse(cause_of(why)); }
+  void end_stale_claim();
+
+  static Cause cause_of(Claimed why);
+  static int condition_of(Cause cause);
+  OnFull policy() const { return static_cast<OnFull>(ring_.geometry.on_full); }
+  Slot& slot_at(u64 position) { return ring_.slot(lane_, ring_.index(position)); }
 
   Ring ring_;
   Entry* entry_ = nullptr;
@@ -61,93 +87,74 @@ class Producer {
   u16 mask_ = 0;      // causes since the last publish
   u16 last_refused_ = 0;
   volatile bool inside_ = false;
+  bool open_ = false;         // a claim
+  u64 open_position_ = 0;
+  std::size_t open_bytes_ = 0;
   u32 counts_[refusal_causes] = {};
   u64 incarnation_ = 0;
   Owner me_{};
 };
 
 template <class M>
-int Producer<M>::attach(const Ring& ring, Owner me, const Identity& identity, u32 lane) {
-  ring_ = ring;
-  me_ = me;
-  for (u32 index = 0; index < ring_.geometry.producers && entry_ == nullptr; ++index) {
-    Entry& entry = ring_.entries[index];
-    if (owner_seen<M>(entry).state != OwnerState::free || !claim_entry<M>(entry, me_)) continue;
-    entry_ = &entry;
-    self_ = index + 1;
-  }
-  if (entry_ == nullptr) return -EUSERS;
-  incarnation_ = next_incarnation<M>(*ring_.header, ring_.incarnation_base);
-  set_incarnation<M>(*entry_, incarnation_);
-  if (!take_lane(lane)) {
-    // Nothing was attempted: without an incarnation the collector frees the entry and writes no line.
-    set_incarnation<M>(*entry_, 0);
-    set_state<M>(*entry_, me_, OwnerState::left);
-    entry_ = nullptr;
-    return -EBUSY;
-  }
-  set_lane<M>(*entry_, lane_);
-  set_identity<M>(*entry_, identity);
-  set_state<M>(*entry_, me_, OwnerState::attached);
-  return 0;
-}
-
-template <class M>
-bool Producer<M>::take_lane(u32 lane) {
-  lane_ = 0;
-  for (u32 index = 1; lane != SHMRING_LANE_SHARED && index < ring_.geometry.lanes && lane_ == 0; ++index)
-    if (lane_owner<M>(ring_.lanes[index]) == 0 && lane_take<M>(ring_.lanes[index], self_)) lane_ = index;
-  if (lane_ != 0) tail_ = tail_seen<M>(ring_.lanes[lane_]);
-  return lane_ != 0 || lane != SHMRING_LANE_EXCLUSIVE;
-}
-
-template <class M>
 int Producer<M>::write(const shmring_meta* meta, const void* payload, std::size_t bytes) {
   static constexpr shmring_meta plain{};
-  if (inside_) {
+  const shmring_meta& about = meta != nullptr ? *meta : plain;
+  if (about.kind > SHMRING_BYTES || (about.flags & ~SHMRING_META_TRUNCATE) != 0) [[unlikely]] return -EINVAL;
+  if (const int refused = enter(); refused != 0) [[unlikely]] return refused;
+  begin_attempt<M>(*entry_, ++sequence_);
+  return leave(attempt(about, payload, bytes));
+}
+
+// What is common to all calls that take a sequence. Not 0: the call is refused without one.
+template <class M>
+[[gnu::always_inline]] inline int Producer<M>::enter() {
+  if (inside_) [[unlikely]] {
     count_nested<M>(*entry_);
     return SHMRING_NESTED;
   }
-  const shmring_meta& about = meta != nullptr ? *meta : plain;
-  if (about.kind > SHMRING_BYTES || (about.flags & ~SHMRING_META_TRUNCATE) != 0) return -EINVAL;
-  if (is_retired<M>(*ring_.header)) return SHMRING_RETIRED;
   inside_ = true;
   signal_fence();
-  begin_attempt<M>(*entry_, ++sequence_);
-  const int result = attempt(about, payload, bytes);
+  if (open_) [[unlikely]] end_stale_claim();
+  if (!is_retired<M>(*ring_.header)) [[likely]] return 0;
+  signal_fence();
+  inside_ = false;
+  return SHMRING_RETIRED;
+}
+
+// The end of an attempt. The mask is cleared after the account is finished: a collector that sees the finished account and a mask
+// knows that the mask is not older than the last publish.
+template <class M>
+[[gnu::always_inline]] inline int Producer<M>::leave(Outcome outcome) {
   finish_attempt<M>(*entry_, sequence_);
-  if (result == 0 && mask_ != 0) {
+  if (outcome.published && mask_ != 0) [[unlikely]] {
     mask_ = 0;
     set_refusals<M>(*entry_, {refusals_, 0, last_refused_});
   }
   signal_fence();
   inside_ = false;
-  return result;
+  return outcome.result;
 }
 
 template <class M>
-int Producer<M>::attempt(const shmring_meta& meta, const void* payload, std::size_t bytes) {
-  const u32 room = ring_.slot_payload() < ring_.geometry.max_record ? ring_.slot_payload() : ring_.geometry.max_record;
+[[gnu::always_inline]] inline auto Producer<M>::attempt(const shmring_meta& meta, const void* payload, std::size_t bytes)
+    -> Outcome {
   u16 flags = 0;
-  if (bytes > room) [[unlikely]] {
-    if ((meta.flags & SHMRING_META_TRUNCATE) == 0) return refuse(Cause::too_big, SHMRING_TOO_BIG);
-    bytes = cut_at(meta.kind, static_cast<const unsigned char*>(payload), room);
+  if (bytes > ring_.geometry.max_record) [[unlikely]] {
+    if ((meta.flags & SHMRING_META_TRUNCATE) == 0) return refuse(Cause::too_big);
+    bytes = cut_at(meta.kind, static_cast<const unsigned char*>(payload), ring_.geometry.max_record);
     flags = flag_truncated;
   }
-  const Claim claim = lane_ == 0 ? claim_shared<M>(ring_, 0, self_) : claim_exclusive<M>(ring_, lane_, self_, tail_);
-  if (claim.result == Claimed::full) return refuse(Cause::full, SHMRING_FULL);
-  if (claim.result == Claimed::contended) return refuse(Cause::contended, SHMRING_FULL);
-  Slot& slot = ring_.slot(lane_, ring_.index(claim.position));
-  const Slot& ahead = ring_.slot(lane_, ring_.index(claim.position + prefetch_slots));
-  M::prefetch(&ahead);
-  M::prefetch(&ahead + 1);
-  fill_slot(slot, meta, flags, payload, static_cast<u32>(bytes));
-  publish<M>(slot, ring_.lap(claim.position), self_);
-  return 0;
+  if (bytes > ring_.slot_payload()) [[unlikely]]
+    return attempt_chunks(meta, flags, static_cast<const std::byte*>(payload), bytes);
+  u64 deadline_ns = 0;
+  const Claim claim = place(deadline_ns);
+  if (claim.result != Claimed::yes) [[unlikely]] return refuse(claim.result);
+  publish_record(claim.position, describe(meta, flags, static_cast<u32>(bytes)), payload);
+  return {0, true};
 }
 
 template <class M>
-void Producer<M>::fill_slot(Slot& slot, const shmring_meta& meta, u16 flags, const void* payload, u32 bytes) {
+[[gnu::always_inline]] inline RecordHeader Producer<M>::describe(const shmring_meta& meta, u16 flags, u32 bytes) const {
   RecordHeader header{};
   header.refused = refusals_;
   header.sequence = sequence_;
@@ -160,47 +167,37 @@ void Producer<M>::fill_slot(Slot& slot, const shmring_meta& meta, u16 flags, con
   header.severity = meta.severity;
   header.flags = flags;
   header.why = mask_;
+  return header;
+}
+
+// payload NULL: it is in the slot already.
+template <class M>
+[[gnu::always_inline]] inline void Producer<M>::publish_record(u64 position, const RecordHeader& header, const void* payload) {
+  Slot& slot = slot_at(position);
+  const Slot& ahead = slot_at(position + prefetch_slots);
+  M::prefetch(&ahead);
+  M::prefetch(&ahead + 1);
   fill<M>(&slot.header, &header, sizeof header);
-  if (bytes != 0) fill<M>(Ring::payload(slot), payload, bytes);
+  if (payload != nullptr && header.length != 0) fill<M>(Ring::payload(slot), payload, header.length);
   if (ring_.geometry.flags & with_tripwire) slot.header.hash = tripwire(&slot.header);
-}
-
-// Counter, refusal word, and (in write) the account: whoever dies in between is counted once, by the last one that was stored.
-template <class M>
-int Producer<M>::refuse(Cause cause, int condition) {
-  const u32 count = ++counts_[static_cast<std::size_t>(cause)];
-  set_counter<M>(*entry_, cause, {count, static_cast<u32>(sequence_)});
-  mask_ |= bit_of(cause);
-  last_refused_ = static_cast<u16>(sequence_);
-  set_refusals<M>(*entry_, {++refusals_, mask_, last_refused_});
-  return condition;
-}
-
-// Names fill the table from its start. One whose writer died half-way is passed over, after a bounded wait.
-template <class M>
-int Producer<M>::name_type(u32 type, std::string_view name) {
-  for (TypeName& place : ring_.header->types) {
-    if (type_seen<M>(place).state == 0 && claim_type<M>(place, type)) {
-      publish_type<M>(place, type, name);
-      return 0;
-    }
-    TypeWord word = type_seen<M>(place);
-    for (u32 spin = 0; word.type == type && word.state == 1 && spin < name_spins; ++spin) {
-      M::pause();
-      word = type_seen<M>(place);
-    }
-    if (word.type != type || word.state != 2) continue;
-    char taken[sizeof place.name];
-    copy_type<M>(taken, place);
-    return name == taken ? 0 : -EEXIST;
-  }
-  return -ENOSPC;
+  publish<M>(slot, ring_.lap(position), self_);
 }
 
 template <class M>
-void Producer<M>::detach() {
-  set_state<M>(*entry_, me_, OwnerState::left);
-  entry_ = nullptr;
+[[gnu::always_inline]] inline Claim Producer<M>::try_claim() {
+  const bool overwriting = policy() == OnFull::overwrite;
+  return lane_ == 0 ? claim_shared<M>(ring_, 0, self_, overwriting)
+                    : claim_exclusive<M>(ring_, lane_, self_, overwriting, tail_);
+}
+
+// One position, by the policy. `deadline_ns` is set when the first wait begins, so that all chunks of a record share it.
+template <class M>
+[[gnu::always_inline]] inline Claim Producer<M>::place(u64& deadline_ns) {
+  const Claim claim = try_claim();
+  if (claim.result == Claimed::yes || policy() == OnFull::drop || policy() == OnFull::overwrite) [[likely]] return claim;
+  return wait_for_place(deadline_ns);
 }
 
 }  // namespace shmring::ring
+
+#include "lib/ring/producer_cold.hpp"

@@ -6,7 +6,8 @@
 //
 // Invariants:
 //   - it owns a private head `h` a lane: what lies below is taken, listed as stalled, or over;
-//   - what it took is READING until release, which comes after the log's lines; the head is published after release;
+//   - what it took is READING until release, which comes after the log's lines (for a chunk, after those of the whole record);
+//     the head is published after release, and held chunks do not hold it back;
 //   - proof of death comes before the entry's words are read, and these before the tail that a snapshot waits for;
 //   - nothing here waits, and each pass does a bounded amount of work whatever the memory says.
 //
@@ -64,7 +65,7 @@ class Reader {
   void walk(u32 slots);
   void revisit();
   std::vector<Snapshot> ripe();
-  void release();
+  void release(std::span<const Place> places);
   bool publish_head(u32 lane);
   template <class Witness>
   void free_entries(const std::vector<u32>& entries, Witness& witness);
@@ -72,7 +73,7 @@ class Reader {
 
   // Found in this pass so far.
   const std::vector<Newcomer>& newcomers() const { return newcomers_; }
-  std::vector<Taken>& taken() { return taken_; }
+  const std::vector<Taken>& taken() const { return taken_; }
   // Entries whose words make no sense, as of the last read_entries; stalled slots whose words make none, as of this pass.
   u32 refused_entries() const { return refused_entries_; }
   u32 scribbled() const { return scribbled_; }
@@ -97,6 +98,7 @@ class Reader {
     std::vector<u32> listed;  // stalled slots
     std::vector<bool> is_listed;
     std::vector<u32> listed_owner;  // of each, as last seen
+    std::vector<bool> is_held;      // READING by this collector
   };
   struct Occupant {
     u64 incarnation = 0;  // 0: not met, or refused
@@ -107,11 +109,6 @@ class Reader {
     bool fresh = false;   // snapshot taken in this pass: its tail is still to come
     std::optional<Snapshot> snapshot;
   };
-  struct Held {
-    u32 lane, index;
-    u64 lap;
-  };
-
   void jump(u32 lane);
   bool step(u32 lane);
   void list(u32 lane, u32 index, u32 owner);
@@ -133,7 +130,6 @@ class Reader {
   std::vector<Occupant> occupants_;
   std::vector<Newcomer> newcomers_;
   std::vector<Taken> taken_;
-  std::vector<Held> held_;
   Cells cells_;
   u32 refused_entries_ = 0;
   u32 scribbled_ = 0;

@@ -100,8 +100,13 @@ void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
 template <class M>
 bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
   if ((ring_.geometry.flags & with_tripwire) && tripwire(&record) != record.hash) return false;
-  if (record.sequence == 0 || record.chunk != 0 || record.chunks != 1 || record.kind > SHMRING_BYTES) return false;
+  const bool aborted = (record.flags & flag_aborted) != 0;
+  if (record.kind >= (aborted ? refusal_causes : SHMRING_BYTES + 1)) return false;
+  const u32 room = ring_.slot_payload();
+  if (record.chunk >= record.chunks || record.chunks > (ring_.geometry.max_record + room - 1) / room + 1) return false;
+  if (record.chunk + 1u < record.chunks && record.length != room) return false;  // only the last may be short
   Occupant& occupant = occupants_[entry];
+  if (record.sequence == 0) return false;
   if (record.sequence > occupant.highest + 1 && record.sequence > account_seen<M>(ring_.entries[entry]).attempted) return false;
   if (record.sequence > occupant.highest) occupant.highest = record.sequence;
   return true;

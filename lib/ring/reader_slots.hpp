@@ -9,7 +9,7 @@ template <class M>
 Reader<M>::Reader(const Ring& ring, Pace pace)
     : ring_(ring), pace_(pace), lanes_(ring.geometry.lanes), occupants_(ring.geometry.producers),
       cells_(ring.geometry.slot_bytes) {
-  for (LaneView& view : lanes_) view.is_listed.resize(ring_.geometry.slots);
+  for (LaneView& view : lanes_) view.is_listed.resize(ring_.geometry.slots), view.is_held.resize(ring_.geometry.slots);
 }
 
 // Restart: every slot is looked at before the first pass. What is not EMPTY below the head was held or listed by a predecessor:
@@ -32,7 +32,7 @@ void Reader<M>::look_over() {
 
 template <class M>
 void Reader<M>::begin_pass() {
-  newcomers_.clear(), taken_.clear(), held_.clear(), cells_.clear();
+  newcomers_.clear(), taken_.clear(), cells_.clear();
   for (LaneView& view : lanes_) view.walked = 0, view.at_end = false;
 }
 
@@ -47,12 +47,13 @@ void Reader<M>::read_tail(u32 lane) {
 }
 
 // More than two laps behind, which only overwriting producers or a scribbled tail can do: what still lies in the lane below the
-// last lap goes onto the list, and the walk goes on there. Nothing is held at this point of a pass.
+// last lap goes onto the list, but for the chunks that this collector holds; and the walk goes on there.
 template <class M>
 void Reader<M>::jump(u32 lane) {
   LaneView& view = lanes_[lane];
   const u64 to = view.tail - ring_.geometry.slots;
   for (u32 index = 0; index < ring_.geometry.slots; ++index) {
+    if (view.is_held[index]) continue;
     const Word word = observe<M>(ring_.slot(lane, index));
     if (word.state != SlotState::empty && ring_.position(word.lap, index) < to) list(lane, index, word.owner);
   }
@@ -186,25 +187,28 @@ void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
   const bool fits = copy->length <= ring_.slot_payload();
   if (!fits) copy->length = 0;
   if (copy->length != 0) copy_out<M>(copy + 1, Ring::payload(slot), copy->length);
-  Taken taken{Taken::Fault::none, late, word.owner - 1, 0, lane, ring_.position(word.lap, index), copy};
+  Taken taken{Taken::Fault::none, late, word.owner - 1, 0, {lane, ring_.position(word.lap, index)}, copy,
+              {reinterpret_cast<const std::byte*>(copy + 1), copy->length}};
   if (!is_met(word.owner)) {
     taken.fault = Taken::Fault::unknown_owner;
   } else {
     taken.incarnation = occupants_[taken.entry].incarnation;
     if (!fits || !is_sound(*copy, taken.entry)) taken.fault = Taken::Fault::corrupt;
   }
-  held_.push_back({lane, index, word.lap});
+  lanes_[lane].is_held[index] = true;
   taken_.push_back(taken);
 }
 
-// Step 7. The log holds the line: the slot is for the next lap.
+// Step 7. The log holds the line: the slots are for later laps.
 template <class M>
-void Reader<M>::release() {
-  for (const Held& held : held_) {
-    shmring::ring::release<M>(ring_.slot(held.lane, held.index), next_lap(ring_, held.index, held.lap, lanes_[held.lane].head));
-    lanes_[held.lane].released = true;
+void Reader<M>::release(std::span<const Place> places) {
+  for (const Place& place : places) {
+    const u32 index = ring_.index(place.position);
+    LaneView& view = lanes_[place.lane];
+    shmring::ring::release<M>(ring_.slot(place.lane, index), next_lap(ring_, index, ring_.lap(place.position), view.head));
+    view.is_held[index] = false;
+    view.released = true;
   }
-  held_.clear();
 }
 
 // Step 8, after 7. Then `freed`: a sleeper may wait for a slot, or for the head to pass a stalled one, so both come before it.

@@ -5,8 +5,9 @@
 //
 //            claim (producer)          publish (its owner)         take (collector)
 //   EMPTY(≤L) ─────────────▶ WRITING(L) ─────────────▶ READY(L) ─────────────▶ READING(L)
-//     ▲  │                       │ free_dead (collector,                          │ release (collector,
-//     │  │ step_over (collector) │  owner proven dead)                            │  the line is in the log)
+//     ▲  │                     ▲ │ free_dead (collector,   │                      │ release (collector,
+//     │  │ step_over           │ │  owner proven dead)     │ overwrite (producer, │  the line is in the log)
+//     │  │ (collector)         └─┼─────────────────────────┘  for a later lap)    │
 //     │  ▼                       ▼                                                ▼
 //     EMPTY(a later lap) ◀───────┴────────────────────────────────────────────────┘
 //
@@ -26,9 +27,10 @@
 // | look        | load   | relaxed         | -                  | a hint only: claim decides                         |
 // | look_alone  | load   | acquire         | release, step_over, free_dead | the collector's copy_out before this fill |
 // | claim       | cas    | acq_rel/relaxed | release, step_over, free_dead | the collector's copy_out before this fill |
+// | overwrite   | cas    | acq_rel/relaxed | publish            | the old record's bytes before this fill            |
 // | claim_alone | store  | relaxed         | -                  | made visible by tail_own, which follows it         |
 // | fill        | copy   | -               | publish            | plain bytes of the owner in WRITING                |
-// | publish     | store  | release         | take, observe      | the record's bytes before READY                    |
+// | publish     | store  | release         | take, observe, overwrite | the record's bytes before READY                    |
 // | observe     | load   | acquire         | publish            | READING left behind (take kept publish's release sequence, being a CAS): the record's bytes before copy_out |
 // | take        | cas    | acquire/relaxed | publish            | the record's bytes before copy_out                 |
 // | copy_out    | copy   | -               | publish            | plain bytes of the collector in READING            |
@@ -94,6 +96,15 @@ void claim_alone(Slot& slot, u64 lap, u32 me) {
   M::store(At::claim_alone, slot.word, Word{lap, me, SlotState::writing}.bits(), std::memory_order_relaxed);
 }
 
+// READY(an older lap) → WRITING(L, me). Role: a producer of a full lane with the policy overwrite, in either kind of lane. The
+// record that lay here is lost, and its producer's account will show it. A CAS: the collector may be taking it.
+template <class M>
+bool overwrite(Slot& slot, Word ready, u64 lap, u32 me) {
+  u64 expected = ready.bits();
+  return M::cas(At::overwrite, slot.word, expected, Word{lap, me, SlotState::writing}.bits(), std::memory_order_acq_rel,
+                std::memory_order_relaxed);
+}
+
 // Role: the owner, in WRITING.
 template <class M>
 void fill(void* to, const void* from, std::size_t bytes) {
@@ -115,7 +126,8 @@ Word observe(const Slot& slot) {
   return Word::of(M::load(At::observe, slot.word, std::memory_order_acquire));
 }
 
-// READY(L) → READING(L), owner kept: a collector that dies now leaves a record that its successor knows how to judge.
+// READY(L) → READING(L), owner kept: a collector that dies now leaves a record that its successor knows how to judge. A CAS: a
+// producer may be overwriting it.
 // False: someone else changed the word; look again.
 template <class M>
 bool take(Slot& slot, Word ready) {

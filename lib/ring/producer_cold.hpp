@@ -1,0 +1,228 @@
+// Producer, what a write seldom needs: attach and detach, waiting, records of several chunks, refusals, writing in place.
+#pragma once
+
+#include "lib/ring/producer.hpp"
+
+namespace shmring::ring {
+
+template <class M>
+int Producer<M>::attach(const Ring& ring, Owner me, const Identity& identity, u32 lane) {
+  ring_ = ring;
+  me_ = me;
+  for (u32 index = 0; index < ring_.geometry.producers && entry_ == nullptr; ++index) {
+    Entry& entry = ring_.entries[index];
+    if (owner_seen<M>(entry).state != OwnerState::free || !claim_entry<M>(entry, me_)) continue;
+    entry_ = &entry;
+    self_ = index + 1;
+  }
+  if (entry_ == nullptr) return -EUSERS;
+  incarnation_ = next_incarnation<M>(*ring_.header, ring_.incarnation_base);
+  set_incarnation<M>(*entry_, incarnation_);
+  if (!take_lane(lane)) {
+    // Nothing was attempted: without an incarnation the collector frees the entry and writes no line.
+    set_incarnation<M>(*entry_, 0);
+    set_state<M>(*entry_, me_, OwnerState::left);
+    entry_ = nullptr;
+    return -EBUSY;
+  }
+  set_lane<M>(*entry_, lane_);
+  set_identity<M>(*entry_, identity);
+  set_state<M>(*entry_, me_, OwnerState::attached);
+  return 0;
+}
+
+template <class M>
+bool Producer<M>::take_lane(u32 lane) {
+  lane_ = 0;
+  for (u32 index = 1; lane != SHMRING_LANE_SHARED && index < ring_.geometry.lanes && lane_ == 0; ++index)
+    if (lane_owner<M>(ring_.lanes[index]) == 0 && lane_take<M>(ring_.lanes[index], self_)) lane_ = index;
+  if (lane_ != 0) tail_ = tail_seen<M>(ring_.lanes[lane_]);
+  return lane_ != 0 || lane != SHMRING_LANE_EXCLUSIVE;
+}
+
+template <class M>
+void Producer<M>::detach() {
+  if (open_) end_stale_claim();
+  set_state<M>(*entry_, me_, OwnerState::left);
+  entry_ = nullptr;
+}
+
+// ------------------------------------------------------------------------------------------------------------ waiting
+
+// Spin, then sleep, then try once more, then give up.
+template <class M>
+[[gnu::noinline]] Claim Producer<M>::wait_for_place(u64& deadline_ns) {
+  if (deadline_ns == 0) deadline_ns = M::now_ns() + u64{ring_.geometry.wait_us} * 1000;
+  Claim claim{Claimed::full, 0};
+  auto try_again = [&] {
+    claim = try_claim();
+    return claim.result == Claimed::yes;
+  };
+  for (u32 spin = 0; spin < wait_spins; ++spin) {
+    M::pause();
+    if (try_again()) return claim;
+  }
+  for (u64 now_ns = M::now_ns(); now_ns < deadline_ns; now_ns = M::now_ns()) {
+    if (is_retired<M>(*ring_.header)) return {Claimed::retired, 0};
+    const u64 slice_ns = now_ns + wait_slice_ns;
+    if (sleep_until_freed<M>(ring_.lanes[lane_], slice_ns < deadline_ns ? slice_ns : deadline_ns, try_again)) return claim;
+    if (try_again()) return claim;
+  }
+  return try_again() ? claim : Claim{Claimed::timeout, 0};
+}
+
+// ------------------------------------------------------------------------------------------------------------- chunks
+
+// A record of several slots: one sequence, one deadline. What cannot be placed whole is given up: the collector drops the chunks
+// that were published, and the sequence is one loss.
+template <class M>
+[[gnu::noinline]] auto Producer<M>::attempt_chunks(const shmring_meta& meta, u16 flags, const std::byte* payload,
+                                                   std::size_t bytes) -> Outcome {
+  const u32 room = ring_.slot_payload();
+  const u32 chunks = static_cast<u32>((bytes + room - 1) / room);
+  RecordHeader header = describe(meta, flags, room);
+  header.chunks = static_cast<u16>(chunks);
+  u64 deadline_ns = 0, first = 0;
+  for (u32 chunk = 0; chunk < chunks; ++chunk) {
+    const Claim claim = place(deadline_ns);
+    if (claim.result != Claimed::yes)
+      return chunk == 0 || claim.result == Claimed::retired ? refuse(claim.result) : refuse(Cause::no_room);
+    if (chunk == 0) first = claim.position;
+    // A lap further on the first chunk's slot would be ours again: overwriting, or held by a collector that waits for us.
+    if (claim.position - first >= ring_.geometry.slots) return publish_refused(claim.position, Cause::no_room);
+    const std::size_t at = std::size_t{chunk} * room;
+    header.chunk = static_cast<u16>(chunk);
+    header.length = static_cast<u16>(bytes - at < room ? bytes - at : room);
+    publish_record(claim.position, header, payload + at);
+  }
+  return {0, true};
+}
+
+// ----------------------------------------------------------------------------------------------------------- refusals
+
+template <class M>
+Cause Producer<M>::cause_of(Claimed why) {
+  switch (why) {
+    case Claimed::contended: return Cause::contended;
+    case Claimed::timeout: return Cause::timeout;
+    case Claimed::retired: return Cause::retired;
+    default: return Cause::full;
+  }
+}
+
+template <class M>
+int Producer<M>::condition_of(Cause cause) {
+  switch (cause) {
+    case Cause::timeout: return SHMRING_TIMEOUT;
+    case Cause::too_big: return SHMRING_TOO_BIG;
+    case Cause::retired: return SHMRING_RETIRED;
+    case Cause::aborted: return 0;
+    default: return SHMRING_FULL;
+  }
+}
+
+// Counter, refusal word, and (in leave) the account: whoever dies in between is counted once, by the last one that was stored.
+template <class M>
+[[gnu::noinline]] auto Producer<M>::refuse(Cause cause) -> Outcome {
+  const u32 count = ++counts_[static_cast<std::size_t>(cause)];
+  set_counter<M>(*entry_, cause, {count, static_cast<u32>(sequence_)});
+  mask_ |= bit_of(cause);
+  last_refused_ = static_cast<u16>(sequence_);
+  set_refusals<M>(*entry_, {++refusals_, mask_, last_refused_});
+  return {condition_of(cause), false};
+}
+
+// A refusal that holds a slot: READY, flagged aborted. `refused` and `why` are those of what came before it, and `kind` its cause.
+template <class M>
+auto Producer<M>::publish_refused(u64 position, Cause cause) -> Outcome {
+  RecordHeader header = describe(shmring_meta{}, flag_aborted, 0);
+  header.kind = static_cast<u8>(cause);
+  const Outcome outcome = refuse(cause);
+  publish_record(position, header, nullptr);
+  return {outcome.result, true};
+}
+
+// ----------------------------------------------------------------------------------------------------------- in place
+
+template <class M>
+int Producer<M>::claim(std::size_t bytes, void** payload) {
+  if (const int refused = enter(); refused != 0) return refused;
+  begin_attempt<M>(*entry_, ++sequence_);
+  if (bytes > ring_.slot_payload()) return leave(refuse(Cause::too_big));
+  u64 deadline_ns = 0;
+  const Claim claim = place(deadline_ns);
+  if (claim.result != Claimed::yes) return leave(refuse(claim.result));
+  open_position_ = claim.position;
+  open_bytes_ = bytes;
+  *payload = Ring::payload(slot_at(claim.position));
+  open_ = true;
+  signal_fence();
+  inside_ = false;
+  return 0;
+}
+
+template <class M>
+int Producer<M>::commit(const shmring_meta* meta, std::size_t bytes) {
+  static constexpr shmring_meta plain{};
+  const shmring_meta& about = meta != nullptr ? *meta : plain;
+  if (about.kind > SHMRING_BYTES || about.flags != 0) return -EINVAL;
+  if (inside_) {
+    count_nested<M>(*entry_);
+    return SHMRING_NESTED;
+  }
+  if (!open_) return -EINVAL;
+  inside_ = true;
+  signal_fence();
+  open_ = false;
+  if (bytes > open_bytes_) return leave(publish_refused(open_position_, Cause::too_big));
+  publish_record(open_position_, describe(about, 0, static_cast<u32>(bytes)), nullptr);
+  return leave({0, true});
+}
+
+template <class M>
+int Producer<M>::abort() {
+  if (inside_) {
+    count_nested<M>(*entry_);
+    return SHMRING_NESTED;
+  }
+  if (!open_) return -EINVAL;
+  end_stale_claim();
+  return 0;
+}
+
+// An open claim whose owner came back without commit or abort: an exception, or siglongjmp. Its slot is published, for a slot is
+// never given back by anyone but the collector.
+template <class M>
+[[gnu::noinline]] void Producer<M>::end_stale_claim() {
+  const bool inside = inside_;
+  inside_ = true;
+  signal_fence();
+  open_ = false;
+  leave(publish_refused(open_position_, Cause::aborted));
+  inside_ = inside;
+}
+
+// -------------------------------------------------------------------------------------------------------------- names
+
+// Names fill the table from its start. One whose writer died half-way is passed over, after a bounded wait.
+template <class M>
+int Producer<M>::name_type(u32 type, std::string_view name) {
+  for (TypeName& place : ring_.header->types) {
+    if (type_seen<M>(place).state == 0 && claim_type<M>(place, type)) {
+      publish_type<M>(place, type, name);
+      return 0;
+    }
+    TypeWord word = type_seen<M>(place);
+    for (u32 spin = 0; word.type == type && word.state == 1 && spin < name_spins; ++spin) {
+      M::pause();
+      word = type_seen<M>(place);
+    }
+    if (word.type != type || word.state != 2) continue;
+    char taken[sizeof place.name];
+    copy_type<M>(taken, place);
+    return name == taken ? 0 : -EEXIST;
+  }
+  return -ENOSPC;
+}
+
+}  // namespace shmring::ring
