@@ -3,6 +3,7 @@
 // Invariant: the ring is only looked at; its slots once, at the end.
 #include "tools/shmring/stat.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "lib/audit/line.hpp"
@@ -22,7 +23,7 @@ struct Options {
   double interval = 1;
 };
 
-u64 percent(u64 part, u64 whole) { return whole == 0 ? 0 : part * 100 / whole; }
+u64 percent(u64 part, u64 whole) { return whole == 0 ? 0 : std::min(part, whole) * 100 / whole; }
 
 u64 unlogged(const ProducerFacts& producer) {
   return producer.account.attempted > producer.logged.through ? producer.account.attempted - producer.logged.through
@@ -43,7 +44,7 @@ void print_summary(const Look& now, const Rates& rates) {
                    header.geometry.slots, header.geometry.slot_bytes, bytes_text(header.file_bytes)));
   std::string text = collector_text(collector);
   if (collector.epoch != 0) text += fmt::format(", epoch {}", collector.epoch);
-  if (collector.holds_lease) text += fmt::format(", last pass {} ago", duration_text(heartbeat_age(now)));
+  if (collector.holds_lease) text += fmt::format(", heartbeat {} ago", duration_text(heartbeat_age(now)));
   if (rates.of_collector)
     text += fmt::format("; {:.0f} wake-ups/s, {:.1f}% of a processor", rates.wakeups, rates.cpu * 100);
   fact("collector", text);
