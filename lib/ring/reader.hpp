@@ -72,6 +72,7 @@ class Reader {
 
   // Found in this pass so far.
   const std::vector<Newcomer>& newcomers() const { return newcomers_; }
+  const std::vector<u64>& vanished() const { return vanished_; }  // incarnations whose entries were overwritten
   std::vector<Taken>& taken() { return taken_; }
   // Entries whose words make no sense, as of the last read_entries; stalled slots whose words make none, as of this pass.
   u32 refused_entries() const { return refused_entries_; }
@@ -132,6 +133,7 @@ class Reader {
   std::vector<LaneView> lanes_;
   std::vector<Occupant> occupants_;
   std::vector<Newcomer> newcomers_;
+  std::vector<u64> vanished_;
   std::vector<Taken> taken_;
   std::vector<Held> held_;
   Cells cells_;
