@@ -113,6 +113,12 @@ void Collector<M, Host, Log>::read_tails() {
 
 template <class M, class Host, class Log>
 void Collector<M, Host, Log>::meet() {
+  for (u64 incarnation : reader_.vanished()) {
+    ledger_.note({"incident", host_.now_utc_ns(),
+                  {{"what", "an entry of the producer table was overwritten: its account ends here"},
+                   {"inc", std::to_string(incarnation), true}}});
+    ledger_.drop(incarnation, host_.now_utc_ns());
+  }
   std::vector<Arrival> arrivals;
   for (const ring::Newcomer& who : reader_.newcomers()) arrivals.push_back({who, host_.exe(who.owner.pid)});
   ledger_.meet(arrivals, host_.now_utc_ns());

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 
 namespace shmring::audit {
 
@@ -25,17 +26,20 @@ Cause sole_cause(u16 mask) {
 }  // namespace
 
 void order(std::vector<Delivery>& deliveries) {
+  // Faults need no order, and what they say of themselves must not touch others; they come first, for the gaps behind them.
+  const auto sound = std::stable_partition(deliveries.begin(), deliveries.end(), [](const Delivery& d) {
+    return d.taken.fault != ring::Taken::Fault::none;
+  });
   auto sequence_of = [](const Delivery& d) { return d.taken.header->sequence; };
-  std::stable_sort(deliveries.begin(), deliveries.end(), [&](const Delivery& a, const Delivery& b) {
+  std::stable_sort(sound, deliveries.end(), [&](const Delivery& a, const Delivery& b) {
     if (a.taken.incarnation != b.taken.incarnation) return a.taken.incarnation < b.taken.incarnation;
     return sequence_of(a) < sequence_of(b);
   });
   // A producer's clock never goes back in the log's order: then one sort by time keeps its sequences in order.
-  for (std::size_t i = 1; i < deliveries.size(); ++i)
-    if (deliveries[i].taken.incarnation == deliveries[i - 1].taken.incarnation)
-      deliveries[i].time_ns = std::max(deliveries[i].time_ns, deliveries[i - 1].time_ns);
-  std::stable_sort(deliveries.begin(), deliveries.end(),
-                   [](const Delivery& a, const Delivery& b) { return a.time_ns < b.time_ns; });
+  for (auto it = sound; it != deliveries.end(); ++it)
+    if (it != sound && it->taken.incarnation == std::prev(it)->taken.incarnation)
+      it->time_ns = std::max(it->time_ns, std::prev(it)->time_ns);
+  std::stable_sort(sound, deliveries.end(), [](const Delivery& a, const Delivery& b) { return a.time_ns < b.time_ns; });
 }
 
 void Ledger::recover(std::span<const AccountState> accounts) {
@@ -119,7 +123,11 @@ void Ledger::settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns) {
     if (account == nullptr) continue;
     const u64 last = snapshot.account.last_finished();
     if (last <= account->through) continue;
-    lose(*account, last, explain(*account, last - account->through, snapshot.refusals.count, snapshot.refusals.mask), now_ns);
+    // A refusal of the attempt in flight, which its low bits tell, is no part of the range.
+    const bool of_next = !snapshot.account.finished && snapshot.refusals.count != 0 &&
+                         snapshot.refusals.last == static_cast<u16>(snapshot.account.attempted);
+    const u32 refused = snapshot.refusals.count - (of_next ? 1 : 0);
+    lose(*account, last, explain(*account, last - account->through, refused, snapshot.refusals.mask), now_ns);
   }
 }
 
@@ -194,8 +202,12 @@ void Ledger::close(Account& account, const ring::Snapshot& snapshot, u64 now_ns)
   account.open = false;
 }
 
-void Ledger::gone(const Account& account, u64 now_ns) {
-  lines_.push_back(Gone{account.producer, account.incarnation, account.through, now_ns});
+void Ledger::drop(u64 incarnation, u64 now_ns) {
+  auto node = accounts_.extract(incarnation);
+  if (node.empty()) return;
+  const Account& account = node.mapped();
+  if (account.open) lines_.push_back(Gone{account.producer, account.incarnation, account.through, now_ns});
+  dropped_.push_back(std::move(node));  // the line has a view of it
 }
 
 void Ledger::touch(const Account& account) {

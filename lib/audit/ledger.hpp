@@ -43,17 +43,16 @@ class Ledger {
   // Before the first pass: what the log says of each incarnation that is not over and done with.
   void recover(std::span<const AccountState> accounts);
 
-  // After the first reading of the entries: an account that no entry names any more is dropped; if it was open, by a gone line.
+  // An account that no entry names any more is dropped; if it was open, by a gone line.
+  void drop(u64 incarnation, u64 now_ns);
+
+  // After the first reading of the entries: drop all that none of them names.
   template <class Names>
   void drop_absent(const Names& is_named, u64 now_ns) {
-    for (auto it = accounts_.begin(); it != accounts_.end();) {
-      if (is_named(it->first)) {
-        ++it;
-        continue;
-      }
-      if (it->second.open) gone(it->second, now_ns);
-      dropped_.push_back(accounts_.extract(it++));  // the line has a view of it
-    }
+    std::vector<u64> absent;
+    for (const auto& [incarnation, account] : accounts_)
+      if (!is_named(incarnation)) absent.push_back(incarnation);
+    for (u64 incarnation : absent) drop(incarnation, now_ns);
   }
 
   void meet(const std::vector<Arrival>& arrivals, u64 now_ns);                  // attach lines
@@ -98,7 +97,6 @@ class Ledger {
   Causes explain_closing(Account& account, const ring::Snapshot& snapshot) const;
   void lose(Account& account, u64 last, Causes causes, u64 now_ns);
   void close(Account& account, const ring::Snapshot& snapshot, u64 now_ns);
-  void gone(const Account& account, u64 now_ns);
   void touch(const Account& account);
   void incident(std::string what, u64 now_ns, const Account* account, u64 lane, u64 position);
 

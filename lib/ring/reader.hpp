@@ -73,6 +73,7 @@ class Reader {
 
   // Found in this pass so far.
   const std::vector<Newcomer>& newcomers() const { return newcomers_; }
+  const std::vector<u64>& vanished() const { return vanished_; }  // incarnations whose entries were overwritten
   const std::vector<Taken>& taken() const { return taken_; }
   // Entries whose words make no sense, as of the last read_entries; stalled slots whose words make none, as of this pass.
   u32 refused_entries() const { return refused_entries_; }
@@ -129,6 +130,7 @@ class Reader {
   std::vector<LaneView> lanes_;
   std::vector<Occupant> occupants_;
   std::vector<Newcomer> newcomers_;
+  std::vector<u64> vanished_;
   std::vector<Taken> taken_;
   Cells cells_;
   u32 refused_entries_ = 0;

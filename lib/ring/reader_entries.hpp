@@ -21,10 +21,15 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
   Occupant& occupant = occupants_[entry];
   if (occupant.refused) ++refused_entries_;
   const Owner before = owner_seen<M>(ring_.entries[entry]);
+  if (occupant.incarnation != 0 && incarnation_seen<M>(ring_.entries[entry]) != occupant.incarnation) {
+    vanished_.push_back(occupant.incarnation);  // nobody but a collector frees: scribbled
+    witness.forget(entry);
+    occupant = {};
+  }
   if (before.state == OwnerState::free || (occupant.snapshot && occupant.snapshot->closing)) return;
   if (!occupant.dead) occupant.dead = witness.dead(entry, before.bits());
   const Owner owner = owner_seen<M>(ring_.entries[entry]);
-  if (!owner.same_process(before) || owner.state == OwnerState::free) return;  // nobody but a collector frees: scribbled
+  if (!owner.same_process(before) || owner.state == OwnerState::free) return;  // scribbled: the next reading sees it
   const bool over = occupant.dead || owner.state == OwnerState::left;
   if (owner.state == OwnerState::attaching && !over) return;
   if (owner.state != OwnerState::attaching && occupant.incarnation == 0) meet(entry, owner);
@@ -51,7 +56,8 @@ bool Reader<M>::meet(u32 entry, Owner owner) {
   const u64 lane = lane_seen<M>(ring_.entries[entry]);
   if (incarnation == 0 && (occupant.dead || owner.state == OwnerState::left)) return false;
   const bool possible = incarnation > ring_.incarnation_base && incarnation < u64{1} << 53 && lane < lanes() &&
-                        (lane == 0 || lane_owner<M>(ring_.lanes[lane]) == entry + 1 || owner.state == OwnerState::left);
+                        (lane == 0 || lane_owner<M>(ring_.lanes[lane]) == entry + 1 || occupant.dead ||
+                         owner.state == OwnerState::left);  // of a life that is over the lane may be freed already
   if (!possible || names_entry(incarnation)) {
     occupant.refused = true;
     return false;

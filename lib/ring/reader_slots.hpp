@@ -18,10 +18,9 @@ template <class M>
 void Reader<M>::look_over() {
   for (u32 lane = 0; lane < lanes(); ++lane) {
     LaneView& view = lanes_[lane];
-    view.head = head_resume<M>(ring_.lanes[lane]);
+    view.head = view.published = head_resume<M>(ring_.lanes[lane]);
     view.tail = tail_seen<M>(ring_.lanes[lane]);
     if (view.head > view.tail + 1) view.head = view.tail, ++repairs_;  // it cannot be: scribbled
-    view.published = view.head;
     for (u32 index = 0; index < ring_.geometry.slots; ++index) {
       const Word word = observe<M>(ring_.slot(lane, index));
       if (word.state != SlotState::empty && ring_.position(word.lap, index) < view.head) list(lane, index, word.owner);
@@ -32,7 +31,7 @@ void Reader<M>::look_over() {
 
 template <class M>
 void Reader<M>::begin_pass() {
-  newcomers_.clear(), taken_.clear(), cells_.clear();
+  newcomers_.clear(), vanished_.clear(), taken_.clear(), cells_.clear();
   for (LaneView& view : lanes_) view.walked = 0, view.at_end = false;
 }
 
