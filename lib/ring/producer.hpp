@@ -57,6 +57,7 @@ class Producer {
     bool published;  // a slot says READY: what the mask held is told
   };
 
+  bool some_lane_is_free() const;
   bool take_lane(u32 lane);
   int enter();
   int leave(Outcome outcome);

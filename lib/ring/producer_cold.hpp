@@ -9,6 +9,7 @@ template <class M>
 int Producer<M>::attach(const Ring& ring, Owner me, const Identity& identity, u32 lane) {
   ring_ = ring;
   me_ = me;
+  if (lane == SHMRING_LANE_EXCLUSIVE && !some_lane_is_free()) return -EBUSY;  // before an entry is spent on it
   for (u32 index = 0; index < ring_.geometry.producers && entry_ == nullptr; ++index) {
     Entry& entry = ring_.entries[index];
     if (owner_seen<M>(entry).state != OwnerState::free || !claim_entry<M>(entry, me_)) continue;
@@ -29,6 +30,13 @@ int Producer<M>::attach(const Ring& ring, Owner me, const Identity& identity, u3
   set_identity<M>(*entry_, identity);
   set_state<M>(*entry_, me_, OwnerState::attached);
   return 0;
+}
+
+template <class M>
+bool Producer<M>::some_lane_is_free() const {
+  for (u32 index = 1; index < ring_.geometry.lanes; ++index)
+    if (lane_owner<M>(ring_.lanes[index]) == 0) return true;
+  return false;
 }
 
 template <class M>

@@ -154,6 +154,7 @@ void Reader<M>::revisit() {
 template <class M>
 bool Reader<M>::judge(u32 lane, u32 index, u32& owner) {
   LaneView& view = lanes_[lane];
+  if (view.is_held[index]) return false;  // overwritten since it was listed, and the walk has met it
   Slot& slot = ring_.slot(lane, index);
   const Word word = observe<M>(slot);
   const bool possible = word.state <= SlotState::reading && word.owner <= occupants_.size();
