@@ -2,7 +2,9 @@
 //
 //   payments RING [PAYMENTS] [PAUSE_US]      default: 1000 payments, 0 µs between two of them
 //
-// It never waits for the audit: what a full ring refuses is counted, and the collector's log says how many and why.
+// A step of a payment is a record of typed fields, encoded where it will be read; each thousand payments make a
+// statement of 10 KiB, a record of many slots. It never waits for the audit: what a full ring refuses is counted, and
+// the collector's log says how many and why.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -13,7 +15,7 @@
 
 namespace {
 
-enum Type : std::uint32_t { authorised = 1, captured = 2, refunded = 3 };
+enum Type : std::uint32_t { authorised = 1, captured = 2, refunded = 3, stated = 4 };
 
 // A stand-in for the W3C trace id that a request carries.
 shmring::Correlation trace_of(std::uint64_t payment) {
@@ -22,15 +24,29 @@ shmring::Correlation trace_of(std::uint64_t payment) {
   return id;
 }
 
-// One payment as three records, or two: each seventh is refunded.
+bool step(shmring::Producer& audit, Type type, std::uint64_t payment) {
+  auto fields = audit.fields({.type = type, .severity = 6, .correlation = trace_of(payment)});
+  fields.add("order", payment).add("amount", 100 + payment % 900).add("currency", "EUR");
+  if (type == authorised) fields.add("card", "**** **** **** 4242").add("at", std::chrono::system_clock::now());
+  if (type == captured) fields.add("rate", 1.0825).add("final", true);
+  return bool(fields.commit());
+}
+
+// One payment as two records, or three: each seventh is refunded.
 long pay(shmring::Producer& audit, std::uint64_t payment) {
-  const shmring::Correlation trace = trace_of(payment);
-  const std::string order = "order=" + std::to_string(payment) + " amount=" + std::to_string(100 + payment % 900) + " currency=EUR";
-  long refused = 0;
-  refused += !audit.write("authorise " + order + " card=**** **** **** 4242", {.type = authorised, .severity = 6, .correlation = trace});
-  refused += !audit.write("capture " + order, {.type = captured, .severity = 6, .correlation = trace});
-  if (payment % 7 == 0) refused += !audit.write("refund " + order, {.type = refunded, .severity = 5, .correlation = trace});
+  long refused = !step(audit, authorised, payment) + !step(audit, captured, payment);
+  if (payment % 7 == 0) refused += !step(audit, refunded, payment);
   return refused;
+}
+
+// Longer than a slot: write() takes as many as it needs, up to the ring's max_record.
+bool state(shmring::Producer& audit, std::uint64_t payment) {
+  constexpr std::size_t bytes = 10 << 10;
+  std::string statement = "statement up to order " + std::to_string(payment) + "\n";
+  for (std::uint64_t order = payment; statement.size() < bytes && order > 0; --order)
+    statement += "order " + std::to_string(order) + " " + std::to_string(100 + order % 900) + " EUR\n";
+  statement.resize(bytes, ' ');
+  return bool(audit.write(statement, {.type = stated, .severity = 5}));
 }
 
 }  // namespace
@@ -44,9 +60,11 @@ int main(int argc, char** argv) {
     audit.name_type(authorised, "payment.authorised");
     audit.name_type(captured, "payment.captured");
     audit.name_type(refunded, "payment.refunded");
+    audit.name_type(stated, "payment.statement");
     long refused = 0;
     for (long payment = 1; payment <= payments; ++payment) {
       refused += pay(audit, static_cast<std::uint64_t>(payment));
+      if (payment % 1000 == 0) refused += !state(audit, static_cast<std::uint64_t>(payment));
       if (pause_us > 0) std::this_thread::sleep_for(std::chrono::microseconds(pause_us));
     }
     std::printf("payments: %llu records, %ld refused\n", static_cast<unsigned long long>(audit.sequence()), refused);

@@ -152,6 +152,10 @@ int shmring_abort(shmring_producer* producer) {
   return producer->producer.abort();
 }
 
+size_t shmring_slot_payload(const shmring_producer* producer) {
+  return producer == nullptr || producer->alive == 0 ? 0 : producer->segment.ring.slot_payload();
+}
+
 int shmring_wait_durable(shmring_producer*, uint64_t, uint64_t) { return not_yet("shmring_wait_durable"); }
 
 uint64_t shmring_sequence(const shmring_producer* producer) {

@@ -114,6 +114,7 @@ LaneFacts lane_of(const ring::Ring& ring, u32 index, Findings& findings) {
   const std::string name = "lane " + number(index);
   LaneFacts facts;
   facts.lane = index;
+  facts.slots = ring.geometry.slots;
   facts.owner = ring::lane_owner<Memory>(lane);
   facts.head = ring::head_resume<Memory>(lane);
   facts.tail = ring::tail_seen<Memory>(lane);
@@ -127,7 +128,7 @@ LaneFacts lane_of(const ring::Ring& ring, u32 index, Findings& findings) {
     findings.add(name + ": head is " + number(facts.head) + ", expected at most one above its tail " +
                  number(facts.tail));
   const bool overwrites = ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite);
-  if (settled && !overwrites && facts.fill() > ring.geometry.slots)
+  if (settled && !overwrites && facts.tail > facts.head + ring.geometry.slots)
     findings.add(name + ": tail is " + number(facts.tail) + ", expected at most " + number(ring.geometry.slots) +
                  " above its head " + number(facts.head));
   return facts;

@@ -9,6 +9,7 @@
 //   - names and texts are as they stand in memory, terminated, but with any bytes: who prints them escapes them.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <span>
@@ -69,11 +70,12 @@ inline constexpr std::size_t slot_states = 5;  // the four, and one for words wh
 struct LaneFacts {
   u32 lane = 0;
   u64 owner = 0;  // entry + 1; 0: nobody
-  u64 head = 0, tail = 0, high_water = 0;
+  u64 slots = 0, head = 0, tail = 0, high_water = 0;
   u32 waiters = 0;
   u64 by_state[slot_states] = {};  // slots; all zero if they were not read
   u64 stalled = 0;                 // slots that are not empty, below the head
-  u64 fill() const { return tail > head ? tail - head : 0; }
+  // Positions between head and tail; of those that were overwritten only the last lap is still there.
+  u64 fill() const { return tail > head ? std::min(tail - head, slots) : 0; }
 };
 
 struct ProducerFacts {
@@ -102,7 +104,7 @@ struct Inspection {
   std::vector<LaneFacts> lanes;  // empty if the geometry cannot be believed
   std::vector<ProducerFacts> producers;
   Findings findings;
-  u64 undrained() const;  // positions between head and tail
+  u64 undrained() const;  // positions, fill() of all lanes
 };
 
 // `segment` as os::open_readonly gives it; `findings` what that found. `with_slots`: read every slot's state word too.

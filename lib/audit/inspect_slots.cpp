@@ -16,7 +16,9 @@ using ring::SlotState;
 const char* impossible_in(const ring::Ring& ring, const ring::RecordHeader& record) {
   if (record.length > ring.slot_payload()) return "length is longer than a slot";
   if (record.sequence == 0) return "sequence is 0";
-  if (record.kind > SHMRING_BYTES) return "kind is none of text, json, fields, bytes";
+  const bool aborted = (record.flags & ring::flag_aborted) != 0;  // its kind is then the cause
+  if (aborted && record.kind >= ring::refusal_causes) return "the cause of an aborted record is none of a handle's own";
+  if (!aborted && record.kind > SHMRING_BYTES) return "kind is none of text, json, fields, bytes";
   if (record.chunk >= record.chunks) return "chunk is not below chunks";
   return nullptr;
 }

@@ -4,22 +4,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "lib/audit/fields.hpp"
 #include "lib/audit/json.hpp"
+#include "lib/audit/time.hpp"
 #include "lib/include/shmring/shmring.h"
 
 namespace shmring::audit {
 namespace {
-
-constexpr u64 second_ns = 1'000'000'000;
-
-constexpr auto pairs_of_digits = [] {
-  std::array<char, 200> text{};
-  for (unsigned i = 0; i < 100; ++i)
-    text[2 * i] = static_cast<char>('0' + i / 10), text[2 * i + 1] = static_cast<char>('0' + i % 10);
-  return text;
-}();
-
-void put_two(char* to, u64 value) { std::memcpy(to, &pairs_of_digits[2 * value], 2); }
 
 // Collects the fixed part of a line on the stack: one append to the string instead of one a key.
 class Pen {
@@ -70,24 +61,6 @@ class Pen {
   char buffer_[512];
 };
 
-// "2026-11-24T22:00:08." of a second since 1970; 64 bits of nanoseconds end in the year 2554.
-void format_second(u64 second, char (&to)[20]) {
-  const u64 day = second / 86400, in_day = second % 86400;
-  const u64 shifted = day + 719468;  // days since 0000-03-01: a year that begins in March has its leap day last
-  const u64 era = shifted / 146097, of_era = shifted % 146097;
-  const u64 year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-  const u64 of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const u64 march_month = (5 * of_year + 2) / 153;
-  const u64 month = march_month < 10 ? march_month + 3 : march_month - 9;
-  const u64 year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
-  put_two(to, year / 100), put_two(to + 2, year % 100), to[4] = '-';
-  put_two(to + 5, month), to[7] = '-';
-  put_two(to + 8, of_year - (153 * march_month + 2) / 5 + 1), to[10] = 'T';
-  put_two(to + 11, in_day / 3600), to[13] = ':';
-  put_two(to + 14, in_day / 60 % 60), to[16] = ':';
-  put_two(to + 17, in_day % 60), to[19] = '.';
-}
-
 void put_time(Pen& pen, u64 time_ns) {
   struct Cache {
     u64 second = ~0ull;
@@ -95,15 +68,10 @@ void put_time(Pen& pen, u64 time_ns) {
   };
   thread_local Cache cache;
   const u64 second = time_ns / second_ns, fraction = time_ns % second_ns;
-  if (second != cache.second) format_second(second, cache.text), cache.second = second;
-  char text[30];
-  std::memcpy(text, cache.text, 20);
-  put_two(text + 20, fraction / 10'000'000);
-  put_two(text + 22, fraction / 100'000 % 100);
-  put_two(text + 24, fraction / 1'000 % 100);
-  put_two(text + 26, fraction / 10 % 100);
-  text[28] = static_cast<char>('0' + fraction % 10), text[29] = 'Z';
-  pen << std::string_view(text, sizeof text);
+  if (second != cache.second) format_second(static_cast<i64>(second), cache.text), cache.second = second;
+  char text[10];
+  format_fraction(fraction, text);
+  pen << std::string_view(cache.text, sizeof cache.text) << std::string_view(text, sizeof text);
 }
 
 void put_head(Pen& pen, std::string_view kind, u64 index, u64 time_ns, std::string_view ring) {
@@ -143,11 +111,8 @@ void put_correlation(Pen& pen, const std::array<u8, 16>& correlation) {
 // The payload as its kind says; false: it is not what its kind says, and was written as text or base64 instead.
 bool put_data(Pen& pen, u8 kind, std::span<const std::byte> payload) {
   const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
-  bool valid = kind <= SHMRING_BYTES && kind != SHMRING_FIELDS;  // fields: not decoded yet
-  if (kind == SHMRING_JSON) {
-    if (append_canonical(pen.flush(), text)) return true;
-    valid = false;
-  }
+  if (kind == SHMRING_JSON && append_canonical(pen.flush(), text)) return true;
+  if (kind == SHMRING_FIELDS && append_fields(pen.flush(), payload)) return true;
   const bool as_text = kind == SHMRING_TEXT || kind == SHMRING_JSON;
   if (as_text && (plain_prefix(text) == text.size() || valid_utf8(text))) {
     pen.string(text);
@@ -156,7 +121,7 @@ bool put_data(Pen& pen, u8 kind, std::span<const std::byte> payload) {
     append_base64(pen.flush(), payload);
     pen << "\"}";
   }
-  return valid;
+  return kind == SHMRING_TEXT || kind == SHMRING_BYTES;
 }
 
 void put(Pen& pen, const Event& event, u64 index, std::string_view ring) {
@@ -257,6 +222,11 @@ u64 Causes::refusals() const {
   u64 sum = (*this)[Cause::refused];
   for (std::size_t i = 0; i < ring::refusal_causes; ++i) sum += count[i];
   return sum;
+}
+
+bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload) {
+  Pen pen(out);
+  return put_data(pen, kind, payload);
 }
 
 void encode(const Line& line, u64 index, std::string_view ring, std::string& out) {

@@ -103,6 +103,10 @@ struct Note {
 
 using Line = std::variant<Event, Loss, LifeLine, Accounts, Gone, Note>;
 
+// Append a payload as an event line's "data" has it. False: it is not what its kind says, so it was written as text or
+// base64.
+bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload);
+
 // Append the line's text and its newline to `out`. No allocation but out's growth.
 void encode(const Line& line, u64 index, std::string_view ring, std::string& out);
 

@@ -244,7 +244,7 @@ int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::
   return 0;
 }
 
-int unlink(std::string_view ring, bool force) {
+int unlink(std::string_view ring, bool force, const Segment* only) {
   Place at;
   if (const int error = place_of(ring, at)) return error;
   Segment segment;
@@ -257,6 +257,7 @@ int unlink(std::string_view ring, bool force) {
     if (calls.flock(segment.fd.get(), LOCK_EX) != 0) {
       return fail(errno, "ring %.80s: cannot lock %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
     }
+    if (only != nullptr && calls.fstat(only->fd.get(), &status) != 0) return fail(errno, "%s", std::strerror(errno));
     if (const int error = check_name(at, status)) return error;
     refused = map_checked(at, status, segment);
   }

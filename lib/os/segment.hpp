@@ -62,8 +62,9 @@ int attach(std::string_view ring, Segment& out);
 int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::string>& findings);
 
 // Remove the name, then retire the segment. `force`: remove the name also where attach refuses the file, then without
-// retiring it. A ring that is retired or of another boot needs no force. ENOENT, EACCES, EPERM, or what attach says.
-int unlink(std::string_view ring, bool force = false);
+// retiring it. A ring that is retired or of another boot needs no force. `only` (if not NULL): only if the name still
+// means this open segment, else ENOENT. ENOENT, EACCES, EPERM, or what attach says.
+int unlink(std::string_view ring, bool force = false, const Segment* only = nullptr);
 
 // The names of the rings in the directory, sorted.
 int list(std::vector<std::string>& out);

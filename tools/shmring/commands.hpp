@@ -5,8 +5,11 @@
 
 namespace shmring::tool {
 
+void register_bench(CLI::App& app, int& status);
+void register_doctor(CLI::App& app, int& status);
 void register_dump(CLI::App& app, int& status);
 void register_emit(CLI::App& app, int& status);
+void register_gc(CLI::App& app, int& status);
 void register_log(CLI::App& app, int& status);
 void register_ls(CLI::App& app, int& status);
 void register_rm(CLI::App& app, int& status);

@@ -111,9 +111,10 @@ std::string type_text(const audit::Inspection& facts, u32 type) {
   return std::to_string(type);
 }
 
-const char* kind_name(ring::u8 kind) {
+const char* kind_name(const ring::RecordHeader& record) {
   constexpr const char* names[] = {"text", "json", "fields", "bytes"};
-  return kind < std::size(names) ? names[kind] : "?";
+  if (record.flags & ring::flag_aborted) return "none";
+  return record.kind < std::size(names) ? names[record.kind] : "?";
 }
 
 const char* hash_name(audit::Hash hash) {

@@ -26,7 +26,8 @@ void dump_slot_json(const audit::SlotFacts& slot, const audit::Inspection& facts
 const audit::ProducerFacts* owner_of(const audit::Inspection& facts, ring::u64 owner);
 // The type's name, or its number.
 std::string type_text(const audit::Inspection& facts, ring::u32 type);
-const char* kind_name(ring::u8 kind);
+// Of the payload; "none" of an aborted slot, whose kind is a cause.
+const char* kind_name(const ring::RecordHeader& record);
 const char* hash_name(audit::Hash hash);
 // Bits of a mask of causes, `between` them.
 std::string mask_text(ring::u16 mask, const char* between);

@@ -1,5 +1,6 @@
 // shmring dump for programs: one JSON object a line, "what" first: header, collector, type, lane, producer, slot.
-#include "lib/audit/json.hpp"
+#include "lib/audit/line.hpp"
+#include "lib/include/shmring/shmring.h"
 #include "tools/shmring/dump.hpp"
 #include "tools/shmring/text.hpp"
 
@@ -103,7 +104,8 @@ void add_record(Json& json, const audit::SlotFacts& slot, const Inspection& fact
   json.number("seq", record.sequence).number("type", record.type);
   if (const std::string name = type_text(facts, record.type); name != std::to_string(record.type))
     json.string("type_name", name);
-  json.string("kind", kind_name(record.kind))
+  const bool aborted = (record.flags & ring::flag_aborted) != 0;
+  json.string("kind", kind_name(record))
       .number("sev", record.severity)
       .number("bytes", record.length)
       .string("hash", hash_name(slot.hash))
@@ -114,17 +116,15 @@ void add_record(Json& json, const audit::SlotFacts& slot, const Inspection& fact
       .number("chunk", record.chunk)
       .number("chunks", record.chunks)
       .boolean("truncated", (record.flags & ring::flag_truncated) != 0)
-      .boolean("aborted", (record.flags & ring::flag_aborted) != 0)
-      .number("refused", record.refused)
-      .string("why", mask_text(record.why, "|"));
-  const std::string_view text(reinterpret_cast<const char*>(slot.bytes.data()), slot.bytes.size());
-  if (audit::valid_utf8(text)) {
-    json.string("data", text);
-  } else {
-    std::string base64;
-    audit::append_base64(base64, slot.bytes);
-    json.raw("data", fmt::format("{{\"base64\":\"{}\"}}", base64));
-  }
+      .boolean("aborted", aborted);
+  if (aborted) json.string("cause", audit::name_of(static_cast<ring::Cause>(record.kind)));
+  json.number("refused", record.refused).string("why", mask_text(record.why, "|"));
+  // A chunk alone is neither JSON nor fields, and an aborted slot is not a record.
+  const bool whole = record.chunks == 1 && !aborted;
+  std::string data;
+  const bool valid = audit::append_data(data, whole ? record.kind : ring::u8{SHMRING_TEXT}, slot.bytes);
+  json.raw("data", data);
+  if (!valid) json.boolean("invalid", true);
 }
 
 }  // namespace

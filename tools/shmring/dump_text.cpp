@@ -1,4 +1,6 @@
 // shmring dump for people: aligned, compact, the header in a dozen lines.
+#include "lib/audit/line.hpp"
+#include "lib/include/shmring/shmring.h"
 #include "lib/os/clock.hpp"
 #include "lib/os/process.hpp"
 #include "tools/shmring/dump.hpp"
@@ -122,11 +124,21 @@ void print_hex(std::span<const std::byte> bytes) {
   }
 }
 
-// The beginning of a payload, as long as a terminal's line has room for it.
-std::string preview(std::span<const std::byte> bytes) {
+// The beginning of a payload, as long as a terminal's line has room for it; a record of one slot as the log would have
+// it.
+std::string preview(const audit::SlotFacts& slot) {
   constexpr std::size_t most = 60;
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  return bytes.size() <= most ? safe(text) : safe(text.substr(0, most)) + "…";
+  const bool whole = slot.header.chunks == 1 && (slot.header.flags & ring::flag_aborted) == 0;
+  const std::string_view raw(reinterpret_cast<const char*>(slot.bytes.data()), slot.bytes.size());
+  std::string decoded;
+  if (whole && slot.header.kind != SHMRING_TEXT) {
+    audit::append_data(decoded, slot.header.kind, slot.bytes);
+    if (decoded.size() <= most) return decoded;
+    std::size_t cut = most;
+    while ((static_cast<unsigned char>(decoded[cut]) & 0xc0) == 0x80) --cut;
+    return decoded.substr(0, cut) + "…";
+  }
+  return raw.size() <= most ? safe(raw) : safe(raw.substr(0, most)) + "…";
 }
 
 }  // namespace
@@ -156,14 +168,15 @@ void dump_slot_text(const audit::SlotFacts& slot, const Inspection& facts, bool 
   if (slot.has_record) {
     const ring::RecordHeader& record = slot.header;
     line += fmt::format(" {:>9} {:<10} {:<6} {:>3} {:>5} {:<7} ", record.sequence, type_text(facts, record.type),
-                        kind_name(record.kind), record.severity, record.length, hash_name(slot.hash));
+                        kind_name(record), record.severity, record.length, hash_name(slot.hash));
     if (record.ticks != 0)
       line += facts.collector.clock ? time_text(facts.collector.clock->utc(record.ticks)) + " "
                                     : fmt::format("ticks {} ", record.ticks);
-    if (record.chunks > 1) line += fmt::format("[{} of {}] ", record.chunk + 1, record.chunks);
+    if (record.chunks > 1) line += fmt::format("[chunk {}/{}] ", record.chunk + 1, record.chunks);
     if (record.flags & ring::flag_truncated) line += "[truncated] ";
-    if (record.flags & ring::flag_aborted) line += "[aborted] ";
-    if (!hex) line += preview(slot.bytes);
+    if (record.flags & ring::flag_aborted)
+      line += fmt::format("[refused: {}] ", audit::name_of(static_cast<ring::Cause>(record.kind)));
+    if (!hex) line += preview(slot);
   } else if (slot.moved) {
     line += " (changed while it was read)";
   }

@@ -10,22 +10,27 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <set>
 
+#include "lib/audit/json.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/wakeup.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/shmring/commands.hpp"
+#include "tools/shmring/emit_fields.hpp"
 #include "tools/shmring/text.hpp"
 
 namespace shmring::tool {
 namespace {
 
 constexpr u64 attach_patience_ns = 1'000'000'000, attach_pause_ns = 20'000'000;
+constexpr std::string_view line_key = "line";  // of the field that holds a line, with --field
 
 struct Options {
   std::string name, type = "0", producer, lane = "auto";
   u32 severity = 0;
-  bool truncate = false, create = false;
+  bool truncate = false, create = false, json = false, no_input = false;
+  std::vector<std::string> fields;
 };
 
 struct Type {
@@ -51,6 +56,22 @@ std::string check_type(const std::string& text) {
 
 std::string check_producer(const std::string& name) {
   return os::valid_name(name) ? "" : "'" + name + "' cannot name a producer: expected 1 to 63 of A-Z a-z 0-9 . _ -";
+}
+
+std::string check_field(const std::string& text) {
+  FieldValue field;
+  return parse_field(text, field);
+}
+
+// Each key once: else the log would have the record as invalid. "" or what is wrong.
+std::string parse_fields(const Options& options, std::vector<FieldValue>& out) {
+  std::set<std::string> keys;
+  if (!options.no_input) keys.emplace(line_key);
+  for (const std::string& text : options.fields) {
+    parse_field(text, out.emplace_back());
+    if (!keys.insert(out.back().key).second) return "the field '" + out.back().key + "' stands there twice";
+  }
+  return "";
 }
 
 // Standard input until its end or a signal. Signals are let in while it waits, and only then.
@@ -87,11 +108,14 @@ class Input {
   sigset_t others_;
 };
 
-// Lines into events.
+// Lines into events, as text, as JSON, or as a field behind `fields`.
 class Emitter {
  public:
-  Emitter(shmring_producer* producer, const shmring_meta& meta, std::size_t max_record)
-      : producer_(producer), meta_(meta), most_(max_record + 1) {}
+  Emitter(shmring_producer* producer, const shmring_meta& meta, std::size_t max_record,
+          const std::vector<FieldValue>& fields)
+      : producer_(producer), meta_(meta), most_(max_record + 1), fields_(fields) {
+    if (meta.kind == SHMRING_FIELDS) encoded_.resize(max_record);
+  }
 
   void feed(std::string_view bytes) {
     while (!bytes.empty() && !retired_) {
@@ -105,6 +129,13 @@ class Emitter {
     }
   }
 
+  // One event of the fields alone.
+  void write_fields() {
+    FieldEncoder encoder(encoded_);
+    for (const FieldValue& field : fields_) add_to(encoder, field);
+    write(encoder);
+  }
+
   // A last line without a newline.
   void end() {
     if (open_ && !retired_) write();
@@ -114,6 +145,8 @@ class Emitter {
   int error() const { return error_; }
   u64 lines() const { return lines_; }
   u64 refused() const { return full_ + too_big_ + timeout_; }
+  u64 not_json() const { return not_json_; }
+  u64 first_not_json() const { return first_not_json_; }  // a line's number, from 1
 
   std::string by_condition() const {
     std::string text;
@@ -128,9 +161,25 @@ class Emitter {
 
  private:
   void write() {
-    const int result = shmring_write(producer_, &meta_, line_.data(), line_.size());
+    if (meta_.kind == SHMRING_FIELDS) {
+      FieldEncoder encoder(encoded_);
+      for (const FieldValue& field : fields_) add_to(encoder, field);
+      write(encoder.add(line_key, line_));
+    } else {
+      if (meta_.kind == SHMRING_JSON) check_json();
+      write(line_.data(), line_.size());
+    }
     line_.clear();
     open_ = false;
+  }
+
+  // What did not fit is longer than a record may be: the library counts it, and reads nothing of it.
+  void write(const FieldEncoder& encoder) {
+    write(encoder.bytes().data(), encoder.fits() ? encoder.bytes().size() : most_);
+  }
+
+  void write(const void* payload, std::size_t bytes) {
+    const int result = shmring_write(producer_, &meta_, payload, bytes);
     if (result == SHMRING_RETIRED) {
       retired_ = true;
       return;
@@ -142,13 +191,22 @@ class Emitter {
     if (result < 0) error_ = result;
   }
 
+  // The collector looks again, and says so in the log: here it is for whoever wrote the line.
+  void check_json() {
+    canonical_.clear();
+    if (line_.size() == most_ || audit::append_canonical(canonical_, line_)) return;
+    if (++not_json_ == 1) first_not_json_ = lines_ + 1;
+  }
+
   shmring_producer* producer_;
   shmring_meta meta_;
   std::size_t most_;
-  std::string line_;
+  const std::vector<FieldValue>& fields_;
+  std::vector<std::byte> encoded_;  // room for a record of fields
+  std::string line_, canonical_;
   bool open_ = false, retired_ = false;
   int error_ = 0;
-  u64 lines_ = 0, full_ = 0, too_big_ = 0, timeout_ = 0;
+  u64 lines_ = 0, full_ = 0, too_big_ = 0, timeout_ = 0, not_json_ = 0, first_not_json_ = 0;
 };
 
 int attach(const Options& options, shmring_producer*& producer) {
@@ -199,12 +257,20 @@ int summarise(const Options& options, const Emitter& emitter) {
         fmt::format("ring {}: {} of {} lines refused ({}): the log counts them as lost; a full ring drains while "
                     "shmringd runs, --truncate cuts lines that do not fit",
                     options.name, emitter.refused(), emitter.lines(), emitter.by_condition()));
-  return emitter.retired() || emitter.refused() != 0 ? negative : ok;
+  if (emitter.not_json() != 0)
+    complain(fmt::format("ring {}: {} of {} lines not JSON, line {} first: the log has them as text, marked invalid",
+                         options.name, emitter.not_json(), emitter.lines(), emitter.first_not_json()));
+  return emitter.retired() || emitter.refused() + emitter.not_json() != 0 ? negative : ok;
 }
 
 int run(const Options& options) {
   Type type;
   parse_type(options.type, type);
+  std::vector<FieldValue> fields;
+  if (const std::string problem = parse_fields(options, fields); !problem.empty()) {
+    complain("emit: " + safe(problem));
+    return usage;
+  }
   shmring_producer* attached = nullptr;
   if (const int status = attach(options, attached)) return status;
   const std::unique_ptr<shmring_producer, void (*)(shmring_producer*)> producer(attached, shmring_detach);
@@ -219,11 +285,12 @@ int run(const Options& options) {
   if (const int status = look(options.name, segment, findings)) return status;
   shmring_meta meta{};
   meta.type = type.number;
-  meta.kind = SHMRING_TEXT;
+  meta.kind = options.json ? SHMRING_JSON : fields.empty() ? SHMRING_TEXT : SHMRING_FIELDS;
   meta.severity = static_cast<ring::u8>(options.severity);
   meta.flags = options.truncate ? SHMRING_META_TRUNCATE : 0;
-  Emitter emitter(attached, meta, segment.ring.geometry.max_record);
-  const int status = pump(emitter);
+  Emitter emitter(attached, meta, segment.ring.geometry.max_record, fields);
+  if (options.no_input) emitter.write_fields();
+  const int status = options.no_input ? ok : pump(emitter);
   const int summary = summarise(options, emitter);
   return status != ok ? status : summary;
 }
@@ -248,15 +315,32 @@ void register_emit(CLI::App& app, int& status) {
   command->add_option("--lane", options->lane, "auto: an exclusive lane if one is free, else the shared one")
       ->type_name("LANE")
       ->check(CLI::IsMember({"auto", "shared", "exclusive"}));
-  command->add_flag("--truncate", options->truncate, "Cut lines that do not fit, instead of having them refused");
+  const auto json = command->add_flag("--json", options->json, "Each line is JSON, which the log embeds");
+  const auto field = command
+                         ->add_option("--field", options->fields,
+                                      "Events of fields: this one, again for more, and the input's line as \"line\"")
+                         ->type_name("KEY[:TYPE]=VALUE")
+                         ->allow_extra_args(false)
+                         ->check(check_field)
+                         ->excludes(json);
+  command->add_flag("--no-input", options->no_input, "One event of the fields alone; standard input is not read")
+      ->needs(field);
+  command->add_flag("--truncate", options->truncate, "Cut lines that do not fit, instead of having them refused")
+      ->excludes(json)
+      ->excludes(field);
   command->add_flag("--create", options->create, "Create the ring with default sizes if it is absent");
   command->footer(
       "An empty line is an event of no bytes; a last line counts without its newline. SIGINT and SIGTERM end the "
       "reading:\n"
       "what was read is written. Refused lines are counted in the log as losses.\n"
-      "Exit status: 0 all written, 1 some refused, 2 usage, 3 no such ring, 4 permission, 5 not a usable ring,\n"
+      "TYPE is text (if none is given), int, uint, double, bool, time (RFC 3339, or now) or bytes (hex). A line that "
+      "is\n"
+      "not JSON is written too; the log has it as text, and says so.\n"
+      "Exit status: 0 all written, 1 some refused or not JSON, 2 usage, 3 no such ring, 4 permission, 5 not a usable "
+      "ring,\n"
       "6 the type has another name, 7 I/O, 8 no place free for a second.\n\n"
-      "Example: tail -F /var/log/dpkg.log | shmring emit payments --producer dpkg --type 7=package");
+      "Example: tail -F /var/log/dpkg.log | shmring emit payments --producer dpkg --type 7=package\n"
+      "         shmring emit payments --no-input --field user=alice --field amount:int=1250");
   command->callback([options, &status] { status = run(*options); });
 }
 

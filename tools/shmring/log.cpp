@@ -1,10 +1,13 @@
 // shmring log DIR: the lines of a log, for people or as they stand.
 //
-// Invariants: a line that is printed was parsed, so it is in canonical form and cannot harm a terminal; one that does
-// not parse is not printed but named on stderr, and makes the exit status 5.
+// Invariants:
+//   - a line that is printed was parsed, so it is in canonical form and cannot harm a terminal; one that does not
+//     parse is not printed but named on stderr, whatever was asked for, and makes the exit status 5;
+//   - following goes on behind the last line that was read: nothing is left out or printed twice.
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <deque>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -14,6 +17,7 @@
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/shmring/commands.hpp"
+#include "tools/shmring/log_filter.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -31,6 +35,7 @@ struct Options {
   std::string dir, output = "short";
   bool follow = false;
   u64 last = all_lines;
+  LogFilter filter;
 };
 
 std::string by_cause(const audit::Causes& causes) {
@@ -105,9 +110,11 @@ class Printer {
   int run() {
     LogReader log;
     if (const int error = log.open(options_.dir)) return complain(error);
-    if (options_.last != all_lines) {
+    const bool some = options_.last != all_lines;
+    if (some && !options_.filter.any()) {
       if (const int error = skip_to_last(log)) return complain(error);
     }
+    holding_ = some && options_.filter.any();
     while (true) {
       int got;
       LogLine line;
@@ -119,6 +126,8 @@ class Printer {
         }
       }
       if (got < 0) return complain(got);
+      holding_ = false;
+      for (; !held_.empty(); held_.pop_front()) out_.append(held_.front());
       if (!flush() || std::fflush(stdout) != 0) return io;
       if (!options_.follow) break;
       const timespec pause{0, poll_ns};
@@ -158,13 +167,23 @@ class Printer {
           options_.dir, line.file, line.number, line.byte, mistake.expected, mistake.offset, options_.dir);
       return true;
     }
+    if (!options_.filter.lets_through(parsed_)) return true;
     if (options_.output == "json") {
       out_.append(line.text);
       out_.push_back('\n');
     } else {
       print_short(out_, parsed_);
     }
+    if (holding_) return hold();
     return out_.size() < (64 << 10) || flush();
+  }
+
+  // The line in out_ is one of the last so far.
+  bool hold() {
+    held_.emplace_back(out_.data(), out_.size());
+    out_.clear();
+    if (held_.size() > options_.last) held_.pop_front();
+    return true;
   }
 
   bool flush() {
@@ -177,8 +196,33 @@ class Printer {
   fmt::memory_buffer out_;
   Parsed parsed_;
   u64 skip_ = 0;  // lines before the first to print
+  // With a filter only the end of the log tells which are the last: until then they are held.
+  bool holding_ = false;
+  std::deque<std::string> held_;
   int status_ = ok;
 };
+
+void add_filter(CLI::App& command, LogFilter& filter, CLI::Option* follow) {
+  const CLI::Validator kind(check_kind, "", ""), time(to_time, "", ""), correlation(to_correlation, "", "");
+  command.add_option("--kind", filter.kinds, "Only lines of this kind: event, loss, attach, incident …")
+      ->type_name("KIND")
+      ->allow_extra_args(false)
+      ->check(kind);
+  command.add_option("--producer", filter.producers, "Only lines about the producer of this name")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  command.add_option("--type", filter.types, "Only events of this type: its name, or its number if it has none")
+      ->type_name("TYPE")
+      ->allow_extra_args(false);
+  command.add_option("--corr", filter.correlation, "Only events with this correlation id, for instance a W3C trace id")
+      ->type_name("HEX")
+      ->transform(correlation);
+  command.add_option("--since", filter.since, "Only lines of this time, and later")->type_name("TIME")->transform(time);
+  command.add_option("--until", filter.until, "Only lines of this time, and earlier")
+      ->type_name("TIME")
+      ->transform(time)
+      ->excludes(follow);
+}
 
 }  // namespace
 
@@ -186,12 +230,17 @@ void register_log(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("log", "Print the lines of a log");
   command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
-  command->add_flag("-f,--follow", options->follow, "Go on as the log grows, across its files");
-  command->add_option("-n,--lines", options->last, "Only the last N lines");
+  const auto follow = command->add_flag("-f,--follow", options->follow, "Go on as the log grows, across its files");
+  command->add_option("-n,--lines", options->last, "Only the last N lines, of those asked for");
+  add_filter(*command, options->filter, follow);
   command->add_option("-o,--output", options->output, "short: a line for people · json: the lines as they stand")
       ->check(CLI::IsMember({"short", "json"}));
   command->footer(
-      "Exit status: 0 ok, 3 no such log, 4 permission, 5 a damaged line (it is named, not printed), 7 I/O.");
+      "What is given twice lets both through, but for times and --corr; different conditions must all hold. TIME is\n"
+      "RFC 3339, a date (its midnight, UTC), or how long ago: 90s, 10m, 2h, 7d. Lines are in the order of sequences:\n"
+      "one that came late may stand behind younger ones.\n"
+      "Exit status: 0 ok, 2 usage, 3 no such log, 4 permission, 5 a damaged line (it is named, not printed), 7 I/O.\n\n"
+      "Example: shmring log /var/log/payments-audit -f --kind loss --kind incident --since 1h");
   command->callback([options, &status] { status = Printer(*options).run(); });
 }
 

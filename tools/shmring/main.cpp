@@ -125,6 +125,9 @@ int run(int argc, char** argv) {
   register_stat(app, status);
   register_ls(app, status);
   register_rm(app, status);
+  register_gc(app, status);
+  register_doctor(app, status);
+  register_bench(app, status);
   app.require_subcommand(1);
   app.set_version_flag("--version",
                        fmt::format("shmring {}.{} (segment version {}, layout {:016x})", SHMRING_VERSION_MAJOR,

@@ -1,6 +1,6 @@
 // shmring stat NAME: rates, fill, losses, lag, producers, warnings.
 //
-// Invariant: the ring is only looked at; its slots once, at the end.
+// Invariant: the ring is only looked at; its slots once a document.
 #include "tools/shmring/stat.hpp"
 
 #include <algorithm>
@@ -21,6 +21,7 @@ using audit::ProducerFacts;
 struct Options {
   std::string name, output = "text";
   double interval = 1;
+  bool watch = false;
 };
 
 u64 percent(u64 part, u64 whole) { return whole == 0 ? 0 : std::min(part, whole) * 100 / whole; }
@@ -172,20 +173,39 @@ void print_json(const Look& before, const Look& now) {
       .print();
 }
 
+// On a terminal each document takes the place of the one before it; in a file they stand one below the other.
+void print(const Options& options, const Look& before, const Look& now, bool first) {
+  const bool terminal = os::calls.isatty(1) == 1;
+  if (options.output == "json") return print_json(before, now);
+  if (options.watch && terminal) fmt::print("\033[H\033[2J");
+  if (!first && !terminal) fmt::print("\n");
+  print_text(before, now);
+}
+
 int run(const Options& options) {
   os::Segment segment;
   std::vector<std::string> findings;
+  if (options.watch && options.interval <= 0) {
+    complain("stat: --watch needs an --interval above 0");
+    return usage;
+  }
   if (const int status = look(options.name, segment, findings)) return status;
   Look before, now;
-  if (options.interval > 0) {
-    before = {audit::inspect(segment, {}, false), os::monotonic_now_ns()};
-    os::sleep_for(static_cast<u64>(options.interval * 1e9));
+  if (options.interval > 0) before = {audit::inspect(segment, {}, false), os::monotonic_now_ns()};
+  for (bool first = true;; first = false) {
+    if (options.interval > 0) os::sleep_for(static_cast<u64>(options.interval * 1e9));
+    now = {audit::inspect(segment, findings, true), os::monotonic_now_ns()};
+    if (options.interval <= 0) before.at_ns = now.at_ns;
+    print(options, before, now, first);
+    for (const std::string& text : now.facts.findings.texts) warn(fmt::format("{}: {}", options.name, safe(text)));
+    if (!options.watch) return now.facts.findings.count == 0 ? ok : damaged;
+    if (std::fflush(stdout) != 0) return io;
+    if (os::unlinked(segment)) {
+      complain(fmt::format("ring {}: it was removed", options.name));
+      return absent;
+    }
+    before = std::move(now);
   }
-  now = {audit::inspect(segment, findings, true), os::monotonic_now_ns()};
-  if (options.interval <= 0) before.at_ns = now.at_ns;
-  options.output == "json" ? print_json(before, now) : print_text(before, now);
-  for (const std::string& text : now.facts.findings.texts) warn(fmt::format("{}: {}", options.name, safe(text)));
-  return now.facts.findings.count == 0 ? ok : damaged;
 }
 
 }  // namespace
@@ -197,6 +217,7 @@ void register_stat(CLI::App& app, int& status) {
   command->add_option("--interval", options->interval, "Seconds between the two looks that rates need; 0: no rates")
       ->type_name("S")
       ->check(CLI::Range(0.0, 3600.0));
+  command->add_flag("--watch", options->watch, "Again and again, a document each interval, until the ring is removed");
   command->add_option("-o,--output", options->output, "text, or json: one document")
       ->check(CLI::IsMember({"text", "json"}));
   command->footer(

@@ -22,7 +22,9 @@ void warn_of_collector(const Look& now, std::vector<Warning>& out) {
   const Inspection& facts = now.facts;
   const std::string& ring = facts.header.ring;
   if (!facts.collector.holds_lease) {
-    out.push_back({"no collector: records stay in the ring until it is full, and are then refused",
+    const bool overwrites = facts.header.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite);
+    out.push_back({overwrites ? "no collector: once the ring is full, a record takes the place of one that no log has"
+                              : "no collector: records stay in the ring until it is full, and are then refused",
                    fmt::format("start one: shmringd --ring {} --log DIR", ring)});
   } else if (const u64 age = heartbeat_age(now); age > late_pass_ns) {
     const u32 pid = facts.collector.identity.pid;

@@ -38,6 +38,8 @@ enum shmring_condition {
   SHMRING_TIMEOUT = 6  /* policy wait: still full at the deadline: counted loss */
 };
 
+/* What a payload is: UTF-8 text · one JSON value · typed key/value pairs, as shmring.hpp says · any bytes. The log has
+ * text that is not UTF-8 as base64; what is not JSON, or not fields, as text or base64, and marks it invalid. */
 enum shmring_kind { SHMRING_TEXT = 0, SHMRING_JSON = 1, SHMRING_FIELDS = 2, SHMRING_BYTES = 3 };
 enum shmring_lane { SHMRING_LANE_AUTO = 0, SHMRING_LANE_SHARED = 1, SHMRING_LANE_EXCLUSIVE = 2 };
 enum shmring_on_full { SHMRING_DROP = 0, SHMRING_OVERWRITE = 1, SHMRING_WAIT = 2, SHMRING_HYBRID = 3 };
@@ -98,10 +100,26 @@ SHMRING_API int shmring_attach(const char* ring, const shmring_attach_options* o
  * bytes is 0. Async-signal-safe. Conditions: FULL, TOO_BIG, NESTED, RETIRED, FORKED, TIMEOUT. Errors: EINVAL (kind, flags). */
 SHMRING_API int shmring_write(shmring_producer* producer, const shmring_meta* meta, const void* payload, size_t bytes);
 
-/* In place: claim one slot, fill *payload (at most `bytes`), then commit (bytes may shrink) or abort. -EOPNOTSUPP for now. */
+/* Write in place: claim a slot, fill *payload, then commit or abort. Copies nothing; a record of one slot at most.
+ *
+ * claim takes a sequence, as write does, and waits as write does. On 0, `bytes` bytes at *payload are the caller's
+ * until commit or abort; what stands in them is of an older record. On anything else *payload is NULL: nothing to end.
+ * Conditions: FULL, TOO_BIG (above shmring_slot_payload bytes), NESTED, RETIRED, FORKED, TIMEOUT. Errors: EINVAL. */
 SHMRING_API int shmring_claim(shmring_producer* producer, size_t bytes, void** payload);
+/* Publish the first `bytes` of what was claimed, with the meta data of now (NULL: as for write; its flags must be 0).
+ * The claim is over, also with the condition TOO_BIG: `bytes` is more than was claimed, the record is a counted loss.
+ * Conditions: TOO_BIG, NESTED, FORKED. Errors: EINVAL (no claim is open; or kind or flags, then the claim stays). */
 SHMRING_API int shmring_commit(shmring_producer* producer, const shmring_meta* meta, size_t bytes);
+/* Give the claim up: its sequence is a loss of cause `aborted`. Conditions: NESTED, FORKED. Errors: EINVAL (none).
+ *
+ * Between claim and commit the handle is for commit and abort only, by the thread that claimed. Whoever leaves with an
+ * exception, longjmp or siglongjmp does no harm: the handle's next write or claim, or its detach, aborts the stale
+ * claim; and if the process ends first, the collector counts it as `died`. But nobody can tell that from a signal
+ * handler that writes through the same handle meanwhile: it aborts the claim too, *payload may be another record's at
+ * once, and must not be stored to any more. So give a signal handler a handle of its own, or block it until commit. */
 SHMRING_API int shmring_abort(shmring_producer* producer);
+/* Payload bytes of one slot: the most that a claim may ask for. 0: producer is NULL, or the parent process's. */
+SHMRING_API size_t shmring_slot_payload(const shmring_producer* producer);
 
 /* The sequence of the last attempt on this handle; 0: none yet. (incarnation, sequence) names a record for ever. */
 SHMRING_API uint64_t shmring_sequence(const shmring_producer* producer);

@@ -2,17 +2,26 @@
 //
 //   shmring::Producer audit("payments", {.name = "api"});
 //   audit.write("authorised 12.50 EUR", {.type = 1, .correlation = trace_id});
+//   auto fields = audit.fields({.type = 1});
+//   fields.add("amount", 1250).add("currency", "EUR");
+//   const shmring::Result result = fields.commit();
 //
 // Invariants:
 //   - constructors and create() throw shmring::Error; write() never throws, and neither does anything else on the write path;
-//   - a Producer is moved, not copied; a moved-from one refuses with −EINVAL; its destructor detaches.
+//   - a Producer is moved, not copied; a moved-from one refuses with −EINVAL; its destructor detaches;
+//   - a Claim, and Fields, abort unless they were committed, when an exception passes; the Producer outlives them.
 // Thread role: as the C handle, one thread at a time.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <array>
+#include <bit>
+#include <cerrno>
+#include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -92,6 +101,169 @@ inline void unlink(const std::string& ring) {
   if (const int code = shmring_unlink(ring.c_str()); code != 0) throw Error(code);
 }
 
+// ------------------------------------------------------------------------------------------------------------- fields
+//
+// The encoding of Kind::fields: fields one after the other, nothing before, between or behind them. A field is
+//
+//   head     1 byte    type in the low four bits; in the high four n, 0 … 8
+//   size     1 byte    of the key, 1 … 255
+//   key                UTF-8, once in a record
+//   number   n bytes   little-endian; what n leaves out are zeros, or copies of the sign for int and time
+//   content            text and bytes only: `number` bytes
+//
+//   type   1 int: signed 64 bits · 2 uint: 64 bits · 3 double: IEEE 754, n = 8 · 4 bool: 0 or 1 · 5 text: UTF-8
+//          6 bytes · 7 time: signed, nanoseconds since 1970-01-01 00:00 UTC
+//
+// A record has at most max_fields; none is a record too. All else is invalid: it is logged as base64, and marked.
+// In the log a record is an object, its fields in their order: integers beyond ±(2^53 − 1) as strings of digits, since
+// most readers of JSON would round them; doubles in the fewest digits that read back the same, NaN and infinities as
+// "NaN", "Infinity", "-Infinity"; times as RFC 3339 with nanoseconds; bytes, and text that is not UTF-8, as
+// {"base64":"…"}.
+
+enum class FieldType : std::uint8_t { int64 = 1, uint64 = 2, real = 3, boolean = 4, text = 5, bytes = 6, time = 7 };
+inline constexpr std::size_t max_fields = 1024;
+
+template <class T>
+concept FieldInteger = std::integral<T> && sizeof(T) <= 8 && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
+                       !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+template <class T>
+concept FieldReal = std::same_as<T, float> || std::same_as<T, double>;
+
+// Encodes into memory of the caller. What does not fit, a key that is not 1 … 255 bytes, or a field too many, spoils
+// the whole: nothing is cut. That a key stands in the record already is not looked for: such a record is invalid.
+class FieldEncoder {
+ public:
+  explicit FieldEncoder(std::span<std::byte> room) noexcept : room_(room) {}
+
+  template <FieldInteger T>
+  FieldEncoder& add(std::string_view key, T value) noexcept {
+    if constexpr (std::same_as<T, bool>) return number(FieldType::boolean, key, value);
+    if constexpr (std::signed_integral<T>) return signed_number(FieldType::int64, key, value);
+    return number(FieldType::uint64, key, static_cast<std::uint64_t>(value));
+  }
+  template <FieldReal T>
+  FieldEncoder& add(std::string_view key, T value) noexcept {
+    put(FieldType::real, key, std::bit_cast<std::uint64_t>(static_cast<double>(value)), 8, {});
+    return *this;
+  }
+  FieldEncoder& add(std::string_view key, std::string_view text) noexcept {
+    return content(FieldType::text, key, std::as_bytes(std::span(text)));
+  }
+  FieldEncoder& add(std::string_view key, std::span<const std::byte> bytes) noexcept {
+    return content(FieldType::bytes, key, bytes);
+  }
+  // Years 1677 to 2262.
+  template <class D>
+  FieldEncoder& add(std::string_view key, std::chrono::sys_time<D> time) noexcept {
+    using ns = std::chrono::duration<std::int64_t, std::nano>;
+    return signed_number(FieldType::time, key, std::chrono::duration_cast<ns>(time.time_since_epoch()).count());
+  }
+
+  bool fits() const noexcept { return fits_; }
+  std::span<const std::byte> bytes() const noexcept { return room_.first(used_); }
+
+ private:
+  FieldEncoder& number(FieldType type, std::string_view key, std::uint64_t value) noexcept {
+    put(type, key, value, (static_cast<std::size_t>(std::bit_width(value)) + 7) / 8, {});
+    return *this;
+  }
+  FieldEncoder& signed_number(FieldType type, std::string_view key, std::int64_t value) noexcept {
+    const auto magnitude = static_cast<std::uint64_t>(value ^ (value >> 63));  // and one bit for the sign
+    const std::size_t n = value == 0 ? 0 : (static_cast<std::size_t>(std::bit_width(magnitude)) + 8) / 8;
+    put(type, key, static_cast<std::uint64_t>(value), n, {});
+    return *this;
+  }
+  FieldEncoder& content(FieldType type, std::string_view key, std::span<const std::byte> bytes) noexcept {
+    put(type, key, bytes.size(), (static_cast<std::size_t>(std::bit_width(bytes.size())) + 7) / 8, bytes);
+    return *this;
+  }
+  void put(FieldType type, std::string_view key, std::uint64_t value, std::size_t n,
+           std::span<const std::byte> content) noexcept {
+    const std::size_t left = room_.size() - used_, before = 2 + key.size() + n;
+    fits_ = fits_ && !key.empty() && key.size() <= 255 && before <= left && content.size() <= left - before &&
+            ++fields_ <= max_fields;
+    if (!fits_) return;
+    std::byte* to = room_.data() + used_;
+    *to++ = static_cast<std::byte>(static_cast<std::size_t>(type) | n << 4);
+    *to++ = static_cast<std::byte>(key.size());
+    std::memcpy(to, key.data(), key.size());
+    to += key.size();
+    for (std::size_t i = 0; i < n; ++i) *to++ = static_cast<std::byte>(value >> 8 * i);
+    if (!content.empty()) std::memcpy(to, content.data(), content.size());
+    used_ += before + content.size();
+  }
+
+  std::span<std::byte> room_;
+  std::size_t used_ = 0, fields_ = 0;
+  bool fits_ = true;
+};
+
+// ----------------------------------------------------------------------------------------------------------- in place
+
+// A claimed slot: fill span(), then commit(); see shmring_claim for what else may be done with the producer meanwhile.
+class [[nodiscard]] Claim {
+ public:
+  Claim(Claim&& other) noexcept
+      : handle_(other.handle_), meta_(other.meta_), span_(other.span_), sequence_(other.sequence_), code_(other.code_),
+        open_(std::exchange(other.open_, false)) {}
+  Claim& operator=(Claim&&) = delete;
+  ~Claim() { abort(); }
+
+  explicit operator bool() const noexcept { return open_; }
+  std::span<std::byte> span() const noexcept { return span_; }  // empty if nothing was claimed
+
+  // Publish the first `bytes` of the span; what the claim came to if there is none. −EINVAL: it is over already.
+  Result commit(std::size_t bytes) noexcept {
+    if (!end()) return {code_ != 0 ? code_ : -EINVAL};
+    return {shmring_commit(handle_, &meta_, bytes)};
+  }
+  void abort() noexcept {
+    if (end()) shmring_abort(handle_);
+  }
+
+ private:
+  friend class Producer;
+  Claim(shmring_producer* handle, std::size_t bytes, const shmring_meta& meta) noexcept : handle_(handle), meta_(meta) {
+    void* payload = nullptr;
+    code_ = shmring_claim(handle, bytes, &payload);
+    if (code_ != 0) return;
+    span_ = {static_cast<std::byte*>(payload), bytes};
+    sequence_ = shmring_sequence(handle);
+    open_ = true;
+  }
+  // True once, and only if no other call of the handle has ended the claim: a later claim is not this one's to end.
+  bool end() noexcept { return std::exchange(open_, false) && shmring_sequence(handle_) == sequence_; }
+
+  shmring_producer* handle_;
+  shmring_meta meta_;
+  std::span<std::byte> span_{};
+  std::uint64_t sequence_ = 0;
+  int code_ = 0;
+  bool open_ = false;
+};
+
+// Fields encoded straight into a claimed slot. A record that does not fit into one is refused as TOO_BIG, and counted.
+class [[nodiscard]] Fields {
+ public:
+  template <class T>
+  Fields& add(std::string_view key, const T& value) noexcept {
+    encoder_.add(key, value);
+    return *this;
+  }
+  Result commit() noexcept {
+    return claim_.commit(encoder_.fits() ? encoder_.bytes().size() : claim_.span().size() + 1);
+  }
+  void abort() noexcept { claim_.abort(); }
+
+ private:
+  friend class Producer;
+  explicit Fields(Claim&& claim) noexcept : claim_(std::move(claim)), encoder_(claim_.span()) {}
+  Claim claim_;
+  FieldEncoder encoder_;
+};
+
+// ----------------------------------------------------------------------------------------------------------- producer
+
 class Producer {
  public:
   explicit Producer(const std::string& ring, const AttachOptions& options = {}) {
@@ -120,6 +292,23 @@ class Producer {
     return write(Kind::json, json.data(), json.size(), meta);
   }
 
+  // Fields of any number of slots, encoded by the caller. TOO_BIG also if they did not fit there.
+  Result write(const FieldEncoder& fields, const Meta& meta = {}) noexcept {
+    Meta whole = meta;
+    whole.truncate = false;
+    return write(Kind::fields, fields.bytes().data(), fields.fits() ? fields.bytes().size() : SIZE_MAX, whole);
+  }
+  // Begin a record of fields in one slot: add(), then commit().
+  Fields fields(const Meta& meta = {}) noexcept {
+    return Fields(claim(shmring_slot_payload(handle_), meta, Kind::fields));
+  }
+  // Begin a record of at most `bytes`, at most one slot's, in place. meta.truncate means nothing here.
+  Claim claim(std::size_t bytes, const Meta& meta = {}, Kind kind = Kind::bytes) noexcept {
+    shmring_meta c = c_meta(kind, meta);
+    c.flags = 0;
+    return Claim(handle_, bytes, c);
+  }
+
   // Once a ring; the log then shows the name. Throws Error (EEXIST: the type has another name).
   void name_type(std::uint32_t type, const std::string& name) {
     if (const int code = shmring_name_type(handle_, type, name.c_str()); code < 0) throw Error(code);
@@ -130,10 +319,14 @@ class Producer {
   shmring_producer* c() noexcept { return handle_; }
 
  private:
-  Result write(Kind kind, const void* payload, std::size_t bytes, const Meta& meta) noexcept {
+  static shmring_meta c_meta(Kind kind, const Meta& meta) noexcept {
     shmring_meta c{meta.type, static_cast<std::uint8_t>(kind), meta.severity,
                    static_cast<std::uint16_t>(meta.truncate ? SHMRING_META_TRUNCATE : 0), {}};
     for (std::size_t i = 0; i < meta.correlation.size(); ++i) c.correlation[i] = meta.correlation[i];
+    return c;
+  }
+  Result write(Kind kind, const void* payload, std::size_t bytes, const Meta& meta) noexcept {
+    const shmring_meta c = c_meta(kind, meta);
     return {shmring_write(handle_, &c, payload, bytes)};
   }
 

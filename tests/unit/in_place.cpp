@@ -1,0 +1,201 @@
+// The guards of shmring.hpp over a real ring: what was committed is there, everything else is a counted loss, whatever
+// path left.
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <csetjmp>
+#include <string>
+#include <vector>
+
+#include "lib/audit/inspect.hpp"
+#include "lib/audit/line.hpp"
+#include "lib/include/shmring/shmring.hpp"
+#include "tests/support/sandbox.hpp"
+
+using namespace shmring;
+using namespace shmring::test;
+using ring::Cause;
+
+namespace {
+
+constexpr std::size_t room = 64, max_record = 1024;  // of a slot, of a record
+
+struct Box : Sandbox {
+  Box() { create("audit", {.slots = 64, .slot_bytes = 128, .lanes = 2, .max_record = max_record}); }
+
+  audit::Inspection facts() const {
+    os::Segment segment;
+    std::vector<std::string> findings;
+    REQUIRE(os::open_readonly("audit", segment, findings) == 0);
+    return audit::inspect(segment, findings, true);
+  }
+
+  // What the log would have of the slots that are READY, in order; "-" for an aborted one.
+  std::vector<std::string> records() const {
+    os::Segment segment;
+    std::vector<std::string> findings, out;
+    REQUIRE(os::open_readonly("audit", segment, findings) == 0);
+    audit::SlotFilter filter;
+    filter.state = ring::SlotState::ready;
+    audit::Findings damage;
+    const auto show = [&out](const audit::SlotFacts& slot) {
+      std::string& text = out.emplace_back("-");
+      if ((slot.header.flags & ring::flag_aborted) != 0) return true;
+      text = std::to_string(slot.header.type) + " ";
+      audit::append_data(text, slot.header.kind, slot.bytes);
+      return true;
+    };
+    audit::inspect_slots(segment, filter, show, damage);
+    CHECK(damage.count == 0);
+    return out;
+  }
+
+  ring::u64 refused(Cause cause) const {
+    return facts().producers.at(0).counters[static_cast<std::size_t>(cause)].count;
+  }
+  bool finished() const { return facts().producers.at(0).account.finished; }
+};
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("fields are encoded into the slot and are there when they were committed") {
+  Box box;
+  Producer audit("audit");
+  CHECK(shmring_slot_payload(audit.c()) == room);
+  auto fields = audit.fields({.type = 3, .severity = 2});
+  fields.add("amount", 1250).add("currency", "EUR").add("paid", true);
+  CHECK(box.records() == Texts{});
+  CHECK(fields.commit());
+  CHECK(box.records() == Texts{R"(3 {"amount":1250,"currency":"EUR","paid":true})"});
+  CHECK(fields.commit().code == -EINVAL);
+  CHECK(audit.sequence() == 1);
+}
+
+TEST_CASE("fields that do not fit into the slot are refused as too big, counted, and nothing is cut") {
+  Box box;
+  Producer audit("audit");
+  for (const std::size_t bytes : {room - 4, room - 3}) {
+    auto fields = audit.fields();
+    fields.add("k", std::string(bytes, 'x'));
+    const Result result = fields.commit();
+    CHECK(result.code == (bytes == room - 4 ? 0 : SHMRING_TOO_BIG));
+  }
+  CHECK(box.records() == Texts{"0 {\"k\":\"" + std::string(room - 4, 'x') + "\"}", "-"});
+  CHECK(box.refused(Cause::too_big) == 1);
+  CHECK(box.finished());
+}
+
+TEST_CASE("fields encoded by the caller may take several slots, but no more than max_record") {
+  Box box;
+  Producer audit("audit");
+  std::vector<std::byte> memory(2 * max_record);
+  for (const std::size_t bytes : {max_record - 5, max_record - 4}) {
+    FieldEncoder encoder(memory);
+    encoder.add("k", std::string(bytes, 'x'));
+    CHECK(audit.write(encoder).code == (bytes == max_record - 5 ? 0 : SHMRING_TOO_BIG));
+  }
+  FieldEncoder spoilt({memory.data(), 3});
+  CHECK(audit.write(spoilt.add("k", 1000), {.truncate = true}).code == SHMRING_TOO_BIG);
+  CHECK(box.refused(Cause::too_big) == 2);
+  CHECK(box.records().size() == max_record / room);
+}
+
+TEST_CASE("a claim may shrink, and is over once") {
+  Box box;
+  Producer audit("audit");
+  Claim claim = audit.claim(room, {.type = 1}, Kind::text);
+  REQUIRE(claim);
+  REQUIRE(claim.span().size() == room);
+  std::memcpy(claim.span().data(), "hello there", 11);
+  Claim moved = std::move(claim);
+  CHECK(!claim);
+  CHECK(claim.commit(5).code == -EINVAL);
+  CHECK(moved.commit(5));
+  moved.abort();
+  CHECK(moved.commit(11).code == -EINVAL);
+  CHECK(box.records() == Texts{"1 \"hello\""});
+  CHECK(box.refused(Cause::aborted) == 0);
+  CHECK(audit.claim(room + 1).commit(0).code == SHMRING_TOO_BIG);
+  CHECK(box.refused(Cause::too_big) == 1);
+}
+
+TEST_CASE("whoever leaves without a commit aborts: by a return, an exception, or a word") {
+  Box box;
+  Producer audit("audit");
+  const auto leave = [&audit](int how) {
+    auto fields = audit.fields();
+    fields.add("half", how);
+    if (how == 0) throw std::runtime_error("no more");
+    if (how == 1) fields.abort();
+  };
+  CHECK_THROWS(leave(0));
+  leave(1);
+  leave(2);
+  CHECK(box.refused(Cause::aborted) == 3);
+  CHECK(box.records() == Texts{"-", "-", "-"});
+  CHECK(box.finished());
+  CHECK(audit.write("whole"));
+  CHECK(box.records().back() == "0 \"whole\"");
+}
+
+TEST_CASE("a claim that a longjmp left is aborted by the handle's next call") {
+  Box box;
+  Producer audit("audit");
+  static std::jmp_buf place;
+  void* payload = nullptr;
+  if (setjmp(place) == 0) {
+    CHECK(shmring_claim(audit.c(), 8, &payload) == 0);
+    std::longjmp(place, 1);
+  }
+  CHECK(!box.finished());
+  CHECK(box.refused(Cause::aborted) == 0);
+  CHECK(audit.write("next"));
+  CHECK(box.refused(Cause::aborted) == 1);
+  CHECK(box.records() == Texts{"-", "0 \"next\""});
+}
+
+TEST_CASE("a guard ends only the claim that it made") {
+  Box box;
+  Producer audit("audit");
+  Claim first = audit.claim(8, {}, Kind::text);
+  Claim second = audit.claim(8, {}, Kind::text);
+  std::memcpy(second.span().data(), "two", 3);
+  CHECK(first.commit(8).code == -EINVAL);
+  { const Claim gone = std::move(first); }
+  CHECK(second.commit(3));
+  CHECK(box.records() == Texts{"-", "0 \"two\""});
+}
+
+TEST_CASE("a full ring refuses the claim, and its guard says so and ends nothing") {
+  Box box;
+  Producer audit("audit");
+  for (int i = 0; i < 64; ++i) CHECK(audit.write("x"));
+  auto fields = audit.fields();
+  fields.add("k", 1);
+  CHECK(fields.commit().code == SHMRING_FULL);
+  Claim claim = audit.claim(8);
+  CHECK(!claim);
+  CHECK(claim.span().empty());
+  CHECK(claim.commit(0).code == SHMRING_FULL);
+  CHECK(box.refused(Cause::full) == 2);
+  CHECK(audit.sequence() == 66);
+}
+
+TEST_CASE("commit and abort without a claim, and commit with flags, are refused and change nothing") {
+  Box box;
+  Producer audit("audit");
+  CHECK(shmring_commit(audit.c(), nullptr, 0) == -EINVAL);
+  CHECK(shmring_abort(audit.c()) == -EINVAL);
+  void* payload = nullptr;
+  CHECK(shmring_claim(audit.c(), 8, &payload) == 0);
+  shmring_meta meta{};
+  meta.flags = SHMRING_META_TRUNCATE;
+  CHECK(shmring_commit(audit.c(), &meta, 8) == -EINVAL);
+  CHECK(shmring_abort(audit.c()) == 0);
+  CHECK(audit.sequence() == 1);
+  Producer other = std::move(audit);
+  CHECK(audit.claim(8).commit(8).code == -EINVAL);
+  CHECK(audit.fields().commit().code == -EINVAL);
+}

@@ -1,0 +1,16 @@
+// On what the figures were taken.
+#pragma once
+
+#include <string>
+
+namespace shmring::bench {
+
+struct Machine {
+  std::string processor, kernel, compiler, commit, time_source, placement;
+  std::size_t processors;  // that this process may use
+};
+
+// A part that cannot be found out is "unknown".
+Machine this_machine();
+
+}  // namespace shmring::bench

@@ -1,0 +1,101 @@
+// What the measurements of all transports have in common.
+#include "tools/shmring/bench/measure.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "lib/os/calls.hpp"
+
+namespace shmring::bench {
+
+Placement::Placement(const std::vector<int>& processors, u32 producers, Measure measure) {
+  if (measure == Measure::quiet) {
+    reader = processors.front();
+    writers.assign(producers, reader);
+    crowded = true;
+    return;
+  }
+  crowded = processors.size() < producers + 1;
+  if (crowded) return;
+  reader = processors.front();
+  writers.assign(processors.begin() + 1, processors.begin() + 1 + producers);
+}
+
+double ns_per_tick() {
+  static const double measured = [] {
+    const u64 start_ns = os::monotonic_now_ns(), start = ticks();
+    u64 now_ns = start_ns;
+    while (now_ns - start_ns < 20'000'000) now_ns = os::monotonic_now_ns();
+    return static_cast<double>(now_ns - start_ns) / static_cast<double>(ticks() - start);
+  }();
+  return measured;
+}
+
+std::string fresh_name() {
+  static u32 count = 0;
+  return "bench-" + std::to_string(os::calls.getpid()) + "-" + std::to_string(os::monotonic_now_ns() % 1'000'000'000) + "-" +
+         std::to_string(++count);
+}
+
+void be_ready(Board& board, bool crowded) {
+  board.ready.fetch_add(1, std::memory_order_acq_rel);
+  Patience patience(crowded, grace_ns);
+  while (board.go.load(std::memory_order_acquire) == 0) patience.once();
+}
+
+void break_off(Board& board, const std::string& why) {
+  if (board.broken[0] == '\0') std::snprintf(board.broken, sizeof board.broken, "%s", why.c_str());
+}
+
+namespace {
+
+// A child that fails ends the measurement for all.
+void check_on(Board& board, std::vector<Child>& children, u64 deadline_ns) {
+  if (stop_requested()) throw Interrupted();
+  if (os::monotonic_now_ns() > deadline_ns) throw std::runtime_error("a process did not come to its end");
+  for (Child& child : children)
+    if (child.ended() && child.wait(0) != 0)
+      throw std::runtime_error(board.broken[0] != '\0' ? board.broken : "a process of the measurement died");
+}
+
+bool all_ended(std::vector<Child>& children) {
+  return std::all_of(children.begin(), children.end(), [](Child& child) { return child.ended(); });
+}
+
+}  // namespace
+
+Round supervise(Board& board, std::vector<Child>& children, const Job& job) {
+  const u64 deadline_ns = os::monotonic_now_ns() + job.budget_ns + 2 * grace_ns;
+  while (board.ready.load(std::memory_order_acquire) < children.size()) {
+    check_on(board, children, deadline_ns);
+    os::sleep_for(200'000);
+  }
+  board.first_ticks = ticks();
+  board.go.store(1, std::memory_order_release);
+  while (!all_ended(children)) {
+    check_on(board, children, deadline_ns);
+    os::sleep_for(1'000'000);
+  }
+  check_on(board, children, deadline_ns);
+  Round round;
+  u64 spent = 0, timed = 0;
+  for (u32 producer = 0; producer < job.producers; ++producer) {
+    const Board::WriterLine& writer = board.writers[producer];
+    if (board.delivered_by[producer] != writer.accepted)
+      throw std::runtime_error("of producer " + std::to_string(producer) + " " + std::to_string(writer.accepted) +
+                               " records were accepted and " + std::to_string(board.delivered_by[producer]) + " delivered");
+    round.delivered += writer.accepted;
+    round.dropped += writer.refused;
+    spent += writer.ticks;
+    timed += writer.timed;
+  }
+  if (job.measure == Measure::rate) {
+    const double seconds = static_cast<double>(board.last_ticks - board.first_ticks) * ns_per_tick() / 1e9;
+    round.figure = round.delivered != 0 ? static_cast<double>(round.delivered) / seconds : 0;
+  } else {
+    round.figure = timed != 0 ? static_cast<double>(spent) * ns_per_tick() / static_cast<double>(timed) : 0;
+  }
+  return round;
+}
+
+}  // namespace shmring::bench

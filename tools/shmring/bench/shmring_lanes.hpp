@@ -1,0 +1,157 @@
+// libshmring as a transport: written through the C ABI, read by the collector's own reader, without a log.
+//
+// Invariants: timestamp and tripwire are on; a record that the reader finds corrupt is an exception; what dies is found dead and its
+// places are freed, as a collector does it.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "lib/include/shmring/shmring.h"
+#include "lib/os/clock.hpp"
+#include "lib/os/error.hpp"
+#include "lib/os/memory.hpp"
+#include "lib/os/process.hpp"
+#include "lib/os/segment.hpp"
+#include "lib/os/wakeup.hpp"
+#include "lib/ring/reader.hpp"
+#include "tools/shmring/bench/transport.hpp"
+
+namespace shmring::bench {
+
+inline void must_be_done(int error) {
+  if (error < 0) throw std::runtime_error(os::last_error());
+}
+
+class LaneReader {
+ public:
+  explicit LaneReader(const std::string& ring) {
+    must_be_done(os::attach(ring, segment_));
+    deaths_.emplace(segment_.ring);
+    reader_.emplace(segment_.ring, ring::Pace{});
+    reader_->look_over();
+  }
+
+  // One pass.
+  template <class Sink>
+  std::size_t read(Sink&& sink) {
+    const bool entries_due = is_due();
+    reader_->begin_pass();
+    if (entries_due) reader_->read_entries(*deaths_), reader_->read_tails();
+    reader_->walk(ring::Pace{}.slots_a_pass);
+    reader_->revisit();
+    places_.clear();
+    for (const ring::Taken* taken : in_order()) {
+      if (taken->fault != ring::Taken::Fault::none) throw std::runtime_error("libshmring: a corrupt record");
+      sink(taken->payload.data(), taken->payload.size());
+      places_.push_back(taken->place);
+    }
+    reader_->release(places_);
+    for (u32 lane = 0; lane < reader_->lanes(); ++lane)
+      if (reader_->publish_head(lane)) os::futex_wake_all(segment_.ring.lanes[lane].freed);
+    if (entries_due) free_closed();
+    return places_.size();
+  }
+
+ private:
+  static constexpr u64 patience_ns = 1'000'000, entries_every_ns = 100'000'000;
+  static constexpr u32 passes_a_clock = 64;
+
+  // The collector's rhythm: tails and entries 10 times a second, sooner where nothing comes any more.
+  bool is_due() {
+    idle_ = places_.empty() ? idle_ + 1 : 0;
+    if (++passes_ % passes_a_clock != 1) return false;
+    const u64 now_ns = os::monotonic_now_ns();
+    if (now_ns - looked_ns_ < (idle_ >= passes_a_clock ? patience_ns : entries_every_ns)) return false;
+    looked_ns_ = now_ns;
+    return true;
+  }
+  // A stalled slot's record is taken after those behind it, in the same pass.
+  const std::vector<const ring::Taken*>& in_order() {
+    ordered_.clear();
+    bool late = false;
+    for (const ring::Taken& taken : reader_->taken()) ordered_.push_back(&taken), late = late || taken.late;
+    auto key = [](const ring::Taken* taken) { return std::pair(taken->incarnation, taken->header->sequence); };
+    if (late) std::ranges::stable_sort(ordered_, {}, key);
+    return ordered_;
+  }
+  void free_closed() {
+    std::vector<u32> closed;
+    for (const ring::Snapshot& snapshot : reader_->ripe())
+      if (snapshot.closing) closed.push_back(snapshot.entry);
+    reader_->free_entries(closed, *deaths_);
+  }
+
+  os::Segment segment_;
+  std::optional<os::Deaths> deaths_;
+  std::optional<ring::Reader<os::ProcessMemory>> reader_;
+  std::vector<const ring::Taken*> ordered_;
+  std::vector<ring::Place> places_;
+  u64 looked_ns_ = 0;
+  u32 passes_ = 0, idle_ = 0;
+};
+
+template <u32 lane>
+class ShmringLane {
+ public:
+  static constexpr const char* name = lane == SHMRING_LANE_SHARED ? "shared" : "exclusive";
+  static constexpr Role role = Role::libshmring;
+  static constexpr bool overwrites = true;
+  static constexpr bool survives_death = true;
+  static constexpr u32 max_producers = 63;
+
+  static void create(const std::string& ring, const Shape& shape) {
+    shmring_create_options options{};
+    options.struct_size = sizeof options;
+    options.slots = shape.slots;
+    for (options.slot_bytes = 128; options.slot_bytes < sizeof(ring::Slot) + shape.bytes;) options.slot_bytes *= 2;
+    options.lanes = lane == SHMRING_LANE_SHARED ? 1 : 1 + shape.producers;
+    options.on_full = shape.overwrite ? SHMRING_OVERWRITE : SHMRING_DROP;
+    options.max_record = shape.bytes;
+    must_be_done(shmring_create(ring.c_str(), &options));
+  }
+  static void remove(const std::string& ring) noexcept {
+    try {
+      os::unlink(ring, true);
+    } catch (const std::bad_alloc&) {  // then it stays
+    }
+  }
+
+  class Writer {
+   public:
+    explicit Writer(const std::string& ring) {
+      shmring_attach_options options{};
+      options.struct_size = sizeof options;
+      options.lane = lane;
+      // A place comes back when the reader has seen that its last holder has gone.
+      const u64 deadline_ns = os::monotonic_now_ns() + patience_ns;
+      int error = shmring_attach(ring.c_str(), &options, &producer_);
+      while ((error == -EBUSY || error == -EUSERS) && os::monotonic_now_ns() < deadline_ns) {
+        os::sleep_for(pause_ns);
+        error = shmring_attach(ring.c_str(), &options, &producer_);
+      }
+      must_be_done(error);
+    }
+    Writer(const Writer&) = delete;
+    ~Writer() { shmring_detach(producer_); }
+
+    bool write(const void* record, std::size_t bytes) {
+      static constexpr shmring_meta meta{1, SHMRING_BYTES, 6, 0, {}};
+      return shmring_write(producer_, &meta, record, bytes) == 0;
+    }
+
+   private:
+    static constexpr u64 patience_ns = 2'000'000'000, pause_ns = 5'000'000;
+    shmring_producer* producer_ = nullptr;
+  };
+  using Reader = LaneReader;
+};
+
+using SharedLane = ShmringLane<SHMRING_LANE_SHARED>;
+using ExclusiveLane = ShmringLane<SHMRING_LANE_EXCLUSIVE>;
+
+}  // namespace shmring::bench

@@ -1,0 +1,236 @@
+// shmring doctor [NAME]: what of this machine, or of its rings, would keep them from working, each with its remedy.
+//
+// Invariants:
+//   - nothing is changed: rings are only looked at, the directory is tried with a file that never has a name;
+//   - a fact is no finding unless there is something to do about it.
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "lib/os/error.hpp"
+#include "lib/os/process.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmring/commands.hpp"
+#include "tools/shmring/leftover.hpp"
+#include "tools/shmring/stat.hpp"
+#include "tools/shmring/text.hpp"
+
+namespace shmring::tool {
+namespace {
+
+constexpr decltype(statfs::f_type) tmpfs_magic = 0x01021994;
+constexpr u64 spare_descriptors = 64;  // of a collector, beside a pidfd for each producer
+
+struct Options {
+  std::string name, output = "text";
+};
+
+struct Check {
+  std::string subject, what, remedy;  // no remedy: a fact
+};
+
+class Report {
+ public:
+  void fact(std::string subject, std::string what) { add({std::move(subject), std::move(what), ""}); }
+  void finding(std::string subject, std::string what, std::string remedy) {
+    add({std::move(subject), std::move(what), std::move(remedy)});
+  }
+  const std::vector<Check>& checks() const { return checks_; }
+  u64 findings() const { return findings_; }
+
+ private:
+  void add(Check check) {
+    findings_ += !check.remedy.empty();
+    checks_.push_back(std::move(check));
+  }
+  std::vector<Check> checks_;
+  u64 findings_ = 0;
+};
+
+// What a ring of default sizes takes.
+u64 default_bytes() {
+  os::CreateOptions options;
+  return os::resolve("r", nullptr, options) == 0 ? options.geometry.size : 0;
+}
+
+void check_space(const std::string& path, int dir, bool has_rings, Report& report) {
+  struct statfs fs {};
+  if (os::calls.fstatfs(dir, &fs) != 0) return report.fact("memory", path + ": its size cannot be read");
+  const auto block = static_cast<u64>(fs.f_bsize);
+  const u64 size = fs.f_blocks * block, free = fs.f_bavail * block, wanted = default_bytes();
+  const bool tmpfs = fs.f_type == tmpfs_magic;
+  report.fact("memory",
+              fmt::format("{}: {}, {}, {} free; a ring of default sizes takes {}", path, tmpfs ? "tmpfs" : "no tmpfs",
+                          bytes_text(size), bytes_text(free), bytes_text(wanted)));
+  if (!tmpfs)
+    report.finding("memory",
+                   path + " is no tmpfs: the kernel writes pages back to a disk, and a producer may wait for it",
+                   "use /dev/shm, or let SHMRING_DIR be a directory on a tmpfs");
+  if (free < wanted && !has_rings)
+    report.finding(
+        "memory", fmt::format("no room for a ring of default sizes: {} free", bytes_text(free)),
+        "mount -o remount,size=512m " + path + ", docker --shm-size, or fewer --slots or --lanes at creation");
+  if (fs.f_files != 0 && fs.f_ffree == 0)
+    report.finding("memory", path + " has no inode free", "mount -o remount,nr_inodes=100k " + path);
+}
+
+void check_permissions(const std::string& path, int dir, Report& report) {
+  struct stat status {};
+  if (os::calls.fstat(dir, &status) != 0) return;
+  report.fact("permissions", fmt::format("{}: mode {:04o}, user {}; we are user {}", path, status.st_mode & 07777u,
+                                         status.st_uid, os::calls.geteuid()));
+  if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
+    report.finding("permissions",
+                   path + " may be written by everybody, and has no sticky bit: anybody can remove a ring",
+                   "chmod 1777 " + path);
+  os::Fd file;
+  const int error = os::open_at(dir, ".", O_TMPFILE | O_RDWR, 0600, file);
+  if (error == -EACCES || error == -EROFS)
+    report.finding(
+        "permissions", fmt::format("we cannot create rings in {}: {}", path, std::strerror(-error)),
+        "run as a user who may write there, or let that user's shmringd create the ring (--group, mode 0660)");
+}
+
+std::string limit_text(u64 limit) { return limit == RLIM_INFINITY ? "unlimited" : std::to_string(limit); }
+
+void check_limits(Report& report) {
+  rlimit file_size{RLIM_INFINITY, RLIM_INFINITY}, descriptors = file_size;
+  os::calls.getrlimit(RLIMIT_FSIZE, &file_size);
+  os::calls.getrlimit(RLIMIT_NOFILE, &descriptors);
+  report.fact("limits", fmt::format("of this shell: file size {}, descriptors {} (no memory is locked)",
+                                    limit_text(file_size.rlim_cur), limit_text(descriptors.rlim_cur)));
+  if (file_size.rlim_cur < default_bytes())
+    report.finding(
+        "limits", fmt::format("files may have {} bytes: too few to create a ring of default sizes", file_size.rlim_cur),
+        "ulimit -f unlimited (systemd: LimitFSIZE=infinity)");
+  if (descriptors.rlim_cur < ring::default_producers + spare_descriptors)
+    report.finding("limits",
+                   fmt::format("{} descriptors: a collector needs one for each of {} producers, and some",
+                               descriptors.rlim_cur, ring::default_producers),
+                   "ulimit -n 1024 (systemd: LimitNOFILE=1024) for shmringd");
+}
+
+void check_machine(Report& report) {
+  const os::Host host = os::this_host();
+  const bool tsc = os::choose_clock() == ring::Clock::tsc;
+  report.fact("clock", tsc ? "the TSC is invariant, and the kernel keeps time by it: timestamps read it"
+                           : "the TSC is not invariant, or the kernel keeps time by another clock: a timestamp is a "
+                             "call of clock_gettime");
+  report.fact("namespaces",
+              fmt::format("pid namespace {}, time namespace {}", host.pid_namespace, host.time_namespace));
+  if (host.boot_id[0] == 0 || host.pid_namespace == 0)
+    report.finding("namespaces", "/proc does not tell the boot or the pid namespace: no process can be proven dead",
+                   "mount /proc (not hidden from us), and allow /proc/sys/kernel/random/boot_id");
+}
+
+// A ring that can be read.
+void check_open_ring(const std::string& name, const Look& now, Report& report) {
+  const audit::Inspection& facts = now.facts;
+  const std::string subject = "ring " + name;
+  for (const std::string& text : facts.findings.texts)
+    report.finding(subject, safe(text),
+                   fmt::format("look at it: shmring dump {}; remove it: shmring rm {}", name, name));
+  if (facts.lanes.empty()) return;
+  const Leftover leftover = judge(facts);
+  if (leftover.every_owner_dead) {
+    const std::string lost = loss_text(leftover);
+    report.finding(subject,
+                   fmt::format("left over ({}): {}{}", bytes_text(facts.header.file_bytes), leftover.why,
+                               lost.empty() ? "" : "; " + lost),
+                   lost.empty() ? "shmring gc" : fmt::format("shmringd --ring {} --log DIR, then shmring gc", name));
+    return;
+  }
+  report.fact(
+      subject,
+      fmt::format("{}, {} when full; collector {}{}; {} producers, {} positions not drained",
+                  bytes_text(facts.header.file_bytes), policy_name(facts.header.geometry.on_full),
+                  collector_text(facts.collector),
+                  facts.collector.holds_lease ? ", heartbeat " + duration_text(heartbeat_age(now)) + " ago" : "",
+                  live_producers(facts), facts.undrained()));
+  if (facts.header.this_boot.value_or(true) && !facts.header.our_namespaces)
+    report.finding(subject, "it is of another pid or time namespace: deaths cannot be proven from here",
+                   "let all who use it share one pid and time namespace");
+  for (const Warning& warning : warnings(now)) report.finding(subject, warning.what, warning.remedy);
+}
+
+void check_ring(const std::string& name, Report& report) {
+  os::Segment segment;
+  std::vector<std::string> findings;
+  if (os::open_readonly(name, segment, findings) != 0)
+    return report.finding("ring " + name, safe(os::last_error()),
+                          fmt::format("who may, and is sure that nobody needs it: shmring rm --force {}", name));
+  const Look now{audit::inspect(segment, findings, true), os::monotonic_now_ns()};
+  check_open_ring(name, now, report);
+  // What the inspection does not judge: owner, mode, and whether we may write.
+  os::Segment attached;
+  const int error = findings.empty() ? os::attach(name, attached) : 0;
+  if (error != 0)
+    report.finding("ring " + name, "we could not attach: " + safe(os::last_error()),
+                   fmt::format("as it says; or create it anew: shmring rm --force {}", name));
+}
+
+void print(const Report& report, const std::string& output) {
+  for (const Check& check : report.checks()) {
+    const bool fine = check.remedy.empty();
+    if (output == "json") {
+      Json json;
+      json.string("subject", check.subject).boolean("ok", fine).string("what", check.what);
+      if (!fine) json.string("remedy", check.remedy);
+      json.print();
+    } else if (fine) {
+      fmt::print("ok       {}: {}\n", check.subject, check.what);
+    } else {
+      fmt::print("{}  {}: {}\n         {}\n", bold("finding"), check.subject, check.what, check.remedy);
+    }
+  }
+  if (output == "text") fmt::print("{} finding{}\n", report.findings(), report.findings() == 1 ? "" : "s");
+}
+
+int run(const Options& options) {
+  std::string path;
+  os::Fd dir;
+  std::vector<std::string> rings;
+  int error = os::open_directory(options.name.empty() ? "*" : options.name, path, dir);
+  if (error == 0) error = os::list(rings);
+  if (error != 0) {
+    complain(os::last_error());
+    return exit_of(error);
+  }
+  if (!options.name.empty()) {
+    if (std::ranges::find(rings, options.name) == rings.end()) {
+      complain(fmt::format("ring {}: there is no {}: see `shmring ls`", options.name, path_of(options.name)));
+      return absent;
+    }
+    rings = {options.name};
+  }
+  Report report;
+  check_space(path, dir.get(), !rings.empty(), report);
+  check_permissions(path, dir.get(), report);
+  check_limits(report);
+  check_machine(report);
+  for (const std::string& ring : rings) check_ring(ring, report);
+  print(report, options.output);
+  return report.findings() == 0 ? ok : negative;
+}
+
+}  // namespace
+
+void register_doctor(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand("doctor", "Find what keeps rings from working, with remedies");
+  command->add_option("NAME", options->name, "Only this ring (default: all)")->check(check_ring_name);
+  command->add_option("-o,--output", options->output, "text, or json: a line a check")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->footer(
+      "Looks at the directory of the rings (size, free, permissions), the limits of this shell, the clock, and each "
+      "ring:\n"
+      "whether it can be used, who collects it and when last, who is dead, what is left over. Nothing is changed.\n"
+      "Exit status: 0 no finding, 1 findings, 2 usage, 3 no such ring or directory, 4 permission, 6 SHMRING_DIR, 7 "
+      "I/O.");
+  command->callback([options, &status] { status = run(*options); });
+}
+
+}  // namespace shmring::tool

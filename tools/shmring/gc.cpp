@@ -1,0 +1,116 @@
+// shmring gc: removes the segments that nobody needs any more, and says why; and why it keeps the others.
+//
+// Invariants:
+//   - a segment is removed only if every owner of it is proven dead, on a look taken right before;
+//   - without --lose nothing that is in no log yet is given up.
+#include <memory>
+
+#include "lib/os/error.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmring/commands.hpp"
+#include "tools/shmring/leftover.hpp"
+#include "tools/shmring/text.hpp"
+
+namespace shmring::tool {
+namespace {
+
+struct Options {
+  std::string output = "text";
+  bool dry_run = false, lose = false;
+};
+
+struct Verdict {
+  std::string ring, why;
+  u64 bytes = 0;
+  Leftover leftover;
+  bool remove = false;
+};
+
+// `segment`: what was judged.
+Verdict judge_ring(const std::string& ring, const Options& options, os::Segment& segment) {
+  Verdict verdict;
+  verdict.ring = ring;
+  std::vector<std::string> findings;
+  if (os::open_readonly(ring, segment, findings) != 0) {
+    verdict.why = os::last_error();
+    return verdict;
+  }
+  const audit::Inspection facts = audit::inspect(segment, findings, false);
+  verdict.bytes = facts.header.file_bytes;
+  if (facts.lanes.empty()) {
+    verdict.why = fmt::format("it is damaged, so nobody can be judged: look at it with `shmring dump {}`", ring);
+    return verdict;
+  }
+  verdict.leftover = judge(facts);
+  verdict.why = verdict.leftover.why;
+  if (!verdict.leftover.every_owner_dead) return verdict;
+  verdict.remove = options.lose || !verdict.leftover.loses();
+  if (!verdict.remove)
+    verdict.why = fmt::format(
+        "{}; but: {}: drain it (shmringd --ring {} --log DIR), look at it (shmring dump {} "
+        "--state ready), or say --lose",
+        verdict.why, loss_text(verdict.leftover), ring, ring);
+  return verdict;
+}
+
+void print(const Verdict& verdict, const Options& options) {
+  if (options.output == "json") {
+    Json json;
+    json.string("ring", verdict.ring)
+        .boolean("removed", verdict.remove && !options.dry_run)
+        .boolean("leftover", verdict.leftover.every_owner_dead)
+        .string("why", verdict.why)
+        .number("size", verdict.bytes)
+        .number("undrained", verdict.leftover.undrained)
+        .number("unlogged", verdict.leftover.unlogged)
+        .print();
+    return;
+  }
+  const char* const what = !verdict.remove ? "kept" : options.dry_run ? "would remove" : "removed";
+  const std::string lost = verdict.remove ? loss_text(verdict.leftover) : "";
+  fmt::print("{} {} ({}): {}{}\n", what, verdict.ring, bytes_text(verdict.bytes), safe(verdict.why),
+             lost.empty() ? "" : "; lost: " + lost);
+}
+
+int run(const Options& options) {
+  std::vector<std::string> names;
+  if (const int error = os::list(names)) {
+    complain(os::last_error());
+    return exit_of(error);
+  }
+  int status = ok;
+  for (const std::string& name : names) {
+    os::Segment segment;
+    Verdict verdict = judge_ring(name, options, segment);
+    const int error = verdict.remove && !options.dry_run ? os::unlink(name, false, &segment) : 0;
+    if (error != 0) {
+      verdict.remove = false;
+      verdict.why = os::last_error();
+      status = exit_of(error);
+    }
+    print(verdict, options);
+  }
+  if (names.empty() && options.output == "text") complain("there is no ring");
+  return status;
+}
+
+}  // namespace
+
+void register_gc(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand("gc", "Remove the rings whose every owner is proven dead");
+  command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be removed, and why");
+  command->add_flag("--lose", options->lose, "Also rings with records that no log has");
+  command->add_option("-o,--output", options->output, "text, or json: a line a ring")
+      ->check(CLI::IsMember({"text", "json"}));
+  command->footer(
+      "Owners are the producers that hold a place, the collector, and the creator. A process is dead if its pid is "
+      "gone, "
+      "or\nbelongs to a process that started later; after a boot all are. Who cannot be judged counts as alive: "
+      "another "
+      "pid\nnamespace, or a damaged segment, for which there is `shmring rm --force`.\n"
+      "Exit status: 0 ok, also if rings are kept; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
+  command->callback([options, &status] { status = run(*options); });
+}
+
+}  // namespace shmring::tool

@@ -1,0 +1,28 @@
+// Which lines of a log `shmring log` shows.
+//
+// Invariant: pure: a line is judged by what it says; a condition that was not given holds for every line.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/audit/parse.hpp"
+
+namespace shmring::tool {
+
+struct LogFilter {
+  std::vector<std::string> kinds, producers, types;  // any of them
+  std::string correlation;                           // 32 hex digits in lower case, or empty
+  std::string since, until;                          // as times stand in a line, both included; or empty
+
+  bool any() const;
+  bool lets_through(const audit::Parsed& line) const;
+};
+
+// For CLI11: each replaces the text by its form above, and returns "" or what is wrong.
+std::string to_correlation(std::string& text);
+// An RFC 3339 time, a date (its midnight UTC), or how long ago: 90s, 10m, 2h, 7d.
+std::string to_time(std::string& text);
+std::string check_kind(const std::string& text);
+
+}  // namespace shmring::tool
