@@ -22,14 +22,17 @@ shmring::Correlation trace_of(std::uint64_t payment) {
   return id;
 }
 
-// One payment as three records, or two: each seventh is refunded.
+// One payment as two records, or three: each seventh is refunded.
 long pay(shmring::Producer& audit, std::uint64_t payment) {
   const shmring::Correlation trace = trace_of(payment);
-  const std::string order = "order=" + std::to_string(payment) + " amount=" + std::to_string(100 + payment % 900) + " currency=EUR";
+  const std::string order = "order=" + std::to_string(payment) + " amount=" + std::to_string(100 + payment % 900) + " EUR";
+  auto lost = [&](Type type, std::uint8_t severity, const std::string& text) {
+    return !audit.write(text, {.type = type, .severity = severity, .correlation = trace});
+  };
   long refused = 0;
-  refused += !audit.write("authorise " + order + " card=**** **** **** 4242", {.type = authorised, .severity = 6, .correlation = trace});
-  refused += !audit.write("capture " + order, {.type = captured, .severity = 6, .correlation = trace});
-  if (payment % 7 == 0) refused += !audit.write("refund " + order, {.type = refunded, .severity = 5, .correlation = trace});
+  refused += lost(authorised, 6, "authorise " + order + " card=**** **** **** 4242");
+  refused += lost(captured, 6, "capture " + order);
+  if (payment % 7 == 0) refused += lost(refunded, 5, "refund " + order);
   return refused;
 }
 

@@ -1,5 +1,5 @@
-// Reader, its half that looks at the producer table: read_entries, meet, snapshots, ripe, free_entries; and whether a record can
-// be what its owner's entry says.
+// Reader, its half that looks at the producer table: read_entries, meet, snapshots, ripe, free_entries; and whether a record
+// can be what its owner's entry says.
 #pragma once
 
 #include "lib/ring/reader.hpp"
@@ -47,7 +47,7 @@ bool Reader<M>::is_met(u32 owner) {
 }
 
 // The first sight of an attached entry. False: its incarnation or lane cannot be; it is refused until its process has ended.
-// An incarnation of zero is no fault where a life is over: an attach found no lane, or a collector died while it zeroed the entry.
+// An incarnation of zero is no fault where a life is over: an attach found no lane, or a collector died as it zeroed the entry.
 template <class M>
 bool Reader<M>::meet(u32 entry, Owner owner) {
   Occupant& occupant = occupants_[entry];
@@ -102,14 +102,16 @@ void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   occupant.fresh = true;
 }
 
-// What a record says of itself, against its hash and its owner's account. The account is asked only where a record leaves a gap.
+// What a record says of itself, against its hash and its owner's entry, which is asked only where the sequence is not the next.
 template <class M>
 bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
   if ((ring_.geometry.flags & with_tripwire) && tripwire(&record) != record.hash) return false;
   if (record.sequence == 0 || record.chunk != 0 || record.chunks != 1 || record.kind > SHMRING_BYTES) return false;
   Occupant& occupant = occupants_[entry];
   if (record.sequence > occupant.highest + 1 && record.sequence > account_seen<M>(ring_.entries[entry]).attempted) return false;
-  if (record.sequence > occupant.highest) occupant.highest = record.sequence;
+  // Not a new sequence: a late one, one of before a restart, or another producer's in an entry that was overwritten.
+  if (record.sequence <= occupant.highest) return incarnation_seen<M>(ring_.entries[entry]) == occupant.incarnation;
+  occupant.highest = record.sequence;
   return true;
 }
 

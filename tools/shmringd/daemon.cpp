@@ -147,7 +147,8 @@ void Daemon::note_conditions() {
   const ring::Reader<ring::HardwareMemory>& reader = collector_->reader();
   const bool stalled = reader.stalled() > segment_.ring.geometry.slots / 4;
   if (stalled && !stalled_)
-    note("incident", {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
+    note("incident",
+         {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
   stalled_ = stalled;
   if (reader.refused_entries() > refused_entries_)
     note("incident", {{"what", "an entry of the producer table cannot be: its records are not logged"}});
