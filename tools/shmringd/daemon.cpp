@@ -159,6 +159,10 @@ void Daemon::note_conditions() {
   if (reader.repairs() > repairs_)
     note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
   repairs_ = reader.repairs();
+  if (log_.roll_error() != 0 && roll_error_ == 0)
+    note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
+                      number("errno", static_cast<u64>(-log_.roll_error()))});
+  roll_error_ = log_.roll_error();
 }
 
 // What was there when the stop was asked for; producers that go on writing do not hold us for ever.

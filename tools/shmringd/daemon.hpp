@@ -93,6 +93,7 @@ class Daemon {
   u64 entries_read_ns_ = 0, second_ns_ = 0;  // monotonic
   u64 repairs_ = 0;
   u32 refused_entries_ = 0, scribbled_ = 0;
+  int roll_error_ = 0;
   bool stalled_ = false, retired_ = false;
 };
 
