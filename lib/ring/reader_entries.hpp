@@ -23,6 +23,7 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
   const Owner before = owner_seen<M>(ring_.entries[entry]);
   if (occupant.incarnation != 0 && incarnation_seen<M>(ring_.entries[entry]) != occupant.incarnation) {
     vanished_.push_back(occupant.incarnation);  // nobody but a collector frees: scribbled
+    set_logged<M>(ring_.entries[entry], 0, 0);  // the next owner's log begins at its first sequence
     witness.forget(entry);
     occupant = {};
   }
