@@ -174,8 +174,10 @@ int shmring_name_type(shmring_producer* producer, uint32_t type, const char* nam
   if (type == 0) return fail(EINVAL, "type 0 means none and has no name; use 1 or more");
   const int result = producer->producer.name_type(type, name);
   const char* ring = producer->segment.name;
-  if (result == -EEXIST) return fail(EEXIST, "ring '%s': type %u has another name than '%s'; a name is for ever", ring, type, name);
-  if (result == -ENOSPC) return fail(ENOSPC, "ring '%s': all %zu type names are given; use numbers", ring, shmring::ring::type_names);
+  if (result == -EEXIST)
+    return fail(EEXIST, "ring '%s': type %u has another name than '%s'; a name is for ever", ring, type, name);
+  if (result == -ENOSPC)
+    return fail(ENOSPC, "ring '%s': all %zu type names are given; use numbers", ring, shmring::ring::type_names);
   return result;
 }
 

@@ -1,7 +1,7 @@
 // The ledger: see ledger.hpp. Here is how losses get their causes.
 //
-// With R = refusals that the log holds of an incarnation, a record or snapshot that says "so many refusals so far" tells how many
-// of a gap were refused; what remains was overwritten (policy overwrite), corrupt (its slot was seen to be), or died.
+// With R = refusals that the log holds of an incarnation, a record or snapshot that says "so many refusals so far" tells how
+// many of a gap were refused; what remains was overwritten (policy overwrite), corrupt (its slot was seen to be), or died.
 #include "lib/audit/ledger.hpp"
 
 #include <algorithm>
@@ -125,7 +125,8 @@ void Ledger::settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns) {
     if (last <= account->through) continue;
     // A refusal of the attempt in flight, which its low bits tell, is no part of the range.
     const bool of_next = !snapshot.account.finished && snapshot.refusals.count != 0 &&
-                         snapshot.refusals.last == static_cast<u16>(snapshot.account.attempted);
+                         snapshot.refusals.last == static_cast<u16>(snapshot.account.attempted) &&
+                         snapshot.refusals.count != static_cast<u32>(account->refused());
     const u32 refused = snapshot.refusals.count - (of_next ? 1 : 0);
     lose(*account, last, explain(*account, last - account->through, refused, snapshot.refusals.mask), now_ns);
   }

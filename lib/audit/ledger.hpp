@@ -4,7 +4,7 @@
 // Steps 5 and 6 of a pass: what was taken, and what the entries said, become the lines that the log has to get, in order.
 //
 // Invariants:
-//   - `through` is the whole account: every sequence up to it is in a line that this ledger has given out, and none above it is;
+//   - `through` is the whole account: every sequence up to it is in a line that this ledger has given out, none above it;
 //   - a gap's loss line stands before the event behind it; an attach line stands before every other line of its incarnation;
 //   - what settle() has given out counts as logged: whoever calls it appends these lines, or ends;
 //   - a closed account is kept until forget(), so that no line of it is ever written twice.
@@ -56,8 +56,8 @@ class Ledger {
   }
 
   void meet(const std::vector<Arrival>& arrivals, u64 now_ns);                  // attach lines
-  void enter(std::span<const Delivery> deliveries, u64 now_ns);                 // step 5: events, with the losses in front of them
-  void settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns);        // step 6: losses behind the last event, closings
+  void enter(std::span<const Delivery> deliveries, u64 now_ns);            // step 5: events, and the losses in front of them
+  void settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns);   // step 6: losses behind the last event, closings
   void note(Note note) { lines_.push_back(std::move(note)); }
 
   // The lines since the last clear_lines. Views in them last until forget() and until the deliveries' records go.

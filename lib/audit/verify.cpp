@@ -48,7 +48,7 @@ std::string printable(std::string_view text) {
 // A closing line's totals against the sums of the loss lines: what a loss line could only call refused may have its
 // name now.
 bool may_close(const Causes& closing, const Causes& lost) {
-  if (closing.total() != lost.total() || closing.refusals() != lost.refusals()) return false;
+  if (closing.total() != lost.total()) return false;
   for (std::size_t i = 0; i < ring::causes; ++i) {
     const Cause cause = static_cast<Cause>(i);
     if (cause == Cause::refused) continue;

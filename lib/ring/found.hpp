@@ -1,4 +1,4 @@
-// What a pass of the collector finds in shared memory, as plain values: copied once, validated, and never looked at there again.
+// What a pass of the collector finds in shared memory, as plain values: copied once, validated, never looked at there again.
 #pragma once
 
 #include <array>

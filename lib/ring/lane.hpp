@@ -157,7 +157,8 @@ void note_fill(Lane& lane, u64 positions) {
   M::store(At::high_water, lane.high_water, positions, std::memory_order_relaxed);
 }
 
-// Tell sleepers that slots were released or the head has moved: both stand before this call. True: someone sleeps on `freed`; wake them.
+// Tell sleepers that slots were released or the head has moved: both stand before this call. True: someone sleeps on `freed`;
+// wake them.
 template <class M>
 bool freed(Lane& lane) {
   M::add(At::freed_bump, lane.freed, u32{1}, std::memory_order_seq_cst);

@@ -47,7 +47,10 @@ enum class Clock : u32 { monotonic = 0, tsc = 1 };  // what `ticks` counts: nano
 enum class OnFull : u32 { drop = 0, overwrite = 1, wait = 2, hybrid = 3 };
 
 // Why a sequence has no event. The first `refusal_causes` are the handle's own refusals, each with a counter in its entry.
-enum class Cause : u8 { full, timeout, contended, too_big, no_room, aborted, retired, overwritten, died, corrupt, collector, refused };
+enum class Cause : u8 {
+  full, timeout, contended, too_big, no_room, aborted, retired,
+  overwritten, died, corrupt, collector, refused
+};
 inline constexpr std::size_t refusal_causes = 7;
 inline constexpr std::size_t causes = 12;
 

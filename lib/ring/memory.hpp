@@ -80,7 +80,7 @@ struct HardwareMemory {
   }
 };
 
-// Between a handle's own stores and a signal handler on the same thread: the compiler keeps the order, the processor does anyway.
+// Between a handle's own stores and a signal handler on the same thread: the compiler keeps the order, as the processor does.
 [[gnu::always_inline]] inline void signal_fence() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 }  // namespace shmring::ring

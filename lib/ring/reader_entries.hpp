@@ -1,5 +1,5 @@
-// Reader, its half that looks at the producer table: read_entries, meet, snapshots, ripe, free_entries; and whether a record can
-// be what its owner's entry says.
+// Reader, its half that looks at the producer table: read_entries, meet, snapshots, ripe, free_entries; and whether a record
+// can be what its owner's entry says.
 #pragma once
 
 #include "lib/ring/reader.hpp"
@@ -23,6 +23,7 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
   const Owner before = owner_seen<M>(ring_.entries[entry]);
   if (occupant.incarnation != 0 && incarnation_seen<M>(ring_.entries[entry]) != occupant.incarnation) {
     vanished_.push_back(occupant.incarnation);  // nobody but a collector frees: scribbled
+    set_logged<M>(ring_.entries[entry], 0, 0);  // the next owner's log begins at its first sequence
     witness.forget(entry);
     occupant = {};
   }
@@ -47,7 +48,7 @@ bool Reader<M>::is_met(u32 owner) {
 }
 
 // The first sight of an attached entry. False: its incarnation or lane cannot be; it is refused until its process has ended.
-// An incarnation of zero is no fault where a life is over: an attach found no lane, or a collector died while it zeroed the entry.
+// An incarnation of zero is no fault where a life is over: an attach found no lane, or a collector died as it zeroed the entry.
 template <class M>
 bool Reader<M>::meet(u32 entry, Owner owner) {
   Occupant& occupant = occupants_[entry];
@@ -102,7 +103,7 @@ void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   occupant.fresh = true;
 }
 
-// What a record says of itself, against its hash and its owner's account. The account is asked only where a record leaves a gap.
+// What a record says of itself, against its hash and its owner's entry, which is asked only where the sequence is not the next.
 template <class M>
 bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
   if ((ring_.geometry.flags & with_tripwire) && tripwire(&record) != record.hash) return false;
@@ -114,7 +115,9 @@ bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
   Occupant& occupant = occupants_[entry];
   if (record.sequence == 0) return false;
   if (record.sequence > occupant.highest + 1 && record.sequence > account_seen<M>(ring_.entries[entry]).attempted) return false;
-  if (record.sequence > occupant.highest) occupant.highest = record.sequence;
+  // Not a new sequence: a late one, one of before a restart, or another producer's in an entry that was overwritten.
+  if (record.sequence <= occupant.highest) return incarnation_seen<M>(ring_.entries[entry]) == occupant.incarnation;
+  occupant.highest = record.sequence;
   return true;
 }
 

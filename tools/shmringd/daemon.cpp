@@ -147,7 +147,8 @@ void Daemon::note_conditions() {
   const ring::Reader<ring::HardwareMemory>& reader = collector_->reader();
   const bool stalled = reader.stalled() > segment_.ring.geometry.slots / 4;
   if (stalled && !stalled_)
-    note("incident", {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
+    note("incident",
+         {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
   stalled_ = stalled;
   if (reader.refused_entries() > refused_entries_)
     note("incident", {{"what", "an entry of the producer table cannot be: its records are not logged"}});
@@ -158,6 +159,10 @@ void Daemon::note_conditions() {
   if (reader.repairs() > repairs_)
     note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
   repairs_ = reader.repairs();
+  if (log_.roll_error() != 0 && roll_error_ == 0)
+    note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
+                      number("errno", static_cast<u64>(-log_.roll_error()))});
+  roll_error_ = log_.roll_error();
 }
 
 // What was there when the stop was asked for; producers that go on writing do not hold us for ever.

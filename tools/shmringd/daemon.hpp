@@ -2,7 +2,8 @@
 //
 // Invariants:
 //   - signals are blocked but while it sleeps, so that none comes between a check and a sleep;
-//   - it never gives up what it holds while the log cannot be written: it says so, and tries again until it can or is told to stop;
+//   - it never gives up what it holds while the log cannot be written: it says so, and tries again until it can, or is told
+//     to stop;
 //   - it ends with status 0 after a stop line, 5 if the segment is taken from under it, 7 if it was stopped while the log
 //     could not be written; in each case the log verifies.
 #pragma once
@@ -92,6 +93,7 @@ class Daemon {
   u64 entries_read_ns_ = 0, second_ns_ = 0;  // monotonic
   u64 repairs_ = 0;
   u32 refused_entries_ = 0, scribbled_ = 0;
+  int roll_error_ = 0;
   bool stalled_ = false, retired_ = false;
 };
 

@@ -133,12 +133,13 @@ SHMRING_API int shmring_name_type(shmring_producer* producer, uint32_t type, con
 /* Wait until the collector has made `sequence` durable. -EOPNOTSUPP for now. */
 SHMRING_API int shmring_wait_durable(shmring_producer* producer, uint64_t sequence, uint64_t timeout_ns);
 
-/* Detach: every attempt is accounted for; the handle is gone. NULL is allowed. In a forked child only the handle's memory goes. */
+/* Detach: every attempt is accounted for; the handle is gone. NULL is allowed. In a forked child only its memory goes. */
 SHMRING_API void shmring_detach(shmring_producer* producer);
 
 /* A text for a return value of any function here. Never NULL. */
 SHMRING_API const char* shmring_strerror(int code);
-/* The calling thread's last error: ring, what was found, what was expected, what to do. Valid until its next call. Never NULL. */
+/* The calling thread's last error: ring, what was found, what was expected, what to do. Valid until its next call; never
+ * NULL. */
 SHMRING_API const char* shmring_last_error(void);
 
 #ifdef __cplusplus

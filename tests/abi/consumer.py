@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Two ways to use the library from another project: as a Meson subproject, and installed, through pkg-config.
+
+Each builds the same program, from C and from C++, and lets it write a record into a ring of its own.
+usage: consumer.py ROOT BUILD
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = r"""
+#include <shmring/shmring.h>
+#include <stdio.h>
+int main(void) {
+  shmring_producer* producer = NULL;
+  int result = shmring_create("consumer", NULL);
+  if (result == 0) result = shmring_attach("consumer", NULL, &producer);
+  if (result == 0) result = shmring_write(producer, NULL, "hello", 5);
+  if (result == 0 && shmring_sequence(producer) != 1) result = 99;
+  shmring_detach(producer);
+  shmring_unlink("consumer");
+  if (result != 0) fprintf(stderr, "%d: %s: %s\n", result, shmring_strerror(result), shmring_last_error());
+  return result != 0;
+}
+"""
+PROJECT = """
+project('consumer', 'c', 'cpp', default_options: ['cpp_std=c++20'])
+shmring = dependency('shmring', fallback: 'shmring')
+foreach name : ['main.c', 'main.cpp']
+  executable(name.underscorify(), name, dependencies: shmring)
+endforeach
+"""
+SOURCES = ["main.c", "main.cpp"]
+
+
+def run(*command, **environment):
+    subprocess.run([str(word) for word in command], check=True, env={**os.environ, **environment})
+
+
+def write_sources(folder):
+    folder.mkdir()
+    for name in SOURCES:
+        (folder / name).write_text(PROGRAM)
+    (folder / "meson.build").write_text(PROJECT)
+
+
+def as_subproject(root, folder):
+    write_sources(folder)
+    copy = folder / "subprojects/shmring"
+    copy.mkdir(parents=True)
+    for name in ["meson.build", "meson_options.txt", "lib"]:  # all that a subproject needs
+        (shutil.copytree if (root / name).is_dir() else shutil.copy)(root / name, copy / name)
+    run("meson", "setup", folder / "build", folder, "--wrap-mode=nodownload", "--force-fallback-for=shmring")
+    run("ninja", "-C", folder / "build", "--quiet")
+    for name in SOURCES:
+        run(folder / "build" / name.replace(".", "_"), SHMRING_DIR=str(folder))
+
+
+def through_pkg_config(build, folder):
+    write_sources(folder)
+    prefix = folder / "installed"
+    run("meson", "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", prefix)
+    [pc] = prefix.rglob("shmring.pc")
+    search = {"PKG_CONFIG_PATH": str(pc.parent), "PKG_CONFIG_SYSROOT_DIR": str(prefix)}
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "shmring"], check=True, text=True,
+                           stdout=subprocess.PIPE, env={**os.environ, **search}).stdout.split()
+    for name, compiler in zip(SOURCES, [["cc", "-std=c99", "-pedantic"], ["c++", "-std=c++20"]]):
+        run(*compiler, "-Wall", "-Wextra", "-Werror", folder / name, "-o", folder / "program", *flags)
+        run(folder / "program", SHMRING_DIR=str(folder), LD_LIBRARY_PATH=str(pc.parent.parent))
+
+
+def main():
+    root, build = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        as_subproject(root, folder / "subproject")
+        through_pkg_config(build, folder / "installed")
+    print("REPORT a C and a C++ program built and run as subproject's parent and through pkg-config")
+
+
+main()

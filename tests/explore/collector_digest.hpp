@@ -1,0 +1,101 @@
+// What a collector knows between two passes, as one hash: so that passes that learned the same are one state.
+//
+// Invariant: every private field that outlives a pass is in it, or stands below with the reason why not. The static_asserts
+// make a new field a compile error: put it into the digest first, then count it here.
+//   Collector: ring_, pace_, host_, log_, names_ (no record has a type), deliveries_ (cleared first) are the same in every life
+//   Reader:    newcomers_, vanished_, taken_, held_, cells_ are cleared by begin_pass; ring_, pace_ never change;
+//              refused_entries_, scribbled_, repairs_ are figures
+//   LaneView:  walked is set by begin_pass; so is at_end, and waiting_since_ is zero where it is false
+//   Ledger:    events_, losses_ are figures; lines_, moved_, closed_ are cleared before they are used
+#pragma once
+
+#include "lib/audit/collector.hpp"
+#include "tests/explore/scheduler.hpp"
+
+#define SHMRING_NEW_FIELD "fields have changed: bring them into the digest (or say above why not), then this size"
+
+namespace explore {
+
+// Private members may be named in an explicit instantiation, and there alone.
+template <class Tag, auto Member>
+struct Reveal {
+  friend auto member(Tag) { return Member; }
+};
+struct LanesTag {
+  friend auto member(LanesTag);
+};
+struct OccupantsTag {
+  friend auto member(OccupantsTag);
+};
+struct AccountsTag {
+  friend auto member(AccountsTag);
+};
+template struct Reveal<LanesTag, &shmring::ring::Reader<ExploreMemory>::lanes_>;
+template struct Reveal<OccupantsTag, &shmring::ring::Reader<ExploreMemory>::occupants_>;
+template struct Reveal<AccountsTag, &shmring::audit::Ledger::accounts_>;
+
+inline u64 digest_of(const shmring::audit::Causes& causes) {
+  u64 hash = 0;
+  for (u64 count : causes.count) hash = mix(hash, count);
+  return hash;
+}
+
+inline u64 digest_of(const shmring::ring::Snapshot& snapshot) {
+  static_assert(sizeof(shmring::ring::Snapshot) == 128, SHMRING_NEW_FIELD);
+  u64 hash = mix(snapshot.entry, snapshot.incarnation);
+  hash = mix(hash, u64{snapshot.closing} | u64{snapshot.died} << 1 | u64{snapshot.lane} << 2);
+  hash = mix(mix(hash, snapshot.account.bits()), mix(snapshot.refusals.bits(), snapshot.tail));
+  for (const auto& counter : snapshot.counters) hash = mix(hash, counter.bits());
+  return mix(hash, snapshot.nested);
+}
+
+template <class Lanes>
+u64 digest_of_lanes(const Lanes& lanes) {
+  static_assert(sizeof(typename Lanes::value_type) == 136, SHMRING_NEW_FIELD);
+  u64 hash = 1;
+  for (const auto& view : lanes) {
+    hash = mix(mix(hash, view.head), mix(view.published, view.tail));
+    hash = mix(hash, view.high_water);
+    hash = mix(hash, u64{view.released} | u64{view.at_end} << 1);
+    for (std::size_t i = 0; i < view.listed.size(); ++i) hash = mix(hash, u64{view.listed[i]} << 32 | view.listed_owner[i]);
+  }
+  return hash;
+}
+
+template <class Occupants>
+u64 digest_of_occupants(const Occupants& occupants) {
+  static_assert(sizeof(typename Occupants::value_type) == 168, SHMRING_NEW_FIELD);
+  u64 hash = 2;
+  for (const auto& it : occupants) {
+    hash = mix(mix(hash, it.incarnation), mix(it.lane, it.highest));
+    hash = mix(hash, u64{it.dead} | u64{it.refused} << 1 | u64{it.fresh} << 2);
+    hash = mix(hash, it.snapshot ? digest_of(*it.snapshot) : 0);
+  }
+  return hash;
+}
+
+template <class Accounts>
+u64 digest_of_accounts(const Accounts& accounts) {
+  static_assert(sizeof(typename Accounts::mapped_type) == 216, SHMRING_NEW_FIELD);
+  u64 hash = 3;
+  for (const auto& [incarnation, it] : accounts) {
+    hash = mix(mix(hash, incarnation), mix(it.through, u64{it.open} << 32 | it.entry));
+    hash = mix(mix(hash, digest_of(it.causes)), mix(it.refused_before, it.corrupt));
+    hash = mix(hash, u64{it.pid} << 32 | it.lane);
+  }
+  return hash;
+}
+
+template <class Collector>
+u64 digest_of(Collector& collector) {
+  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 312, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::audit::Ledger) == 256, SHMRING_NEW_FIELD);
+  const auto& reader = collector.reader();
+  const u64 lanes = digest_of_lanes(reader.*member(LanesTag{}));
+  const u64 occupants = digest_of_occupants(reader.*member(OccupantsTag{}));
+  return mix(mix(lanes, occupants), digest_of_accounts(collector.ledger().*member(AccountsTag{})));
+}
+
+#undef SHMRING_NEW_FIELD
+
+}  // namespace explore

@@ -1,0 +1,220 @@
+// The explorer: every interleaving of the ring's real code within bounds, or random ones, or one again.
+//
+// Exit status: 0 nothing found · 1 the promise was broken (trace and replay string on stdout) · 2 usage.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <sstream>
+#include <string>
+
+#include "tests/explore/ring_roles.hpp"
+#include "tests/explore/ring_trace.hpp"
+
+using namespace explore;
+
+namespace {
+
+struct Options {
+  Plan plan;
+  Limits limits;
+  bool random = false;
+  u64 seed = 1;
+  std::string replay;
+};
+
+[[noreturn]] void usage(const char* what) {
+  std::fprintf(stderr,
+               "explore: %s\n"
+               "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
+               "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
+               "               [--steps N] [--seconds N] [--no-merge] [--random SEED | --replay STRING]\n"
+               "Without options, SHMRING_TEST_MODE (quick, check, long) decides.\n",
+               what);
+  std::exit(2);
+}
+
+unsigned long number(const char* name, const char* text, unsigned long most) {
+  char* end = nullptr;
+  const unsigned long value = text == nullptr ? most + 1 : std::strtoul(text, &end, 10);
+  if (text == nullptr || end == text || *end != 0 || value > most)
+    usage((std::string(name) + ": a number up to " + std::to_string(most)).c_str());
+  return value;
+}
+
+bool parse_int(const char* name, const char* value, Options& options) {
+  struct Flag {
+    const char* name;
+    int* where;
+    int most;
+  };
+  const Flag flags[] = {{"--producers", &options.plan.producers, 3},
+                        {"--writes", &options.plan.writes, 20},
+                        {"--heirs", &options.plan.heirs, 3},
+                        {"--accounts-every", &options.plan.accounts_every, 1000},
+                        {"--preemptions", &options.limits.bounds.preemptions, 7},
+                        {"--kills", &options.limits.bounds.kills, 7},
+                        {"--restarts", &options.limits.bounds.restarts, 7},
+                        {"--cuts", &options.limits.bounds.cuts, 7},
+                        {"--steps", &options.limits.steps, 1'000'000}};
+  for (const Flag& flag : flags) {
+    if (std::strcmp(name, flag.name) != 0) continue;
+    *flag.where = static_cast<int>(number(name, value, static_cast<unsigned long>(flag.most)));
+    return true;
+  }
+  const std::pair<const char*, u32*> sizes[] = {{"--entries", &options.plan.entries},
+                                                {"--slots", &options.plan.slots},
+                                                {"--lanes", &options.plan.lanes},
+                                                {"--walk", &options.plan.walk}};
+  for (const auto& [flag, where] : sizes) {
+    if (std::strcmp(name, flag) != 0) continue;
+    *where = static_cast<u32>(number(name, value, 64));
+    return true;
+  }
+  return false;
+}
+
+Options parse(const std::vector<std::string>& words) {
+  Options options;
+  options.limits.progress = true;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const char* name = words[i].c_str();
+    const char* value = i + 1 < words.size() ? words[i + 1].c_str() : nullptr;
+    if (std::strcmp(name, "--no-merge") == 0) {
+      options.limits.merge = false;
+      continue;
+    }
+    ++i;
+    if (std::strcmp(name, "--seconds") == 0)
+      options.limits.seconds = static_cast<double>(number(name, value, 1'000'000));
+    else if (std::strcmp(name, "--random") == 0)
+      options.random = true, options.seed = number(name, value, ~0ul - 1);
+    else if (std::strcmp(name, "--replay") == 0 && value != nullptr)
+      options.replay = value;
+    else if (!parse_int(name, value, options))
+      usage((std::string("unknown option ") + name).c_str());
+  }
+  return options;
+}
+
+std::string text_of_bounds(const Options& options) {
+  const Plan& plan = options.plan;
+  const Bounds& b = options.limits.bounds;
+  auto count = [](int n, const char* what) { return std::to_string(n) + ' ' + what + (n == 1 ? "" : "s"); };
+  return count(static_cast<int>(plan.slots), "slot") + ", " + count(static_cast<int>(plan.lanes), "lane") + ", " +
+         count(plan.producers, "producer") + " x " + count(plan.writes, "write") + ", " + count(plan.heirs, "heir") + "; " +
+         count(b.preemptions, "preemption") + ", " + count(b.kills, "kill") + ", " + count(b.restarts, "collector restart") +
+         ", " + count(b.cuts, "cut");
+}
+
+// 0 or 1, as the process ends.
+int show_failure(const Options& options, const std::string& failure, const Path& path) {
+  RingWorld world(options.plan);
+  Scheduler scheduler(world, world.memory(), world.memory_bytes());
+  add_roles(scheduler, world);
+  std::vector<Step> steps;
+  const auto outcome = replay(scheduler, options.limits, path, &steps);
+  print_trace(world, scheduler, steps);
+  const bool failed = outcome == Scheduler::Outcome::failed;
+  if (!failure.empty() && (!failed || scheduler.failure() != failure))
+    std::printf("the replay differs from the execution: the explorer itself is at fault\n");
+  std::printf("%s\n", failed ? ("FAILED: " + scheduler.failure()).c_str() : "nothing is wrong with this execution");
+  std::printf("replay: --replay %s\n", text_of(path).c_str());
+  return failed ? 1 : 0;
+}
+
+Result search(const Options& options) {
+  RingWorld world(options.plan);
+  Scheduler scheduler(world, world.memory(), world.memory_bytes());
+  add_roles(scheduler, world);
+  return options.random ? explore_random(scheduler, options.limits, options.seed) : explore_all(scheduler, options.limits);
+}
+
+// A failure is shown with as few preemptions as it needs.
+int show_least_failure(Options options, Result result) {
+  const int most = options.limits.bounds.preemptions;
+  for (int fewer = 0; !options.random && fewer < most; ++fewer) {
+    options.limits.bounds.preemptions = fewer;
+    const Result less = search(options);
+    if (less.failed) return show_failure(options, less.failure, less.path);
+  }
+  options.limits.bounds.preemptions = most;
+  return show_failure(options, result.failure, result.path);
+}
+
+struct Sum {
+  u64 executions = 0;
+  int deepest = 0;
+  bool whole = true;
+};
+
+int explore_one(const Options& options, Sum& sum) {
+  const Result result = search(options);
+  std::printf("%s %s: %llu executions (%llu cut at a known state), %zu states, %llu steps, deepest %d\n",
+              result.failed    ? "stopped in"
+              : options.random ? "random"
+              : result.whole   ? "all of"
+                               : "part of",
+              text_of_bounds(options).c_str(), static_cast<unsigned long long>(result.executions),
+              static_cast<unsigned long long>(result.pruned), result.states, static_cast<unsigned long long>(result.steps),
+              result.deepest);
+  std::fflush(stdout);
+  sum.executions += result.executions;
+  sum.deepest = std::max(sum.deepest, result.deepest);
+  sum.whole &= result.whole || options.random;
+  return result.failed ? show_least_failure(options, result) : 0;
+}
+
+// What SHMRING_TEST_MODE runs. Each line is one exploration, exhaustive within its bounds if it has no seed.
+std::vector<std::string> lines_of(std::string_view mode) {
+  if (mode == "quick")
+    return {"--writes 1 --preemptions 1 --cuts 1", "--writes 2 --preemptions 1 --cuts 0",
+            "--writes 1 --preemptions 1 --cuts 0 --lanes 2"};
+  if (mode == "check")
+    return {"--writes 2 --preemptions 2 --cuts 0", "--writes 1 --preemptions 2 --cuts 1",
+            "--writes 1 --preemptions 2 --cuts 0 --lanes 2", "--writes 2 --preemptions 2 --cuts 0 --slots 1",
+            "--writes 1 --preemptions 1 --cuts 0 --heirs 1"};
+  std::vector<std::string> lines = {"--writes 3 --preemptions 2 --cuts 0", "--writes 2 --preemptions 2 --cuts 1",
+                                    "--writes 1 --preemptions 3 --cuts 0", "--writes 1 --preemptions 2 --cuts 0 --heirs 1",
+                                    "--writes 1 --preemptions 1 --cuts 0 --kills 2 --restarts 2"};
+  for (const char* seed : {"1", "2", "3", "4"}) {
+    const std::string wide = " --producers 3 --heirs 2 --entries 3 --writes 4 --preemptions 7 --kills 2 --restarts 3 --cuts 7";
+    lines.push_back("--seconds 60 --slots 2 --random " + std::string(seed) + wide);
+    lines.push_back("--seconds 60 --slots 4 --lanes 2 --random " + std::string(seed) + wide);
+  }
+  return lines;
+}
+
+int run_mode(const std::string& mode) {
+  if (mode != "quick" && mode != "check" && mode != "long") usage("SHMRING_TEST_MODE is quick, check or long");
+  Sum sum;
+  const std::vector<std::string> lines = lines_of(mode);
+  for (const std::string& line : lines) {
+    std::istringstream words(line);
+    Options options = parse({std::istream_iterator<std::string>(words), {}});
+    if (const int failed = explore_one(options, sum)) return failed;
+  }
+  std::printf(
+      "REPORT explore %s: %llu executions of the real code in %zu explorations, %s; up to %d steps deep\n", mode.c_str(),
+      static_cast<unsigned long long>(sum.executions), lines.size(),
+      mode == "long" ? "each exhaustive within its bounds or random from its seed" : "each exhaustive within its bounds",
+      sum.deepest);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 1) {
+    const char* mode = std::getenv("SHMRING_TEST_MODE");
+    return run_mode(mode != nullptr ? mode : "check");
+  }
+  Options options = parse({argv + 1, argv + argc});
+  if (!options.replay.empty()) {
+    Path path;
+    if (!parse_path(options.replay, path)) usage("--replay: not a replay string");
+    return show_failure(options, "", path);
+  }
+  Sum sum;
+  return explore_one(options, sum);
+}

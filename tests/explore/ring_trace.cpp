@@ -1,0 +1,146 @@
+// Decoding: addresses to names by the layout table, words to their fields.
+#include "tests/explore/ring_trace.hpp"
+
+#include <cstdio>
+
+namespace explore {
+
+using namespace shmring::ring;
+
+namespace {
+
+// In the order of At.
+// clang-format off
+constexpr const char* labels[] = {
+    "look", "look_alone", "claim", "claim_alone", "fill", "publish", "observe", "take", "copy_out", "release",
+    "step_over", "free_dead", "tail_hint", "tail_help", "tail_own", "tail_seen", "head_seen", "head_publish",
+    "head_resume", "high_water", "freed_bump", "waiters_seen", "lane_take", "lane_free", "lane_owner", "owner_claim",
+    "owner_state", "owner_seen",
+    "incarnation_next", "incarnation_set", "incarnation_seen", "lane_set", "lane_seen", "identity_fill", "identity_copy",
+    "attempt", "finish", "account_seen", "counter", "counter_seen", "refusal", "refusal_seen", "nested", "nested_seen",
+    "logged", "logged_seen", "entry_zero", "segment_state", "segment_retire", "type_claim", "type_fill", "type_publish",
+    "type_seen", "type_copy"};
+// clang-format on
+static_assert(std::size(labels) == static_cast<std::size_t>(At::type_copy) + 1);
+
+struct Place {
+  std::string_view type;  // Slot, Entry, Lane, Header
+  std::string_view field;
+  std::string text;
+};
+
+Place place_in(std::string_view type, std::size_t index, std::size_t offset) {
+  Place place{type, "", ""};
+  std::size_t within = 0;
+  for (const Field& field : layout_fields) {
+    if (field.type == type && offset >= field.offset && offset < field.offset + field.size) {
+      place.field = field.name;
+      within = offset - field.offset;
+    }
+  }
+  if (type == "Slot" && place.field.empty()) place.field = "payload";
+  place.text = type == "Header" ? ""
+                                : (type == "Slot"   ? "slot "
+                                   : type == "Lane" ? "lane "
+                                                    : "entry ") +
+                                      std::to_string(index) + ' ';
+  place.text += place.field;
+  if (place.field == "counters") place.text += '[' + std::to_string(within / 8) + ']';
+  return place;
+}
+
+Place place_of(const RingWorld& world, const void* address) {
+  const Ring& ring = world.ring();
+  const auto* at = static_cast<const std::byte*>(address);
+  auto within = [&](const void* begin, std::size_t item) {
+    const auto offset = static_cast<std::size_t>(at - static_cast<const std::byte*>(begin));
+    return std::pair{offset / item, offset % item};
+  };
+  if (at >= ring.slots) {
+    const auto [index, offset] = within(ring.slots, ring.geometry.slot_bytes);
+    return place_in("Slot", index, offset);
+  }
+  if (address >= ring.lanes) {
+    const auto [index, offset] = within(ring.lanes, sizeof(Lane));
+    return place_in("Lane", index, offset);
+  }
+  if (address >= ring.entries) {
+    const auto [index, offset] = within(ring.entries, sizeof(Entry));
+    return place_in("Entry", index, offset);
+  }
+  return place_in("Header", 0, within(ring.header, sizeof(Header)).second);
+}
+
+std::string decode(const Place& place, u64 value) {
+  constexpr const char* slot_states[] = {"EMPTY", "WRITING", "READY", "READING", "4?", "5?", "6?", "7?"};
+  constexpr const char* owner_states[] = {"free", "attaching", "attached", "left"};
+  if (place.type == "Slot" && place.field == "word") {
+    const Word word = Word::of(value);
+    std::string out = std::string(slot_states[static_cast<int>(word.state)]) + "(lap " + std::to_string(word.lap);
+    if (word.owner != 0) out += ", entry " + std::to_string(word.owner - 1);
+    return out + ')';
+  }
+  if (place.type == "Entry" && place.field == "owner") {
+    const Owner owner = Owner::of(value);
+    if (value == 0) return "free";
+    return "pid " + std::to_string(owner.pid) + ' ' + owner_states[static_cast<int>(owner.state)];
+  }
+  if (place.field == "account")
+    return '(' + std::to_string(Account::of(value).attempted) + (Account::of(value).finished ? ", finished)" : ", in flight)");
+  if (place.field == "counters")
+    return std::to_string(Counter::of(value).count) + " last " + std::to_string(Counter::of(value).last);
+  if (place.field == "refusal") return std::to_string(Refusals::of(value).count) + " refusals";
+  if (place.field == "incarnation") return std::to_string(value & (RingWorld::base - 1));
+  return std::to_string(value);
+}
+
+std::string describe(const RingWorld& world, const Scheduler& scheduler, const Step& step) {
+  const Access& access = step.access;
+  switch (access.kind) {
+    case Kind::line:
+      return "appends " + step.note;
+    case Kind::proof: {
+      const std::string& whose = scheduler.roles()[access.bytes].name;
+      return "asks for a proof of death of " + whose + ": " + (step.after ? "DEAD" : "alive");
+    }
+    case Kind::choice:
+      return step.after ? "takes the other choice (" + std::to_string(step.after) + ')' : "takes the usual choice";
+    case Kind::killed:
+      return scheduler.roles()[static_cast<std::size_t>(step.role)].restarts ? "IS KILLED and begins again" : "IS KILLED";
+    case Kind::pause:
+    case Kind::idle:
+      return "waits";
+    default:
+      break;
+  }
+  const Place place = place_of(world, access.address);
+  std::string out = name_of(access.at);
+  out.resize(std::max<std::size_t>(out.size(), 17), ' ');
+  out += place.text;
+  switch (access.kind) {
+    case Kind::load:
+      return out + " is " + decode(place, step.after);
+    case Kind::copy_in:
+      return out + " ... " + std::to_string(access.bytes) + " bytes in";
+    case Kind::copy_out:
+      return out + " ... " + std::to_string(access.bytes) + " bytes out";
+    default:
+      break;
+  }
+  if (step.note == "fails") return out + " is " + decode(place, step.before) + ": fails";
+  return out + "  " + decode(place, step.before) + " -> " + decode(place, step.after);
+}
+
+}  // namespace
+
+std::string name_of(At at) { return labels[static_cast<std::size_t>(at)]; }
+
+void print_trace(const RingWorld& world, const Scheduler& scheduler, const std::vector<Step>& steps) {
+  int number = 0;
+  for (const Step& step : steps) {
+    const std::string& who = scheduler.roles()[static_cast<std::size_t>(step.role)].name;
+    std::printf("%5d %-2s %s\n", ++number, who.c_str(), describe(world, scheduler, step).c_str());
+  }
+}
+
+}  // namespace explore

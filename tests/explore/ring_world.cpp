@@ -1,0 +1,258 @@
+// The ring's world and its oracle.
+#include "tests/explore/ring_world.hpp"
+
+#include <bit>
+#include <cstring>
+
+namespace explore {
+
+using namespace shmring::ring;
+namespace audit = shmring::audit;
+
+namespace {
+constexpr u32 slot_bytes = 128;
+alignas(line_bytes) std::byte memory_block[32 * 1024];
+}  // namespace
+
+RingWorld::RingWorld(const Plan& plan) : plan_(plan) {
+  std::memset(memory_block, 0, sizeof memory_block);
+  Geometry geometry{};
+  geometry.slots = plan.slots, geometry.slot_bytes = slot_bytes, geometry.lanes = plan.lanes;
+  geometry.producers = plan.entries, geometry.max_record = slot_bytes - sizeof(Slot);
+  geometry.size = sizeof(Header) + plan.entries * sizeof(Entry) + plan.lanes * (sizeof(Lane) + plan.slots * slot_bytes);
+  auto* at = memory_block;
+  ring_.header = reinterpret_cast<Header*>(at), at += sizeof(Header);
+  ring_.entries = reinterpret_cast<Entry*>(at), at += plan.entries * sizeof(Entry);
+  ring_.lanes = reinterpret_cast<Lane*>(at), at += plan.lanes * sizeof(Lane);
+  ring_.slots = at;
+  ring_.use(geometry);
+  ring_.incarnation_base = base;
+  ring_.header->state = static_cast<u32>(SegmentState::open);
+}
+
+void* RingWorld::memory() const { return memory_block; }
+
+Owner RingWorld::owner(int role) { return {static_cast<u32>(role + 1), 1, OwnerState::free}; }
+
+void RingWorld::reset() {
+  log_.clear();
+  deeds_ = {};
+  effects_ = 0;
+  writer_.fill(-1);
+}
+
+Seen RingWorld::seen(const Access& access) const {
+  if (access.kind == Kind::line || access.kind == Kind::proof) return Seen::by_all;
+  switch (access.at) {
+    case At::fill:
+    case At::copy_out:  // the owner's in WRITING, the collector's in READING: wrote() checks the owner
+    case At::identity_fill:
+    case At::lane_set:  // read only once the state says attached
+    case At::identity_copy:
+    case At::lane_seen:  // written before it did
+    case At::counter_seen:
+    case At::nested_seen:  // of the dead and of those who left
+    case At::logged:
+    case At::logged_seen:  // for a log that does not know the incarnation: never here
+    case At::freed_bump:
+    case At::waiters_seen:  // nobody sleeps under policy drop
+    case At::high_water:
+    case At::segment_state:  // for people; nobody retires the segment
+      return Seen::by_nobody;
+    case At::entry_zero:  // attachers look at the owner word alone
+      return access.address == &ring_.entries[entry_of(access.address)].owner ? Seen::by_all : Seen::by_successors;
+    default:
+      return Seen::by_all;
+  }
+}
+
+u64 RingWorld::remembers(int role) {
+  const Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
+  u64 hash = mix(mix(deeds.incarnation, deeds.published), deeds.attempted << 8 | u64{deeds.attached} << 7);
+  hash = mix(hash, static_cast<u64>(deeds.entry + 1));
+  for (u64 count : deeds.refused) hash = mix(hash, count);
+  return hash;
+}
+
+int RingWorld::entry_of(const void* address) const {
+  auto* at = static_cast<const Entry*>(address);
+  if (at < ring_.entries || at >= ring_.entries + plan_.entries) return -1;
+  return static_cast<int>((static_cast<const std::byte*>(address) - reinterpret_cast<std::byte*>(ring_.entries)) /
+                          sizeof(Entry));
+}
+
+int RingWorld::slot_of(const void* address) const {
+  auto* at = static_cast<const std::byte*>(address);
+  if (at < ring_.slots) return -1;
+  const auto number = static_cast<u32>(at - ring_.slots) / slot_bytes;
+  return number < plan_.slots * plan_.lanes ? static_cast<int>(number) : -1;
+}
+
+Slot& RingWorld::slot(int number) const {
+  return ring_.slot(static_cast<u32>(number) / plan_.slots, static_cast<u32>(number) % plan_.slots);
+}
+
+RingWorld::Deeds* RingWorld::deeds_of(u64 incarnation, int* role) {
+  for (std::size_t i = 0; i < deeds_.size(); ++i) {
+    if (deeds_[i].incarnation != incarnation) continue;
+    if (role != nullptr) *role = static_cast<int>(i);
+    return &deeds_[i];
+  }
+  return nullptr;
+}
+
+void RingWorld::wrote(int role, const Access& access, u64 before, u64 after) {
+  if (before != after || access.kind == Kind::copy_in) ++effects_;
+  if (const int entry = entry_of(access.address); entry >= 0) return wrote_entry(role, entry, access, after);
+  if (const int number = slot_of(access.address); number >= 0) wrote_slot(role, number, access, before, after);
+}
+
+void RingWorld::wrote_entry(int role, int entry, const Access& access, u64 after) {
+  Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
+  switch (access.at) {
+    case At::owner_claim:
+      deeds.entry = entry;
+      return check_free(entry);
+    case At::incarnation_set:
+      deeds.incarnation = after;
+      return;
+    case At::owner_state:
+      deeds.attached |= Owner::of(after).state == OwnerState::attached;
+      return;
+    case At::attempt:
+      deeds.attempted = Account::of(after).attempted;
+      return;
+    case At::counter: {
+      const auto* first = ring_.entries[entry].counters;
+      const auto cause = static_cast<std::size_t>(static_cast<const std::atomic<u64>*>(access.address) - first);
+      deeds.refused[cause] = Counter::of(after).count;
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+// An entry that was just claimed.
+void RingWorld::check_free(int entry) {
+  const auto owner = static_cast<u32>(entry + 1);
+  for (int number = 0; number < static_cast<int>(plan_.slots * plan_.lanes); ++number) {
+    if (Word::of(slot(number).word).owner == owner)
+      Scheduler::active().fail("an entry is claimed while a slot word still names it");
+  }
+  for (u32 lane = 0; lane < plan_.lanes; ++lane) {
+    if (ring_.lanes[lane].owner == owner) Scheduler::active().fail("an entry is claimed while a lane still names it");
+  }
+}
+
+void RingWorld::wrote_slot(int role, int number, const Access& access, u64 before, u64 after) {
+  Scheduler& scheduler = Scheduler::active();
+  int& writer = writer_[static_cast<std::size_t>(number)];
+  if (access.kind == Kind::copy_in) {
+    const Word now = Word::of(slot(number).word);
+    if (writer != role || now.state != SlotState::writing)
+      scheduler.fail("bytes of a slot are written by a role that does not own it");
+    return;
+  }
+  const Word from = Word::of(before), to = Word::of(after);
+  if (from.state == SlotState::writing && writer != role &&
+      scheduler.roles()[static_cast<std::size_t>(writer)].state != RoleState::killed)
+    scheduler.fail("a slot is taken from a live owner");
+  if (from.state != SlotState::writing && from.state != SlotState::empty && to.state == SlotState::writing)
+    scheduler.fail("a record is overwritten, although the policy is drop");
+  if (to.state == SlotState::writing) writer = role;
+  if (to.state != SlotState::ready) return;
+  Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
+  const u64 sequence = slot(number).header.sequence;
+  deeds.published |= u64{1} << sequence;
+  const Truth* truth = log_.truth(deeds.incarnation);
+  if (truth != nullptr && truth->through >= sequence) scheduler.fail("a record is published that the log has as lost");
+}
+
+void RingWorld::append(const audit::Line& line) {
+  Scheduler& scheduler = Scheduler::active();
+  scheduler.point({At{}, Kind::line, nullptr, 0});
+  Outside outside;
+  if (scheduler.recording()) scheduler.note(describe(line));
+  if (const auto* event = std::get_if<audit::Event>(&line)) check(*event);
+  if (const auto* loss = std::get_if<audit::Loss>(&line)) check(*loss);
+  const std::string wrong = log_.append(line);
+  if (!wrong.empty()) scheduler.fail(wrong);
+  ++effects_;
+  scheduler.log_is(log_.digest());
+}
+
+void RingWorld::check(const audit::Event& line) {
+  Scheduler& scheduler = Scheduler::active();
+  int role = 0;
+  const Deeds* deeds = deeds_of(line.incarnation, &role);
+  if (deeds == nullptr) scheduler.fail("an event of an incarnation that nobody has");
+  if (line.sequence > 63 || !deeds->has_published(line.sequence)) scheduler.fail("an event that was never published");
+  const u64 expected = payload(role, line.sequence);
+  if (line.payload.size() != sizeof expected || std::memcmp(line.payload.data(), &expected, sizeof expected) != 0)
+    scheduler.fail("an event with another record's bytes");
+}
+
+void RingWorld::check(const audit::Loss& line) {
+  Scheduler& scheduler = Scheduler::active();
+  int role = 0;
+  const Deeds* deeds = deeds_of(line.incarnation, &role);
+  if (deeds == nullptr || line.last > deeds->attempted) scheduler.fail("a loss of what was never attempted");
+  for (u64 sequence = line.first; sequence <= line.last; ++sequence) {
+    if (deeds->has_published(sequence)) scheduler.fail("a loss line for a published record");
+  }
+  const bool killed = scheduler.roles()[static_cast<std::size_t>(role)].state == RoleState::killed;
+  if (line.causes[Cause::died] > (killed ? 1 : 0)) scheduler.fail("a loss by death of a producer that lives");
+}
+
+void RingWorld::check_quiet() {
+  Scheduler& scheduler = Scheduler::active();
+  for (std::size_t i = 0; i < scheduler.roles().size(); ++i) {
+    const RoleState state = scheduler.roles()[i].state;
+    if ((state != RoleState::killed && state != RoleState::ended) || !deeds_[i].attached) continue;
+    const Truth* truth = log_.truth(deeds_[i].incarnation);
+    if (truth == nullptr || !truth->closed) scheduler.fail("an account stays open because another producer is stopped");
+  }
+}
+
+std::string RingWorld::finish() {
+  const auto& roles = Scheduler::active().roles();
+  for (std::size_t i = 0; i < roles.size(); ++i) {
+    if (roles[i].restarts) continue;
+    if (roles[i].state == RoleState::idle) return roles[i].name + " waits for ever";
+    if (std::string wrong = finish(deeds_[i]); !wrong.empty()) return roles[i].name + ": " + wrong;
+  }
+  return finish_memory();
+}
+
+std::string RingWorld::finish(const Deeds& deeds) const {
+  const Truth* truth = log_.truth(deeds.incarnation);
+  if (!deeds.attached) return truth == nullptr || !truth->attached ? "" : "died before it was attached, and has lines";
+  if (truth == nullptr || !truth->attached) return "attached, and has no attach line";
+  if (!truth->closed) return "its account is never closed";
+  if (truth->through != deeds.attempted) return "its account is closed with a hole";
+  const auto published = static_cast<u64>(std::popcount(deeds.published));
+  if (truth->events != published) return "not every published record is an event";
+  u64 refused = 0;
+  for (std::size_t i = 0; i < refusal_causes; ++i) {
+    refused += deeds.refused[i];
+    if (truth->totals.count[i] != deeds.refused[i]) return "its refusals are not those that the log names";
+  }
+  if (truth->totals[Cause::died] != deeds.attempted - published - refused) return "its loss by death is not what is left";
+  return "";
+}
+
+std::string RingWorld::finish_memory() const {
+  for (int number = 0; number < static_cast<int>(plan_.slots * plan_.lanes); ++number) {
+    if (Word::of(slot(number).word).state != SlotState::empty) return "slot " + std::to_string(number) + " is never released";
+  }
+  for (u32 entry = 0; entry < plan_.entries; ++entry) {
+    if (ring_.entries[entry].owner != 0) return "entry " + std::to_string(entry) + " is never freed";
+  }
+  for (u32 lane = 0; lane < plan_.lanes; ++lane) {
+    if (ring_.lanes[lane].owner != 0) return "lane " + std::to_string(lane) + " is never freed";
+  }
+  return "";
+}
+
+}  // namespace explore

@@ -1,0 +1,99 @@
+// The world of the ring's exploration: a small segment in plain memory, a log in plain memory, and the oracle over
+// both.
+//
+// The oracle knows what each producer's code did, from its own stores, and so what the log must say; it looks
+//   - at each store: no slot is taken from a live owner, no bytes of it are written by another; no entry is claimed
+//     while a slot or a lane still names it;
+//   - at each line: each sequence exactly once, in order (model_log.hpp), payload bytes, no loss of a published record, `died`
+//     only of the dead;
+//   - when a collector has nothing to do: who died or left is closed, although others are stopped in the middle of a call;
+//   - at the end: each attached incarnation is covered from 1 to its last attempt and closed, with exact causes; all
+//     slots are EMPTY, all lanes and entries free; nobody waits for ever.
+#pragma once
+
+#include <array>
+
+#include "lib/ring/account.hpp"
+#include "lib/ring/ring.hpp"
+#include "lib/ring/slot.hpp"
+#include "tests/explore/model_log.hpp"
+#include "tests/explore/scheduler.hpp"
+
+namespace explore {
+
+struct Plan {
+  int producers = 2;  // roles that attach at the start
+  int writes = 1;     // of each
+  int heirs = 0;      // of these so many have a second life after the first: attach, one write, detach
+  u32 entries = 2;    // of the producer table
+  u32 slots = 2;
+  u32 lanes = 1;           // 2: producers take the exclusive lane if it is free
+  u32 walk = 64;           // positions a pass walks; a cut makes it 0 or 1
+  int accounts_every = 0;  // an accounts line behind so many lines; 0: only where a cut says so
+};
+
+class RingWorld : public World {
+ public:
+  static constexpr u64 base = u64{1} << 22;  // of incarnations
+
+  explicit RingWorld(const Plan& plan);
+
+  const Plan& plan() const { return plan_; }
+  const shmring::ring::Ring& ring() const { return ring_; }
+  void* memory() const;
+  std::size_t memory_bytes() const { return static_cast<std::size_t>(ring_.geometry.size); }
+  ModelLog& log() { return log_; }
+
+  // What a collector's log does with one line: a step of its own, then the line is there.
+  void append(const shmring::audit::Line& line);
+
+  // Changes of memory and lines so far: a pass between two equal counts has found nothing to do, if nobody else acted.
+  u64 effects() const { return effects_; }
+
+  // A whole pass has found nothing to do: whoever died or left is closed by now, whoever else is stopped and wherever.
+  void check_quiet();
+
+  // The bytes that a role writes under a sequence.
+  static u64 payload(int role, u64 sequence) { return u64(role + 1) << 32 | sequence; }
+  static shmring::ring::Owner owner(int role);
+  static int role_of(const shmring::ring::Owner& owner) { return static_cast<int>(owner.pid) - 1; }
+
+  void reset() override;
+  void wrote(int role, const Access& access, u64 before, u64 after) override;
+  Seen seen(const Access& access) const override;
+  u64 remembers(int role) override;
+  std::string finish() override;
+
+ private:
+  // What the code of one producer role has done, by its own stores.
+  struct Deeds {
+    u64 incarnation = 0;
+    bool attached = false;
+    int entry = -1;
+    u64 attempted = 0;
+    u64 published = 0;  // one bit a sequence
+    std::array<u64, shmring::ring::refusal_causes> refused{};
+    bool has_published(u64 sequence) const { return published >> sequence & 1; }
+  };
+
+  int entry_of(const void* address) const;  // −1: none
+  int slot_of(const void* address) const;   // over all lanes; −1: none
+  shmring::ring::Slot& slot(int number) const;
+  Deeds* deeds_of(u64 incarnation, int* role = nullptr);
+  void wrote_entry(int role, int entry, const Access& access, u64 after);
+  void wrote_slot(int role, int number, const Access& access, u64 before, u64 after);
+  void check_free(int entry);
+  void check(const shmring::audit::Event& line);
+  void check(const shmring::audit::Loss& line);
+  std::string finish(const Deeds& deeds) const;
+  std::string finish_memory() const;
+
+  Plan plan_;
+  shmring::ring::Ring ring_;
+  ModelLog log_;
+  u64 effects_ = 0;
+  std::array<Deeds, 8> deeds_{};
+  std::array<int, 16> writer_{};  // of each slot: the role that claimed it last
+};
+
+}  // namespace explore

@@ -1,0 +1,106 @@
+"""What the tests of the commands share: a directory of rings, a small ring in it, `shmring` run and its result checked.
+
+Invariant: each test has its own directory; every process that it started is gone when it ends.
+"""
+import ctypes
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SHMRING, SHMRINGD, LIBRARY = map(os.path.abspath, sys.argv[1:4])
+OK, NEGATIVE, USAGE, ABSENT, PERMISSION, DAMAGED, CONFIGURATION, IO, BUSY = range(9)
+SLOTS, SLOT_BYTES, LANES, PRODUCERS = 64, 128, 2, 256
+PAYLOAD = SLOT_BYTES - 64
+# Offsets in the segment, as lib/LAYOUT.md has them.
+VERSION, BOOT_ID, GEOMETRY_SLOTS, STATE = 8, 24, 72, 192
+ENTRIES = 512 + 64 * 64
+LANE_0 = ENTRIES + PRODUCERS * 320
+LANE_TAIL = 64
+FIRST_SLOT = (LANE_0 + LANES * 256 + 4095) // 4096 * 4096
+NOBODY = 65534
+
+
+class Create(ctypes.Structure):
+    _fields_ = [*((name, ctypes.c_uint32) for name in (
+        "struct_size", "slots", "slot_bytes", "lanes", "on_full", "wait_us", "max_record", "mode")),
+                ("group", ctypes.c_char_p), ("flags", ctypes.c_uint32)]
+
+
+class Done:
+    def __init__(self, run):
+        self.status, self.out, self.err = run.returncode, run.stdout, run.stderr.decode("utf-8", "replace")
+
+    @property
+    def lines(self):
+        return [json.loads(line) for line in self.out.decode().splitlines()]
+
+
+def until(condition, what):
+    end = time.monotonic() + 30
+    while not (result := condition()):
+        if time.monotonic() > end:
+            raise AssertionError("never happened: " + what)
+        time.sleep(0.01)
+    return result
+
+
+class CommandCase(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="shmring-test-")
+        os.chmod(self.folder, 0o755)
+        self.rings = os.path.join(self.folder, "rings")
+        os.mkdir(self.rings)
+        os.environ["SHMRING_DIR"] = self.rings
+        self.lib = ctypes.CDLL(LIBRARY)
+        self.children = []
+
+    def tearDown(self):
+        for child in self.children:
+            child.kill()
+            child.communicate()
+        shutil.rmtree(self.folder)
+
+    def path(self, ring="r"):
+        return f"{self.rings}/shmring.{ring}"
+
+    def create(self, ring="r"):
+        options = Create(ctypes.sizeof(Create), SLOTS, SLOT_BYTES, LANES)
+        self.assertEqual(self.lib.shmring_create(ring.encode(), ctypes.byref(options)), 0)
+
+    def run_it(self, *arguments, data=b"", **more):
+        return Done(subprocess.run([SHMRING, *arguments], input=data, capture_output=True, timeout=60, **more))
+
+    def start(self, *arguments, **more):
+        self.children.append(subprocess.Popen(arguments, **more))
+        return self.children[-1]
+
+    def expect(self, status, *arguments, err="", data=b"", **more):
+        """Runs it and checks status and message; a failure says nothing on stdout."""
+        done = self.run_it(*arguments, data=data, **more)
+        self.assertEqual(done.status, status, f"{arguments}: {done.err}")
+        self.assertIn(err, done.err)
+        if err == "":
+            self.assertEqual(done.err, "")
+        return done
+
+    def poke(self, at, form, *values, ring="r"):
+        with open(self.path(ring), "r+b") as file:
+            file.seek(at)
+            file.write(struct.pack("<" + form, *values))
+
+    def slots(self, *arguments, **more):
+        lines = self.run_it("dump", "r", "-o", "json", *arguments, **more).lines
+        return [line for line in lines if line["what"] == "slot"]
+
+
+def main():
+    """Runs the tests of the script that is the program; arguments: SHMRING SHMRINGD LIBSHMRING.SO [unittest's own]"""
+    result = unittest.main(argv=sys.argv[:1] + sys.argv[4:], exit=False).result
+    print(f"REPORT {result.testsRun} rules of the commands, each with its message and exit status")
+    sys.exit(not result.wasSuccessful())

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""How shmring refuses: misuse, rings that cannot be used, output that cannot be written; each with its exit status.
+
+usage: command_errors.py SHMRING SHMRINGD LIBSHMRING.SO
+"""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import unittest
+
+from command_case import (ABSENT, BOOT_ID, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, FIRST_SLOT,
+                          GEOMETRY_SLOTS, IO, NOBODY, OK, PERMISSION, SHMRING, SLOTS, SLOT_BYTES, USAGE,
+                          VERSION, main)
+
+
+class Errors(CommandCase):
+    # ------------------------------------------------------------------------------------------- help and usage
+
+    def test_every_command_has_help_on_stdout(self):
+        for command in ["dump", "emit", "log", "verify", "stat", "ls", "rm"]:
+            done = self.expect(OK, command, "--help")
+            self.assertIn(f"Usage: shmring {command}".encode(), done.out)
+            self.assertIn(b"Exit status:", done.out)
+            self.assertIn(command.encode(), self.expect(OK, "--help").out)
+        self.assertRegex(self.expect(OK, "--version").out, rb"^shmring \d+\.\d+ ")
+
+    def test_a_usage_error_says_what_and_how_on_stderr(self):
+        for arguments, text in [
+                ([], "A subcommand is required"), (["dmup"], "did you mean dump?"), (["stast"], "did you mean stat?"),
+                (["xyzzy"], "'xyzzy' is no command\n"), (["dump"], "NAME|FILE is required"),
+                (["dump", "r", "--stat", "ready"], "'--stat' is not known here; did you mean --state?"),
+                (["dump", "r", "--state", "tired"], "tired"), (["dump", "r", "--slots", "9-3"], "'9-3' is no range"),
+                (["dump", "r", "--slots", "-1"], "--slots"), (["dump", "a b"], "'a b' cannot name a ring"),
+                (["emit", "r", "--severity", "256"], "256"), (["emit", "r", "--type", "x"], "'x' is no type"),
+                (["emit", "r", "--type", "4294967296"], "is no type"), (["emit", "r", "--type", "1=a b"], "is no type"),
+                (["emit", "r", "--producer", "a/b"], "'a/b' cannot name a producer"),
+                (["rm", "../r"], "cannot name a ring"),
+                (["stat", "r", "--interval", "-1"], "-1"), (["ls", "-o", "xml"], "xml"),
+                (["--frob"], "'--frob' is not known here\n"), (["--versoin"], "did you mean --version?")]:
+            done = self.expect(USAGE, *arguments, err=text)
+            self.assertEqual(done.out, b"")
+            self.assertIn("usage: shmring", done.err)
+            self.assertIn("--help", done.err)
+
+    def test_hostile_arguments_are_harmless_on_a_terminal(self):
+        for arguments in [["\033[31m"], ["dump", "\033[31m"], ["dump", "./\033[31m"], ["ls", "--\033[31m"]]:
+            self.assertNotIn("\033", self.run_it(*arguments).err)
+
+    # ------------------------------------------------------------------------------------- rings that are refused
+
+    def test_an_absent_ring_is_status_3_and_says_where_it_looked(self):
+        for command in ["dump", "emit", "stat", "rm"]:
+            self.expect(ABSENT, command, "nope", err=f"there is no {self.path('nope')}")
+        self.expect(ABSENT, "dump", "./nope", err="file ./nope: there is none")
+        os.rmdir(self.rings)
+        self.expect(ABSENT, "ls", err=self.rings)
+        os.environ["SHMRING_DIR"] = "relative"
+        self.expect(CONFIGURATION, "ls", err="SHMRING_DIR")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to be somebody else")
+    def test_somebody_else_s_ring_is_status_4(self):
+        self.create()
+        program = shutil.copy(SHMRING, self.folder)  # the build folder may be closed to others
+
+        def expect(status, *arguments):
+            done = Done(subprocess.run([program, *arguments], capture_output=True, user=NOBODY, group=NOBODY,
+                                       extra_groups=[], stdin=subprocess.DEVNULL))
+            self.assertEqual(done.status, status, done.err)
+            return done
+
+        for command in ["dump", "emit", "stat", "rm"]:
+            self.assertIn("no permission to open " + self.path(), expect(PERMISSION, command, "r").err)
+        self.assertIn(b"no permission", expect(OK, "ls").out)
+        os.chmod(self.path(), 0o644)
+        expect(OK, "dump", "r")
+        self.assertIn("no permission", expect(PERMISSION, "emit", "r").err)
+
+    def test_a_symbolic_link_is_status_4(self):
+        self.create("real")
+        os.symlink(self.path("real"), self.path())
+        for command in ["dump", "emit", "stat", "rm"]:
+            self.expect(PERMISSION, command, "r", err="is a symbolic link")
+        self.expect(OK, "rm", "--force", "r")
+        self.assertEqual(os.listdir(self.rings), ["shmring.real"])
+
+    def test_another_version_is_status_5(self):
+        self.create()
+        self.poke(VERSION, "I", 2)
+        for command in ["dump", "emit", "stat", "rm"]:
+            self.expect(DAMAGED, command, "r", err="version is 2, expected exactly 1")
+        pathlib.Path(self.path("text")).write_bytes(b"no segment at all" * 1000)
+        self.expect(DAMAGED, "dump", self.path("text"), err="magic")
+
+    def test_a_truncated_file_is_shown_as_far_as_it_goes(self):
+        self.create()
+        self.expect(OK, "emit", "r", data=b"kept\n")
+        os.truncate(self.path(), FIRST_SLOT + (SLOTS + 1) * SLOT_BYTES)  # lane 1, slot 0 is still there
+        self.expect(DAMAGED, "emit", "r", err="size of the file")
+        self.expect(BUSY, "rm", "r", err="1 position is not drained")
+        done = self.expect(DAMAGED, "dump", "r", "--state", "ready", err="size of the file is")
+        self.assertIn(b"kept", done.out)
+        os.truncate(self.path(), 1000)
+        self.assertEqual(self.expect(DAMAGED, "dump", "r", err="size of the file is 1000").out, b"")
+
+    def test_a_header_that_cannot_be_is_shown_without_lanes(self):
+        self.create()
+        self.poke(GEOMETRY_SLOTS, "I", 63)
+        done = self.expect(DAMAGED, "dump", "r", "--hex", err="slots is 63, expected at least 64")
+        self.assertIn(b"geometry", done.out)
+        self.assertNotIn(b"LANE  OWNER", done.out)
+
+    def test_a_ring_of_another_boot_is_shown_but_not_used(self):
+        self.create()
+        self.expect(OK, "emit", "r", data=b"kept\n")
+        self.poke(BOOT_ID, "Q", 1)
+        done = self.expect(DAMAGED, "dump", "r", "--state", "ready", err="boot id is")
+        self.assertIn(b"another boot", done.out)
+        self.assertIn(b"kept", done.out)
+        self.expect(DAMAGED, "emit", "r", err="another boot")
+
+    # --------------------------------------------------------------------------------------------------- output
+
+    def test_output_that_cannot_be_written_is_status_7_but_not_a_reader_that_has_gone(self):
+        self.create()
+        for arguments in [["dump", "r"], ["dump", "r", "--hex", "-o", "json"], ["stat", "r", "--interval=0"], ["ls"]]:
+            with open("/dev/full", "wb") as full:
+                done = Done(subprocess.run([SHMRING, *arguments], stdout=full, stderr=subprocess.PIPE))
+            self.assertEqual(done.status, IO, done.err)
+            self.assertIn("cannot write to standard output: No space left on device", done.err)
+            for restore, status in [(False, OK), (True, -signal.SIGPIPE)]:
+                read, write = os.pipe()
+                os.close(read)
+                done = Done(subprocess.run([SHMRING, *arguments], stdout=write, stderr=subprocess.PIPE,
+                                           restore_signals=restore))
+                os.close(write)
+                self.assertEqual((done.status, done.err), (status, ""))
+
+
+if __name__ == "__main__":
+    main()

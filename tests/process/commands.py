@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""What the subcommands that look at, feed and remove rings do: each rule with its message and its exit status.
+
+usage: commands.py SHMRING SHMRINGD LIBSHMRING.SO
+"""
+import base64
+import ctypes
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import sys
+
+from command_case import (ABSENT, BUSY, CONFIGURATION, CommandCase, DAMAGED, ENTRIES, FIRST_SLOT, LANES,
+                          LANE_0, LANE_TAIL, LIBRARY, NEGATIVE, OK, PAYLOAD, SHMRING, SHMRINGD, SLOTS,
+                          SLOT_BYTES, STATE, USAGE, VERSION, main, until)
+
+
+class Commands(CommandCase):
+    # ----------------------------------------------------------------------------------------------------- emit
+
+    def test_payloads_of_nothing_of_a_whole_slot_and_of_one_more(self):
+        self.create()
+        lines = b"\n" + b"x" * PAYLOAD + b"\n" + b"y" * (PAYLOAD + 1) + b"\nlast"
+        self.expect(NEGATIVE, "emit", "r", data=lines, err="ring r: 1 of 4 lines refused (too big 1)")
+        self.assertEqual([(slot["seq"], slot["bytes"]) for slot in self.slots("--state", "ready")],
+                         [(1, 0), (2, PAYLOAD), (4, 4)])
+
+    def test_truncate_cuts_and_says_so(self):
+        self.create()
+        self.expect(OK, "emit", "r", "--truncate", data=b"y" * (PAYLOAD + 1))
+        (slot,) = self.slots("--state", "ready")
+        self.assertEqual((slot["bytes"], slot["truncated"]), (PAYLOAD, True))
+
+    def test_what_a_full_ring_refuses_is_counted(self):
+        self.create()
+        self.expect(NEGATIVE, "emit", "r", data=b"line\n" * (SLOTS + 6), err=f"6 of {SLOTS + 6} lines refused (full 6)")
+        (producer,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines[0]["producers"]
+        self.assertEqual((producer["attempted"], producer["causes"]), (SLOTS + 6, {"full": 6}))
+
+    def test_type_producer_severity_and_lane_arrive(self):
+        self.create()
+        self.expect(OK, "emit", "r", "--type", "7=package", "--producer", "dpkg", "--severity", "255",
+                    "--lane", "shared", data=b"line\n")
+        (slot,) = self.slots("--state", "ready")
+        keys = ["type", "type_name", "producer", "sev", "lane", "kind", "data", "hash"]
+        self.assertEqual([slot[key] for key in keys], [7, "package", "dpkg", 255, 0, "text", "line", "ok"])
+        self.expect(CONFIGURATION, "emit", "r", "--type", "7=other", err="type 7 has another name")
+
+    def test_create_makes_an_absent_ring(self):
+        self.expect(OK, "emit", "r", "--create", data=b"line\n")
+        self.assertIn(b"8 lanes x 16384 slots x 256 bytes", self.expect(OK, "dump", "r").out)
+
+    def test_a_line_without_end_needs_bounded_memory(self):
+        self.create()
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (64 << 20, 64 << 20))
+        self.expect(NEGATIVE, "emit", "r", data=b"z" * (100 << 20) + b"\nshort\n", preexec_fn=limit, err="1 of 2 lines")
+        self.assertEqual([slot["data"] for slot in self.slots("--state", "ready")], ["short"])
+
+    def test_lines_are_written_as_they_come_and_a_signal_ends_the_reading(self):
+        self.create()
+        emit = self.start(SHMRING, "emit", "r", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        emit.stdin.write(b"first\nhalf")
+        emit.stdin.flush()
+        until(lambda: len(self.slots("--state", "ready")) == 1, "the first line in the ring")
+        emit.send_signal(signal.SIGTERM)
+        self.assertEqual((emit.wait(30), emit.stderr.read()), (OK, b""))
+        self.assertEqual([slot["data"] for slot in self.slots("--state", "ready")], ["first", "half"])
+        (producer,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines[0]["producers"]
+        self.assertEqual(producer["state"], "left")
+
+    def test_a_ring_that_goes_away_ends_it(self):
+        self.create()
+        emit = self.start(SHMRING, "emit", "r", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        emit.stdin.write(b"first\n")
+        emit.stdin.flush()
+        until(lambda: len(self.slots("--state", "ready")) == 1, "the first line in the ring")
+        self.expect(OK, "rm", "--force", "r")
+        self.assertIn(b"it was removed after 1 lines", emit.communicate(b"second\n", 30)[1])
+        self.assertEqual(emit.returncode, NEGATIVE)
+
+    # ----------------------------------------------------------------------------------------------------- dump
+
+    def test_hostile_bytes_are_harmless_on_a_terminal_and_whole_in_json(self):
+        self.create()
+        hostile = [b"\033]0;x\a\033[31m", b"\xff\xfe\0", "‮right".encode(), b'"quoted\\', b"a\rb\tc\x7f"]
+        self.expect(OK, "emit", "r", data=b"\n".join(hostile) + b"\n")
+        for arguments in [["--state", "ready"], ["--hex"]]:
+            text = self.expect(OK, "dump", "r", *arguments).out
+            self.assertNotRegex(text, rb"[\x00-\x09\x0b-\x1f\x7f]")
+            self.assertNotIn("\u202e", text.decode())
+        data = [slot["data"] for slot in self.slots("--state", "ready")]
+        data = [base64.b64decode(value["base64"]) if isinstance(value, dict) else value.encode() for value in data]
+        self.assertEqual(data, hostile)
+
+    def test_a_dump_leaves_no_trace_in_a_live_ring(self):
+        self.create()
+        emit = self.start(SHMRING, "emit", "r", "--producer", "living", stdin=subprocess.PIPE)
+        emit.stdin.write(b"line\n")
+        emit.stdin.flush()
+        until(lambda: len(self.slots("--state", "ready")) == 1, "the line in the ring")
+        before = pathlib.Path(self.path()).read_bytes()
+        done = self.expect(OK, "dump", "r", "--hex")
+        self.assertEqual(pathlib.Path(self.path()).read_bytes(), before)
+        self.assertRegex(done.out, rb"living +\d+ +%d +alive +\d+ +attached +1 +1 +0 +0\n" % emit.pid)
+        self.assertIn(b"6c 69 6e 65", done.out)
+        pathlib.Path(f"{self.folder}/copy").write_bytes(before)
+        self.assertIn(b"living", self.expect(OK, "dump", f"{self.folder}/copy").out)
+
+    def test_damage_is_named_and_the_rest_is_shown(self):
+        self.create()
+        self.expect(OK, "emit", "r", "--lane", "shared", data=b"one\ntwo\n")
+        for at, form, value, text in [
+                (FIRST_SLOT + 64, "B", 0, "lane 0 slot 0: the hash does not match"),
+                (FIRST_SLOT + 8 + 44, "H", PAYLOAD + 1, "lane 0 slot 0: length is longer than a slot"),
+                (FIRST_SLOT, "Q", 7, "lane 0 slot 0: word is state 7"),
+                (FIRST_SLOT + SLOT_BYTES, "Q", 9 << 16 | 1 << 3 | 2, "lane 0 slot 1: word is state 2, owner 1, lap 9"),
+                (LANE_0 + LANE_TAIL, "Q", 1000, "lane 0: tail is 1000, expected at most 64 above its head 0"),
+                (ENTRIES + 32, "Q", 99, "producer entry 0: lane is 99, expected below 2"),
+                (ENTRIES + 192, "B", 27, "producer entry 0: the producer's name is not one"),
+                (STATE, "I", 5, "header: state is 5")]:
+            self.poke(at, form, value)
+            done = self.expect(DAMAGED, "dump", "r", "--state", "ready", err=text)
+            self.assertIn(b"POSITION", done.out)
+            self.assertNotIn(b"\033", done.out)
+
+    def test_lanes_and_slots_that_are_not_there_are_a_usage_error(self):
+        self.create()
+        self.expect(USAGE, "dump", "r", "--lane", "2", err="there is no lane 2: it has lanes 0 to 1")
+        self.expect(USAGE, "dump", "r", "--slots", "64-", err="there is no slot 64: a lane has slots 0 to 63")
+        self.assertEqual([slot["slot"] for slot in self.slots("--slots", "62-", "--lane", "1")], [62, 63])
+
+    # ------------------------------------------------------------------------------------------- stat, ls, rm
+
+    def test_stat_warns_with_a_remedy_and_sees_the_collector(self):
+        self.create()
+        (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
+        self.assertEqual(stat["collector"]["running"], False)
+        self.assertIn("shmringd --ring r", stat["warnings"][0]["remedy"])
+        daemon = self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log")
+        self.expect(OK, "emit", "r", data=b"line\n" * 10)
+
+        def drained():
+            (stat,) = self.run_it("stat", "r", "--interval", "0.05", "-o", "json").lines
+            collector = stat["collector"]
+            measured = "wakeups_per_s" in collector  # not across the collector's start
+            return measured and collector["logged"] == 10 and not stat["producers"] and stat
+        stat = until(drained, "ten lines in the log, the producer's place free")
+        self.assertEqual(stat["collector"]["pid"], daemon.pid)
+        self.assertEqual((stat["warnings"], stat["undrained"], stat["collector"]["lost"]), ([], 0, 0))
+        self.assertTrue(stat["collector"]["running"])
+        self.expect(BUSY, "rm", "r", err=f"a collector (pid {daemon.pid}) drains it")
+        daemon.terminate()
+        self.assertEqual(daemon.wait(30), OK)
+        self.assertIn(b"removed ring r", self.expect(OK, "rm", "r").out)
+
+    def test_stat_names_a_process_that_runs_another_program(self):
+        self.create()
+        script = ("import ctypes, os, sys\nhandle = ctypes.c_void_p()\n"
+                  "assert ctypes.CDLL(sys.argv[1]).shmring_attach(b'r', None, ctypes.byref(handle)) == 0\n"
+                  "os.execv('/bin/sleep', ['sleep', '60'])")
+        child = self.start(sys.executable, "-c", script, LIBRARY)
+        until(lambda: os.readlink(f"/proc/{child.pid}/exe").endswith(("sleep", "coreutils", "busybox")), "exec")
+        (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
+        self.assertEqual(stat["producers"][0]["process"], "replaced")
+        self.assertTrue(any(f"(pid {child.pid}) runs another program" in one["what"] for one in stat["warnings"]))
+        self.expect(BUSY, "rm", "r", err="1 producer is attached")
+
+    def test_ls_lists_a_bad_ring_with_its_problem(self):
+        self.assertEqual(self.expect(OK, "ls", err="there is no ring").out, b"")
+        self.create("good")
+        self.create("bad")
+        self.poke(VERSION, "I", 2, ring="bad")
+        bad, good = self.expect(OK, "ls", "-o", "json").lines
+        self.assertIn("version is 2", bad["problem"])
+        self.assertEqual([good[key] for key in ("ring", "size", "lanes", "slots", "state", "producers", "fill")],
+                         ["good", os.path.getsize(self.path("good")), LANES, SLOTS, "open", 0, 0])
+        self.assertNotIn("problem", good)
+        self.assertRegex(self.expect(OK, "ls").out, rb"(?m)^good .* open +none ")
+
+    def test_rm_gives_nothing_up_without_force(self):
+        self.create()
+        self.expect(OK, "emit", "r", data=b"line\n")
+        self.expect(BUSY, "rm", "r", err="1 position is not drained")
+        emit = self.start(SHMRING, "emit", "r", stdin=subprocess.PIPE)
+        until(lambda: self.run_it("rm", "r").err.count("1 producer is attached"), "attached")
+        (removed,) = self.expect(OK, "rm", "r", "--force", "-o", "json").lines
+        self.assertEqual((removed["removed"], removed["producers"], removed["undrained"]), ("r", 1, 1))
+        self.expect(ABSENT, "rm", "r", err="there is no")
+        self.assertEqual(emit.communicate(b"", 30), (None, None))
+        self.assertEqual(emit.returncode, OK)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+// What an application may do to its own handle: fork, signals, closefrom, umask, exec.
+#include <doctest/doctest.h>
+#include <sys/time.h>
+
+#include <thread>
+
+#include "tests/support/daemon.hpp"
+#include "tests/support/log_text.hpp"
+#include "tests/support/oracle.hpp"
+
+using namespace shmring::test;
+
+namespace {
+
+void check_exact(Workplace& place, Daemon& daemon) {
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+}
+
+// In the forked child: the parent's handle is refused, and may be let go; a new one works.
+int use_in_child(shmring_producer* parents, Journal* own) {
+  if (shmring_write(parents, nullptr, "x", 1) != SHMRING_FORKED) return 1;
+  if (shmring_sequence(parents) != 0 || shmring_incarnation(parents) != 0) return 2;
+  if (own != nullptr && produce(Workplace::ring, *own, {SHMRING_LANE_AUTO, 20}) != 0) return 3;
+  if (shmring_write(parents, nullptr, "x", 1) != SHMRING_FORKED) return 4;
+  shmring_detach(parents);
+  return 0;
+}
+
+// ------------------------------------------------------------------------------------------------------- signal storm
+
+// What the handler of SIGALRM shares with the code that it interrupts.
+struct Storm {
+  shmring_producer* producer;
+  Journal* journal;
+  u64 calls;  // the handler's
+  u64 nested;
+  u64 sequences[1 << 20];  // that the handler's calls took, …
+  int results[1 << 20];    // … and what they returned
+  u64 taken;
+};
+Storm* storm;
+
+constexpr u64 handlers_keys = u64{1} << 31;  // keys of records that the handler writes
+
+void write_in_handler(int) {
+  Record record;
+  make_record(storm->journal->producer, handlers_keys + storm->calls + 1, record);
+  const int result = shmring_write(storm->producer, &record.meta, record.payload, record.bytes);
+  ++storm->calls;
+  if (result == SHMRING_NESTED) {
+    ++storm->nested;
+  } else if (storm->taken < std::size(storm->sequences)) {
+    storm->sequences[storm->taken] = shmring_sequence(storm->producer);
+    storm->journal->set_key(storm->sequences[storm->taken], handlers_keys + storm->calls);
+    storm->results[storm->taken++] = result;
+  }
+}
+
+// Write until the handler was refused often enough; then sort out which sequence was whose.
+int write_in_storm(Journal& journal, u32 lane, u64 refusals) {
+  static Storm memory;
+  storm = &memory;
+  storm->producer = attach(Workplace::ring, journal, lane);
+  storm->journal = &journal;
+  if (storm->producer == nullptr) return 1;
+  struct sigaction action {};
+  action.sa_handler = write_in_handler;
+  ::sigaction(SIGALRM, &action, nullptr);
+  const itimerval often{{0, 30}, {0, 30}}, never{};
+  ::setitimer(ITIMER_REAL, &often, nullptr);
+  std::vector<std::uint8_t> results;
+  results.reserve(journal.capacity());
+  Record record;
+  while (static_cast<volatile u64&>(storm->nested) < refusals && results.size() < journal.capacity() / 2 &&
+         results.size() < 4'000 * refusals) {
+    make_record(journal.producer, results.size() + 1, record);
+    for (int i = 0; i < 4; ++i) __builtin_ia32_pause();
+    results.push_back(static_cast<std::uint8_t>(shmring_write(storm->producer, &record.meta, record.payload, record.bytes)));
+  }
+  ::setitimer(ITIMER_REAL, &never, nullptr);
+  ::signal(SIGALRM, SIG_IGN);
+  const u64 last = shmring_sequence(storm->producer);
+  if (last != results.size() + storm->taken) return 2;
+  u64 handlers = 0, mains = 0;
+  for (u64 n = 1; n <= last; ++n) {
+    journal.begin(n);
+    if (handlers < storm->taken && storm->sequences[handlers] == n) {
+      journal.end(n, storm->results[handlers++]);
+    } else {
+      journal.end(n, results[mains++]);
+      journal.set_key(n, mains);
+    }
+  }
+  journal->nested = storm->nested;
+  detach(storm->producer, journal);
+  return storm->nested >= refusals && handlers == storm->taken ? 0 : 3;
+}
+
+}  // namespace
+
+TEST_CASE("a forked child that uses its parent's handle is refused, and its parent is undisturbed") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  const int forks = by_mode(300, 1'000, 10'000);
+  Journal &parents = place.journal(1 << 24), &threads = place.journal(1 << 26);
+  std::vector<Journal*> own(static_cast<std::size_t>(forks));
+  for (int i = 0; i < forks; i += 10) own[static_cast<std::size_t>(i)] = &place.journal(64);
+  Child parent([&] {
+    shmring_producer* handle = attach(Workplace::ring, parents, SHMRING_LANE_SHARED);
+    Shared<std::atomic<bool>> stop;
+    std::thread writer([&] { produce(Workplace::ring, threads, {SHMRING_LANE_EXCLUSIVE, 1 << 26, 64, 0, &*stop}); });
+    int failed = 0;
+    {
+      std::vector<Child> children;
+      for (int i = 0; i < forks; ++i) {
+        write_noted(handle, parents);
+        children.emplace_back([&, i] { return use_in_child(handle, own[static_cast<std::size_t>(i)]); });
+        for (int k = 0; k < 5; ++k) failed += write_noted(handle, parents) == SHMRING_FORKED;
+        if (children.size() < 4) continue;
+        failed += children.front().wait() != 0;
+        children.erase(children.begin());
+      }
+      for (Child& child : children) failed += child.wait() != 0;
+    }
+    *stop = true;
+    writer.join();
+    detach(handle, parents);
+    return failed == 0 ? 0 : 1;
+  });
+  CHECK(parent.wait(std::chrono::minutes(5)) == 0);
+  CHECK(parents->forked == 0);
+  CHECK(parents->begun == static_cast<u64>(forks) * 6);
+  check_exact(place, daemon);
+  report("%d forks while two threads write: each child refused, every tenth attached anew", forks);
+}
+
+TEST_CASE("a write in a signal handler that interrupts a write is refused and counted, and nothing is torn") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  const u64 refusals = by_mode<u64>(1'000, 5'000, 500'000);
+  for (const u32 lane : {SHMRING_LANE_SHARED, SHMRING_LANE_EXCLUSIVE}) {
+    Journal& journal = place.journal(1 << 27);
+    Child writer([&] { return write_in_storm(journal, lane, refusals); });
+    CHECK(writer.wait(std::chrono::minutes(5)) == 0);
+    CHECK(journal->nested >= refusals);
+    report("%lu nested writes refused and counted among %lu writes, %s lane", journal->nested.load(), journal->begun.load(),
+           lane == SHMRING_LANE_SHARED ? "shared" : "exclusive");
+  }
+  check_exact(place, daemon);
+}
+
+TEST_CASE("an application that closes every descriptor writes on") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  Journal& journal = place.journal(100);
+  Child writer([&] {
+    shmring_producer* handle = attach(Workplace::ring, journal, SHMRING_LANE_AUTO);
+    for (int i = 0; i < 10; ++i) write_noted(handle, journal);
+    ::closefrom(0);
+    int last = -1;
+    while (last < 63) last = ::open("/dev/null", O_RDWR);  // every number that attach may have had is somebody else's now
+    for (int i = 0; i < 10; ++i) write_noted(handle, journal);
+    detach(handle, journal);
+    for (; last >= 0 && ::fcntl(last, F_GETFD) >= 0; --last) {
+    }
+    return last < 0 ? 0 : 1;  // detach has closed nothing of theirs
+  });
+  CHECK(writer.wait() == 0);
+  CHECK(journal->begun == 20);
+  check_exact(place, daemon);
+}
+
+TEST_CASE("umask 0 opens nothing: ring and log are for their owner only") {
+  Workplace place;
+  const mode_t before = ::umask(0);
+  {
+    Daemon daemon(place);
+    CHECK(daemon.collects());
+    Journal& journal = place.journal(100);
+    Child writer([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, 100}); });
+    CHECK(writer.wait() == 0);
+    auto mode = [](const std::string& path) {
+      struct stat status {};
+      return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 0777 : 0;
+    };
+    CHECK(mode(place.file()) == 0600);
+    CHECK(mode(place.log) == 0700);
+    REQUIRE(log_files(place.log).size() == 1);
+    CHECK(mode(log_files(place.log)[0]) == 0600);
+    check_exact(place, daemon);
+  }
+  ::umask(before);
+}
+
+TEST_CASE("after exec without detach the entry stays until that process ends") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  View view;
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  Journal& journal = place.journal(100);
+  Child child([&] {
+    shmring_producer* handle = attach(Workplace::ring, journal, SHMRING_LANE_EXCLUSIVE);
+    for (int i = 0; i < 10; ++i) write_noted(handle, journal);
+    ::dup2(ends[0], 0);
+    ::execl("/bin/cat", "exec-ed", static_cast<char*>(nullptr));
+    return 1;
+  });
+  const std::string comm = "/proc/" + std::to_string(child.pid()) + "/comm";
+  CHECK(eventually([&] { return contents(comm) == "cat\n"; }));
+  const int entry = view.entry_of(child.pid());
+  CHECK(entry >= 0);
+  for (int i = 0; i < 10; ++i) {  // while ten others come, go, and give back their places
+    Journal& other = place.journal(10);
+    Child passer([&] { return produce(Workplace::ring, other, {SHMRING_LANE_EXCLUSIVE, 10}); });
+    CHECK(passer.wait() == 0);
+    CHECK(eventually([&] { return view.entry_of(passer.pid()) < 0; }));
+  }
+  CHECK(view.entry_of(child.pid()) == entry);
+  CHECK(child.running());
+  ::close(ends[0]), ::close(ends[1]);
+  CHECK(child.wait() == 0);
+  CHECK(eventually([&] { return view.entry_of(child.pid()) < 0; }));
+  check_exact(place, daemon);
+  const Findings found = consult(place.log, place.journals);
+  REQUIRE(found.of(journal) != nullptr);
+  CHECK(found.of(journal)->closing == "died");
+  CHECK(found.of(journal)->through == 10);
+}

@@ -1,0 +1,142 @@
+// SIGKILL at random moments, under load: producers, the collector, and both.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/support/daemon.hpp"
+#include "tests/support/oracle.hpp"
+
+using namespace shmring::test;
+
+namespace {
+
+constexpr u64 capacity = u64{1} << 22;
+
+// Producers that are replaced when they are killed; each is a journal's.
+struct Crowd {
+  Workplace& place;
+  std::mt19937_64& random;
+  Shared<std::atomic<bool>> stop;
+  struct Member {
+    Child process;
+    Journal* journal;
+    bool spins;  // without a pause: preempted anywhere, not where it sleeps
+  };
+  std::vector<Member> members;
+  u64 in_flight = 0;  // killed with an attempt unreported
+  u64 attaching = 0;  // killed before attach had returned
+  Steady::time_point killed{};
+
+  void add() {
+    Journal& journal = place.journal(capacity);
+    const u32 lane = journal.producer % 3;
+    const bool spins = journal.producer % 4 == 0;
+    const std::atomic<bool>* until = &*stop;
+    members.push_back({Child([&journal, lane, spins, until] {
+                         return produce(Workplace::ring, journal, {lane, capacity, spins ? capacity : 32, 200, until});
+                       }),
+                       &journal, spins});
+  }
+  // Let it stand still inside write(); where chance will not have it, somewhere.
+  void aim(Member& member) {
+    for (int tries = 0; tries < 100; ++tries) {
+      member.process.stop();
+      if (!member.journal->reported()) return;
+      member.process.go_on();
+      random_pause(random, 200);
+    }
+  }
+  // Kill `count` of them at one moment; returns when they are dead.
+  std::vector<pid_t> kill(u64 count, bool aimed) {
+    std::shuffle(members.begin(), members.end(), random);
+    if (aimed) {
+      std::partition(members.begin(), members.end(), [](const Member& member) { return !member.spins; });
+      for (u64 i = 0; i < count && members[members.size() - 1 - i].spins; ++i) aim(members[members.size() - 1 - i]);
+    }
+    killed = Steady::now();
+    std::vector<pid_t> dead;
+    for (u64 i = 0; i < count; ++i) members[members.size() - 1 - i].process.signal(SIGKILL);
+    for (; count > 0; --count) {
+      Member& member = members.back();
+      dead.push_back(member.process.pid());
+      CHECK(member.process.wait() == -SIGKILL);
+      in_flight += member.journal->reported() ? 0 : 1;
+      attaching += (*member.journal)->incarnation == 0 ? 1 : 0;
+      members.pop_back();
+    }
+    return dead;
+  }
+  void finish() {
+    *stop = true;
+    for (Member& member : members) CHECK(member.process.wait() == 0);
+    CHECK(all_closed());
+  }
+};
+
+u64 died(const Findings& found) {
+  u64 lines = found.lines.contains("died") ? found.lines.at("died") : 0;
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("producers killed under load: no record torn, twice or unexplained, and their places come back") {
+  Workplace place;
+  std::mt19937_64 random = seeded(2);
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  View view;
+  Crowd crowd{place, random, {}, {}, 0, 0, {}};
+  for (int i = 0; i < 12; ++i) crowd.add();
+  const u64 kills = by_mode<u64>(40, 200, 10'000);
+  u64 done = 0;
+  double slowest = 0;
+  while (done < kills) {
+    random_pause(random, 20'000);
+    const u64 count = std::min(kills - done, 1 + below(random, 8));
+    const std::vector<pid_t> dead = crowd.kill(count, below(random, 2) == 0);
+    done += count;
+    for (const pid_t pid : dead) CHECK(eventually([&] { return view.entry_of(pid) < 0; }));
+    slowest = std::max(slowest, milliseconds_since(crowd.killed));
+    while (crowd.members.size() < 12) crowd.add();
+  }
+  crowd.finish();
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  CHECK(died(found) + crowd.attaching >= kills);
+  CHECK(crowd.in_flight > 0);
+  report(
+      "%lu producers killed under load, %lu inside write, %lu inside attach: %lu records logged, %lu lost as died; "
+      "a place is free at most %.0f ms after",
+      kills, crowd.in_flight, crowd.attaching, found.lines.at("event"), found.lost.contains("died") ? found.lost.at("died") : 0,
+      slowest);
+}
+
+TEST_CASE("the collector killed and restarted under load, alone and with producers: no loss, no duplicate") {
+  Workplace place;
+  std::mt19937_64 random = seeded(3);
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  Crowd crowd{place, random, {}, {}, 0, 0, {}};
+  for (int i = 0; i < 6; ++i) crowd.add();
+  const u64 kills = by_mode<u64>(12, 50, 2'000);
+  u64 producers = 0;
+  for (u64 n = 1; n <= kills; ++n) {
+    if (n % 8 != 0) CHECK(daemon.collects());  // else while it still recovers
+    random_pause(random, 40'000);
+    daemon.process.signal(SIGKILL);
+    if (n % 3 == 0) producers += crowd.kill(1 + n % 2, false).size();
+    CHECK(daemon.process.wait() == -SIGKILL);
+    daemon.start();
+    while (crowd.members.size() < 6) crowd.add();
+  }
+  CHECK(daemon.collects());
+  crowd.finish();
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  CHECK(found.lines.at("recovery") > kills / 2);
+  report("%lu collectors killed and restarted under load, %lu producers with them: %lu records logged, none twice", kills,
+         producers, found.lines.at("event"));
+}

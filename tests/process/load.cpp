@@ -1,0 +1,139 @@
+// Load without a kill: every record that was reported as written is in the log, every other one in a loss line.
+#include <doctest/doctest.h>
+
+#include "tests/support/daemon.hpp"
+#include "tests/support/oracle.hpp"
+
+using namespace shmring::test;
+
+namespace {
+
+constexpr u32 lanes[] = {SHMRING_LANE_SHARED,    SHMRING_LANE_EXCLUSIVE, SHMRING_LANE_AUTO,   SHMRING_LANE_SHARED,
+                         SHMRING_LANE_EXCLUSIVE, SHMRING_LANE_AUTO,      SHMRING_LANE_SHARED, SHMRING_LANE_AUTO};
+
+u64 count(const Causes& causes) {
+  u64 total = 0;
+  for (const auto& [name, n] : causes) total += n;
+  return total;
+}
+
+// Eight producers, all at once, each with `attempts`.
+std::vector<Child> eight(Workplace& place, u64 attempts, const std::atomic<bool>* stop = nullptr) {
+  std::vector<Child> producers;
+  for (const u32 lane : lanes) {
+    Journal& journal = place.journal(attempts);
+    producers.emplace_back([&journal, lane, attempts, stop] {
+      return produce(Workplace::ring, journal, {lane, attempts, 64, 0, stop});
+    });
+  }
+  return producers;
+}
+
+u64 attempted(const Workplace& place) {
+  u64 total = 0;
+  for (const auto& journal : place.journals) total += (*journal)->begun;
+  return total;
+}
+
+void create_ring(u32 slots) {
+  shmring_create_options options{};
+  options.struct_size = sizeof options;
+  options.slots = slots;
+  REQUIRE(shmring_create(Workplace::ring, &options) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("eight producers that overflow the ring: each attempt is in the log exactly once") {
+  Workplace place;
+  const u64 attempts = by_mode<u64>(20'000, 100'000, 1'000'000);
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  std::vector<Child> producers = eight(place, attempts);
+  for (Child& producer : producers) CHECK(producer.wait() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  const u64 lost = count(found.lost), logged = found.lines.contains("event") ? found.lines.at("event") : 0;
+  CHECK(logged + lost == 8 * attempts);
+  CHECK(logged > 8 * 1024);  // the ring was used more than once over
+  CHECK(lost > 0);           // and it did overflow
+  report("8 producers × %lu records, slots 1024: %lu logged, %lu lost in %lu lines", attempts, logged, lost,
+         found.lines.at("loss"));
+}
+
+TEST_CASE("without a collector a full ring refuses at once, and the collector that comes later logs all of it") {
+  Workplace place;
+  create_ring(256);
+  const u64 attempts = 3 * 256;
+  std::vector<Child> producers = eight(place, attempts);
+  Journal& victim = place.journal(attempts);
+  Child killed([&] { return produce(Workplace::ring, victim, {SHMRING_LANE_SHARED, attempts - 1}) + ::pause(); });
+  for (Child& producer : producers) CHECK(producer.wait(std::chrono::seconds(20)) == 0);
+  CHECK(eventually([&] { return victim->detached != 0; }));
+  killed.kill();
+  Daemon daemon(place);
+  CHECK(daemon.collects());
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  CHECK(found.lost.contains("full"));
+  CHECK(found.lines.at("event") >= 256);
+  report("no collector: %lu attempts returned, %lu of them FULL or too big, all in the log of a later one", attempted(place),
+         count(found.lost));
+}
+
+TEST_CASE("a stopped collector holds nobody up, and when it goes on the loss is exact") {
+  Workplace place;
+  const auto seconds = std::chrono::seconds(by_mode(2, 10, 60));
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  Shared<std::atomic<bool>> stop;
+  const u64 most = 400'000'000;
+  std::vector<Child> producers = eight(place, most, &*stop);
+  CHECK(eventually([&] { return attempted(place) > 100'000; }));
+  daemon.process.stop();
+  const u64 before = attempted(place);
+  std::this_thread::sleep_for(seconds);  // the fault itself: full load for so long
+  const u64 meanwhile = attempted(place) - before;
+  CHECK(meanwhile > 8 * 1024 * 8);  // more than the ring can hold: nobody waited
+  daemon.process.go_on();
+  const u64 resumed = attempted(place);
+  CHECK(eventually([&] { return attempted(place) > resumed + 100'000; }));
+  *stop = true;
+  for (Child& producer : producers) CHECK(producer.wait() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  report("collector stopped for %ld s: %lu attempts meanwhile, %lu in all, %lu lost", static_cast<long>(seconds.count()),
+         meanwhile, attempted(place), count(found.lost));
+}
+
+TEST_CASE("entries are used again, and incarnations never") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  const int lives = by_mode(600, 1000, 20'000);
+  for (int i = 0; i < lives; ++i) place.journal(4);
+  Child producer([&] {
+    u64 last = 0;
+    for (const auto& journal : place.journals) {
+      shmring_producer* handle = attach(Workplace::ring, *journal, SHMRING_LANE_AUTO);
+      if (handle == nullptr || (*journal)->incarnation <= last) return 1;
+      last = (*journal)->incarnation;
+      for (u64 n = journal->producer % 4; n > 0; --n) write_noted(handle, *journal);
+      detach(handle, *journal);
+    }
+    return 0;
+  });
+  CHECK(producer.wait() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals, {.lossless = false});
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  CHECK(found.accounts.size() == static_cast<std::size_t>(lives));
+  report("%d attachments of one process in a table of 256 entries", lives);
+}

@@ -1,0 +1,102 @@
+// A producer stopped inside write(): its slot is its own however long it stands, and the others go past it.
+#include <doctest/doctest.h>
+
+#include "tests/support/daemon.hpp"
+#include "tests/support/log_text.hpp"
+#include "tests/support/oracle.hpp"
+
+using namespace shmring::test;
+using shmring::ring::SlotState;
+using shmring::ring::Word;
+
+namespace {
+
+constexpr u32 slots = 256;
+constexpr u64 capacity = u64{1} << 26;
+
+struct Held {
+  u32 lane = 0, index = 0;
+  Word word{};
+};
+
+// The slot of this process that is in WRITING; false: none is.
+bool held_slot(const View& view, pid_t pid, Held& out) {
+  const int entry = view.entry_of(pid);
+  for (u32 lane = 0; entry >= 0 && lane < view.ring().geometry.lanes; ++lane)
+    for (u32 index = 0; index < slots; ++index) {
+      const Word word = view.word(lane, index);
+      if (word.state == SlotState::writing && word.owner == static_cast<u32>(entry) + 1) return out = {lane, index, word}, true;
+    }
+  return false;
+}
+
+// Stop it again and again, until it stands with a slot in WRITING.
+bool stop_inside(Child& process, const Journal& journal, const View& view, std::mt19937_64& random, Held& out) {
+  for (int tries = 0; tries < 200'000; ++tries) {
+    process.stop();
+    if (!process.running()) return false;
+    if (!journal.reported() && held_slot(view, process.pid(), out)) return true;
+    process.go_on();
+    random_pause(random, 50);
+  }
+  return false;
+}
+
+void stop_for_ten_laps(u32 lane, u64 seed) {
+  Workplace place;
+  std::mt19937_64 random = seeded(seed);
+  Daemon daemon(place, {"--slots", std::to_string(slots)});
+  REQUIRE(daemon.collects());
+  View view;
+  Shared<std::atomic<bool>> stop, stop_victim;
+  Journal& journal = place.journal(capacity);
+  Child victim([&] { return produce(Workplace::ring, journal, {lane, capacity, 64, 20, &*stop_victim}); });
+  std::vector<Child> others;
+  for (int i = 0; i < 3; ++i) {
+    Journal& other = place.journal(capacity);
+    others.emplace_back([&] { return produce(Workplace::ring, other, {SHMRING_LANE_SHARED, capacity, 16, 100, &*stop}); });
+  }
+  CHECK(eventually([&] { return journal->begun > 1000; }));
+  const int rounds = by_mode(3, 10, 200);
+  std::vector<u64> stopped_at;
+  for (int round = 0; round < rounds; ++round) {
+    Held held;
+    REQUIRE(stop_inside(victim, journal, view, random, held));
+    stopped_at.push_back(journal->begun);
+    std::vector<u64> before;
+    for (std::size_t i = 1; i < place.journals.size(); ++i) before.push_back((*place.journals[i])->begun);
+    const u64 tail = view.tail(0);
+    CHECK(eventually([&] { return view.tail(0) >= tail + 10 * slots; }));  // nobody is held up
+    for (std::size_t i = 1; i < place.journals.size(); ++i)
+      CHECK(eventually([&] { return (*place.journals[i])->begun > before[i - 1] + slots; }));
+    CHECK(view.word(held.lane, held.index) == held.word);
+    CHECK(journal->begun == stopped_at.back());
+    victim.go_on();
+    CHECK(eventually([&] { return journal->begun > stopped_at.back() + 10; }));
+    CHECK(journal.result(stopped_at.back()) == 0);
+  }
+  *stop_victim = true;
+  CHECK(victim.wait() == 0);
+  *stop = true;
+  for (Child& other : others) CHECK(other.wait() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  const LoggedAccount* account = found.of(journal);
+  REQUIRE(account != nullptr);
+  for (const u64 sequence : stopped_at)
+    CHECK(std::find(account->late.begin(), account->late.end(), sequence) != account->late.end());
+  report("%d producers stopped inside write() on %s lane for ten laps of 3 others: %zu records late, none torn", rounds,
+         lane == SHMRING_LANE_SHARED ? "the shared" : "an exclusive", account->late.size());
+}
+
+}  // namespace
+
+TEST_CASE("a producer stopped inside write() for ten laps of the others keeps its slot, and its record comes late") {
+  stop_for_ten_laps(SHMRING_LANE_SHARED, 4);
+}
+
+TEST_CASE("the same on an exclusive lane, while the others use the shared one") {
+  stop_for_ten_laps(SHMRING_LANE_EXCLUSIVE, 5);
+}

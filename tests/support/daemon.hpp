@@ -1,0 +1,152 @@
+// shmringd as a child process, the place where it works, and a look at its ring.
+//
+// Invariants: each Workplace has a ring directory and a log of its own, and nothing is left of it; SHMRING_DIR names it.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "lib/os/segment.hpp"
+#include "lib/ring/account.hpp"
+#include "lib/ring/lane.hpp"
+#include "tests/support/journal.hpp"
+
+namespace shmring::test {
+
+inline std::string fresh_directory(const std::string& parent) {
+  std::string name = parent + "/shmring-process-XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) std::perror(name.c_str()), std::abort();
+  return name;
+}
+
+class Workplace {
+ public:
+  Workplace()
+      : rings(fresh_directory("/dev/shm")),
+        home(fresh_directory(std::filesystem::temp_directory_path().string())),
+        log(home + "/log") {
+    ::setenv("SHMRING_DIR", rings.c_str(), 1);
+  }
+  ~Workplace() {
+    ::unsetenv("SHMRING_DIR");
+    std::filesystem::remove_all(rings);
+    std::filesystem::remove_all(home);
+  }
+  Workplace(const Workplace&) = delete;
+
+  // A journal of its own for each producer's life.
+  Journal& journal(u64 capacity) {
+    journals.push_back(std::make_unique<Journal>(static_cast<u32>(journals.size() + 1), capacity));
+    return *journals.back();
+  }
+
+  static constexpr const char* ring = "r";
+  std::string file() const { return rings + "/shmring." + ring; }
+
+  const std::string rings, home, log;
+  std::vector<std::unique_ptr<Journal>> journals;
+};
+
+// What a test may read of a ring while it lives.
+class View {
+ public:
+  using Memory = ring::HardwareMemory;
+  View() {
+    std::vector<std::string> findings;
+    opened = os::open_readonly(Workplace::ring, segment_, findings) == 0 && segment_.ring.entries != nullptr;
+  }
+  const ring::Ring& ring() const { return segment_.ring; }
+  const ring::CollectorBoard& board() const { return ring().header->board; }
+  u32 collector() const { return ring::Owner::of(board().identity).pid; }
+
+  // The entry that names the process; −1: none does.
+  int entry_of(pid_t pid) const {
+    for (u32 i = 0; i < ring().geometry.producers; ++i)
+      if (owner(i).state != ring::OwnerState::free && owner(i).pid == static_cast<u32>(pid)) return static_cast<int>(i);
+    return -1;
+  }
+  ring::Owner owner(u32 entry) const { return ring::owner_seen<Memory>(ring().entries[entry]); }
+  u64 tail(u32 lane) const { return ring::tail_seen<Memory>(ring().lanes[lane]); }
+  ring::Word word(u32 lane, u32 index) const { return ring::observe<Memory>(ring().slot(lane, index)); }
+
+  // Every entry and every lane is free again.
+  bool all_free() const {
+    for (u32 i = 0; i < ring().geometry.producers; ++i)
+      if (owner(i).state != ring::OwnerState::free) return false;
+    for (u32 i = 0; i < ring().geometry.lanes; ++i)
+      if (ring::lane_owner<Memory>(ring().lanes[i]) != 0) return false;
+    return true;
+  }
+
+  bool opened = false;
+
+ private:
+  os::Segment segment_;
+};
+
+class Daemon {
+ public:
+  explicit Daemon(const Workplace& place, std::vector<std::string> options = {"--slots", "1024"})
+      : place_(place), options_(std::move(options)) {
+    start();
+  }
+
+  // `before`: what the child does before it becomes shmringd.
+  void start(const std::function<void()>& before = [] {}) {
+    std::vector<std::string> words{program(), "--ring", Workplace::ring, "--log", place_.log};
+    words.insert(words.end(), options_.begin(), options_.end());
+    process = Child([&] {
+      const int text = ::open((place_.home + "/stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+      ::dup2(text, 2);
+      std::vector<char*> arguments;
+      for (std::string& word : words) arguments.push_back(word.data());
+      arguments.push_back(nullptr);
+      before();
+      ::execv(arguments[0], arguments.data());
+      return 127;
+    });
+  }
+
+  // It holds the ring: its pid stands on the board.
+  bool collects() {
+    return eventually(
+        [this] {
+          View view;
+          return view.opened && view.collector() == static_cast<u32>(process.pid());
+        },
+        std::chrono::seconds(20));
+  }
+  // SIGTERM; its exit status.
+  int end() {
+    process.signal(SIGTERM);
+    return process.wait();
+  }
+  std::string said() const {
+    std::ifstream file(place_.home + "/stderr");
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  static std::string program() {
+    const char* folder = std::getenv("SHMRING_TOOLS");
+    return (folder != nullptr ? std::string(folder) : std::string("tools")) + "/shmringd";
+  }
+
+  Child process;
+
+ private:
+  const Workplace& place_;
+  std::vector<std::string> options_;
+};
+
+// Every producer's end is in the log, and its place free: what a test waits for before it ends the collector.
+inline bool all_closed() {
+  View view;
+  return view.opened && eventually([&] { return view.all_free(); });
+}
+
+}  // namespace shmring::test

@@ -1,0 +1,174 @@
+// What a producer did, noted outside the ring, in memory that survives its SIGKILL: each attempt before and after its call.
+//
+// Invariants:
+//   - one producer writes a journal; whoever reads it does so when that producer has ended, or knows that it may grow;
+//   - an attempt is noted as begun before its call, and its result after: only the last one can be unreported;
+//   - type, severity, correlation and bytes of a record are a function of (producer, key), so that each of them can be checked.
+#pragma once
+
+#include <sched.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "lib/include/shmring/shmring.h"
+#include "tests/support/process.hpp"
+
+namespace shmring::test {
+
+using u32 = std::uint32_t;
+using u64 = std::uint64_t;
+
+inline constexpr std::size_t room = 192;  // payload bytes of the rings that these tests use: slots of 256
+inline constexpr std::size_t longest = 300;
+inline constexpr std::uint8_t unreported = 255;
+
+// One record's content.
+struct Record {
+  shmring_meta meta{};
+  std::size_t bytes = 0;
+  unsigned char payload[longest];
+};
+
+inline u64 scramble(u64 x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+// Some are too big, some are cut; text has what JSON must escape.
+inline void make_record(u32 producer, u64 key, Record& out) {
+  static constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz 0123456789\"\\\n\t/}{:,";
+  u64 state = scramble(u64{producer} << 40 ^ key);
+  out.meta = {};
+  out.meta.kind = state % 4 == 0 ? SHMRING_BYTES : SHMRING_TEXT;
+  out.meta.type = static_cast<u32>(key % 65536);
+  out.meta.severity = static_cast<std::uint8_t>(state >> 8 & 7);
+  out.bytes = (state >> 16) % (room + 1);
+  if (key % 997 == 5) out.bytes = room + 1 + key % (longest - room);
+  if (key % 997 == 6) out.bytes = longest, out.meta.kind = SHMRING_BYTES, out.meta.flags = SHMRING_META_TRUNCATE;
+  if (key % 3 == 0) std::memcpy(out.meta.correlation, &state, 8), std::memcpy(out.meta.correlation + 8, &key, 8);
+  for (std::size_t i = 0; i < out.bytes; i += 8) {
+    state = scramble(state + 0x9e3779b97f4a7c15);
+    std::memcpy(out.payload + i, &state, out.bytes - i < 8 ? out.bytes - i : 8);
+  }
+  if (out.meta.kind == SHMRING_TEXT)
+    for (std::size_t i = 0; i < out.bytes; ++i) out.payload[i] = static_cast<unsigned char>(alphabet[out.payload[i] % 72]);
+}
+
+class Journal {
+ public:
+  explicit Journal(u32 number, u64 capacity) : producer(number), capacity_(capacity) {
+    const std::size_t bytes = sizeof(Counts) + capacity * (sizeof(u32) + 1);
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) std::perror("mmap"), std::abort();
+    counts_ = ::new (memory) Counts{};
+    keys_ = reinterpret_cast<u32*>(counts_ + 1);
+    results_ = reinterpret_cast<std::uint8_t*>(keys_ + capacity);
+  }
+  ~Journal() { ::munmap(counts_, sizeof(Counts) + capacity_ * (sizeof(u32) + 1)); }
+  Journal(const Journal&) = delete;
+
+  struct Counts {
+    std::atomic<u64> incarnation;  // 0: attach has not returned
+    std::atomic<u64> begun;        // attempts; the last one may be unreported
+    std::atomic<u64> nested, forked, retired;
+    std::atomic<u64> wrong;  // results, or sequences, that cannot be
+    std::atomic<u32> detaching, detached;
+  };
+  Counts* operator->() const { return counts_; }
+
+  std::string name() const { return "p" + std::to_string(producer); }
+  bool full() const { return counts_->begun >= capacity_; }
+  u64 capacity() const { return capacity_; }
+  std::uint8_t result(u64 sequence) const { return results_[sequence - 1]; }
+  u64 key(u64 sequence) const { return keys_[sequence - 1] != 0 ? keys_[sequence - 1] : sequence; }
+  bool reported() const { return counts_->begun == 0 || result(counts_->begun) != unreported; }
+
+  void begin(u64 sequence) {
+    results_[sequence - 1] = unreported;
+    counts_->begun = sequence;
+  }
+  void end(u64 sequence, int result) { results_[sequence - 1] = static_cast<std::uint8_t>(result); }
+  // For a sequence whose content has another key.
+  void set_key(u64 sequence, u64 key) { keys_[sequence - 1] = static_cast<u32>(key); }
+
+  const u32 producer;
+
+ private:
+  u64 capacity_;
+  Counts* counts_;
+  u32* keys_;
+  std::uint8_t* results_;
+};
+
+// ------------------------------------------------------------------------------------------------- roles of a producer
+
+// Attach under the journal's name, and wait for a place if there is none. NULL: no.
+inline shmring_producer* attach(const char* ring, Journal& journal, u32 lane, const shmring_create_options* create = nullptr) {
+  const std::string name = journal.name();
+  const shmring_attach_options options{sizeof options, name.c_str(), lane, 0, create};
+  shmring_producer* producer = nullptr;
+  int result = 0;
+  eventually([&] { return (result = shmring_attach(ring, &options, &producer)) != -EBUSY && result != -EUSERS; });
+  if (result != 0) std::fprintf(stderr, "attach: %s\n", shmring_last_error());
+  if (producer != nullptr) journal->incarnation = shmring_incarnation(producer);
+  return producer;
+}
+
+// One write, noted.
+inline int write_noted(shmring_producer* producer, Journal& journal) {
+  Record record;
+  const u64 sequence = journal->begun + 1;
+  make_record(journal.producer, sequence, record);
+  journal.begin(sequence);
+  const int result = shmring_write(producer, &record.meta, record.payload, record.bytes);
+  if (result >= 0 && result != SHMRING_NESTED && result != SHMRING_FORKED && result != SHMRING_RETIRED) {
+    journal.end(sequence, result);
+    if (shmring_sequence(producer) != sequence) ++journal->wrong;
+  } else {
+    journal->begun = sequence - 1;
+    if (result < 0) ++journal->wrong;
+    if (result == SHMRING_NESTED) ++journal->nested;
+    if (result == SHMRING_FORKED) ++journal->forked;
+    if (result == SHMRING_RETIRED) ++journal->retired;
+  }
+  return result;
+}
+
+inline void detach(shmring_producer* producer, Journal& journal) {
+  journal->detaching = 1;
+  shmring_detach(producer);
+  journal->detached = 1;
+}
+
+struct Load {
+  u32 lane = SHMRING_LANE_AUTO;
+  u64 attempts = ~u64{0};  // at most
+  u64 burst = 64;          // attempts between two pauses
+  unsigned pause_us = 0;   // 0: let others run
+  const std::atomic<bool>* stop = nullptr;
+};
+
+// The role of an ordinary producer: attach, write, detach.
+inline int produce(const char* ring, Journal& journal, const Load& load) {
+  shmring_producer* producer = attach(ring, journal, load.lane);
+  if (producer == nullptr) return 1;
+  for (u64 n = 1; n <= load.attempts && !journal.full() && (load.stop == nullptr || !*load.stop); ++n) {
+    write_noted(producer, journal);
+    if (n % load.burst != 0) continue;
+    if (load.pause_us == 0) {
+      ::sched_yield();
+    } else {
+      ::usleep(load.pause_us);
+    }
+  }
+  detach(producer, journal);
+  return 0;
+}
+
+}  // namespace shmring::test

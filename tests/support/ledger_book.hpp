@@ -1,0 +1,107 @@
+// A ledger, and the plain values that a pass would give it, made short.
+//
+// Invariant: lines are what the ledger gave out since the last look, as memory_log.hpp writes them.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/audit/ledger.hpp"
+#include "tests/support/memory_log.hpp"
+
+namespace plain {
+
+using namespace shmring::audit;
+using shmring::ring::bit_of;
+using shmring::ring::Snapshot;
+using shmring::ring::Taken;
+
+struct Said {  // by a record or an account
+  u32 refused = 0;
+  u16 mask = 0;
+  u16 last = 0;  // low 16 bits of the sequence refused last
+};
+
+struct Book {
+  explicit Book(bool overwrite = false) : ledger(overwrite) {}
+
+  Book& meet(u64 incarnation, u32 entry = 0, shmring::ring::Logged logged = {0, 0}, u64 start_time = 1) {
+    shmring::ring::Newcomer who{entry, incarnation, {77, start_time, shmring::ring::OwnerState::attached},
+                                {},    0,           logged};
+    std::snprintf(who.identity.name, sizeof who.identity.name, "p%u", entry);
+    ledger.meet({{who, "/bin/app"}}, 1);
+    return *this;
+  }
+  Delivery delivery(u64 incarnation, u64 sequence, Said said = {}, u64 time_ns = 1, u16 flags = 0) {
+    shmring::ring::RecordHeader& header = headers.emplace_back();
+    header.sequence = sequence, header.refused = said.refused, header.why = said.mask, header.flags = flags;
+    return {{Taken::Fault::none, false, 0, incarnation, 0, sequence, &header}, time_ns, {}};
+  }
+  Book& enter(u64 incarnation, u64 sequence, Said said = {}, u16 flags = 0) {
+    const std::vector<Delivery> one{delivery(incarnation, sequence, said, 1, flags)};
+    ledger.enter(one, 1);
+    return *this;
+  }
+  Book& corrupt(u64 incarnation) {
+    std::vector<Delivery> one{delivery(incarnation, 99)};
+    one[0].taken.fault = Taken::Fault::corrupt;
+    ledger.enter(one, 1);
+    return *this;
+  }
+  Book& live(u64 incarnation, shmring::ring::Account account, Said said = {}) {
+    Snapshot snapshot{};
+    snapshot.incarnation = incarnation, snapshot.account = account;
+    snapshot.refusals = {said.refused, said.mask, said.last};
+    ledger.settle({snapshot}, 1);
+    return *this;
+  }
+  // counters: cause, how often, the last sequence under it.
+  struct Counted {
+    Cause cause;
+    u32 count;
+    u64 last;
+  };
+  Book& close(u64 incarnation, shmring::ring::Account account, std::initializer_list<Counted> counters = {},
+              u16 mask = 0, bool died = true, u64 nested = 0) {
+    Snapshot snapshot{};
+    snapshot.incarnation = incarnation, snapshot.account = account, snapshot.closing = true, snapshot.died = died;
+    snapshot.nested = nested;
+    u32 total = 0;
+    for (const Counted& it : counters) {
+      snapshot.counters[static_cast<std::size_t>(it.cause)] = {it.count, static_cast<u32>(it.last)};
+      total += it.count;
+    }
+    snapshot.refusals = {total, mask, 0};
+    ledger.settle({snapshot}, 1);
+    return *this;
+  }
+  void expect(const std::vector<std::string>& lines) {
+    MemoryLog log;
+    for (const Line& line : ledger.lines()) log.append(line);
+    ledger.clear_lines();
+    std::string found, expected;
+    for (const std::string& line : log.lines) found += line + "\n";
+    for (const std::string& line : lines) expected += line + "\n";
+    CHECK(found == expected);
+  }
+  std::string accounts() {
+    MemoryLog log;
+    log.append(ledger.accounts(1));
+    return log.lines[0];
+  }
+
+  Ledger ledger;
+  std::deque<shmring::ring::RecordHeader> headers;
+};
+
+inline shmring::ring::Account finished(u64 sequence) { return {sequence, true}; }
+inline shmring::ring::Account in_flight(u64 sequence) { return {sequence, false}; }
+inline constexpr u16 full = 1 << static_cast<int>(Cause::full);
+inline constexpr u16 too_big = 1 << static_cast<int>(Cause::too_big);
+
+}  // namespace plain

@@ -1,0 +1,144 @@
+// A log in memory: each line as a short text, what a restarted collector would recover from them, and whether they
+// keep the promise: every sequence once, in order, between one attach line and one closing line.
+//
+//   "attach 1" · "event 1.2" · "event 1.2 late" · "loss 1.1-3 full=2 died=1" · "detach 1 last 3 full=2" ·
+//   "died 1 last 3" · "accounts 1:3 2:0" (a closed one: "1:3!") · "gone 1 through 3" · "incident …"
+//
+// Invariant: nothing in here uses the ledger; incarnations are shown without their base.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lib/audit/line.hpp"
+#include "tests/support/hooked_memory.hpp"
+
+namespace plain {
+
+namespace audit = shmring::audit;
+
+inline std::string text(shmring::ring::u64 incarnation) { return std::to_string(incarnation & 0x3fffff); }
+
+inline std::string text(const audit::Causes& causes) {
+  std::string out;
+  for (std::size_t i = 0; i < causes.count.size(); ++i)
+    if (causes.count[i] != 0)
+      out += " " + std::string(audit::name_of(static_cast<audit::Cause>(i))) + "=" + std::to_string(causes.count[i]);
+  return out;
+}
+
+class MemoryLog {
+ public:
+  std::vector<std::string> lines;
+  std::vector<std::string> payloads;  // of the events
+  std::vector<std::string> types;     // of the events, those with a name
+  std::string broken;                 // the first line that breaks the promise, and how
+  int lives_for = -1;                 // lines until the collector dies; −1: for ever
+  bool full = false;                  // nothing can be stored
+
+  bool store(const std::vector<audit::Line>& batch) {
+    if (full) return false;
+    for (const audit::Line& line : batch) {
+      if (lives_for == 0) throw Crash{};
+      if (lives_for > 0) --lives_for;
+      append(line);
+    }
+    return true;
+  }
+
+  void append(const audit::Line& line) {
+    std::visit([this](const auto& it) { add(it); }, line);
+  }
+
+  // The last accounts line, then the lines after it. Views last as long as this log does not change.
+  std::vector<audit::AccountState> recovered() const {
+    std::vector<audit::AccountState> out;
+    for (const auto& [incarnation, account] : recovered_)
+      out.push_back({account.producer, incarnation, account.through, !account.closed, account.causes});
+    return out;
+  }
+
+ private:
+  using u64 = shmring::ring::u64;
+  struct Fold {
+    std::string producer;
+    u64 through = 0;
+    bool attached = false, closed = false;
+    audit::Causes causes;
+  };
+
+  void must(bool holds, const char* rule) {
+    if (!holds && broken.empty()) broken = lines.back() + ": " + rule;
+  }
+  void cover(u64 incarnation, u64 first, u64 last) {
+    Fold& fold = truth_[incarnation];
+    must(fold.attached && !fold.closed, "outside its producer's life");
+    must(first == fold.through + 1, "not the next sequence");
+    must(last >= first, "an empty range");
+    fold.through = last;
+    if (recovered_.count(incarnation) != 0) recovered_[incarnation].through = last;
+  }
+  void add(const audit::Event& event) {
+    lines.push_back("event " + text(event.incarnation) + "." + std::to_string(event.sequence) +
+                    (event.late ? " late" : ""));
+    payloads.emplace_back(reinterpret_cast<const char*>(event.payload.data()), event.payload.size());
+    if (!event.type_name.empty()) types.emplace_back(event.type_name);
+    cover(event.incarnation, event.sequence, event.sequence);
+  }
+  void add(const audit::Loss& loss) {
+    lines.push_back("loss " + text(loss.incarnation) + "." + std::to_string(loss.first) + "-" +
+                    std::to_string(loss.last) + text(loss.causes));
+    must(loss.causes.total() == loss.last - loss.first + 1, "causes that do not add up");
+    cover(loss.incarnation, loss.first, loss.last);
+    truth_[loss.incarnation].causes += loss.causes;
+    if (recovered_.count(loss.incarnation) != 0) recovered_[loss.incarnation].causes += loss.causes;
+  }
+  void add(const audit::LifeLine& line) {
+    const bool attach = line.life == audit::Life::attach;
+    lines.push_back(
+        (attach                             ? "attach "
+         : line.life == audit::Life::detach ? "detach "
+                                            : "died ") +
+        text(line.incarnation) +
+        (attach ? line.from > 0 ? " from " + std::to_string(line.from) : "" : " last " + std::to_string(line.last)) +
+        text(line.causes) + (line.nested > 0 ? " nested=" + std::to_string(line.nested) : ""));
+    Fold& fold = truth_[line.incarnation];
+    must(fold.attached != attach && !fold.closed, attach ? "a second attach line" : "not open");
+    if (attach) {
+      fold.attached = true, fold.through = line.from, fold.producer = line.producer;
+      recovered_[line.incarnation] = fold;
+      return;
+    }
+    must(line.last == fold.through, "last is not what the lines cover");
+    must(line.causes.total() == fold.causes.total(), "totals are not the sum of the losses");
+    fold.closed = true;
+    recovered_[line.incarnation].closed = true;
+  }
+  void add(const audit::Accounts& line) {
+    lines.push_back("accounts");
+    recovered_.clear();
+    for (const audit::AccountState& account : line.accounts) {
+      lines.back() +=
+          " " + text(account.incarnation) + ":" + std::to_string(account.through) + (account.open ? "" : "!");
+      recovered_[account.incarnation] = {std::string(account.producer), account.through, true, !account.open,
+                                         account.causes};
+    }
+  }
+  void add(const audit::Gone& line) {
+    lines.push_back("gone " + text(line.incarnation) + " through " + std::to_string(line.through));
+    truth_[line.incarnation].closed = true;
+    recovered_.erase(line.incarnation);
+  }
+  void add(const audit::Note& line) {
+    lines.push_back(line.kind);
+    for (const auto& pair : line.pairs)
+      if (pair.key == "what") lines.back() += " " + pair.value;
+  }
+
+  std::map<u64, Fold> truth_, recovered_;
+};
+
+}  // namespace plain

@@ -1,0 +1,127 @@
+// A ring laid out in plain memory: no segment, no process. Words are set and read by tests as they please.
+//
+// Invariant: the memory is zero at first, so all slots are EMPTY, all entries and lanes free; only the segment's
+// state is set.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "lib/ring/account.hpp"
+#include "lib/ring/lane.hpp"
+#include "lib/ring/ring.hpp"
+#include "lib/ring/slot.hpp"
+
+namespace plain {
+
+using namespace shmring::ring;
+using Memory = HardwareMemory;
+
+inline Word empty(u64 lap) { return {lap, 0, SlotState::empty}; }
+inline Word writing(u64 lap, u32 owner) { return {lap, owner, SlotState::writing}; }
+inline Word ready(u64 lap, u32 owner) { return {lap, owner, SlotState::ready}; }
+inline Word reading(u64 lap, u32 owner) { return {lap, owner, SlotState::reading}; }
+
+struct Shape {
+  u32 slots = 2;  // a power of two
+  u32 lanes = 1;
+  u32 producers = 3;
+  u32 flags = 0;         // with_tripwire, with_timestamp
+  u32 slot_bytes = 128;  // a power of two
+  u32 max_record = 0;    // 0: what one slot holds
+  OnFull on_full = OnFull::drop;
+};
+
+class PlainRing {
+ public:
+  static constexpr u64 base = u64{1} << 22;  // of incarnations
+
+  explicit PlainRing(Shape shape = {}) {
+    Geometry geometry{};
+    geometry.slots = shape.slots, geometry.slot_bytes = shape.slot_bytes, geometry.lanes = shape.lanes;
+    geometry.producers = shape.producers, geometry.flags = shape.flags;
+    geometry.on_full = static_cast<u32>(shape.on_full);
+    geometry.max_record = shape.max_record != 0 ? shape.max_record : shape.slot_bytes - u32{sizeof(Slot)};
+    const std::size_t entries = sizeof(Header), lanes = entries + shape.producers * sizeof(Entry);
+    const std::size_t slots = lanes + shape.lanes * sizeof(Lane);
+    geometry.size = slots + std::size_t{shape.lanes} * shape.slots * shape.slot_bytes;
+    memory_.resize(geometry.size / line_bytes);
+    std::byte* at = memory_[0].bytes;
+    ring.header = reinterpret_cast<Header*>(at);
+    ring.entries = reinterpret_cast<Entry*>(at + entries);
+    ring.lanes = reinterpret_cast<Lane*>(at + lanes);
+    ring.slots = at + slots;
+    ring.use(geometry);
+    ring.incarnation_base = base;
+    ring.header->state = static_cast<u32>(SegmentState::open);
+  }
+  PlainRing(const PlainRing&) = delete;
+
+  Ring ring;
+
+  Slot& slot(u32 index, u32 lane = 0) const { return ring.slot(lane, index); }
+  Word word(u32 index, u32 lane = 0) const { return Word::of(slot(index, lane).word); }
+  void set_word(u32 index, Word word, u32 lane = 0) const { slot(index, lane).word = word.bits(); }
+  u64 tail(u32 lane = 0) const { return ring.lanes[lane].tail; }
+  void set_tail(u64 tail, u32 lane = 0) const { ring.lanes[lane].tail = tail; }
+  u64 head(u32 lane = 0) const { return ring.lanes[lane].head; }
+  void set_head(u64 head, u32 lane = 0) const { ring.lanes[lane].head = head; }
+  u64 lane_owner(u32 lane) const { return ring.lanes[lane].owner; }
+  Entry& entry(u32 index) const { return ring.entries[index]; }
+  Account account(u32 index) const { return Account::of(entry(index).account); }
+  Refusals refusals(u32 index) const { return Refusals::of(entry(index).refusal); }
+  Counter counter(u32 index, Cause cause) const {
+    return Counter::of(entry(index).counters[static_cast<std::size_t>(cause)]);
+  }
+  OwnerState state(u32 index) const { return Owner::of(entry(index).owner).state; }
+
+  // All slots EMPTY for the lap that begins at `position`, head and tail there: a lane that has come so far.
+  void begin_at(u64 position, u32 lane = 0) const {
+    for (u32 index = 0; index < ring.geometry.slots; ++index)
+      set_word(index, empty(ring.lap(position) + (index < ring.index(position) ? 1 : 0)), lane);
+    set_tail(position, lane), set_head(position, lane);
+  }
+
+  std::string bytes() const {
+    return std::string(reinterpret_cast<const char*>(memory_.data()), memory_.size() * line_bytes);
+  }
+  std::string entry_bytes(u32 index) const {
+    return std::string(reinterpret_cast<const char*>(&entry(index)), sizeof(Entry));
+  }
+
+ private:
+  struct alignas(line_bytes) Line {
+    std::byte bytes[line_bytes]{};
+  };
+  std::vector<Line> memory_;
+};
+
+inline Owner owner(u32 pid) { return {pid, 1, OwnerState::free}; }
+
+inline Identity identity(const std::string& name) {
+  Identity out{};
+  std::strncpy(out.name, name.c_str(), sizeof out.name - 1);
+  out.uid = 1000, out.tid = 7;
+  return out;
+}
+
+}  // namespace plain
+
+template <>
+struct doctest::StringMaker<shmring::ring::Word> {
+  static doctest::String convert(const shmring::ring::Word& word) {
+    static const char* const names[] = {"EMPTY", "WRITING", "READY", "READING", "4", "5", "6", "7"};
+    const std::string text = std::string(names[static_cast<unsigned>(word.state) & 7]) + "(" +
+                             std::to_string(word.lap) + ", " + std::to_string(word.owner) + ")";
+    return text.c_str();
+  }
+};
+template <>
+struct doctest::StringMaker<shmring::ring::Account> {
+  static doctest::String convert(const shmring::ring::Account& account) {
+    return (std::to_string(account.attempted) + (account.finished ? " finished" : " in flight")).c_str();
+  }
+};

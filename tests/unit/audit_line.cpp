@@ -1,0 +1,310 @@
+// The text of a line: format, and that no payload can break it.
+#include <doctest/doctest.h>
+
+#include "lib/audit/json.hpp"
+#include "lib/audit/parse.hpp"
+#include "tests/unit/audit_support.hpp"
+
+using namespace audit_test;
+
+namespace {
+
+std::string text_of(const Line& line, u64 index = 3) {
+  std::string out;
+  encode(line, index, "ring", out);
+  return out;
+}
+
+std::string data_of(std::string_view payload, u8 kind = SHMRING_TEXT) {
+  const std::string line = text_of(event("pay", 10, 1, payload, kind));
+  const std::size_t begin = line.find(",\"data\":") + 8;
+  return line.substr(begin, line.size() - 2 - begin);
+}
+
+// The inverse of escaping, written apart from it. Only what the encoder may write.
+std::string unescaped(std::string_view raw) {
+  std::string out;
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (raw[i] != '\\') {
+      out += raw[i];
+      continue;
+    }
+    const char c = raw[++i];
+    if (c != 'u') {
+      out += c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
+      continue;
+    }
+    const unsigned long code = std::stoul(std::string(raw.substr(i + 1, 4)), nullptr, 16);
+    i += 4;
+    if (code < 0x80) {
+      out += static_cast<char>(code);
+    } else if (code < 0x800) {
+      out += static_cast<char>(0xc0 | code >> 6), out += static_cast<char>(0x80 | (code & 63));
+    } else {
+      out += static_cast<char>(0xe0 | code >> 12), out += static_cast<char>(0x80 | (code >> 6 & 63));
+      out += static_cast<char>(0x80 | (code & 63));
+    }
+  }
+  return out;
+}
+
+std::string from_base64(std::string_view text) {
+  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  unsigned bits = 0, have = 0;
+  for (char c : text.substr(0, text.find('='))) {
+    bits = bits << 6 | static_cast<unsigned>(digits.find(c));
+    have += 6;
+    if (have >= 8) out += static_cast<char>(bits >> (have -= 8));
+  }
+  return out;
+}
+
+// A line that is one line, safe on a terminal, and parses; returns its payload.
+std::string round_trip(std::string_view payload, u8 kind) {
+  const std::string line = text_of(event("pay", 10, 1, payload, kind));
+  REQUIRE(line.back() == '\n');
+  for (std::size_t i = 0; i + 1 < line.size(); ++i) {
+    const auto c = static_cast<unsigned char>(line[i]);
+    if (c < 0x20 || c == 0x7f || (c == 0xc2 && static_cast<unsigned char>(line[i + 1]) < 0xa0))
+      FAIL("byte ", i, " is a control");
+  }
+  Parsed parsed;
+  Mistake mistake;
+  REQUIRE(parse(std::string_view(line).substr(0, line.size() - 1), parsed, mistake));
+  if (parsed.data.front() == '"') return unescaped(parsed.data.substr(1, parsed.data.size() - 2));
+  REQUIRE(parsed.data.substr(0, 11) == "{\"base64\":\"");
+  return from_base64(parsed.data.substr(11, parsed.data.size() - 13));
+}
+
+}  // namespace
+
+TEST_CASE("an event line has its keys in the order of the design") {
+  Event e = event("pay", 10, 5, "hello");
+  CHECK(text_of(e) ==
+        "{\"v\":1,\"kind\":\"event\",\"index\":3,\"time\":\"2026-11-24T22:00:08.123456789Z\",\"ring\":\"ring\","
+        "\"producer\":\"pay\","
+        "\"inc\":10,\"seq\":5,\"lane\":1,\"pos\":105,\"type\":7,\"sev\":6,\"data\":\"hello\"}\n");
+  e.type_name = "capture", e.truncated = e.late = true, e.kind = SHMRING_JSON, e.correlation[0] = 0xab,
+  e.correlation[15] = 1;
+  CHECK(text_of(e) ==
+        "{\"v\":1,\"kind\":\"event\",\"index\":3,\"time\":\"2026-11-24T22:00:08.123456789Z\",\"ring\":\"ring\","
+        "\"producer\":\"pay\","
+        "\"inc\":10,\"seq\":5,\"lane\":1,\"pos\":105,\"type\":\"capture\",\"sev\":6,\"corr\":"
+        "\"ab000000000000000000000000000001\","
+        "\"data\":\"hello\",\"truncated\":true,\"late\":true,\"invalid\":true}\n");
+}
+
+TEST_CASE("loss, life, accounts, gone and note lines have their keys in the order of the design") {
+  const std::string head = "\"index\":3,\"time\":\"2026-11-24T22:00:08.000000000Z\",\"ring\":\"ring\"";
+  const u64 now = 1'795'557'608'000'000'000;
+  const Causes lost = causes({{Cause::full, 2}, {Cause::died, 1}});
+  CHECK(
+      text_of(loss("pay", 10, 2, 4, lost)) ==
+      "{\"v\":1,\"kind\":\"loss\"," + head +
+          ",\"producer\":\"pay\",\"inc\":10,\"first\":2,\"last\":4,\"count\":3,\"causes\":{\"full\":2,\"died\":1}}\n");
+  CHECK(text_of(life(Life::attach, "pay", 10)) ==
+        "{\"v\":1,\"kind\":\"attach\"," + head +
+            ",\"producer\":\"pay\",\"inc\":10,\"pid\":4711,\"uid\":1000,\"lane\":1,\"exe\":\"/usr/bin/payments\"}\n");
+  CHECK(text_of(life(Life::attach, "pay", 10, 0, {}, 9)).ends_with(",\"exe\":\"/usr/bin/payments\",\"from\":9}\n"));
+  CHECK(text_of(life(Life::detach, "pay", 10, 7)) ==
+        "{\"v\":1,\"kind\":\"detach\"," + head +
+            ",\"producer\":\"pay\",\"inc\":10,\"pid\":4711,\"uid\":1000,\"lane\":1,\"exe\":\"/usr/bin/"
+            "payments\",\"last\":7,\"causes\":{},\"nested\":0}\n");
+  CHECK(text_of(Accounts{now, {{"pay", 10, 4, true, lost}, {"b", 11, 0, false, {}}}}) ==
+        "{\"v\":1,\"kind\":\"accounts\"," + head +
+            ",\"accounts\":[{\"producer\":\"pay\",\"inc\":10,\"through\":4,\"open\":true,\"causes\":{\"full\":2,"
+            "\"died\":1}},"
+            "{\"producer\":\"b\",\"inc\":11,\"through\":0,\"open\":false,\"causes\":{}}]}\n");
+  CHECK(text_of(Gone{"pay", 10, 4, now}) ==
+        "{\"v\":1,\"kind\":\"gone\"," + head + ",\"producer\":\"pay\",\"inc\":10,\"through\":4}\n");
+  CHECK(text_of(Note{"start", now, {{"pid", "12", true}, {"why", "a \"b\"", false}}}) ==
+        "{\"v\":1,\"kind\":\"start\"," + head + ",\"pid\":12,\"why\":\"a \\\"b\\\"\"}\n");
+}
+
+TEST_CASE("times are UTC to the nanosecond, leap days and year ends included") {
+  const auto time_of = [](u64 ns) { return text_of(Gone{"p", 1, 0, ns}).substr(39, 30); };
+  CHECK(time_of(0) == "1970-01-01T00:00:00.000000000Z");
+  CHECK(time_of(1'709'251'199'999'999'999) == "2024-02-29T23:59:59.999999999Z");
+  CHECK(time_of(1'709'251'200'000'000'000) == "2024-03-01T00:00:00.000000000Z");
+  CHECK(time_of(4'107'542'399'000'000'001) == "2100-02-28T23:59:59.000000001Z");
+  CHECK(time_of(4'107'542'400'000'000'010) == "2100-03-01T00:00:00.000000010Z");
+  CHECK(time_of(~0ull) == "2554-07-21T23:34:33.709551615Z");
+}
+
+TEST_CASE("text that could break a line or a terminal stands as escapes") {
+  CHECK(data_of("a\nb\r\t\"\\") == R"("a\nb\r\t\"\\")");
+  CHECK(data_of("\x1b[31mred\x7f") == R"("\u001b[31mred\u007f")");
+  CHECK(data_of("\xc2\x9b"
+                "31m \xc3\xa9") == "\"\\u009b31m \xc3\xa9\"");
+  CHECK(data_of("\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xae") == R"("\u2028\u2029\u202e")");
+  CHECK(data_of(std::string_view("\0", 1)) == R"("\u0000")");
+  CHECK(data_of("") == R"("")");
+  CHECK(data_of("\xf0\x9f\x98\x80") == "\"\xf0\x9f\x98\x80\"");
+}
+
+TEST_CASE("text that is not UTF-8 is base64") {
+  for (std::string_view bad : {"\xff", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                               "\xf4\x90\x80\x80", "a\xe2\x82", "\x80"}) {
+    CAPTURE(bad.size());
+    CHECK(data_of(bad).substr(0, 11) == "{\"base64\":\"");
+    CHECK(round_trip(bad, SHMRING_TEXT) == bad);
+  }
+  CHECK(data_of("M", SHMRING_BYTES) == "{\"base64\":\"TQ==\"}");
+  CHECK(data_of("Ma", SHMRING_BYTES) == "{\"base64\":\"TWE=\"}");
+  CHECK(data_of("Man", SHMRING_BYTES) == "{\"base64\":\"TWFu\"}");
+  CHECK(data_of("", SHMRING_BYTES) == "{\"base64\":\"\"}");
+}
+
+TEST_CASE("a JSON payload is embedded in one line, white space outside its strings removed") {
+  CHECK(data_of(" {\"a\" :\n[1 , -2.5e+3,true ,null,{ }, [ ]]\t, \"b c\" : \"d  e\\u0041\\ud83d\\ude00\"}\r\n",
+                SHMRING_JSON) == "{\"a\":[1,-2.5e+3,true,null,{},[]],\"b c\":\"d  e\\u0041\\ud83d\\ude00\"}");
+  CHECK(data_of("\"x\x7f\xc2\x85y\"", SHMRING_JSON) == "\"x\\u007f\\u0085y\"");
+  CHECK(data_of(std::string(64, '[') + std::string(64, ']'), SHMRING_JSON) ==
+        std::string(64, '[') + std::string(64, ']'));
+}
+
+TEST_CASE("a JSON payload that is none stands as text and is marked invalid") {
+  for (std::string_view bad : {"",
+                               " ",
+                               "{",
+                               "{\"a\"}",
+                               "{\"a\":1,}",
+                               "[1,]",
+                               "[1 2]",
+                               "01",
+                               "1.",
+                               ".5",
+                               "1e",
+                               "-",
+                               "+1",
+                               "tru",
+                               "nul",
+                               "\"a",
+                               "\"a\nb\"",
+                               "\"\\x\"",
+                               "\"\\u12g4\"",
+                               "\"\\ud800\"",
+                               "\"\\udc00\"",
+                               "\"\\ud800\\u0041\"",
+                               "1 1",
+                               "{1:2}",
+                               "NaN",
+                               "'a'",
+                               "[1]]"}) {
+    CAPTURE(bad);
+    const std::string line = text_of(event("pay", 10, 1, bad, SHMRING_JSON));
+    CHECK(line.ends_with("\",\"invalid\":true}\n"));
+    CHECK(round_trip(bad, SHMRING_JSON) == bad);
+  }
+  CHECK(data_of(std::string(65, '[') + std::string(65, ']'), SHMRING_JSON).ends_with("\",\"invalid\":true"));
+  CHECK(data_of("\"\xff\"", SHMRING_JSON) == "{\"base64\":\"Iv8i\"},\"invalid\":true");
+  CHECK(data_of("abc", SHMRING_FIELDS) == "{\"base64\":\"YWJj\"},\"invalid\":true");
+  CHECK(data_of("abc", 200) == "{\"base64\":\"YWJj\"},\"invalid\":true");
+}
+
+TEST_CASE("every payload comes back byte for byte, from each kind and at each length around a machine word") {
+  std::string all;
+  for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
+  CHECK(round_trip(all, SHMRING_TEXT) == all);
+  CHECK(round_trip(all.substr(0, 128), SHMRING_TEXT) == all.substr(0, 128));
+  CHECK(round_trip(all, SHMRING_BYTES) == all);
+  for (std::size_t length = 0; length < 20; ++length) {
+    for (std::size_t at = 0; at < length; ++at) {
+      for (char special : {'"', '\\', '\n', '\x1f', '\x7f', '\0', '~', ' '}) {
+        std::string text(length, 'x');
+        text[at] = special;
+        CHECK(round_trip(text, SHMRING_TEXT) == text);
+      }
+    }
+  }
+  std::string large(64 << 10, '\x01');
+  for (std::size_t i = 0; i < large.size(); i += 7) large[i] = 'x';
+  CHECK(round_trip(large, SHMRING_TEXT) == large);
+  CHECK(round_trip(large, SHMRING_BYTES) == large);
+}
+
+TEST_CASE("hostile names cannot break a line either") {
+  Event e = event("p\n\"\xff", 10, 1, "x");
+  e.type_name = "\x1b]0;\x07";
+  const std::string line = text_of(e);
+  CHECK(line.find("\"producer\":\"p\\n\\\"\\ufffd\"") != line.npos);
+  CHECK(line.find("\"type\":\"\\u001b]0;\\u0007\"") != line.npos);
+  CHECK(std::count(line.begin(), line.end(), '\n') == 1);
+}
+
+TEST_CASE("every line that is encoded parses to what it said") {
+  Parsed out;
+  Mistake mistake;
+  const auto parsed = [&](const Line& line) {
+    static std::string text;
+    text = text_of(line, 77);
+    text.pop_back();
+    return parse(text, out, mistake) && out.index == 77 && out.ring == "ring";
+  };
+  Event e = event("pay", 10, 5, "hello");
+  e.late = true, e.type_name = "capture", e.correlation[3] = 9;
+  REQUIRE(parsed(e));
+  CHECK((out.kind == Kind::event && out.producer == "pay" && out.incarnation == 10 && out.first == 5 && out.last == 5));
+  CHECK((out.type == "capture" && out.severity == 6 && out.data == "\"hello\"" && out.late && !out.truncated &&
+         !out.invalid));
+  CHECK(out.correlation == "00000009000000000000000000000000");
+  const Causes lost = causes({{Cause::full, 1}, {Cause::refused, 2}});
+  REQUIRE(parsed(loss("pay", 10, 2, 4, lost)));
+  CHECK((out.kind == Kind::loss && out.first == 2 && out.last == 4 && out.count == 3 && out.causes == lost));
+  REQUIRE(parsed(life(Life::attach, "pay", 10, 0, {}, 9)));
+  CHECK((out.kind == Kind::attach && out.first == 9 && out.pid == 4711 && out.exe == "/usr/bin/payments"));
+  REQUIRE(parsed(life(Life::died, "pay", 10, 9, lost)));
+  CHECK((out.kind == Kind::died && out.last == 9 && out.causes == lost));
+  REQUIRE(parsed(Accounts{0, {{"pay", 10, 4, true, lost}, {"b", 11, 0, false, {}}}}));
+  CHECK((out.accounts.size() == 2 && out.accounts[0].causes == lost && out.accounts[0].open && !out.accounts[1].open));
+  REQUIRE(parsed(Gone{"pay", 10, 4, 0}));
+  CHECK((out.kind == Kind::gone && out.last == 4));
+  REQUIRE(parsed(Note{"incident", 0, {{"what", "x,y", false}, {"n", "3", true}}}));
+  CHECK((out.kind == Kind::note && out.kind_name == "incident" && out.rest == ",\"what\":\"x,y\",\"n\":3"));
+}
+
+TEST_CASE("a line with any one byte cut out, or cut short anywhere, is not taken for what it was") {
+  Parsed out;
+  Mistake mistake;
+  for (const Line& line : small_batch()) {
+    std::string text = text_of(line);
+    text.pop_back();
+    REQUIRE(parse(text, out, mistake));
+    for (std::size_t length = 0; length < text.size(); ++length) {
+      CHECK_FALSE(parse(std::string_view(text).substr(0, length), out, mistake));
+      CHECK(mistake.offset <= length);
+    }
+    for (const std::string& extra : std::vector<std::string>{"}", " ", ",", "\n", ",\"a\":"})
+      CHECK_FALSE(parse(text + extra, out, mistake));
+  }
+}
+
+TEST_CASE(
+    "keys out of order, renamed, doubled, or with white space are refused; a key of a later version at the end is "
+    "not") {
+  Parsed out;
+  Mistake mistake;
+  std::string text = text_of(loss("pay", 10, 2, 4, causes({{Cause::full, 2}, {Cause::died, 1}})));
+  text.pop_back();
+  const auto with = [&](std::string_view from, std::string_view to) {
+    std::string changed = text;
+    const std::size_t at = changed.find(from);
+    REQUIRE(at != changed.npos);
+    return parse(changed.replace(at, from.size(), to), out, mistake);
+  };
+  CHECK_FALSE(with("\"first\":2,\"last\":4", "\"last\":4,\"first\":2"));
+  CHECK_FALSE(with("\"inc\"", "\"Inc\""));
+  CHECK_FALSE(with("{\"full\":2,\"died\":1}", "{\"died\":1,\"full\":2}"));
+  CHECK_FALSE(with("{\"full\":2,", "{\"full\":2,\"full\":2,"));
+  CHECK_FALSE(with("{\"full\":2,", "{\"full\":0,"));
+  CHECK_FALSE(with("\"died\"", "\"lost\""));
+  CHECK_FALSE(with("\"count\":3", "\"count\": 3"));
+  CHECK_FALSE(with("\"count\":3", "\"count\":03"));
+  CHECK_FALSE(with("\"count\":3", "\"count\":18446744073709551616"));
+  CHECK_FALSE(with("\"v\":1", "\"v\":2"));
+  CHECK_FALSE(with("\"kind\":\"loss\"", "\"kind\":\"lass\""));
+  CHECK(mistake.expected == "a known kind of line");
+  CHECK_FALSE(with("T22", " 22"));
+  CHECK(with("}}", "},\"later\":[1,{\"x\":\"y\"}]}"));
+}
