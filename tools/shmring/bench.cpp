@@ -95,8 +95,8 @@ Report run_rounds(const Options& options) {
   report.machine = this_machine();
   std::vector<Contender> running;
   for (Contender& contender : contenders()) {
-    const bool wanted = options.only.empty() ||
-                        std::find(options.only.begin(), options.only.end(), contender.name) != options.only.end();
+    const bool wanted =
+        options.only.empty() || std::find(options.only.begin(), options.only.end(), contender.name) != options.only.end();
     if (wanted) report.transports.push_back(contender.name), running.push_back(std::move(contender));
   }
   const std::vector<Job> jobs = jobs_of(options);
@@ -143,8 +143,7 @@ void register_bench(CLI::App& app, int& status) {
   for (const Contender& contender : contenders()) names.push_back(contender.name);
   CLI::App* const command =
       app.add_subcommand("bench", "Measure this machine: libshmring beside its alternatives and bare floors");
-  command->add_option("-o,--output", options->output, "text, or json: one document")
-      ->check(CLI::IsMember({"text", "json"}));
+  command->add_option("-o,--output", options->output, "text, or json: one document")->check(CLI::IsMember({"text", "json"}));
   command->add_flag("--quick", options->quick, "Shorter measurements, fewer rounds: 10 s at most, instead of 60");
   command->add_option("--rounds", options->rounds, "So many rounds, however long it takes")
       ->type_name("N")

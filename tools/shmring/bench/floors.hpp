@@ -1,8 +1,10 @@
-// What a ring of slots costs at least: no timestamp, no hash, no account, no owner. A writer that dies may take records with it.
+// What a ring of slots costs at least: no timestamp, no hash, no account, no owner. A writer that dies may take
+// records with it.
 //
 // Invariants:
 //   - the slot's word says position + 1 once the record of that position is whole (release); the reader acquires it;
-//   - the reader gives slots back by its head, once a batch (release); a writer looks at it (acquire) only when the ring seems full.
+//   - the reader gives slots back by its head, once a batch (release); a writer looks at it (acquire) only when the
+//     ring seems full.
 #pragma once
 
 #include <algorithm>
@@ -85,8 +87,9 @@ struct SingleFloor : FloorBase {
   };
 };
 
-// Many writers: each takes its position by fetch-and-add. So that nobody takes one that is not free, a writer looks at head and
-// tail for some positions at once, and leaves as many to each of the others: it calls the ring full that much earlier.
+// Many writers: each takes its position by fetch-and-add. So that nobody takes one that is not free, a writer looks
+// at head and tail for some positions at once, and leaves as many to each of the others: it calls the ring full that
+// much earlier.
 struct SharedFloor : FloorBase {
   static constexpr const char* name = "floor-shared";
   static constexpr u32 max_producers = 8;

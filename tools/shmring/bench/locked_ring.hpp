@@ -22,14 +22,14 @@ inline void must_be_zero(int error, const char* what) {
 // Attempts before a waiter sleeps in the kernel: a critical section here is shorter than a sleep.
 inline constexpr int lock_spins = 100;
 
-template <class Try, class Wait>
-int spin_then_wait(const Try& try_lock, const Wait& wait) {
+template <class Try, class Block>
+int spin_then_block(const Try& try_lock, const Block& block) {
   for (int spin = 0; spin < lock_spins; ++spin) {
     const int error = try_lock();
     if (error != EBUSY) return error;
     ring::HardwareMemory::pause();
   }
-  return wait();
+  return block();
 }
 
 class RobustMutex {
@@ -45,8 +45,8 @@ class RobustMutex {
     must_be_zero(pthread_mutex_init(&mutex_, &attributes), "mutex");
   }
   void lock() {
-    int error = spin_then_wait([this] { return pthread_mutex_trylock(&mutex_); },
-                               [this] { return pthread_mutex_lock(&mutex_); });
+    int error =
+        spin_then_block([this] { return pthread_mutex_trylock(&mutex_); }, [this] { return pthread_mutex_lock(&mutex_); });
     if (error == EOWNERDEAD) error = pthread_mutex_consistent(&mutex_);
     must_be_zero(error, "mutex lock");
   }
@@ -71,14 +71,14 @@ class ReaderWriterLock {
     must_be_zero(pthread_rwlock_init(&lock_, &attributes), "lock");
   }
   void lock() {
-    must_be_zero(spin_then_wait([this] { return pthread_rwlock_trywrlock(&lock_); },
-                                [this] { return pthread_rwlock_wrlock(&lock_); }),
-                 "write lock");
+    must_be_zero(
+        spin_then_block([this] { return pthread_rwlock_trywrlock(&lock_); }, [this] { return pthread_rwlock_wrlock(&lock_); }),
+        "write lock");
   }
   void lock_shared() {
-    must_be_zero(spin_then_wait([this] { return pthread_rwlock_tryrdlock(&lock_); },
-                                [this] { return pthread_rwlock_rdlock(&lock_); }),
-                 "read lock");
+    must_be_zero(
+        spin_then_block([this] { return pthread_rwlock_tryrdlock(&lock_); }, [this] { return pthread_rwlock_rdlock(&lock_); }),
+        "read lock");
   }
   void unlock() { pthread_rwlock_unlock(&lock_); }
 

@@ -5,10 +5,11 @@
 //   rate     1 … max_writers writers and the reader, everybody as fast as he can; a refused record is dropped
 //
 // Invariants:
-//   - a record counts once the reader has it and has checked every byte; what is delivered is exactly what was accepted, of each
-//     writer, or the measurement is an error;
-//   - write times are of whole batches in which nothing was refused, after the first lap; records are made before the batch is timed,
-//     and a batch that met a full ring is not timed at all: the ring is left to run empty before the next one;
+//   - a record counts once the reader has it and has checked every byte; what is delivered is exactly what was
+//     accepted, of each writer, or the measurement is an error;
+//   - write times are of whole batches, after the first lap, in which nothing was refused and the kernel did not take the
+//     processor away for others (a transport that puts its writer to sleep is timed); records are made before the batch
+//     is timed. What meets a full ring is not timed at all: the ring is left to run empty before the next batch;
 //   - the memory is private to one measurement, and gone after it.
 #pragma once
 
@@ -104,8 +105,7 @@ Round supervise(Board& board, std::vector<Child>& children, const Job& job);
 template <Transport T>
 class Measurement {
  public:
-  explicit Measurement(const Job& job)
-      : job_(job), name_(fresh_name()), placement_(processors(), job.producers, job.measure) {}
+  explicit Measurement(const Job& job) : job_(job), name_(fresh_name()), placement_(processors(), job.producers, job.measure) {}
 
   Round run() {
     const Removal removal{name_};
@@ -113,7 +113,8 @@ class Measurement {
     std::vector<Child> children;
     children.emplace_back([this] { return as(placement_.reader, [this] { read(); }); });
     for (u32 producer = 0; producer < job_.producers; ++producer)
-      children.emplace_back([this, producer] { return as(placement_.writer(producer), [this, producer] { write(producer); }); });
+      children.emplace_back(
+          [this, producer] { return as(placement_.writer(producer), [this, producer] { write(producer); }); });
     return supervise(*board_, children, job_);
   }
 
@@ -160,14 +161,16 @@ class Measurement {
     const bool warm = mine.accepted + mine.refused >= bench_slots;
     const bool dropping = job_.measure == Measure::rate;
     u64 refused = 0;
+    const u64 preempted = preemptions();
     const u64 start = ticks();
     for (u32 i = 0; i < Batch::records; ++i) {
-      if (writer.write(batch.at(i), job_.bytes)) [[likely]] continue;
+      if (writer.write(batch.at(i), job_.bytes)) [[likely]]
+        continue;
       ++refused;
       if (dropping) placement_.crowded ? yield() : ring::HardwareMemory::pause();
     }
     const u64 spent = ticks() - start;
-    if (refused == 0 && warm) mine.ticks += spent, mine.timed += Batch::records;
+    if (refused == 0 && warm && preemptions() == preempted) mine.ticks += spent, mine.timed += Batch::records;
     mine.accepted += Batch::records - refused;
     mine.refused += refused;
     return refused;

@@ -1,6 +1,7 @@
 // Records whose every byte follows from producer, sequence and size, and the reader's check of them.
 //
-// Invariant: a Checker accepts each record once, in its producer's order, and unchanged; gaps are the caller's to count.
+// Invariant: a Checker accepts each record once, in its producer's order, and unchanged; gaps are the caller's to
+// count.
 #pragma once
 
 #include <array>
@@ -34,7 +35,8 @@ class Checker {
   // False: the record is not what its producer wrote next or later; `broken` says why, of the first one.
   bool add(const std::byte* record, std::size_t bytes) {
     u64 first = 0, wrong = 0;
-    if (bytes < min_record || bytes % 8 != 0) return fail("a record of " + std::to_string(bytes) + " bytes, which nobody wrote");
+    if (bytes < min_record || bytes % 8 != 0)
+      return fail("a record of " + std::to_string(bytes) + " bytes, which nobody wrote");
     std::memcpy(&first, record, sizeof first);
     for (std::size_t i = 1; i < bytes / 8; ++i) {
       u64 word = 0;

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,12 @@ bool pin(int processor) {
 
 void yield() { ::sched_yield(); }
 
+std::uint64_t preemptions() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return static_cast<std::uint64_t>(used.ru_nivcsw);
+}
+
 Child::Child(const std::function<int()>& role) {
   std::fflush(nullptr);
   const pid_t parent = os::calls.getpid();
@@ -69,8 +76,7 @@ Child::Child(const std::function<int()>& role) {
   ::_exit(status);
 }
 
-Child::Child(Child&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)), status_(other.status_), ended_(other.ended_) {}
+Child::Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, 0)), status_(other.status_), ended_(other.ended_) {}
 
 Child::~Child() {
   if (pid_ == 0 || ended()) return;

@@ -2,8 +2,8 @@
 //
 // Invariants:
 //   - no child outlives its Child, nor its parent;
-//   - between stop_on_signals() and its end SIGINT and SIGTERM end nothing by themselves: stop_requested() says that one came,
-//     and whoever waits for a child asks it. A child ends by them at once.
+//   - between stop_on_signals() and its end SIGINT and SIGTERM end nothing by themselves: stop_requested() says that
+//     one came, and whoever waits for a child asks it. A child ends by them at once.
 #pragma once
 
 #include <sys/types.h>
@@ -21,6 +21,8 @@ std::vector<int> processors();
 bool pin(int processor);
 // Let another process of this processor run.
 void yield();
+// How often the kernel has taken the processor away from the calling process, which did not want to wait.
+std::uint64_t preemptions();
 
 class Child {
  public:

@@ -12,23 +12,27 @@ using tool::Json;
 
 const char* measure_name(Measure measure) {
   switch (measure) {
-    case Measure::quiet: return "quiet";
-    case Measure::live: return "live";
-    default: return "rate";
+    case Measure::quiet:
+      return "quiet";
+    case Measure::live:
+      return "live";
+    default:
+      return "rate";
   }
 }
 
 const char* role_name(Role role) {
   switch (role) {
-    case Role::floor: return "floor";
-    case Role::alternative: return "alternative";
-    default: return "libshmring";
+    case Role::floor:
+      return "floor";
+    case Role::alternative:
+      return "alternative";
+    default:
+      return "libshmring";
   }
 }
 
-bool same(const Job& a, const Job& b) {
-  return a.measure == b.measure && a.bytes == b.bytes && a.producers == b.producers;
-}
+bool same(const Job& a, const Job& b) { return a.measure == b.measure && a.bytes == b.bytes && a.producers == b.producers; }
 
 std::vector<Job> jobs_of(const Report& report, bool rates) {
   std::vector<Job> jobs;
@@ -43,8 +47,7 @@ std::string cell(const Figure* figure) {
   if (figure == nullptr) return "–";
   if (figure->rounds.empty()) return "none in time";
   const double unit = figure->job.measure == Measure::rate ? 1e6 : 1;
-  return fmt::format("{:.1f} / {:.1f} ±{:.0f}%", figure->best() / unit, figure->median() / unit,
-                     figure->spread() * 50);
+  return fmt::format("{:.1f} / {:.1f} ±{:.0f}%", figure->best() / unit, figure->median() / unit, figure->spread() * 50);
 }
 
 // Against the single-writer floor of the same run.
@@ -139,12 +142,12 @@ void print_text(Report& report) {
   fmt::print("time       {}, {} rounds in {}\nplaces     {}\n", machine.time_source, report.rounds,
              tool::duration_text(report.took_ns), machine.placement);
   fmt::print("ring       {} slots; separate processes; the reader checks every byte of every record\n", bench_slots);
-  fmt::print("\n{}: best / median of the rounds, ± half their range\n",
-             tool::bold("Nanoseconds a write"));
+  fmt::print("\n{}: best / median of the rounds, ± half their range\n", tool::bold("Nanoseconds a write"));
   print_table(report, false);
   fmt::print(
-      "quiet: nobody drains while it is written. live: drained at once; timed are batches of {} in which nothing was\n"
-      "refused, after the first lap; REFUSED is the share of all attempts, and none of these batches is in the figure.\n",
+      "quiet: nobody drains while it is written. live: drained at once. Timed are batches of {} after the first lap, but\n"
+      "for those that met a full ring, of which none is in the figure (REFUSED: their refused writes among all writes),\n"
+      "and those in which the kernel gave the processor to others.\n",
       Batch::records);
   fmt::print("\n{}: delivered and checked; what was refused is dropped\n", tool::bold("Million records a second"));
   print_table(report, true);

@@ -13,7 +13,7 @@ struct Figure {
   std::string transport;
   Role role;
   Job job;
-  std::vector<double> rounds;        // those that had a figure
+  std::vector<double> rounds;      // those that had a figure
   u64 delivered = 0, dropped = 0;  // over all rounds
 
   // 0 where no round had one.

@@ -1,4 +1,5 @@
-// Memory that processes share: a file in $SHMRING_DIR or /dev/shm; and an array of slots in it, behind what controls it.
+// Memory that processes share: a file in $SHMRING_DIR or /dev/shm; and an array of slots in it, behind what controls
+// it.
 //
 // Invariants: all of a file's memory is reserved before it is used; nothing in it is a pointer.
 #pragma once
@@ -54,8 +55,7 @@ class SharedFile {
     try {
       std::string path;
       os::Fd directory;
-      if (os::open_directory(name, path, directory) == 0)
-        os::calls.unlinkat(directory.get(), file_name(name).c_str(), 0);
+      if (os::open_directory(name, path, directory) == 0) os::calls.unlinkat(directory.get(), file_name(name).c_str(), 0);
     } catch (const std::bad_alloc&) {  // then it stays
     }
   }

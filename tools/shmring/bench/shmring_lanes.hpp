@@ -1,7 +1,7 @@
 // libshmring as a transport: written through the C ABI, read by the collector's own reader, without a log.
 //
-// Invariants: timestamp and tripwire are on; a record that the reader finds corrupt is an exception; what dies is found dead and its
-// places are freed, as a collector does it.
+// Invariants: timestamp and tripwire are on; a record that the reader finds corrupt is an exception; what dies is
+// found dead and its places are freed, as a collector does it.
 #pragma once
 
 #include <algorithm>

@@ -1,10 +1,12 @@
-// What the alternatives, the floors and libshmring have in common: records go in at one process and come out at another.
+// What the alternatives, the floors and libshmring have in common: records go in at one process and come out at
+// another.
 //
 // Invariants:
-//   - a transport lives in shared memory under a name; create() and remove() are one process's, a Writer or a Reader is opened
-//     by each process that needs one, and closed by its destructor. There is one Reader at a time;
+//   - a transport lives in shared memory under a name; create() and remove() are one process's, a Writer or a Reader
+//     is opened by each process that needs one, and closed by its destructor. There is one Reader at a time;
 //   - write() takes the whole record or nothing: false says that the transport was full;
-//   - read() hands the records over in each writer's order, each once, and says how many these were; it never waits for one;
+//   - read() hands the records over in each writer's order, each once, and says how many these were; it never waits
+//     for one;
 //   - what cannot be opened, or is found broken, is an exception.
 #pragma once
 
@@ -39,11 +41,12 @@ concept Transport = requires(const std::string& name, const Shape& shape, typena
                              typename T::Reader& reader, const void* record, std::size_t bytes, AnySink sink) {
   { T::name } -> std::convertible_to<const char*>;
   { T::role } -> std::convertible_to<Role>;
-  { T::overwrites } -> std::convertible_to<bool>;       // knows Shape::overwrite
-  { T::survives_death } -> std::convertible_to<bool>;   // of a writer in the middle of a write
+  { T::overwrites } -> std::convertible_to<bool>;      // knows Shape::overwrite
+  { T::survives_death } -> std::convertible_to<bool>;  // of a writer in the middle of a write
   { T::max_producers } -> std::convertible_to<u32>;
   T::create(name, shape);
-  { T::remove(name) } noexcept;  // also where there is nothing
+  { T::remove(name) }
+  noexcept;  // also where there is nothing
   requires std::constructible_from<typename T::Writer, const std::string&>;
   requires std::constructible_from<typename T::Reader, const std::string&>;
   { writer.write(record, bytes) } -> std::same_as<bool>;
