@@ -32,7 +32,8 @@ class Collector {
  public:
   Collector(const ring::Ring& ring, ring::Pace pace, Host& host, Log& log)
       : ring_(ring), pace_(pace), host_(host), log_(log), reader_(ring, pace), names_(ring),
-        assembly_(ring.slot_payload()), ledger_(ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite)), waiting_since_(ring.geometry.lanes) {}
+        assembly_(ring.slot_payload()), ledger_(ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite)),
+        waiting_since_(ring.geometry.lanes) {}
 
   // Before the first pass: what the log says, then every slot, then the entries. False: the log cannot be written.
   bool start(std::span<const AccountState> recovered);

@@ -101,8 +101,8 @@ void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
       lose(*account, record.sequence, own, now_ns);
       continue;
     }
-    Event event{account->producer, account->incarnation, record.sequence, taken.place.lane, taken.place.position, delivery.time_ns,
-                record.type, delivery.type_name, record.kind, record.severity, {}, taken.payload,
+    Event event{account->producer, account->incarnation, record.sequence, taken.place.lane, taken.place.position,
+                delivery.time_ns, record.type, delivery.type_name, record.kind, record.severity, {}, taken.payload,
                 (record.flags & ring::flag_truncated) != 0, taken.late};
     std::memcpy(event.correlation.data(), record.correlation, sizeof record.correlation);
     lines_.push_back(event);

@@ -69,7 +69,8 @@ bool collector_is_past(const Ring& ring, const Lane& lane, u64 position) {
 enum class Next : u8 { step_over, look_again, taken, full };
 
 template <class M>
-[[gnu::noinline]] Next not_free(const Ring& ring, const Lane& lane, Slot& slot, Word word, u64 position, u32 me, bool overwriting) {
+[[gnu::noinline]] Next not_free(const Ring& ring, const Lane& lane, Slot& slot, Word word, u64 position, u32 me,
+                                bool overwriting) {
   const u64 lap = ring.lap(position);
   if (word.lap >= lap) return Next::step_over;  // somebody has it
   if (collector_is_past<M>(ring, lane, position)) return look<M>(slot) == word ? Next::step_over : Next::look_again;
@@ -129,7 +130,7 @@ Claim claim_exclusive(const Ring& ring, u32 lane_index, u32 me, bool overwriting
 }
 
 // Sleep on `freed` until something was released, or the deadline. `try_again` stands between the two looks at `freed`: who
-// sleeps has found the lane full after it announced itself. On the head instead, a wake-up between the look and the sleep is lost.
+// sleeps has found the lane full after it announced itself. On the head instead, a wake-up in between is lost.
 template <class M, class Try>
 bool sleep_until_freed(Lane& lane, u64 deadline_ns, const Try& try_again) {
   M::add(At::waiters_add, lane.waiters, u32{1}, std::memory_order_seq_cst);

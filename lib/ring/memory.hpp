@@ -30,7 +30,8 @@ enum class At : u8 {
   // slot.hpp
   look, look_alone, claim, overwrite, claim_alone, fill, publish, observe, take, copy_out, release, step_over, free_dead,
   // lane.hpp
-  tail_hint, tail_help, tail_own, tail_seen, head_seen, head_publish, head_resume, high_water, freed_bump, freed_seen, freed_sleep,
+  tail_hint, tail_help, tail_own, tail_seen, head_seen, head_publish, head_resume, high_water,
+  freed_bump, freed_seen, freed_sleep,
   waiters_seen, waiters_add, waiters_leave,
   lane_take, lane_free, lane_owner,
   // account.hpp

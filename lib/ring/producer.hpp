@@ -122,8 +122,8 @@ template <class M>
   return SHMRING_RETIRED;
 }
 
-// The end of an attempt. The mask is cleared after the account is finished: a collector that sees the finished account and a mask
-// knows that the mask is not older than the last publish.
+// The end of an attempt. The mask is cleared after the account is finished: a collector that sees the finished account and a
+// mask knows that the mask is not older than the last publish.
 template <class M>
 [[gnu::always_inline]] inline int Producer<M>::leave(Outcome outcome) {
   finish_attempt<M>(*entry_, sequence_);

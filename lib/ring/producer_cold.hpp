@@ -81,8 +81,8 @@ template <class M>
 
 // ------------------------------------------------------------------------------------------------------------- chunks
 
-// A record of several slots: one sequence, one deadline. What cannot be placed whole is given up: the collector drops the chunks
-// that were published, and the sequence is one loss.
+// A record of several slots: one sequence, one deadline. What cannot be placed whole is given up: the collector drops the
+// chunks that were published, and the sequence is one loss.
 template <class M>
 [[gnu::noinline]] auto Producer<M>::attempt_chunks(const shmring_meta& meta, u16 flags, const std::byte* payload,
                                                    std::size_t bytes) -> Outcome {
@@ -140,7 +140,7 @@ template <class M>
   return {condition_of(cause), false};
 }
 
-// A refusal that holds a slot: READY, flagged aborted. `refused` and `why` are those of what came before it, and `kind` its cause.
+// A refusal that holds a slot: READY, flagged aborted. `refused` and `why` are those of what came before it; `kind` is its cause.
 template <class M>
 auto Producer<M>::publish_refused(u64 position, Cause cause) -> Outcome {
   RecordHeader header = describe(shmring_meta{}, flag_aborted, 0);
@@ -198,8 +198,8 @@ int Producer<M>::abort() {
   return 0;
 }
 
-// An open claim whose owner came back without commit or abort: an exception, or siglongjmp. Its slot is published, for a slot is
-// never given back by anyone but the collector.
+// An open claim whose owner came back without commit or abort: an exception, or siglongjmp. Its slot is published, for a slot
+// is never given back by anyone but the collector.
 template <class M>
 [[gnu::noinline]] void Producer<M>::end_stale_claim() {
   const bool inside = inside_;

@@ -7,7 +7,7 @@ import re
 
 import cxx
 
-ACCESSES = ("load", "store", "cas", "add", "copy")
+ACCESSES = ("load", "store", "cas", "add", "copy", "sleep")
 ACQUIRES, RELEASES = {"acquire", "acq_rel", "seq_cst"}, {"release", "acq_rel", "seq_cst"}
 _CALL = re.compile(r"\bM::(?:template\s+)?(" + "|".join(ACCESSES) + r")\b(?:<[^<>]*>)?\s*\(\s*(?:At::(\w+))?")
 _ORDER = re.compile(r"\bmemory_order(?:_|::)(\w+)")
