@@ -140,7 +140,7 @@ template <class M>
   return {condition_of(cause), false};
 }
 
-// A refusal that holds a slot: READY, flagged aborted. `refused` and `why` are those of what came before it; `kind` is its cause.
+// A refusal that holds a slot: READY, flagged aborted. `refused` and `why` are of what came before it; `kind` is its cause.
 template <class M>
 auto Producer<M>::publish_refused(u64 position, Cause cause) -> Outcome {
   RecordHeader header = describe(shmring_meta{}, flag_aborted, 0);
