@@ -2,10 +2,12 @@
 //
 // Invariant: every private field that outlives a pass is in it, or stands below with the reason why not. The static_asserts
 // make a new field a compile error: put it into the digest first, then count it here.
-//   Collector: ring_, pace_, host_, log_, names_ (no record has a type), deliveries_ (cleared first) are the same in every life
-//   Reader:    newcomers_, vanished_, taken_, held_, cells_ are cleared by begin_pass; ring_, pace_ never change;
-//              refused_entries_, scribbled_, repairs_ are figures
-//   LaneView:  walked is set by begin_pass; so is at_end, and waiting_since_ is zero where it is false
+//   Collector: ring_, pace_, host_, log_, names_ (no record has a type), deliveries_ (cleared first) are alike in every life;
+//              waiting_since_ is not zero where at_end is true (the host's clock moves as far as it is asked)
+//   Assembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
+//   Reader:    newcomers_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_ never change;
+//              refused_entries_, repairs_ are figures
+//   LaneView:  walked is set by begin_pass
 //   Ledger:    events_, losses_ are figures; lines_, moved_, closed_ are cleared before they are used
 #pragma once
 
@@ -30,9 +32,13 @@ struct OccupantsTag {
 struct AccountsTag {
   friend auto member(AccountsTag);
 };
+struct PartialsTag {
+  friend auto member(PartialsTag);
+};
 template struct Reveal<LanesTag, &shmring::ring::Reader<ExploreMemory>::lanes_>;
 template struct Reveal<OccupantsTag, &shmring::ring::Reader<ExploreMemory>::occupants_>;
 template struct Reveal<AccountsTag, &shmring::audit::Ledger::accounts_>;
+template struct Reveal<PartialsTag, &shmring::audit::Assembly::partials_>;
 
 inline u64 digest_of(const shmring::audit::Causes& causes) {
   u64 hash = 0;
@@ -51,12 +57,13 @@ inline u64 digest_of(const shmring::ring::Snapshot& snapshot) {
 
 template <class Lanes>
 u64 digest_of_lanes(const Lanes& lanes) {
-  static_assert(sizeof(typename Lanes::value_type) == 136, SHMRING_NEW_FIELD);
+  static_assert(sizeof(typename Lanes::value_type) == 176, SHMRING_NEW_FIELD);
   u64 hash = 1;
   for (const auto& view : lanes) {
     hash = mix(mix(hash, view.head), mix(view.published, view.tail));
     hash = mix(hash, view.high_water);
     hash = mix(hash, u64{view.released} | u64{view.at_end} << 1);
+    for (std::size_t i = 0; i < view.is_held.size(); ++i) hash = mix(hash, view.is_held[i]);
     for (std::size_t i = 0; i < view.listed.size(); ++i) hash = mix(hash, u64{view.listed[i]} << 32 | view.listed_owner[i]);
   }
   return hash;
@@ -86,14 +93,30 @@ u64 digest_of_accounts(const Accounts& accounts) {
   return hash;
 }
 
+template <class Partials>
+u64 digest_of_partials(const Partials& partials) {
+  static_assert(sizeof(typename Partials::mapped_type) == 176, SHMRING_NEW_FIELD);
+  u64 hash = 4;
+  for (const auto& [record, it] : partials) {
+    hash = mix(mix(hash, record.first), record.second << 1 | u64{it.late});
+    for (bool here : it.here) hash = mix(hash, here);
+    for (const auto& place : it.places) hash = mix(hash, place.position << 8 | place.lane);
+    for (std::byte byte : it.payload) hash = mix(hash, static_cast<u64>(byte));
+    hash = mix(mix(hash, it.header.refused), it.header.why);
+  }
+  return hash;
+}
+
 template <class Collector>
-u64 digest_of(Collector& collector) {
-  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 312, SHMRING_NEW_FIELD);
+u64 digest_of(Collector& collector, const shmring::audit::Assembly& assembly) {
+  static_assert(sizeof(shmring::audit::Assembly) == 176, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 288, SHMRING_NEW_FIELD);
   static_assert(sizeof(shmring::audit::Ledger) == 256, SHMRING_NEW_FIELD);
   const auto& reader = collector.reader();
   const u64 lanes = digest_of_lanes(reader.*member(LanesTag{}));
   const u64 occupants = digest_of_occupants(reader.*member(OccupantsTag{}));
-  return mix(mix(lanes, occupants), digest_of_accounts(collector.ledger().*member(AccountsTag{})));
+  const u64 partials = digest_of_partials(assembly.*member(PartialsTag{}));
+  return mix(mix(mix(lanes, occupants), digest_of_accounts(collector.ledger().*member(AccountsTag{}))), partials);
 }
 
 #undef SHMRING_NEW_FIELD

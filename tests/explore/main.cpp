@@ -27,6 +27,7 @@ struct Options {
   std::fprintf(stderr,
                "explore: %s\n"
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
+               "               [--policy drop|overwrite|wait] [--chunks N]\n"
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
                "               [--steps N] [--seconds N] [--no-merge] [--random SEED | --replay STRING]\n"
                "Without options, SHMRING_TEST_MODE (quick, check, long) decides.\n",
@@ -40,6 +41,14 @@ unsigned long number(const char* name, const char* text, unsigned long most) {
   if (text == nullptr || end == text || *end != 0 || value > most)
     usage((std::string(name) + ": a number up to " + std::to_string(most)).c_str());
   return value;
+}
+
+shmring::ring::OnFull policy(const char* text) {
+  const std::string name = text == nullptr ? "" : text;
+  if (name != "drop" && name != "overwrite" && name != "wait") usage("--policy: drop, overwrite or wait");
+  return name == "drop"   ? shmring::ring::OnFull::drop
+         : name == "wait" ? shmring::ring::OnFull::wait
+                          : shmring::ring::OnFull::overwrite;
 }
 
 bool parse_int(const char* name, const char* value, Options& options) {
@@ -65,7 +74,8 @@ bool parse_int(const char* name, const char* value, Options& options) {
   const std::pair<const char*, u32*> sizes[] = {{"--entries", &options.plan.entries},
                                                 {"--slots", &options.plan.slots},
                                                 {"--lanes", &options.plan.lanes},
-                                                {"--walk", &options.plan.walk}};
+                                                {"--walk", &options.plan.walk},
+                                                {"--chunks", &options.plan.chunks}};
   for (const auto& [flag, where] : sizes) {
     if (std::strcmp(name, flag) != 0) continue;
     *where = static_cast<u32>(number(name, value, 64));
@@ -87,6 +97,8 @@ Options parse(const std::vector<std::string>& words) {
     ++i;
     if (std::strcmp(name, "--seconds") == 0)
       options.limits.seconds = static_cast<double>(number(name, value, 1'000'000));
+    else if (std::strcmp(name, "--policy") == 0)
+      options.plan.policy = policy(value);
     else if (std::strcmp(name, "--random") == 0)
       options.random = true, options.seed = number(name, value, ~0ul - 1);
     else if (std::strcmp(name, "--replay") == 0 && value != nullptr)
@@ -101,10 +113,12 @@ std::string text_of_bounds(const Options& options) {
   const Plan& plan = options.plan;
   const Bounds& b = options.limits.bounds;
   auto count = [](int n, const char* what) { return std::to_string(n) + ' ' + what + (n == 1 ? "" : "s"); };
-  return count(static_cast<int>(plan.slots), "slot") + ", " + count(static_cast<int>(plan.lanes), "lane") + ", " +
-         count(plan.producers, "producer") + " x " + count(plan.writes, "write") + ", " + count(plan.heirs, "heir") + "; " +
-         count(b.preemptions, "preemption") + ", " + count(b.kills, "kill") + ", " + count(b.restarts, "collector restart") +
-         ", " + count(b.cuts, "cut");
+  constexpr const char* policies[] = {"drop", "overwrite", "wait"};
+  return policies[static_cast<int>(plan.policy)] + (", " + count(static_cast<int>(plan.slots), "slot")) + ", " +
+         count(static_cast<int>(plan.lanes), "lane") + ", " + count(plan.producers, "producer") + " x " +
+         count(plan.writes, "write") + (plan.chunks > 1 ? " of " + count(static_cast<int>(plan.chunks), "chunk") : "") + ", " +
+         count(plan.heirs, "heir") + "; " + count(b.preemptions, "preemption") + ", " + count(b.kills, "kill") + ", " +
+         count(b.restarts, "collector restart") + ", " + count(b.cuts, "cut");
 }
 
 // 0 or 1, as the process ends.
@@ -168,19 +182,40 @@ int explore_one(const Options& options, Sum& sum) {
 // What SHMRING_TEST_MODE runs. Each line is one exploration, exhaustive within its bounds if it has no seed.
 std::vector<std::string> lines_of(std::string_view mode) {
   if (mode == "quick")
-    return {"--writes 1 --preemptions 1 --cuts 1", "--writes 2 --preemptions 1 --cuts 0",
-            "--writes 1 --preemptions 1 --cuts 0 --lanes 2"};
+    return {"--writes 1 --preemptions 1 --cuts 1",
+            "--writes 2 --preemptions 1 --cuts 0",
+            "--writes 1 --preemptions 1 --cuts 0 --lanes 2",
+            "--policy overwrite --producers 1 --writes 3 --preemptions 1 --cuts 0 --steps 20000",
+            "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 0 --restarts 0",
+            "--chunks 2 --producers 1 --writes 1 --preemptions 1 --cuts 0"};
   if (mode == "check")
-    return {"--writes 2 --preemptions 2 --cuts 0", "--writes 1 --preemptions 2 --cuts 1",
-            "--writes 1 --preemptions 2 --cuts 0 --lanes 2", "--writes 2 --preemptions 2 --cuts 0 --slots 1",
-            "--writes 1 --preemptions 1 --cuts 0 --heirs 1"};
-  std::vector<std::string> lines = {"--writes 3 --preemptions 2 --cuts 0", "--writes 2 --preemptions 2 --cuts 1",
-                                    "--writes 1 --preemptions 3 --cuts 0", "--writes 1 --preemptions 2 --cuts 0 --heirs 1",
-                                    "--writes 1 --preemptions 1 --cuts 0 --kills 2 --restarts 2"};
+    return {"--writes 2 --preemptions 2 --cuts 0",
+            "--writes 1 --preemptions 2 --cuts 1",
+            "--writes 1 --preemptions 2 --cuts 0 --lanes 2",
+            "--writes 2 --preemptions 2 --cuts 0 --slots 1",
+            "--writes 1 --preemptions 1 --cuts 0 --heirs 1",
+            "--policy overwrite --writes 2 --preemptions 2 --cuts 0 --restarts 0 --steps 20000",
+            "--policy overwrite --producers 1 --writes 3 --preemptions 2 --cuts 0 --steps 20000",
+            "--policy overwrite --producers 1 --writes 2 --chunks 2 --preemptions 2 --cuts 0 --steps 20000",
+            "--policy wait --writes 2 --preemptions 2 --cuts 0 --kills 0 --restarts 0",
+            "--policy wait --producers 1 --writes 3 --preemptions 2 --cuts 0",
+            "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 1",
+            "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --restarts 0",
+            "--chunks 2 --producers 1 --writes 2 --preemptions 2 --cuts 0"};
+  std::vector<std::string> lines = {"--writes 3 --preemptions 2 --cuts 0",
+                                    "--writes 2 --preemptions 2 --cuts 1",
+                                    "--writes 1 --preemptions 3 --cuts 0",
+                                    "--writes 1 --preemptions 2 --cuts 0 --heirs 1",
+                                    "--writes 1 --preemptions 1 --cuts 0 --kills 2 --restarts 2",
+                                    "--chunks 2 --writes 1 --preemptions 2 --cuts 0"};
   for (const char* seed : {"1", "2", "3", "4"}) {
     const std::string wide = " --producers 3 --heirs 2 --entries 3 --writes 4 --preemptions 7 --kills 2 --restarts 3 --cuts 7";
     lines.push_back("--seconds 60 --slots 2 --random " + std::string(seed) + wide);
     lines.push_back("--seconds 60 --slots 4 --lanes 2 --random " + std::string(seed) + wide);
+    for (const char* plan :
+         {"--policy overwrite --slots 2", "--policy wait --slots 2", "--slots 4 --chunks 2",
+          "--policy overwrite --slots 4 --chunks 2 --lanes 2", "--policy wait --slots 4 --chunks 3 --lanes 2"})
+      lines.push_back("--seconds 60 --steps 100000 --random " + std::string(seed) + wide + ' ' + plan);
   }
   return lines;
 }

@@ -29,9 +29,9 @@ void produce(RingWorld& world, int role, int writes) {
   for (int i = 0; i < writes; ++i) {
     // All that a handle keeps between two calls stands in its entry (and its lane's tail) too.
     scheduler.knows_only(static_cast<u64>(i) + 1);
-    const u64 payload = RingWorld::payload(role, producer.sequence() + 1);
-    const int result = producer.write(nullptr, &payload, sizeof payload);
-    if (result != 0 && result != SHMRING_FULL) scheduler.fail("write fails");
+    const std::vector<u64> payload = world.payload(role, producer.sequence() + 1);
+    const int result = producer.write(nullptr, payload.data(), payload.size() * sizeof payload[0]);
+    if (result != 0 && result != SHMRING_FULL && result != SHMRING_TIMEOUT) scheduler.fail("write fails");
   }
   producer.detach();
 }
@@ -44,7 +44,7 @@ struct Host {
   u64 utc(u64) { return 1; }
   u64 now_utc_ns() { return 1; }
   u64 now_ns() { return time += audit::tail_patience_ns; }
-  void wake(std::atomic<u32>&) {}
+  void wake(std::atomic<u32>& freed) { Scheduler::active().wake(&freed); }
   u64 time = 0;
 };
 
@@ -64,13 +64,24 @@ struct Log {
   }
 };
 
+using Collector = audit::Collector<ExploreMemory, Host, Log>;
+
+}  // namespace
+
+struct AssemblyTag {
+  friend auto member(AssemblyTag);
+};
+template struct Reveal<AssemblyTag, &Collector::assembly_>;
+
+namespace {
+
 void collect(RingWorld& world) {
   Scheduler& scheduler = Scheduler::active();
   Host host;
   Log log{world, {}};
   const bool short_walk = scheduler.choose(2) == 1;
   const ring::Pace pace{short_walk ? 1 : world.plan().walk, 128, 1};
-  audit::Collector<ExploreMemory, Host, Log> collector(world.ring(), pace, host, log);
+  Collector collector(world.ring(), pace, host, log);
   log.accounts = [&] { return collector.ledger().accounts(1); };
   const std::vector<AccountState> recovered = world.log().accounts();
   collector.start(recovered);
@@ -78,9 +89,11 @@ void collect(RingWorld& world) {
     const u64 before = world.effects();
     const bool entries_due = scheduler.choose(2) == 0;
     collector.pass(entries_due);
-    if (collector.reader().repairs() != 0) scheduler.fail("the collector repairs a head, although nobody scribbled");
+    if (world.plan().policy != ring::OnFull::overwrite && collector.reader().repairs() != 0)
+      scheduler.fail("the collector repairs a head, although nobody scribbled");
     if (collector.reader().refused_entries() != 0) scheduler.fail("the collector refuses an entry, although nobody scribbled");
-    scheduler.knows_only(mix(digest_of(collector), static_cast<u64>(log.since_accounts) << 1 | u64{short_walk}));
+    scheduler.knows_only(mix(digest_of(collector, collector.*member(AssemblyTag{})),
+                             static_cast<u64>(log.since_accounts) << 1 | u64{short_walk}));
     if (world.effects() != before || !entries_due) continue;
     if (scheduler.undisturbed()) world.check_quiet();
     scheduler.idle();

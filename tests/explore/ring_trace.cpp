@@ -12,9 +12,10 @@ namespace {
 // In the order of At.
 // clang-format off
 constexpr const char* labels[] = {
-    "look", "look_alone", "claim", "claim_alone", "fill", "publish", "observe", "take", "copy_out", "release",
+    "look", "look_alone", "claim", "overwrite", "claim_alone", "fill", "publish", "observe", "take", "copy_out", "release",
     "step_over", "free_dead", "tail_hint", "tail_help", "tail_own", "tail_seen", "head_seen", "head_publish",
-    "head_resume", "high_water", "freed_bump", "waiters_seen", "lane_take", "lane_free", "lane_owner", "owner_claim",
+    "head_resume", "high_water", "freed_bump", "freed_seen", "freed_sleep",
+    "waiters_seen", "waiters_add", "waiters_leave", "lane_take", "lane_free", "lane_owner", "owner_claim",
     "owner_state", "owner_seen",
     "incarnation_next", "incarnation_set", "incarnation_seen", "lane_set", "lane_seen", "identity_fill", "identity_copy",
     "attempt", "finish", "account_seen", "counter", "counter_seen", "refusal", "refusal_seen", "nested", "nested_seen",
@@ -110,6 +111,8 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
     case Kind::pause:
     case Kind::idle:
       return "waits";
+    case Kind::wake:
+      return "wakes who sleeps on freed";
     default:
       break;
   }
@@ -120,6 +123,8 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
   switch (access.kind) {
     case Kind::load:
       return out + " is " + decode(place, step.after);
+    case Kind::sleep:
+      return out + (step.note.empty() ? " sleeps at " : " has changed, no sleep, at ") + decode(place, step.after);
     case Kind::copy_in:
       return out + " ... " + std::to_string(access.bytes) + " bytes in";
     case Kind::copy_out:

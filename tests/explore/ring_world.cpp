@@ -1,6 +1,7 @@
 // The ring's world and its oracle.
 #include "tests/explore/ring_world.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -18,7 +19,8 @@ RingWorld::RingWorld(const Plan& plan) : plan_(plan) {
   std::memset(memory_block, 0, sizeof memory_block);
   Geometry geometry{};
   geometry.slots = plan.slots, geometry.slot_bytes = slot_bytes, geometry.lanes = plan.lanes;
-  geometry.producers = plan.entries, geometry.max_record = slot_bytes - sizeof(Slot);
+  geometry.producers = plan.entries, geometry.max_record = plan.chunks * (slot_bytes - sizeof(Slot));
+  geometry.on_full = static_cast<u32>(plan.policy), geometry.wait_us = 1;
   geometry.size = sizeof(Header) + plan.entries * sizeof(Entry) + plan.lanes * (sizeof(Lane) + plan.slots * slot_bytes);
   auto* at = memory_block;
   ring_.header = reinterpret_cast<Header*>(at), at += sizeof(Header);
@@ -42,7 +44,8 @@ void RingWorld::reset() {
 }
 
 Seen RingWorld::seen(const Access& access) const {
-  if (access.kind == Kind::line || access.kind == Kind::proof) return Seen::by_all;
+  if (access.kind == Kind::line || access.kind == Kind::proof || access.kind == Kind::wake) return Seen::by_all;
+  const auto current = static_cast<std::size_t>(Scheduler::active().current());
   switch (access.at) {
     case At::fill:
     case At::copy_out:  // the owner's in WRITING, the collector's in READING: wrote() checks the owner
@@ -54,11 +57,19 @@ Seen RingWorld::seen(const Access& access) const {
     case At::nested_seen:  // of the dead and of those who left
     case At::logged:
     case At::logged_seen:  // for a log that does not know the incarnation: never here
-    case At::freed_bump:
-    case At::waiters_seen:  // nobody sleeps under policy drop
     case At::high_water:
     case At::segment_state:  // for people; nobody retires the segment
       return Seen::by_nobody;
+    case At::freed_bump:
+    case At::waiters_seen:
+      return plan_.policy == OnFull::wait ? Seen::by_all : Seen::by_nobody;  // else nobody sleeps
+    case At::look:
+    case At::look_alone:
+    case At::head_seen:
+    case At::tail_hint:
+    case At::tail_help:
+    case At::tail_own:  // overwriting, with all slots busy: more than a thousand positions; all but the first few are one step
+      return deeds_[current].passed > 2 * plan_.slots ? Seen::by_nobody : Seen::by_all;
     case At::entry_zero:  // attachers look at the owner word alone
       return access.address == &ring_.entries[entry_of(access.address)].owner ? Seen::by_all : Seen::by_successors;
     default:
@@ -68,7 +79,9 @@ Seen RingWorld::seen(const Access& access) const {
 
 u64 RingWorld::remembers(int role) {
   const Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
-  u64 hash = mix(mix(deeds.incarnation, deeds.published), deeds.attempted << 8 | u64{deeds.attached} << 7);
+  u64 hash =
+      mix(mix(deeds.incarnation, deeds.published), deeds.attempted << 8 | u64{deeds.attached} << 7 | u64{deeds.finished});
+  hash = mix(hash, deeds.overwritten);
   hash = mix(hash, static_cast<u64>(deeds.entry + 1));
   for (u64 count : deeds.refused) hash = mix(hash, count);
   return hash;
@@ -101,10 +114,15 @@ RingWorld::Deeds* RingWorld::deeds_of(u64 incarnation, int* role) {
   return nullptr;
 }
 
+std::vector<u64> RingWorld::payload(int role, u64 sequence) const {
+  return std::vector<u64>((plan_.chunks - 1) * ring_.slot_payload() / sizeof(u64) + 1, u64(role + 1) << 32 | sequence);
+}
+
 void RingWorld::wrote(int role, const Access& access, u64 before, u64 after) {
   if (before != after || access.kind == Kind::copy_in) ++effects_;
   if (const int entry = entry_of(access.address); entry >= 0) return wrote_entry(role, entry, access, after);
-  if (const int number = slot_of(access.address); number >= 0) wrote_slot(role, number, access, before, after);
+  if (const int number = slot_of(access.address); number >= 0) return wrote_slot(role, number, access, before, after);
+  if (access.at == At::tail_help || access.at == At::tail_own) ++deeds_[static_cast<std::size_t>(role)].passed;
 }
 
 void RingWorld::wrote_entry(int role, int entry, const Access& access, u64 after) {
@@ -120,7 +138,9 @@ void RingWorld::wrote_entry(int role, int entry, const Access& access, u64 after
       deeds.attached |= Owner::of(after).state == OwnerState::attached;
       return;
     case At::attempt:
+    case At::finish:
       deeds.attempted = Account::of(after).attempted;
+      deeds.finished = Account::of(after).finished;
       return;
     case At::counter: {
       const auto* first = ring_.entries[entry].counters;
@@ -158,15 +178,52 @@ void RingWorld::wrote_slot(int role, int number, const Access& access, u64 befor
   if (from.state == SlotState::writing && writer != role &&
       scheduler.roles()[static_cast<std::size_t>(writer)].state != RoleState::killed)
     scheduler.fail("a slot is taken from a live owner");
-  if (from.state != SlotState::writing && from.state != SlotState::empty && to.state == SlotState::writing)
-    scheduler.fail("a record is overwritten, although the policy is drop");
-  if (to.state == SlotState::writing) writer = role;
-  if (to.state != SlotState::ready) return;
+  if (to.state == SlotState::reading && from != Word{to.lap, to.owner, SlotState::ready})
+    scheduler.fail("a record is taken that is not there any more");
   Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
-  const u64 sequence = slot(number).header.sequence;
+  if (to.state == SlotState::writing) {
+    if (from.state != SlotState::empty) check_overwrite(role, number, access, from);
+    writer = role;
+    deeds.passed = 0;
+  }
+  if (to.state != SlotState::ready) return;
+  const RecordHeader& header = slot(number).header;
+  if ((header.flags & flag_aborted) != 0 || header.chunk + 1 != header.chunks) return;
+  const u64 sequence = header.sequence;
   deeds.published |= u64{1} << sequence;
   const Truth* truth = log_.truth(deeds.incarnation);
   if (truth != nullptr && truth->through >= sequence) scheduler.fail("a record is published that the log has as lost");
+}
+
+// A slot that was not EMPTY becomes a producer's.
+void RingWorld::check_overwrite(int role, int number, const Access& access, Word from) {
+  Scheduler& scheduler = Scheduler::active();
+  if (plan_.policy != OnFull::overwrite) scheduler.fail("a record is overwritten, although the policy is another");
+  if (from.state != SlotState::ready || access.at != At::overwrite)
+    scheduler.fail(scheduler.roles()[static_cast<std::size_t>(role)].name + " takes a slot that is not READY");
+  const RecordHeader& old = slot(number).header;
+  if ((old.flags & flag_aborted) != 0) return;  // it is counted as a refusal
+  Deeds& loser = deeds_[static_cast<std::size_t>(writer_[static_cast<std::size_t>(number)])];
+  const Truth* truth = log_.truth(loser.incarnation);
+  const bool logged = truth != nullptr && truth->through >= old.sequence;
+  if (!logged) loser.overwritten |= u64{1} << old.sequence;
+  // What the log has as an event is READING until it is released; what it has as lost may lie here as a chunk.
+}
+
+// What claim_shared would find at this moment.
+bool RingWorld::can_claim(u32 lane) const {
+  for (u64 tail = ring_.lanes[lane].tail, most = tail + 2 * plan_.slots; tail < most; ++tail) {
+    const Word word = Word::of(ring_.slot(lane, ring_.index(tail)).word);
+    if (word.state == SlotState::empty && word.lap <= ring_.lap(tail)) return true;
+    if (word.lap < ring_.lap(tail) && ring_.lanes[lane].head + plan_.slots <= tail) return false;
+  }
+  return false;
+}
+
+std::string RingWorld::overslept(int role) {
+  const int entry = deeds_[static_cast<std::size_t>(role)].entry;
+  const auto lane = static_cast<u32>(ring_.entries[entry].lane);
+  return can_claim(lane) ? " sleeps past a free slot: a wake-up was lost" : "";
 }
 
 void RingWorld::append(const audit::Line& line) {
@@ -188,8 +245,10 @@ void RingWorld::check(const audit::Event& line) {
   const Deeds* deeds = deeds_of(line.incarnation, &role);
   if (deeds == nullptr) scheduler.fail("an event of an incarnation that nobody has");
   if (line.sequence > 63 || !deeds->has_published(line.sequence)) scheduler.fail("an event that was never published");
-  const u64 expected = payload(role, line.sequence);
-  if (line.payload.size() != sizeof expected || std::memcmp(line.payload.data(), &expected, sizeof expected) != 0)
+  if (deeds->was_overwritten(line.sequence)) scheduler.fail("an event that was overwritten before it was taken");
+  const auto expected = payload(role, line.sequence);
+  const auto bytes = std::as_bytes(std::span(expected));
+  if (!std::equal(line.payload.begin(), line.payload.end(), bytes.begin(), bytes.end()))
     scheduler.fail("an event with another record's bytes");
 }
 
@@ -198,9 +257,14 @@ void RingWorld::check(const audit::Loss& line) {
   int role = 0;
   const Deeds* deeds = deeds_of(line.incarnation, &role);
   if (deeds == nullptr || line.last > deeds->attempted) scheduler.fail("a loss of what was never attempted");
+  u64 overwritten = 0, open = 0;
   for (u64 sequence = line.first; sequence <= line.last; ++sequence) {
-    if (deeds->has_published(sequence)) scheduler.fail("a loss line for a published record");
+    if (!deeds->has_published(sequence)) continue;
+    if (!deeds->was_overwritten(sequence)) scheduler.fail("a loss line for a published record");
+    ++(deeds->is_open(sequence) ? open : overwritten);
   }
+  const u64 said = line.causes[Cause::overwritten];
+  if (said < overwritten || said > overwritten + open) scheduler.fail("a loss line does not count what was overwritten");
   const bool killed = scheduler.roles()[static_cast<std::size_t>(role)].state == RoleState::killed;
   if (line.causes[Cause::died] > (killed ? 1 : 0)) scheduler.fail("a loss by death of a producer that lives");
 }
@@ -232,13 +296,19 @@ std::string RingWorld::finish(const Deeds& deeds) const {
   if (!truth->closed) return "its account is never closed";
   if (truth->through != deeds.attempted) return "its account is closed with a hole";
   const auto published = static_cast<u64>(std::popcount(deeds.published));
-  if (truth->events != published) return "not every published record is an event";
+  const auto lost = static_cast<u64>(std::popcount(deeds.lost()));
+  if (truth->events != published - lost) return "not every published record is an event or overwritten";
   u64 refused = 0;
   for (std::size_t i = 0; i < refusal_causes; ++i) {
     refused += deeds.refused[i];
     if (truth->totals.count[i] != deeds.refused[i]) return "its refusals are not those that the log names";
   }
-  if (truth->totals[Cause::died] != deeds.attempted - published - refused) return "its loss by death is not what is left";
+  const u64 died = deeds.attempted - published - refused;
+  const u64 open = deeds.lost() >> deeds.attempted & u64{deeds.is_open(deeds.attempted)};
+  if (truth->totals[Cause::died] < died || truth->totals[Cause::died] > died + open)
+    return "its loss by death is not what is left";
+  if (truth->totals[Cause::died] + truth->totals[Cause::overwritten] != died + lost)
+    return "what was overwritten is not what the log counts";
   return "";
 }
 

@@ -3,15 +3,17 @@
 //
 // The oracle knows what each producer's code did, from its own stores, and so what the log must say; it looks
 //   - at each store: no slot is taken from a live owner, no bytes of it are written by another; no entry is claimed
-//     while a slot or a lane still names it;
-//   - at each line: each sequence exactly once, in order (model_log.hpp), payload bytes, no loss of a published record, `died`
-//     only of the dead;
+//     while a slot or a lane still names it; READY is overwritten only by that policy, and taken as it was seen;
+//   - at each line: each sequence exactly once, in order (model_log.hpp), payload bytes, no loss of a published record unless
+//     it was overwritten and then with that cause, no event of one that was; `died` only of the dead;
+//   - when time has to pass, since nobody else can go on: no sleeper could have its slot (a wake-up was lost);
 //   - when a collector has nothing to do: who died or left is closed, although others are stopped in the middle of a call;
 //   - at the end: each attached incarnation is covered from 1 to its last attempt and closed, with exact causes; all
 //     slots are EMPTY, all lanes and entries free; nobody waits for ever.
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "lib/ring/account.hpp"
 #include "lib/ring/ring.hpp"
@@ -27,8 +29,10 @@ struct Plan {
   int heirs = 0;      // of these so many have a second life after the first: attach, one write, detach
   u32 entries = 2;    // of the producer table
   u32 slots = 2;
-  u32 lanes = 1;           // 2: producers take the exclusive lane if it is free
-  u32 walk = 64;           // positions a pass walks; a cut makes it 0 or 1
+  u32 lanes = 1;   // 2: producers take the exclusive lane if it is free
+  u32 walk = 64;   // positions a pass walks; a cut makes it 0 or 1
+  u32 chunks = 1;  // of each record
+  shmring::ring::OnFull policy = shmring::ring::OnFull::drop;
   int accounts_every = 0;  // an accounts line behind so many lines; 0: only where a cut says so
 };
 
@@ -53,8 +57,8 @@ class RingWorld : public World {
   // A whole pass has found nothing to do: whoever died or left is closed by now, whoever else is stopped and wherever.
   void check_quiet();
 
-  // The bytes that a role writes under a sequence.
-  static u64 payload(int role, u64 sequence) { return u64(role + 1) << 32 | sequence; }
+  // The bytes that a role writes under a sequence: each word says whose it is, and which.
+  std::vector<u64> payload(int role, u64 sequence) const;
   static shmring::ring::Owner owner(int role);
   static int role_of(const shmring::ring::Owner& owner) { return static_cast<int>(owner.pid) - 1; }
 
@@ -63,6 +67,7 @@ class RingWorld : public World {
   Seen seen(const Access& access) const override;
   u64 remembers(int role) override;
   std::string finish() override;
+  std::string overslept(int role) override;
 
  private:
   // What the code of one producer role has done, by its own stores.
@@ -71,9 +76,16 @@ class RingWorld : public World {
     bool attached = false;
     int entry = -1;
     u64 attempted = 0;
-    u64 published = 0;  // one bit a sequence
+    bool finished = false;
+    u64 published = 0;    // one bit a sequence: all its chunks were
+    u64 overwritten = 0;  // one bit a sequence: one of its chunks was
+    u64 passed = 0;       // positions that it has stepped over in its present claim
     std::array<u64, shmring::ring::refusal_causes> refused{};
     bool has_published(u64 sequence) const { return published >> sequence & 1; }
+    bool was_overwritten(u64 sequence) const { return overwritten >> sequence & 1; }
+    u64 lost() const { return published & overwritten; }
+    // Its last record was published and overwritten before its attempt was finished: nothing in memory tells the causes apart.
+    bool is_open(u64 sequence) const { return sequence == attempted && !finished; }
   };
 
   int entry_of(const void* address) const;  // −1: none
@@ -83,6 +95,8 @@ class RingWorld : public World {
   void wrote_entry(int role, int entry, const Access& access, u64 after);
   void wrote_slot(int role, int number, const Access& access, u64 before, u64 after);
   void check_free(int entry);
+  void check_overwrite(int role, int number, const Access& access, shmring::ring::Word from);
+  bool can_claim(u32 lane) const;
   void check(const shmring::audit::Event& line);
   void check(const shmring::audit::Loss& line);
   std::string finish(const Deeds& deeds) const;

@@ -34,12 +34,12 @@ void Scheduler::add_role(std::string name, std::function<void()> body, bool rest
 
 Scheduler::Outcome Scheduler::run(Chooser& chooser, const Bounds& bounds, int steps, std::vector<Step>* trace) {
   active_ = this, chooser_ = &chooser, trace_ = trace, left_ = bounds, most_steps_ = steps;
-  steps_ = 0, current_ = -1, memory_hash_ = log_hash_ = 0, outcome_ = Outcome::running;
+  steps_ = 0, current_ = -1, memory_hash_ = log_hash_ = now_ns_ = 0, outcome_ = Outcome::running;
   failure_.clear();
   std::memcpy(shared_, pristine_.data(), pristine_.size());
   world_.reset();
   for (Role& role : roles_) {
-    role.lives = 0, role.dirty = true, role.spinning = false;
+    role.lives = 0, role.dirty = true, role.spinning = role.settled = false;
     begin_life(role);
     if (!role.begins_with.empty()) role.state = RoleState::waiting;
   }
@@ -88,7 +88,7 @@ void Scheduler::leave(Outcome outcome) {
 }
 
 bool Scheduler::killable(const Role& role) const {
-  const bool stands = role.state == RoleState::runnable || role.state == RoleState::idle;
+  const bool stands = role.state == RoleState::runnable || role.state == RoleState::idle || role.state == RoleState::asleep;
   return stands && role.next.has_effect() && (role.restarts ? left_.restarts : left_.kills) > 0;
 }
 
@@ -112,16 +112,17 @@ void Scheduler::wake_successors(int index) {
 void Scheduler::changed(int by) {
   for (std::size_t i = 0; i < roles_.size(); ++i) {
     if (static_cast<int>(i) == by) continue;
-    roles_[i].dirty = true, roles_[i].spinning = false;
+    roles_[i].dirty = true, roles_[i].spinning = roles_[i].settled = false;
     if (roles_[i].state == RoleState::idle) roles_[i].state = RoleState::runnable;
   }
 }
 
 u64 Scheduler::key(Turn turn) const {
-  u64 hash = mix(memory_hash_, log_hash_);
+  u64 hash = mix(mix(memory_hash_, log_hash_), now_ns_);
   for (const Role& role : roles_) {
     hash = mix(hash, role.observed);
-    hash = mix(hash, static_cast<u64>(role.state) | (role.dirty ? 16 : 0) | (role.spinning ? 32 : 0) | (role.fresh ? 64 : 0));
+    hash = mix(hash, static_cast<u64>(role.state) | (role.dirty ? 16 : 0) | (role.spinning ? 32 : 0) | (role.fresh ? 64 : 0) |
+                         (role.settled ? 128 : 0));
   }
   return mix(hash, static_cast<u64>(turn) << 8 | static_cast<u64>(turn == Turn::gone ? 255 : current_));
 }
@@ -150,6 +151,7 @@ void Scheduler::decide(Turn turn) {
       if (roles_[static_cast<std::size_t>(i)].state == RoleState::runnable && !(standing && i == me)) option[count++] = i;
     }
   }
+  if (count == 0 && let_deadline_pass()) return decide(turn);
   if (count == 0) option[count++] = stop;
   if (me >= 0 && killable(roles_[static_cast<std::size_t>(me)])) option[count++] = die;
   if (count == 1 && (standing || option[0] == stop)) {
@@ -177,7 +179,8 @@ void Scheduler::point(const Access& access) {
   Role& me = roles_[static_cast<std::size_t>(current_)];
   me.next = access;
   me.observed = mix(me.observed, static_cast<u64>(access.at) << 8 | static_cast<u64>(access.kind));
-  switch (world_.seen(access)) {
+  if (access.has_effect()) me.settled = false;
+  switch (me.settled ? Seen::by_nobody : world_.seen(access)) {
     case Seen::by_all:
       decide(me.begun ? Turn::step : Turn::own);
       me.begun = true;
@@ -263,6 +266,7 @@ void Scheduler::pause() {
   if (++steps_ > most_steps_) fail("livelock: more than " + std::to_string(most_steps_) + " steps");
   me.next = {At{}, Kind::pause, nullptr, 0};
   me.observed = mix(me.observed, 'p');
+  me.settled = me.spinning;
   if (me.spinning) return;
   me.spinning = true;
   decide(Turn::pause);
@@ -281,6 +285,49 @@ void Scheduler::idle() {
     decide(Turn::gone);
     roles_[static_cast<std::size_t>(current_)].dirty = false;
   }
+}
+
+// Compare and sleep are one, as the kernel does it.
+void Scheduler::sleep(const Access& access, u32 value, u32 expected, u64 deadline_ns) {
+  observe(value);
+  if (trace_) trace_->back().after = value;
+  if (value != expected) return note("not: it has changed");
+  const bool timed_out = choose(2) == 1;
+  Role& me = roles_[static_cast<std::size_t>(current_)];
+  me.next = access, me.deadline_ns = deadline_ns;
+  if (timed_out) {
+    now_ns_ = std::max(now_ns_, deadline_ns);
+    return decide(Turn::pause);
+  }
+  me.state = RoleState::asleep;
+  decide(Turn::gone);
+}
+
+void Scheduler::wake(const void* word) {
+  point({At::freed_sleep, Kind::wake, word, 0});
+  bool any = false;
+  for (Role& role : roles_) {
+    if (role.state != RoleState::asleep || role.next.address != word) continue;
+    role.state = RoleState::runnable;
+    any = true;
+  }
+  if (any) now_ns_ += wake_ns;
+}
+
+// Nobody can go on but by time. False: nobody sleeps.
+bool Scheduler::let_deadline_pass() {
+  u64 first = ~u64{0};
+  for (std::size_t i = 0; i < roles_.size(); ++i) {
+    if (roles_[i].state != RoleState::asleep) continue;
+    const std::string wrong = world_.overslept(static_cast<int>(i));
+    if (!wrong.empty()) fail(roles_[i].name + wrong);
+    first = std::min(first, roles_[i].deadline_ns);
+  }
+  if (first == ~u64{0}) return false;
+  now_ns_ = std::max(now_ns_, first);
+  for (Role& role : roles_)
+    if (role.state == RoleState::asleep && role.deadline_ns <= now_ns_) role.state = RoleState::runnable;
+  return true;
 }
 
 void Scheduler::fail(const std::string& what) {

@@ -14,7 +14,10 @@
 //     knows_only), so (shared memory, log, every role's observations and state, bounds left) is the whole state:
 //     key() hashes it, and a search may prune what it has met with at least as much left;
 //   - a kill is offered only before an effect (a write, a line) or where the role waits: a kill before a load cannot
-//     be told from one after it. A suspended role may also be killed at the moment when its death is asked for.
+//     be told from one after it. A suspended role may also be killed at the moment when its death is asked for;
+//   - who sleeps is woken by a wake, or by its deadline: at once for a cut, and for nothing once nobody else can go on. The
+//     clock stands still but for deadlines that pass, and a little for each wake-up, so that who is woken for nothing again and
+//     again comes to its deadline.
 #pragma once
 
 #include <atomic>
@@ -34,7 +37,7 @@ using u8 = std::uint8_t;
 using u32 = std::uint32_t;
 using u64 = std::uint64_t;
 
-enum class Kind : u8 { load, store, cas, add, copy_in, copy_out, line, proof, pause, idle, choice, killed };
+enum class Kind : u8 { load, store, cas, add, copy_in, copy_out, line, proof, pause, idle, sleep, wake, choice, killed };
 
 struct Access {
   At at{};
@@ -75,7 +78,7 @@ class Chooser {
   static constexpr int prune = -1;
 };
 
-enum class RoleState : u8 { waiting, runnable, idle, ended, killed };
+enum class RoleState : u8 { waiting, runnable, idle, asleep, ended, killed };
 
 struct Role {
   std::string name;
@@ -85,13 +88,18 @@ struct Role {
   RoleState state = RoleState::waiting;
   int lives = 1;
   Access next{};
-  u64 observed = 0;       // hash of all that this life has read
-  bool fresh = true;      // its fiber is to be started before it is switched to
-  bool begun = false;     // it has come to its first point: before that, nothing of it can be told from not having begun
-  bool dirty = true;      // something has changed since it last began to look (see idle)
-  bool spinning = false;  // nothing has changed since its last pause: a free switch there would be the same again
+  u64 observed = 0;    // hash of all that this life has read
+  bool fresh = true;   // its fiber is to be started before it is switched to
+  bool begun = false;  // it has come to its first point: before that, nothing of it can be told from not having begun
+  bool dirty = true;   // something has changed since it last began to look (see idle)
+  // Nothing has changed since its last pause: a free switch there would be the same again; and in the second round since
+  // then, so would be a switch before any load.
+  bool spinning = false, settled = false;
+  u64 deadline_ns = 0;  // of its sleep
   std::unique_ptr<Fiber> fiber;
 };
+
+inline constexpr u64 wake_ns = 512;
 
 // What a scenario checks and does around the roles.
 class World {
@@ -102,6 +110,8 @@ class World {
   virtual Seen seen(const Access&) const { return Seen::by_all; }
   virtual u64 remembers(int role) = 0;  // hash of what the world knows of a role's deeds
   virtual std::string finish() = 0;     // nobody can go on: the final oracle; empty: all is well
+  // A role sleeps and nobody else can go on, so that its deadline will pass. Empty: there is nothing that it has missed.
+  virtual std::string overslept(int) { return ""; }
 };
 
 class Scheduler {
@@ -131,9 +141,12 @@ class Scheduler {
   void note(const std::string& text);                        // for the trace
   bool recording() const { return trace_ != nullptr; }
   bool proven_dead(int role);
-  int choose(int count);  // 0, or something else at the price of a cut
-  void pause();           // others may go on at no price
-  void idle();            // wait until something has changed since the last return from here (or since the role began)
+  int choose(int count);                                                       // 0, or something else at the price of a cut
+  void pause();                                                                // others may go on at no price
+  void sleep(const Access& access, u32 value, u32 expected, u64 deadline_ns);  // behind its point: compare, and sleep
+  void wake(const void* word);                                                 // all who sleep there
+  u64 now_ns() const { return now_ns_; }
+  void idle();  // wait until something has changed since the last return from here (or since the role began)
   [[noreturn]] void fail(const std::string& what);
   [[noreturn]] void end_role();
 
@@ -150,6 +163,7 @@ class Scheduler {
   void kill(int role);
   void wake_successors(int role);
   void changed(int by);
+  bool let_deadline_pass();
   void record(int role, const Access& access);
   bool killable(const Role& role) const;
 
@@ -162,7 +176,7 @@ class Scheduler {
   std::vector<Step>* trace_ = nullptr;
   Bounds left_;
   int current_ = -1, steps_ = 0, most_steps_ = 0;
-  u64 memory_hash_ = 0, log_hash_ = 0;
+  u64 memory_hash_ = 0, log_hash_ = 0, now_ns_ = 0;
   Outcome outcome_ = Outcome::complete;
   std::string failure_;
 
@@ -227,6 +241,16 @@ struct ExploreMemory {
   }
   static void copy(At at, void* to, const void* from, std::size_t bytes);
   static void pause() { Scheduler::active().pause(); }
+  static void sleep(At at, std::atomic<u32>& word, u32 expected, u64 deadline_ns) {
+    Scheduler& s = Scheduler::active();
+    const Access access{at, Kind::sleep, &word, sizeof(u32)};
+    s.point(access);
+    s.sleep(access, value_of(word), expected, deadline_ns);
+  }
+  static u64 now_ns() {
+    Scheduler::active().observe(Scheduler::active().now_ns());
+    return Scheduler::active().now_ns();
+  }
   static void prefetch(const void*) {}
   static u64 ticks(shmring::ring::Clock) { return 1'000'000; }  // time stands still: nothing in the protocol may rest on it
 

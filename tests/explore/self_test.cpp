@@ -99,6 +99,47 @@ TEST_CASE_FIXTURE(Fixture, "without merging, two roles of n steps have exactly t
   CHECK(explore_all(scheduler, limits).executions == 2);
 }
 
+namespace {
+std::atomic<u32>& freed() { return *reinterpret_cast<std::atomic<u32>*>(&Toy::shared.word[1]); }
+
+void free_and_wake() {
+  store(0, 1);
+  ExploreMemory::add(At::freed_bump, freed(), u32{1}, order);
+  Scheduler::active().wake(&freed());
+}
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a sleeper is woken, and a lost wake-up is found: the word read after the look, not before") {
+  bool late = false;
+  auto wait = [&late] {
+    const u32 before = ExploreMemory::load(At::freed_seen, freed(), order);
+    if (load(0) == 1) return;
+    const u32 seen = late ? ExploreMemory::load(At::freed_seen, freed(), order) : before;
+    ExploreMemory::sleep(At::freed_sleep, freed(), seen, 1000);
+    store(2, ExploreMemory::now_ns());
+  };
+  scheduler.add_role("A", wait);
+  scheduler.add_role("B", free_and_wake);
+  toy.good = [] { return Toy::shared.word[2] < 1000; };  // nobody slept until its deadline
+  limits.bounds.preemptions = 2;
+  CHECK_FALSE(explore_all(scheduler, limits).failed);
+  late = true;
+  CHECK(explore_all(scheduler, limits).failed);
+}
+
+TEST_CASE_FIXTURE(Fixture, "who sleeps with nobody to wake it goes on at its deadline, and earlier for a cut") {
+  scheduler.add_role("A", [] {
+    ExploreMemory::sleep(At::freed_sleep, freed(), 0, 1000);
+    store(2, ExploreMemory::now_ns()), store(3, load(0));
+  });
+  scheduler.add_role("B", [] { store(0, 1); });
+  CHECK_FALSE(explore_all(scheduler, limits).failed);
+  CHECK(toy.ends == std::set<std::vector<u64>>{{1, 0, 1000, 1, 0}});
+  limits.bounds.cuts = 1;
+  CHECK_FALSE(explore_all(scheduler, limits).failed);
+  CHECK(toy.ends == std::set<std::vector<u64>>{{1, 0, 1000, 1, 0}, {1, 0, 1000, 0, 0}});
+}
+
 TEST_CASE("a state is met again only with at least as much left of each bound") {
   Visited visited;
   CHECK(visited.insert(1, {1, 0, 1, 0}));

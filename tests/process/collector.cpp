@@ -29,7 +29,7 @@ void start_fifty(bool own_logs) {
       ::close(2);
       ::open((place.home + "/stderr").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
       return ::execl(program.c_str(), program.c_str(), "--ring", Workplace::ring, "--log", log.c_str(), "--slots", "64",
-                     static_cast<char*>(nullptr));
+                     "--max-record", "192", static_cast<char*>(nullptr));
     });
   ::close(ends[0]), ::close(ends[1]);
   auto running = [&] { return std::count_if(daemons.begin(), daemons.end(), [](Child& daemon) { return daemon.running(); }); };

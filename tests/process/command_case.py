@@ -69,8 +69,8 @@ class CommandCase(unittest.TestCase):
     def path(self, ring="r"):
         return f"{self.rings}/shmring.{ring}"
 
-    def create(self, ring="r"):
-        options = Create(ctypes.sizeof(Create), SLOTS, SLOT_BYTES, LANES)
+    def create(self, ring="r", max_record=0):
+        options = Create(ctypes.sizeof(Create), SLOTS, SLOT_BYTES, LANES, max_record=max_record)
         self.assertEqual(self.lib.shmring_create(ring.encode(), ctypes.byref(options)), 0)
 
     def run_it(self, *arguments, data=b"", **more):

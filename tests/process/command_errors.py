@@ -19,7 +19,7 @@ class Errors(CommandCase):
     # ------------------------------------------------------------------------------------------- help and usage
 
     def test_every_command_has_help_on_stdout(self):
-        for command in ["dump", "emit", "log", "verify", "stat", "ls", "rm"]:
+        for command in ["dump", "emit", "log", "verify", "stat", "ls", "rm", "gc", "doctor", "bench"]:
             done = self.expect(OK, command, "--help")
             self.assertIn(f"Usage: shmring {command}".encode(), done.out)
             self.assertIn(b"Exit status:", done.out)

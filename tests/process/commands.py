@@ -21,14 +21,14 @@ class Commands(CommandCase):
     # ----------------------------------------------------------------------------------------------------- emit
 
     def test_payloads_of_nothing_of_a_whole_slot_and_of_one_more(self):
-        self.create()
+        self.create(max_record=PAYLOAD)
         lines = b"\n" + b"x" * PAYLOAD + b"\n" + b"y" * (PAYLOAD + 1) + b"\nlast"
         self.expect(NEGATIVE, "emit", "r", data=lines, err="ring r: 1 of 4 lines refused (too big 1)")
         self.assertEqual([(slot["seq"], slot["bytes"]) for slot in self.slots("--state", "ready")],
                          [(1, 0), (2, PAYLOAD), (4, 4)])
 
     def test_truncate_cuts_and_says_so(self):
-        self.create()
+        self.create(max_record=PAYLOAD)
         self.expect(OK, "emit", "r", "--truncate", data=b"y" * (PAYLOAD + 1))
         (slot,) = self.slots("--state", "ready")
         self.assertEqual((slot["bytes"], slot["truncated"]), (PAYLOAD, True))

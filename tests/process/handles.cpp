@@ -47,7 +47,7 @@ constexpr u64 handlers_keys = u64{1} << 31;  // keys of records that the handler
 
 void write_in_handler(int) {
   Record record;
-  make_record(storm->journal->producer, handlers_keys + storm->calls + 1, record);
+  make_record(storm->journal->producer, handlers_keys + storm->calls + 1, room, record);
   const int result = shmring_write(storm->producer, &record.meta, record.payload, record.bytes);
   ++storm->calls;
   if (result == SHMRING_NESTED) {
@@ -76,7 +76,7 @@ int write_in_storm(Journal& journal, u32 lane, u64 refusals) {
   Record record;
   while (static_cast<volatile u64&>(storm->nested) < refusals && results.size() < journal.capacity() / 2 &&
          results.size() < 4'000 * refusals) {
-    make_record(journal.producer, results.size() + 1, record);
+    make_record(journal.producer, results.size() + 1, room, record);
     for (int i = 0; i < 4; ++i) __builtin_ia32_pause();
     results.push_back(static_cast<std::uint8_t>(shmring_write(storm->producer, &record.meta, record.payload, record.bytes)));
   }

@@ -38,7 +38,7 @@ u64 attempted(const Workplace& place) {
 void create_ring(u32 slots) {
   shmring_create_options options{};
   options.struct_size = sizeof options;
-  options.slots = slots;
+  options.slots = slots, options.max_record = room;
   REQUIRE(shmring_create(Workplace::ring, &options) == 0);
 }
 

@@ -123,3 +123,30 @@ TEST_CASE("the oracle finds each damage to a true log") {
   }
   report("the oracle itself: %zu damages to a log, each found without the library's verify", damages.size());
 }
+
+TEST_CASE("where records are overwritten, the oracle finds a written one that is lost under another cause, or not lost") {
+  Workplace place;
+  Daemon daemon(place, {"--slots", "256", "--on-full", "overwrite"});
+  REQUIRE(daemon.collects());
+  daemon.process.stop();  // so that there is something to overwrite
+  Journal& journal = place.journal(1'000);
+  CHECK(Child([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_SHARED, 1'000}); }).wait() == 0);
+  daemon.process.go_on();
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  Expectation expected;
+  expected.overwriting = true;
+  const Findings whole = consult(place.log, place.journals, expected);
+  CHECK_MESSAGE(whole.problems.empty(), whole.text());
+  CHECK_FALSE(consult(place.log, place.journals).problems.empty());
+  const std::string file = log_files(place.log)[0], text = contents(file);
+  for (const char* cause : {"full", "corrupt", "timeout", "died"}) {
+    std::string damaged = text;
+    for (std::size_t at; (at = damaged.find("overwritten")) != text.npos;) damaged.replace(at, 11, cause);
+    std::ofstream(file, std::ios::trunc) << damaged;
+    const Findings found = consult(place.log, place.journals, expected);
+    CHECK_MESSAGE(std::any_of(found.problems.begin(), found.problems.end(),
+                              [](const std::string& problem) { return !problem.starts_with("verify:"); }),
+                  cause);
+  }
+}

@@ -87,7 +87,7 @@ TEST_CASE("a producer that comes before any collector makes the ring, and all th
   Child first([&] {
     shmring_create_options options{};
     options.struct_size = sizeof options;
-    options.slots = 256;
+    options.slots = 256, options.max_record = room;
     shmring_producer* handle = attach(Workplace::ring, journal, SHMRING_LANE_AUTO, &options);
     if (handle == nullptr) return 1;
     for (int i = 0; i < 200; ++i) write_noted(handle, journal);

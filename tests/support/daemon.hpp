@@ -27,8 +27,9 @@ inline std::string fresh_directory(const std::string& parent) {
 
 class Workplace {
  public:
-  Workplace()
-      : rings(fresh_directory("/dev/shm")),
+  explicit Workplace(std::size_t max_record = room)
+      : max_record(max_record),
+        rings(fresh_directory("/dev/shm")),
         home(fresh_directory(std::filesystem::temp_directory_path().string())),
         log(home + "/log") {
     ::setenv("SHMRING_DIR", rings.c_str(), 1);
@@ -42,13 +43,14 @@ class Workplace {
 
   // A journal of its own for each producer's life.
   Journal& journal(u64 capacity) {
-    journals.push_back(std::make_unique<Journal>(static_cast<u32>(journals.size() + 1), capacity));
+    journals.push_back(std::make_unique<Journal>(static_cast<u32>(journals.size() + 1), capacity, max_record));
     return *journals.back();
   }
 
   static constexpr const char* ring = "r";
   std::string file() const { return rings + "/shmring." + ring; }
 
+  const std::size_t max_record;  // of the ring that shmringd creates
   const std::string rings, home, log;
   std::vector<std::unique_ptr<Journal>> journals;
 };
@@ -92,14 +94,15 @@ class View {
 
 class Daemon {
  public:
-  explicit Daemon(const Workplace& place, std::vector<std::string> options = {"--slots", "1024"})
+  explicit Daemon(const Workplace& place, std::vector<std::string> options = {"--slots", "1024"}, bool at_once = true)
       : place_(place), options_(std::move(options)) {
-    start();
+    if (at_once) start();
   }
 
   // `before`: what the child does before it becomes shmringd.
   void start(const std::function<void()>& before = [] {}) {
-    std::vector<std::string> words{program(), "--ring", Workplace::ring, "--log", place_.log};
+    std::vector<std::string> words{program(), "--ring", Workplace::ring, "--log", place_.log,
+                                   "--max-record", std::to_string(place_.max_record)};
     words.insert(words.end(), options_.begin(), options_.end());
     process = Child([&] {
       const int text = ::open((place_.home + "/stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

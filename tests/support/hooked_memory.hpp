@@ -2,7 +2,8 @@
 //
 // Invariants:
 //   - each Role has its own hooks: what another role does inside a hook does not fire it;
-//   - a hook is gone with its scope.
+//   - a hook is gone with its scope;
+//   - time moves only in sleep, which lasts until its deadline unless a hook changed the word.
 #pragma once
 
 #include <algorithm>
@@ -70,9 +71,15 @@ struct HookedMemory : shmring::ring::HardwareMemory {
     before(at);
     HardwareMemory::copy(at, to, from, bytes);
   }
+  static void sleep(At at, std::atomic<shmring::ring::u32>& word, shmring::ring::u32 expected, shmring::ring::u64 deadline_ns) {
+    before(at);
+    if (word.load() == expected) time = std::max(time, deadline_ns);
+  }
+  static shmring::ring::u64 now_ns() { return time; }
 
  private:
   static inline std::vector<Hook*> hooks;
+  static inline shmring::ring::u64 time = 1;
 };
 
 using ProducerMemory = HookedMemory<0>;

@@ -24,7 +24,8 @@ using u32 = std::uint32_t;
 using u64 = std::uint64_t;
 
 inline constexpr std::size_t room = 192;  // payload bytes of the rings that these tests use: slots of 256
-inline constexpr std::size_t longest = 300;
+inline constexpr std::size_t most_chunks = 16;  // of the records that these tests write
+inline constexpr std::size_t longest = most_chunks * room + 108;
 inline constexpr std::uint8_t unreported = 255;
 
 // One record's content.
@@ -40,8 +41,9 @@ inline u64 scramble(u64 x) {
   return x ^ (x >> 31);
 }
 
-// Some are too big, some are cut; text has what JSON must escape.
-inline void make_record(u32 producer, u64 key, Record& out) {
+// Some are too big, some are cut; text has what JSON must escape. Where a record may have several chunks, a quarter has: as
+// many bytes as some slots hold, one less, or one more.
+inline void make_record(u32 producer, u64 key, std::size_t max_record, Record& out) {
   static constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz 0123456789\"\\\n\t/}{:,";
   u64 state = scramble(u64{producer} << 40 ^ key);
   out.meta = {};
@@ -49,8 +51,12 @@ inline void make_record(u32 producer, u64 key, Record& out) {
   out.meta.type = static_cast<u32>(key % 65536);
   out.meta.severity = static_cast<std::uint8_t>(state >> 8 & 7);
   out.bytes = (state >> 16) % (room + 1);
-  if (key % 997 == 5) out.bytes = room + 1 + key % (longest - room);
-  if (key % 997 == 6) out.bytes = longest, out.meta.kind = SHMRING_BYTES, out.meta.flags = SHMRING_META_TRUNCATE;
+  if (max_record > room && state % 16 < 4) {
+    out.bytes = (1 + (state >> 24) % (max_record / room)) * room + (state >> 40) % 3 - 1;
+    if (out.bytes > max_record) out.bytes = max_record;
+  }
+  if (key % 997 == 5) out.bytes = max_record + 1 + key % 108;
+  if (key % 997 == 6) out.bytes = max_record + 108, out.meta.kind = SHMRING_BYTES, out.meta.flags = SHMRING_META_TRUNCATE;
   if (key % 3 == 0) std::memcpy(out.meta.correlation, &state, 8), std::memcpy(out.meta.correlation + 8, &key, 8);
   for (std::size_t i = 0; i < out.bytes; i += 8) {
     state = scramble(state + 0x9e3779b97f4a7c15);
@@ -62,7 +68,8 @@ inline void make_record(u32 producer, u64 key, Record& out) {
 
 class Journal {
  public:
-  explicit Journal(u32 number, u64 capacity) : producer(number), capacity_(capacity) {
+  Journal(u32 number, u64 capacity, std::size_t max_record)
+      : producer(number), max_record(max_record), capacity_(capacity) {
     const std::size_t bytes = sizeof(Counts) + capacity * (sizeof(u32) + 1);
     void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) std::perror("mmap"), std::abort();
@@ -98,6 +105,7 @@ class Journal {
   void set_key(u64 sequence, u64 key) { keys_[sequence - 1] = static_cast<u32>(key); }
 
   const u32 producer;
+  const std::size_t max_record;
 
  private:
   u64 capacity_;
@@ -124,7 +132,7 @@ inline shmring_producer* attach(const char* ring, Journal& journal, u32 lane, co
 inline int write_noted(shmring_producer* producer, Journal& journal) {
   Record record;
   const u64 sequence = journal->begun + 1;
-  make_record(journal.producer, sequence, record);
+  make_record(journal.producer, journal.key(sequence), journal.max_record, record);
   journal.begin(sequence);
   const int result = shmring_write(producer, &record.meta, record.payload, record.bytes);
   if (result >= 0 && result != SHMRING_NESTED && result != SHMRING_FORKED && result != SHMRING_RETIRED) {

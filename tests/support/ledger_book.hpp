@@ -40,7 +40,8 @@ struct Book {
   Delivery delivery(u64 incarnation, u64 sequence, Said said = {}, u64 time_ns = 1, u16 flags = 0) {
     shmring::ring::RecordHeader& header = headers.emplace_back();
     header.sequence = sequence, header.refused = said.refused, header.why = said.mask, header.flags = flags;
-    return {{Taken::Fault::none, false, 0, incarnation, 0, sequence, &header}, time_ns, {}};
+    if (flags == shmring::ring::flag_aborted) header.kind = static_cast<shmring::ring::u8>(Cause::aborted);
+    return {{Taken::Fault::none, false, 0, incarnation, {0, sequence}, &header, {}}, time_ns, {}};
   }
   Book& enter(u64 incarnation, u64 sequence, Said said = {}, u16 flags = 0) {
     const std::vector<Delivery> one{delivery(incarnation, sequence, said, 1, flags)};

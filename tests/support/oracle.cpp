@@ -110,7 +110,8 @@ void Reading::event(const Object& line) {
 
 bool Reading::content_is(const Journal& journal, u64 sequence, const Object& line) {
   Record record;
-  make_record(journal.producer, journal.key(sequence), record);
+  const std::size_t room = journal.max_record;
+  make_record(journal.producer, journal.key(sequence), room, record);
   const bool cut = record.bytes > room && (record.meta.flags & SHMRING_META_TRUNCATE) != 0;
   const std::size_t bytes = cut ? room : record.bytes;
   const std::string_view data = line["data"];
@@ -182,6 +183,21 @@ void Reading::accounts(const Object& line) {
 
 // --------------------------------------------------------------------------------------------------- against the journal
 
+// Lost attempts, by what their calls returned.
+struct Tally {
+  u64 written = 0, full = 0, big = 0, timeout = 0, unknown = 0;
+  u64 sum() const { return written + full + big + timeout; }
+  void operator+=(const Tally& other) {
+    written += other.written, full += other.full, big += other.big, timeout += other.timeout, unknown += other.unknown;
+  }
+};
+
+// What the calls of lost attempts must have returned, by the causes in a line.
+Tally named_in(const Causes& causes) {
+  const u64 full = count_of(causes, "full") + count_of(causes, "contended") + count_of(causes, "no_room");
+  return {count_of(causes, "overwritten"), full, count_of(causes, "too_big"), count_of(causes, "timeout"), 0};
+}
+
 class Comparison {
  public:
   Comparison(Findings& out, const Journal& journal, const LoggedAccount& account, const Expectation& expected)
@@ -202,7 +218,7 @@ class Comparison {
   const Journal& journal_;
   const LoggedAccount& account_;
   const Expectation& expected_;
-  u64 refused_full_ = 0, refused_big_ = 0, refused_unknown_ = 0;  // in loss ranges, as the journal says
+  Tally returned_;  // in loss ranges, as the journal says
 };
 
 void Comparison::run() {
@@ -236,23 +252,29 @@ void Comparison::ends() {
   if (account_.closing == "died" && journal_->detached != 0) complain("died, says the log; it detached");
 }
 
-// One loss line: what was reported as written is in none, and the causes are those that the calls returned.
+// One loss line: what was reported as written is in none, unless it was overwritten, and the causes are those that the calls
+// returned.
 void Comparison::range(const LossRange& range) {
-  u64 full = 0, big = 0, unknown = 0;
+  Tally returned;
   for (u64 n = range.first; n <= range.last && n <= journal_->begun; ++n) {
     const std::uint8_t result = journal_.result(n);
-    if (result == 0) complain("reported as written, but lost: " + std::to_string(n));
-    full += result == SHMRING_FULL;
-    big += result == SHMRING_TOO_BIG;
-    unknown += result == unreported;
+    if (result == 0 && !expected_.overwriting) complain("reported as written, but lost: " + std::to_string(n));
+    returned.written += result == 0;
+    returned.full += result == SHMRING_FULL;
+    returned.big += result == SHMRING_TOO_BIG;
+    returned.timeout += result == SHMRING_TIMEOUT;
+    returned.unknown += result == unreported;
   }
-  refused_full_ += full, refused_big_ += big, refused_unknown_ += unknown;
-  const u64 named_full = count_of(range.causes, "full") + count_of(range.causes, "contended");
-  const u64 named_big = count_of(range.causes, "too_big"), died = count_of(range.causes, "died");
-  if (named_full + named_big + died + count_of(range.causes, "refused") != range.last - range.first + 1)
-    complain("a cause that had no occasion, in the range from " + std::to_string(range.first));
-  if (named_full > full + unknown || named_big > big + unknown)
-    complain("another cause than was returned, in the range from " + std::to_string(range.first));
+  returned_ += returned;
+  const Tally named = named_in(range.causes);
+  const std::string where = ", in the range from " + std::to_string(range.first);
+  const u64 died = count_of(range.causes, "died"), unknown = returned.unknown;
+  if (named.sum() + died + count_of(range.causes, "refused") != range.last - range.first + 1)
+    complain("a cause that had no occasion" + where);
+  if (named.full > returned.full + unknown || named.big > returned.big + unknown || named.timeout > returned.timeout + unknown)
+    complain("another cause than was returned" + where);
+  if (named.written < returned.written || named.written > returned.written + unknown)
+    complain("overwritten is not what was written and is lost" + where);
   if (died > 1 || (died == 1 && (!killed() || unknown == 0 || range.last != journal_->begun)))
     complain("died, but it was not in flight: " + std::to_string(range.last));
 }
@@ -260,11 +282,11 @@ void Comparison::range(const LossRange& range) {
 // The totals of the closing line are exact, whatever the lines before could know.
 void Comparison::closing_line() {
   if (account_.closing.empty() || account_.closing == "gone") return;
-  const u64 full = count_of(account_.totals, "full") + count_of(account_.totals, "contended");
-  const u64 big = count_of(account_.totals, "too_big"), died = count_of(account_.totals, "died");
-  const bool exact = full >= refused_full_ && big >= refused_big_ &&
-                     full + big + died == refused_full_ + refused_big_ + refused_unknown_ &&
-                     full + big + died == sum(account_.totals);
+  const Tally named = named_in(account_.totals);
+  const u64 died = count_of(account_.totals, "died");
+  const bool exact = named.full >= returned_.full && named.big >= returned_.big && named.timeout >= returned_.timeout &&
+                     named.written >= returned_.written && named.sum() + died == returned_.sum() + returned_.unknown &&
+                     named.sum() + died == sum(account_.totals);
   if (!exact) complain("the totals of its closing line are not what was returned");
   if (account_.closing == "detach" && account_.nested != journal_->nested)
     complain("nested " + std::to_string(account_.nested) + ", returned " + std::to_string(journal_->nested) + " times");
@@ -276,8 +298,8 @@ void check_results(Findings& out, const Journal& journal) {
     const std::uint8_t result = journal.result(n);
     if (result == unreported && n != journal->begun) out.problems.push_back(journal.name() + ": an attempt without an end");
     if (result == 0 || result == SHMRING_TOO_BIG) {
-      make_record(journal.producer, journal.key(n), record);
-      const bool too_big = record.bytes > room && (record.meta.flags & SHMRING_META_TRUNCATE) == 0;
+      make_record(journal.producer, journal.key(n), journal.max_record, record);
+      const bool too_big = record.bytes > journal.max_record && (record.meta.flags & SHMRING_META_TRUNCATE) == 0;
       if (too_big != (result == SHMRING_TOO_BIG)) out.problems.push_back(journal.name() + ": too big, or not too big");
     }
     if (out.problems.size() >= enough_problems) return;

@@ -4,9 +4,9 @@
 // asks audit::verify as well.
 //
 // For each incarnation: events and loss ranges cover 1 … last attempt exactly once, in order; each record's type, severity,
-// correlation and bytes are what was written; what was reported as written is an event; what was refused is in a loss range
-// under its cause; of a killed process the last attempt, unreported, is an event, a loss, or neither; the attach line comes
-// first, the closing line last and once.
+// correlation and bytes are what was written; what was reported as written is an event (with `overwriting`: or a loss of that
+// cause); what was refused is in a loss range under its cause; of a killed process the last attempt, unreported, is an event,
+// a loss, or neither; the attach line comes first, the closing line last and once.
 #pragma once
 
 #include <map>
@@ -50,6 +50,7 @@ struct Expectation {
   bool closed = true;     // all who attached have a closing line
   bool lossless = false;  // no loss line at all
   bool complete = true;   // every attempt that was reported is in the log by now
+  bool overwriting = false;  // what was reported as written may be lost, as overwritten and as nothing else
 };
 
 // `allow_torn`: the collector was killed, and none has come after it.

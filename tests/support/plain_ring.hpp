@@ -18,7 +18,11 @@
 namespace plain {
 
 using namespace shmring::ring;
-using Memory = HardwareMemory;
+
+// The real one; a sleep that wakes for nothing at once.
+struct Memory : HardwareMemory {
+  static void sleep(At, std::atomic<u32>&, u32, u64) {}
+};
 
 inline Word empty(u64 lap) { return {lap, 0, SlotState::empty}; }
 inline Word writing(u64 lap, u32 owner) { return {lap, owner, SlotState::writing}; }
@@ -33,6 +37,7 @@ struct Shape {
   u32 slot_bytes = 128;  // a power of two
   u32 max_record = 0;    // 0: what one slot holds
   OnFull on_full = OnFull::drop;
+  u32 wait_us = 0;
 };
 
 class PlainRing {
@@ -43,7 +48,7 @@ class PlainRing {
     Geometry geometry{};
     geometry.slots = shape.slots, geometry.slot_bytes = shape.slot_bytes, geometry.lanes = shape.lanes;
     geometry.producers = shape.producers, geometry.flags = shape.flags;
-    geometry.on_full = static_cast<u32>(shape.on_full);
+    geometry.on_full = static_cast<u32>(shape.on_full), geometry.wait_us = shape.wait_us;
     geometry.max_record = shape.max_record != 0 ? shape.max_record : shape.slot_bytes - u32{sizeof(Slot)};
     const std::size_t entries = sizeof(Header), lanes = entries + shape.producers * sizeof(Entry);
     const std::size_t slots = lanes + shape.lanes * sizeof(Lane);

@@ -129,7 +129,6 @@ TEST_CASE("an option out of its range is EINVAL, and the text names it with what
       {&shmring_create_options::mode, 0666, -EINVAL, "mode is 0666", "0660"},
       {&shmring_create_options::flags, 4, -EINVAL, "flags are 0x4", "0x3"},
       {&shmring_create_options::on_full, 4, -EINVAL, "on_full is 4", "SHMRING_HYBRID"},
-      {&shmring_create_options::on_full, SHMRING_WAIT, -EOPNOTSUPP, "on_full is 2", "drop"},
   };
   Sandbox box;
   for (const auto& c : cases) {
@@ -141,6 +140,24 @@ TEST_CASE("an option out of its range is EINVAL, and the text names it with what
     CHECK(says(c.name));
     CHECK(says(c.expected));
     CHECK(box.empty());
+  }
+}
+
+TEST_CASE("each policy can be asked for, and a wait has a deadline of its own or the policy's default") {
+  struct {
+    uint32_t on_full, wait_us, expected_us;
+  } const cases[] = {{SHMRING_DROP, 0, 100'000}, {SHMRING_OVERWRITE, 0, 100'000}, {SHMRING_WAIT, 0, 100'000},
+                     {SHMRING_HYBRID, 0, 1'000}, {SHMRING_WAIT, 77, 77},          {SHMRING_HYBRID, 77, 77}};
+  for (const auto& c : cases) {
+    Sandbox box;
+    CAPTURE(c.on_full);
+    auto options = small_options();
+    options.on_full = c.on_full, options.wait_us = c.wait_us;
+    REQUIRE(os::create("audit", &options) == 0);
+    os::Segment segment;
+    REQUIRE(os::attach("audit", segment) == 0);
+    CHECK(segment.ring.geometry.on_full == c.on_full);
+    CHECK(segment.ring.geometry.wait_us == c.expected_us);
   }
 }
 

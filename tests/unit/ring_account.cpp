@@ -100,10 +100,21 @@ TEST_CASE("auto takes a free exclusive lane, else the shared one; exclusive take
   CHECK(fifth.attach(plain.ring, owner(5), identity("app"), SHMRING_LANE_EXCLUSIVE) == -EBUSY);
 }
 
-TEST_CASE("EBUSY leaves no line, and its entry is freed") {
-  Bench bench;
+TEST_CASE("where no exclusive lane is free, EBUSY spends no entry") {
+  PlainRing plain;
+  const std::string before = plain.bytes();
   Producer<Memory> producer;
-  CHECK(producer.attach(bench.plain.ring, owner(5), identity("app"), SHMRING_LANE_EXCLUSIVE) == -EBUSY);
+  CHECK(producer.attach(plain.ring, owner(5), identity("app"), SHMRING_LANE_EXCLUSIVE) == -EBUSY);
+  CHECK(plain.bytes() == before);
+}
+
+TEST_CASE("an attach that loses the last exclusive lane is EBUSY, leaves no line, and its entry is freed") {
+  Bench bench({.lanes = 2});
+  Producer<ProducerMemory> producer;
+  {
+    ProducerMemory::Hook rival(At::lane_take, 1, [&] { bench.plain.ring.lanes[1].owner = 3; });
+    CHECK(producer.attach(bench.plain.ring, owner(5), identity("app"), SHMRING_LANE_EXCLUSIVE) == -EBUSY);
+  }
   CHECK(bench.plain.state(0) == OwnerState::left);
   bench.start();
   bench.drain();

@@ -16,7 +16,7 @@ TEST_CASE("an EMPTY slot of an exclusive lane is claimed for this lap, and the t
         u64 tail = plain.ring.position(lap, slots - 1);
         plain.begin_at(tail, 1);
         plain.set_word(slots - 1, empty(seen), 1);
-        const Claim claim = claim_exclusive<Memory>(plain.ring, 1, me, tail);
+        const Claim claim = claim_exclusive<Memory>(plain.ring, 1, me, false, tail);
         CHECK(claim.result == Claimed::yes);
         CHECK(claim.position == plain.ring.position(lap, slots - 1));
         CHECK(plain.word(slots - 1, 1) == writing(lap, me));
@@ -32,7 +32,7 @@ TEST_CASE("the slot of an exclusive lane says WRITING before the tail shows it")
   u64 tail = 0;
   Word seen{};
   ProducerMemory::Hook hook(At::tail_own, 1, [&] { seen = plain.word(0, 1); });
-  REQUIRE(claim_exclusive<ProducerMemory>(plain.ring, 1, me, tail).result == Claimed::yes);
+  REQUIRE(claim_exclusive<ProducerMemory>(plain.ring, 1, me, false, tail).result == Claimed::yes);
   CHECK(seen == writing(0, me));
 }
 
@@ -44,7 +44,7 @@ TEST_CASE("a slot of this or a later lap on an exclusive lane is stepped over, a
     plain.begin_at(20, 1);
     plain.set_word(0, word, 1);
     u64 tail = 20;
-    CHECK(claim_exclusive<Memory>(plain.ring, 1, me, tail).position == 21);
+    CHECK(claim_exclusive<Memory>(plain.ring, 1, me, false, tail).position == 21);
     CHECK(plain.word(0, 1) == word);
     CHECK(plain.tail(1) == 22);
   }
@@ -57,11 +57,11 @@ TEST_CASE("an exclusive lane is full where the collector has not passed an earli
     plain.set_word(0, word, 1), plain.set_head(16, 1);
     const std::string before = plain.bytes();
     u64 tail = 20;
-    CHECK(claim_exclusive<Memory>(plain.ring, 1, me, tail).result == Claimed::full);
+    CHECK(claim_exclusive<Memory>(plain.ring, 1, me, false, tail).result == Claimed::full);
     CHECK(tail == 20);
     CHECK(plain.bytes() == before);
     plain.set_head(17, 1);
-    CHECK(claim_exclusive<Memory>(plain.ring, 1, me, tail).position == 21);
+    CHECK(claim_exclusive<Memory>(plain.ring, 1, me, false, tail).position == 21);
   }
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("a slot of an exclusive lane that is released while the head is looked
   plain.set_word(0, reading(0, me), 1), plain.set_head(0, 1);
   ProducerMemory::Hook release(At::head_seen, 1, [&] { plain.set_word(0, empty(1), 1), plain.set_head(2, 1); });
   u64 tail = 2;
-  CHECK(claim_exclusive<ProducerMemory>(plain.ring, 1, me, tail).position == 2);
+  CHECK(claim_exclusive<ProducerMemory>(plain.ring, 1, me, false, tail).position == 2);
   CHECK(plain.word(0, 1) == writing(1, me));
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("an exclusive lane of which nothing can be claimed is tried a bounded 
   PlainRing plain({.slots = 2, .lanes = 2});
   plain.set_word(0, empty(last_lap), 1), plain.set_word(1, empty(last_lap), 1);
   u64 tail = 0;
-  CHECK(claim_exclusive<Memory>(plain.ring, 1, me, tail).result == Claimed::contended);
+  CHECK(claim_exclusive<Memory>(plain.ring, 1, me, false, tail).result == Claimed::contended);
   CHECK(tail == most_attempts(plain.ring));
 }
 

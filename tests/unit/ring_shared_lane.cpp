@@ -28,7 +28,7 @@ void on_each_shape(const Test& test) {
   }
 }
 
-Claim claim_here(PlainRing& plain) { return claim_shared<Memory>(plain.ring, 0, me); }
+Claim claim_here(PlainRing& plain) { return claim_shared<Memory>(plain.ring, 0, me, false); }
 
 }  // namespace
 
@@ -138,14 +138,14 @@ TEST_CASE("a slot that is released while the head is looked at is claimed, not s
   plain.begin_at(2);
   plain.set_word(0, reading(0, other)), plain.set_head(0);
   ProducerMemory::Hook release(At::head_seen, 1, [&] { plain.set_word(0, empty(1)), plain.set_head(2); });
-  CHECK(claim_shared<ProducerMemory>(plain.ring, 0, me).position == 2);
+  CHECK(claim_shared<ProducerMemory>(plain.ring, 0, me, false).position == 2);
   CHECK(plain.word(0) == writing(1, me));
 }
 
 TEST_CASE("who loses the race for a slot starts over, and does not overwrite its winner") {
   PlainRing plain({.slots = 4});
   ProducerMemory::Hook rival(At::claim, 1, [&] { plain.set_word(0, writing(0, other)); });
-  const Claim claim = claim_shared<ProducerMemory>(plain.ring, 0, me);
+  const Claim claim = claim_shared<ProducerMemory>(plain.ring, 0, me, false);
   CHECK(claim.position == 1);
   CHECK(plain.word(0) == writing(0, other));
   CHECK(plain.word(1) == writing(0, me));
@@ -155,7 +155,7 @@ TEST_CASE("who loses the race for a slot starts over, and does not overwrite its
 TEST_CASE("a tail that others have moved meanwhile is left alone") {
   PlainRing plain({.slots = 4});
   ProducerMemory::Hook helper(At::tail_help, 1, [&] { plain.set_tail(3); });
-  CHECK(claim_shared<ProducerMemory>(plain.ring, 0, me).position == 0);
+  CHECK(claim_shared<ProducerMemory>(plain.ring, 0, me, false).position == 0);
   CHECK(plain.tail() == 3);
 }
 
@@ -173,7 +173,7 @@ TEST_CASE("a producer with an old tail finds every slot of a later lap and claim
     plain.set_word(0, empty(1)), plain.set_word(1, empty(1));
     plain.set_tail(2), plain.set_head(2);
   });
-  CHECK(claim_shared<ProducerMemory>(plain.ring, 0, me).position == 2);
+  CHECK(claim_shared<ProducerMemory>(plain.ring, 0, me, false).position == 2);
   CHECK(plain.word(0) == writing(1, me));
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("a claim that loses every race gives up after its bound of attempts") 
   PlainRing plain;
   u32 turn = 0;
   ProducerMemory::Hook rival(At::claim, 0, [&] { plain.set_word(0, {0, ++turn & 1, SlotState::empty}); });
-  CHECK(claim_shared<ProducerMemory>(plain.ring, 0, me).result == Claimed::contended);
+  CHECK(claim_shared<ProducerMemory>(plain.ring, 0, me, false).result == Claimed::contended);
   CHECK(rival.seen() == most_attempts(plain.ring));
   CHECK(plain.tail() == 0);
 }

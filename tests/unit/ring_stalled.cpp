@@ -92,7 +92,7 @@ TEST_CASE("a listed slot that is READY is taken, late, and leaves the list") {
   it.reader->revisit();
   REQUIRE(it.reader->taken().size() == 1);
   CHECK(it.reader->taken()[0].late);
-  CHECK(it.reader->taken()[0].position == 1);
+  CHECK(it.reader->taken()[0].place.position == 1);
   CHECK(it.plain.word(1) == reading(0, living));
   CHECK(it.reader->stalled() == 0);
 }

@@ -57,10 +57,10 @@ TEST_CASE("READY of this lap becomes READING, and its record is taken once") {
     walk.walk();
     REQUIRE(walk.reader->taken().size() == 1);
     const Taken& taken = walk.reader->taken()[0];
-    CHECK(taken.position == position);
+    CHECK(taken.place.position == position);
     CHECK_FALSE(taken.late);
     CHECK(taken.header->sequence == 1);
-    CHECK(std::string(reinterpret_cast<const char*>(taken.payload().data()), taken.payload().size()) == "record 1");
+    CHECK(std::string(reinterpret_cast<const char*>(taken.payload.data()), taken.payload.size()) == "record 1");
     CHECK(walk.plain.word(index) == reading(lap, living));
     CHECK(walk.reader->head(0) == position + 1);
     CHECK(walk.plain.head() == position);
@@ -76,7 +76,7 @@ TEST_CASE("a taken record is a copy: what the slot becomes later does not change
   std::memset(Ring::payload(walk.plain.slot(0)), 'z', 8);
   REQUIRE(walk.reader->taken().size() == 1);
   CHECK(walk.reader->taken()[0].header->sequence == 1);
-  CHECK(static_cast<char>(walk.reader->taken()[0].payload()[0]) == 'r');
+  CHECK(static_cast<char>(walk.reader->taken()[0].payload[0]) == 'r');
 }
 
 TEST_CASE("a READY slot that changes before it is taken is looked at again") {

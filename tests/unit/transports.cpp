@@ -1,6 +1,7 @@
 // One suite over libshmring, its alternatives and the floors: what they take comes out whole, in order and once.
 //
-// Invariants: writers and readers that could hang run in processes with a deadline; nothing here depends on how fast anything is.
+// Invariants: writers and readers that could hang run in processes with a deadline; nothing here depends on how fast
+// anything is.
 #include <doctest/doctest.h>
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -28,9 +29,8 @@ constexpr u32 slots = 256, bytes = 64;
 constexpr u64 long_ns = 10'000'000'000;  // nothing that works takes so long
 using SmallLockfreeQueue = LockfreeQueue<slots, bytes>;
 
-#define TRANSPORTS                                                                                                 \
-  SingleFloor, SharedFloor, ExclusiveLane, SharedLane, SmallLockfreeQueue, RobustMutexRing, ReaderWriterLockRing, \
-      MessageQueue
+#define TRANSPORTS \
+  SingleFloor, SharedFloor, ExclusiveLane, SharedLane, SmallLockfreeQueue, RobustMutexRing, ReaderWriterLockRing, MessageQueue
 
 #define OVERWRITING ExclusiveLane, SharedLane, RobustMutexRing, ReaderWriterLockRing
 #define SURVIVING ExclusiveLane, SharedLane, SmallLockfreeQueue, RobustMutexRing
@@ -141,7 +141,8 @@ struct Counts {
   std::atomic<u64> accepted[max_writers], ready, done;
 };
 
-// From now on this process is put aside time and again, wherever it is: in the middle of a write, of a read, under a lock.
+// From now on this process is put aside time and again, wherever it is: in the middle of a write, of a read, under a
+// lock.
 void be_interrupted() {
   struct sigaction action {};
   action.sa_handler = [](int) {
@@ -314,10 +315,10 @@ TEST_CASE_TEMPLATE("a writer that dies in the middle of a record takes nothing w
   });
   CHECK(child.wait(os::monotonic_now_ns() + 60'000'000'000) == -SIGSEGV);
   CHECK(in_process([&]() -> std::string {
-    Drain<T> drain(made.name);
-    if (const std::string problem = still_works(made.name, drain, 1, 0); !problem.empty()) return problem;
-    return drain.checker.delivered[0] == 10 ? "" : "records of the dead writer are missing";
-  }) == "");
+          Drain<T> drain(made.name);
+          if (const std::string problem = still_works(made.name, drain, 1, 0); !problem.empty()) return problem;
+          return drain.checker.delivered[0] == 10 ? "" : "records of the dead writer are missing";
+        }) == "");
 }
 
 TEST_CASE_TEMPLATE("after twenty writers killed wherever they were all that they wrote is there, and it works on", T,
@@ -325,27 +326,27 @@ TEST_CASE_TEMPLATE("after twenty writers killed wherever they were all that they
   static_assert(T::survives_death);
   Made<T> made;
   CHECK(in_process([&]() -> std::string {
-    Drain<T> drain(made.name);
-    constexpr u64 a_life = u64{1} << 32;  // sequences: each life has its own
-    for (u32 life = 0; life < 20; ++life) {
-      SharedWithChildren<Counts> counts;
-      drain.checker.delivered = {};
-      const u32 producer = life % max_writers;
-      Child child([&] {
-        Hand<T> hand(made.name, producer);
-        hand.sequence = life * a_life;
-        while (hand.sequence < (life + 1) * a_life - 1)
-          if (hand.write()) ++counts->accepted[producer];
-        return 0;
-      });
-      if (!drain.until([&] { return drain.checker.delivered[producer] > 300 + 37 * life; })) return "nothing comes";
-      child.kill();
-      child.wait(os::monotonic_now_ns() + long_ns);
-      const bool all = drain.until([&] { return drain.checker.delivered[producer] >= counts->accepted[producer]; });
-      drain.all();
-      if (!all) return compare(*counts, drain.checker, 1) + ", after life " + std::to_string(life);
-      if (const std::string problem = compare(*counts, drain.checker, 1); !problem.empty()) return problem;
-    }
-    return still_works(made.name, drain, 0, 20 * a_life);
-  }) == "");
+          Drain<T> drain(made.name);
+          constexpr u64 a_life = u64{1} << 32;  // sequences: each life has its own
+          for (u32 life = 0; life < 20; ++life) {
+            SharedWithChildren<Counts> counts;
+            drain.checker.delivered = {};
+            const u32 producer = life % max_writers;
+            Child child([&] {
+              Hand<T> hand(made.name, producer);
+              hand.sequence = life * a_life;
+              while (hand.sequence < (life + 1) * a_life - 1)
+                if (hand.write()) ++counts->accepted[producer];
+              return 0;
+            });
+            if (!drain.until([&] { return drain.checker.delivered[producer] > 300 + 37 * life; })) return "nothing comes";
+            child.kill();
+            child.wait(os::monotonic_now_ns() + long_ns);
+            const bool all = drain.until([&] { return drain.checker.delivered[producer] >= counts->accepted[producer]; });
+            drain.all();
+            if (!all) return compare(*counts, drain.checker, 1) + ", after life " + std::to_string(life);
+            if (const std::string problem = compare(*counts, drain.checker, 1); !problem.empty()) return problem;
+          }
+          return still_works(made.name, drain, 0, 20 * a_life);
+        }) == "");
 }
