@@ -57,7 +57,7 @@ void stop_for_ten_laps(u32 lane, u64 seed) {
     others.emplace_back([&] { return produce(Workplace::ring, other, {SHMRING_LANE_SHARED, capacity, 16, 100, &*stop}); });
   }
   CHECK(eventually([&] { return journal->begun > 1000; }));
-  const int rounds = by_mode(3, 10, 200);
+  const int rounds = by_mode(2, 10, 200);
   std::vector<u64> stopped_at;
   for (int round = 0; round < rounds; ++round) {
     Held held;

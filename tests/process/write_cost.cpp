@@ -1,4 +1,4 @@
-// Counts the instructions of one warm, successful write of 64 bytes, by single steps of a child under ptrace: for write_code.py.
+// Counts the instructions of one warm write of 64 bytes, by single steps of a child under ptrace: for write_code.py.
 // Prints a JSON object a lane: instructions of libshmring, of others (memcpy in libc, which depends on the processor),
 // and locked instructions of both. Exit status 77: this machine gives no exact count (no TSC clock, no ptrace).
 #include <fcntl.h>

@@ -91,7 +91,7 @@ ring::u64 base_of_a_ring_created_at(ring::u64 utc_ns) {
 
 }  // namespace
 
-TEST_CASE("without options a ring has the defaults of DESIGN 3") {
+TEST_CASE("without options a ring has the documented defaults") {
   Sandbox box;
   os::CreateOptions options;
   REQUIRE(os::resolve("audit", nullptr, options) == 0);
