@@ -1,7 +1,7 @@
 // Records of several chunks: held until they are whole, or until it is known that they never will be. Values in, values out.
 //
 // Invariants:
-//   - a record is whole when every chunk of its sequence is here; chunks of several producers, and late ones, come as they like;
+//   - a record is whole when every chunk of its sequence is here; chunks of several producers, and late ones, come in any way;
 //   - the slots of a chunk are given back with the whole record's line, or when a later sequence of its producer was seen, its
 //     attempt is finished with the walk past it, or its account closes: then the sequence is a loss, like any other;
 //   - a chunk of a sequence that the log has already is given back at once.
