@@ -15,6 +15,7 @@ constexpr auto order = std::memory_order_relaxed;
 struct Toy : World {
   struct Words {
     std::atomic<u64> word[4];
+    std::atomic<u32> freed;
   };
   static inline Words shared{};
   std::set<std::vector<u64>> ends;
@@ -42,6 +43,7 @@ struct Fixture {
   Fixture() : scheduler(toy, prepared(), sizeof(Toy::Words)) { limits.bounds = {0, 0, 0, 0}; }
   static void* prepared() {
     for (auto& word : Toy::shared.word) word = 0;
+    Toy::shared.freed = 0;
     return &Toy::shared;
   }
 };
@@ -100,7 +102,7 @@ TEST_CASE_FIXTURE(Fixture, "without merging, two roles of n steps have exactly t
 }
 
 namespace {
-std::atomic<u32>& freed() { return *reinterpret_cast<std::atomic<u32>*>(&Toy::shared.word[1]); }
+std::atomic<u32>& freed() { return Toy::shared.freed; }
 
 void free_and_wake() {
   store(0, 1);
