@@ -9,13 +9,17 @@ import os
 import pathlib
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
 README, SHMRINGD, SHMRING, INCLUDE, LIBRARY = map(os.path.abspath, sys.argv[1:6])
-TRIES = 60  # a kill falls inside a write most of the time, not always
+TRIES = 20      # what is stopped inside a write may have published already, or counted its refusal
+STOPS = 5000    # until one falls inside a write
+# In the segment, as lib/LAYOUT.md has them; an entry's words: owner, account.
+ENTRIES, ENTRY, PRODUCERS = 512 + 64 * 64, 320, 256
 
 
 def blocks(text, language):
@@ -87,11 +91,30 @@ def build(folder, name, source, command):
     return program
 
 
+def inside_a_write(place, pid):
+    """Whether the process's account word says that an attempt is under way."""
+    with (place.folder / "shmring.payments").open("rb") as segment:
+        segment.seek(ENTRIES)
+        table = segment.read(PRODUCERS * ENTRY)
+    for at in range(0, len(table), ENTRY):
+        owner, account = struct.unpack_from("<QQ", table, at)
+        if owner >> 42 == pid:
+            return account != 0 and account & 1 == 0
+    return False
+
+
 def killed(place, program):
     """Runs the program, kills it once it has written, and returns its loss line of a record under way, if there is one."""
     process = subprocess.Popen([program])
     of_it = f'"pid":{process.pid},'
     until(lambda: place.lines('"kind":"attach"', of_it), "the program's attach line")
+    for _ in range(STOPS):
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        if inside_a_write(place, process.pid):
+            break
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.0003)
     process.send_signal(signal.SIGKILL)
     process.wait()
     end = until(lambda: place.lines('"kind":"died"', of_it), "the program's died line")[0]
