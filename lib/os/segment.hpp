@@ -39,7 +39,7 @@ struct CreateOptions {
 };
 int resolve(const std::string& ring, const shmring_create_options* options, CreateOptions& out);
 
-// shmring_create: EEXIST, EACCES, ENOSPC, ENOMEM, EINVAL, EOPNOTSUPP, or what a system call failed with.
+// shmring_create: EEXIST, EACCES, ENOSPC, ENOMEM, EINVAL, or what a system call failed with.
 int create(std::string_view ring, const shmring_create_options* options);
 
 // One mapped segment. Nothing in it points into itself: it may be moved. In a forked child the mapping is not there,

@@ -83,7 +83,7 @@ typedef struct shmring_attach_options {
 } shmring_attach_options;
 
 /* Create the ring: all memory is reserved and touched here, so that a full tmpfs is an error now and not SIGBUS later.
- * Errors: EEXIST, EACCES, ENOSPC, EINVAL (a name or an option; the text says which), EOPNOTSUPP. Not for the write path. */
+ * Errors: EEXIST, EACCES, ENOSPC, ENOMEM, EINVAL (a name or an option; the text says which). Not for the write path. */
 SHMRING_API int shmring_create(const char* ring, const shmring_create_options* options);
 
 /* Retire the ring and remove its name. Attached producers see RETIRED; a running collector drains what is there.
