@@ -49,7 +49,8 @@ inline constexpr u32 account_looks = 4;
 struct Pace {
   u32 slots_a_pass = 1024;  // walked at most, over all lanes
   u32 slots_a_turn = 128;   // of one lane, before the next lane has its turn
-  u32 spins = 64;           // looks at a WRITING slot before it is listed as stalled
+  u32 spins = 8;            // looks at a WRITING slot before it is listed as stalled
+  u32 pauses = 64;          // before each: a look takes the line from the one who is filling it, and the next slot's, and so on
 };
 
 template <class M>

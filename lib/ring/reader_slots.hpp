@@ -91,7 +91,7 @@ bool Reader<M>::step(u32 lane) {
   Slot& slot = ring_.slot(lane, index);
   Word word = observe<M>(slot);
   for (u32 spin = 0; word.lap == lap && word.state == SlotState::writing && spin < pace_.spins; ++spin) {
-    M::pause();
+    for (u32 pause = 0; pause < pace_.pauses; ++pause) M::pause();
     word = observe<M>(slot);
   }
   ++view.walked;  // a lost compare-and-swap counts too: that bounds the pass

@@ -80,7 +80,7 @@ void collect(RingWorld& world) {
   Host host;
   Log log{world, {}};
   const bool short_walk = scheduler.choose(2) == 1;
-  const ring::Pace pace{short_walk ? 1 : world.plan().walk, 128, 1};
+  const ring::Pace pace{short_walk ? 1 : world.plan().walk, 128, 1, 1};
   Collector collector(world.ring(), pace, host, log);
   log.accounts = [&] { return collector.ledger().accounts(1); };
   const std::vector<AccountState> recovered = world.log().accounts();

@@ -28,10 +28,10 @@ struct Options {
   std::vector<std::string> only;
 };
 
-constexpr u32 usual_rounds = 5, quick_rounds = 2;
+constexpr u32 usual_rounds = 9, quick_rounds = 2;
 // After these no further round begins, unless the caller has said how many he wants.
 constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 6'000'000'000;
-constexpr u64 usual_budget_ns = 100'000'000, quick_budget_ns = 30'000'000;  // of one measurement
+constexpr u64 usual_budget_ns = 50'000'000, quick_budget_ns = 30'000'000;  // of one measurement
 
 struct Contender {
   const char* name;
@@ -85,7 +85,7 @@ void measure(const Contender& contender, const Job& job, Report& report) {
   }
   Figure* figure = report.find(contender.name, job);
   if (figure == nullptr) figure = &report.figures.emplace_back(Figure{contender.name, contender.role, job, {}, 0, 0});
-  if (round.figure != 0) figure->rounds.push_back(round.figure);  // 0: not one whole batch in time
+  figure->rounds.push_back(round.figure);
   figure->delivered += round.delivered;
   figure->dropped += round.dropped;
 }
@@ -105,8 +105,8 @@ Report run_rounds(const Options& options) {
   const u64 start_ns = os::monotonic_now_ns();
   ns_per_tick();  // before the first child, which inherits it
   while (report.rounds < rounds && os::monotonic_now_ns() - start_ns < limit_ns) {
-    for (const Contender& contender : running)
-      for (const Job& job : jobs) measure(contender, job, report);
+    for (const Job& job : jobs)  // side by side in time: a round's figures are compared with each other
+      for (const Contender& contender : running) measure(contender, job, report);
     ++report.rounds;
   }
   report.took_ns = os::monotonic_now_ns() - start_ns;

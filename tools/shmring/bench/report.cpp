@@ -2,6 +2,7 @@
 #include "tools/shmring/bench/report.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "tools/shmring/text.hpp"
 
@@ -43,9 +44,15 @@ std::vector<Job> jobs_of(const Report& report, bool rates) {
   return jobs;
 }
 
+double median_of(const std::vector<double>& sorted) {
+  if (sorted.empty()) return 0;
+  const std::size_t half = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
 std::string cell(const Figure* figure) {
   if (figure == nullptr) return "–";
-  if (figure->rounds.empty()) return "none in time";
+  if (figure->median() == 0) return "none in time";
   const double unit = figure->job.measure == Measure::rate ? 1e6 : 1;
   return fmt::format("{:.1f} / {:.1f} ±{:.0f}%", figure->best() / unit, figure->median() / unit, figure->spread() * 50);
 }
@@ -54,8 +61,8 @@ std::string cell(const Figure* figure) {
 std::string ratio(Report& report, const std::string& transport, const Job& job) {
   const Figure* mine = report.find(transport, job);
   const Figure* floor = report.find("floor", job);
-  if (mine == nullptr || floor == nullptr || floor->median() == 0) return "–";
-  return fmt::format("{:.2f}", mine->median() / floor->median());
+  const double times = mine != nullptr && floor != nullptr ? mine->times(*floor) : 0;
+  return times != 0 ? fmt::format("{:.2f}", times) : "–";
 }
 
 std::string dropped_text(const Figure* figure) {
@@ -109,24 +116,31 @@ Json figure_json(const Figure& figure) {
 
 }  // namespace
 
-double Figure::best() const {
-  if (rounds.empty()) return 0;
-  return job.measure == Measure::rate ? *std::max_element(rounds.begin(), rounds.end())
-                                      : *std::min_element(rounds.begin(), rounds.end());
+std::vector<double> Figure::sorted() const {
+  std::vector<double> known;
+  std::copy_if(rounds.begin(), rounds.end(), std::back_inserter(known), [](double round) { return round != 0; });
+  std::sort(known.begin(), known.end());
+  return known;
 }
 
-double Figure::median() const {
-  if (rounds.empty()) return 0;
-  std::vector<double> sorted = rounds;
-  std::sort(sorted.begin(), sorted.end());
-  const std::size_t half = sorted.size() / 2;
-  return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+double Figure::best() const {
+  const std::vector<double> known = sorted();
+  if (known.empty()) return 0;
+  return job.measure == Measure::rate ? known.back() : known.front();
 }
+
+double Figure::median() const { return median_of(sorted()); }
 
 double Figure::spread() const {
-  if (rounds.empty()) return 0;
-  const auto [least, most] = std::minmax_element(rounds.begin(), rounds.end());
-  return (*most - *least) / median();
+  const std::vector<double> known = sorted();
+  return known.empty() ? 0 : (known.back() - known.front()) / median();
+}
+
+double Figure::times(const Figure& other) const {
+  Figure ratios{transport, role, job, {}, 0, 0};
+  for (std::size_t round = 0; round < std::min(rounds.size(), other.rounds.size()); ++round)
+    if (other.rounds[round] != 0) ratios.rounds.push_back(rounds[round] / other.rounds[round]);
+  return ratios.median();
 }
 
 Figure* Report::find(const std::string& transport, const Job& job) {

@@ -13,13 +13,18 @@ struct Figure {
   std::string transport;
   Role role;
   Job job;
-  std::vector<double> rounds;      // those that had a figure
+  std::vector<double> rounds;      // one each; 0: not one whole batch in time
   u64 delivered = 0, dropped = 0;  // over all rounds
 
   // 0 where no round had one.
   double best() const;
   double median() const;
   double spread() const;  // largest less smallest, as a part of the median
+  // How many times `other`, by the median of the rounds: each is compared with its own, for a machine changes in between.
+  double times(const Figure& other) const;
+
+ private:
+  std::vector<double> sorted() const;  // without those that had none
 };
 
 struct Report {
