@@ -109,6 +109,7 @@ void hold_out(const Policy& policy) {
     report("%s, lane %s, 8 × %lu records of 1 to %zu slots, %lu producers and %lu collectors killed: %lu logged; lost: %s",
            policy.name, lane_names[lane], attempts, most_chunks, tally.killed, tally.collectors, tally.logged,
            tally.losses().c_str());
+    tried(tally.killed, "producers killed"), tried(tally.collectors, "collectors killed"), tried(tally.logged, "records");
   }
 }
 
