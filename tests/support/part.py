@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The names of the tests of one build folder that belong to part K of N, one a line: for tests/check --long --part K/N.
 
-A test of the suite `divides` is in every part: it does its K-th share by itself, told by SHMRING_TEST_PART. The others are dealt
-to the parts by their time limits, the longest first, each to the part that has least so far. Parts that are made with the same N
-make up the whole, each test once.
+A test of the suite `divides` is in every part: it does its K-th share by itself, told by SHMRING_TEST_PART. The others are
+dealt to the parts by their time limits, the longest first, each to the part that has least so far. Parts that are made with
+the same N make up the whole, each test once.
 usage: part.py BUILD K/N [SUITE]     of this suite only
 """
 import json
