@@ -34,14 +34,15 @@ struct Mapping {
   std::atomic<bool> stop;
 };
 
-// None half of the time, else up to 255 pauses: a moment of chance, for the other side to act in.
+// A moment of chance, for the other side to act in: none, up to 255 pauses, or the processor given away.
 void dawdle(std::mt19937_64& random) {
   const u64 moment = random();
-  if (moment % 2 != 0) return;
-  for (u64 pauses = moment / 2 % 256; pauses > 0; --pauses) HardwareMemory::pause();
+  if (moment % 8 == 0) std::this_thread::yield();
+  if (moment % 2 == 0) return;
+  for (u64 pauses = moment / 8 % 256; pauses > 0; --pauses) HardwareMemory::pause();
 }
 
-// The shipped memory, but for how long it sleeps, and how soon.
+// The shipped memory, but for how long it sleeps, and that it dawdles where a wake-up could be lost.
 struct PatientMemory : os::ProcessMemory {
   static inline Mapping* shared = nullptr;
   static inline std::mt19937_64 random;
@@ -49,6 +50,14 @@ struct PatientMemory : os::ProcessMemory {
   static T load(At at, const std::atomic<T>& word, std::memory_order order) {
     if (at == At::freed_seen) dawdle(random);
     return ProcessMemory::load(at, word, order);
+  }
+  template <class T>
+  static T add(At at, std::atomic<T>& word, T value, std::memory_order order) {
+    if (at != At::freed_bump) return ProcessMemory::add(at, word, value, order);
+    dawdle(random);
+    const T before = ProcessMemory::add(at, word, value, order);
+    dawdle(random);
+    return before;
   }
   static void sleep(At, std::atomic<u32>& word, u32 expected, u64) {
     dawdle(random);
@@ -187,8 +196,8 @@ void no_wake_up_is_lost(u32 waiters, u32 lane_kind) {
   CHECK(mapping->interrupted.load() == 0);
   // That much was at stake.
   CHECK(mapping->woken.load() > cycles / 20);
-  report("%llu fill-and-drain cycles, %u waiter%s: %llu sleeps in the kernel, %llu refused since something had just been freed, "
-         "%llu overslept",
+  report("%llu fill-and-drain cycles, %u waiter%s: %llu sleeps in the kernel, %llu refused by it, for something "
+         "had just been freed; %llu overslept",
          static_cast<unsigned long long>(cycles), waiters, waiters > 1 ? "s of the shared lane" : " of an exclusive lane",
          static_cast<unsigned long long>(mapping->woken), static_cast<unsigned long long>(mapping->changed),
          static_cast<unsigned long long>(mapping->overslept));
