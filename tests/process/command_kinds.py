@@ -95,7 +95,8 @@ class Kinds(CommandCase):
         lines = [b"x" * LARGE, (every_byte * 260)[:LARGE], cut + b"x" * (LARGE - len(cut)), b"\0" * LARGE, b"",
                  b"\x1b" * (LARGE - 1), b"\xff" * LARGE, b'"' * LARGE, b"\\" * (LARGE - 1) + b"\r"]
         self.assertEqual({len(line) for line in lines}, {0, LARGE - 1, LARGE})
-        self.expect(NEGATIVE, "emit", "r", data=b"\n".join([*lines, b"y" * (LARGE + 1)]), err="1 of 10 lines refused (too big 1)")
+        self.expect(NEGATIVE, "emit", "r", data=b"\n".join([*lines, b"y" * (LARGE + 1)]),
+                    err="1 of 10 lines refused (too big 1)")
         events = self.drain()
         self.assertEqual([payload(event) for event in events], lines)
         self.assertEqual(["base64" in event["data"] for event in events], [line not in utf8(lines) for line in lines])
