@@ -35,9 +35,10 @@ std::vector<audit::Line> each_kind(u64 incarnation, std::string_view name) {
   lines.push_back(audit::Note{"incident", noon, {{"what", "something"}, {"pos", "12", true}}});
   event.sequence = 6, event.kind = SHMRING_BYTES, event.truncated = true;
   lines.push_back(event);
-  if (incarnation % 3 == 0) return lines;
+  const u64 end = (incarnation - base) % 3;  // open, died, gone
+  if (end == 0) return lines;
   lines.push_back(audit::Loss{name, incarnation, 7, 7, noon + 1, more});
-  if (incarnation % 3 == 1)
+  if (end == 1)
     lines.push_back(audit::LifeLine{audit::Life::died, name, incarnation, noon, 12, 1000, 0, "/bin/app", 0, 7, all, 1});
   else
     lines.push_back(audit::Gone{name, incarnation, 7, noon});
@@ -56,7 +57,7 @@ std::vector<std::string> make_log() {
   audit::Accounts accounts{noon, {{"a", base + 3, 6, true, lost}}};
   audit::encode(accounts, index++, "r", second);
   for (const auto& line : each_kind(base + 5, "c")) audit::encode(line, index++, "r", second);
-  for (const auto& line : each_kind(base + 6, "d\te")) audit::encode(line, index++, "r", second);
+  for (const auto& line : each_kind(base + 6, "d")) audit::encode(line, index++, "r", second);
   return {first, second};
 }
 const std::vector<std::string> whole = make_log();
