@@ -91,8 +91,9 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
     const ring::Newcomer& who = arrival.who;
     Account* known = find(who.incarnation);
     if (known == nullptr && is_over(who.incarnation)) {
-      lines_.push_back(Note{"incident", now_ns, {{"what", "an entry names an incarnation that is over: nothing of it is logged"},
-                                                 number("inc", who.incarnation), number("entry", who.entry)}});
+      lines_.push_back(Note{"incident", now_ns,
+                            {{"what", "an entry names an incarnation that is over: nothing of it is logged"},
+                             number("inc", who.incarnation), number("entry", who.entry)}});
       continue;
     }
     Account& account = known != nullptr ? *known : accounts_[who.incarnation];

@@ -1,4 +1,4 @@
-// A log's files, arbitrary or a whole log with changes, through verify, `shmring log`, recovery, and what a collector then adds.
+// A log's files, arbitrary or a whole log with changes, through verify, `shmring log`, recovery, and what a collector adds.
 //
 // What recovery refuses it leaves as it was. What verified before verifies after recovery and the lines behind it; and a log
 // that verifies is not refused.

@@ -1,4 +1,6 @@
-// Where a fuzz target works: a directory in memory for its ring and its log; and the commands of shmring, called in this process.
+// Where a fuzz target works: a directory in memory for its ring and its log; and the commands of shmring, called in here.
+//
+// Invariant: each program has a directory of its own.
 #pragma once
 
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 // A hostile neighbour: a process that may write the segment scribbles over it, floods it, cuts it off or punches holes into it,
 // while honest producers write and a collector collects.
 //
-// What is scribbled over may be lost. What must hold: the collector goes on, or ends with a message; its log verifies; each event
-// in it is a record that was written; what is missing is a loss or has an incident. Honest producers end, by no other signal than
-// SIGBUS, and that only where the file was cut off.
+// What is scribbled over may be lost. What must hold: the collector goes on, or ends with a message; its log verifies; each
+// event in it is a record that was written; what is missing is a loss or has an incident. Honest producers end, by no other
+// signal than SIGBUS, and that only where the file was cut off.
 #include <doctest/doctest.h>
 
 #include "tests/support/daemon.hpp"
@@ -215,7 +215,7 @@ TEST_CASE("a neighbour that scribbles over the segment costs records, never the 
                               Target::anything}) {
     Sums sums;
     scribble_for(target, time, random(), sums);
-    report("neighbour over %s: %lu scribbles, %lu events (%lu under another's name), %lu lost, %lu incidents, %lu times refused",
+    report("neighbour over %s: %lu scribbles, %lu events (%lu under another's name), %lu lost, %lu incidents, %lu refusals",
            target_names[static_cast<std::size_t>(target)], sums.scribbles, sums.events, sums.of_another, sums.lost,
            sums.incidents, sums.refused);
   }
@@ -226,7 +226,7 @@ TEST_CASE("a neighbour that cuts the segment off, or punches holes, ends the col
   for (const bool cut : {true, false}) {
     Sums sums;
     for (int i = by_mode(3, 20, 200); i > 0; --i) damage_once(cut, random, sums);
-    report("%lu times %s: collector ended with status 5 %lu times, %lu producers by SIGBUS, %lu events, %lu lost, %lu incidents",
+    report("%lu times %s: %lu collectors ended with status 5, %lu producers by SIGBUS, %lu events, %lu lost, %lu incidents",
            sums.scribbles, cut ? "cut off" : "punched", sums.exit_5, sums.bus, sums.events, sums.lost, sums.incidents);
   }
 }
