@@ -47,7 +47,6 @@ class Reading {
   void attach(const Object& line);
   void close(const Object& line, std::string_view kind);
   void accounts(const Object& line);
-  bool content_is(const Journal& journal, u64 sequence, const Object& line);
 
   Findings& out_;
   std::map<std::string, const Journal*, std::less<>> by_name_;
@@ -105,33 +104,7 @@ void Reading::event(const Object& line) {
   const auto journal = by_name_.find(account->producer);
   if (journal == by_name_.end()) return;
   if (sequence > journal->second->capacity() || sequence > (*journal->second)->begun) return complain("never attempted");
-  if (!content_is(*journal->second, sequence, line)) complain("not what was written");
-}
-
-bool Reading::content_is(const Journal& journal, u64 sequence, const Object& line) {
-  Record record;
-  const std::size_t room = journal.max_record;
-  make_record(journal.producer, journal.key(sequence), room, record);
-  const bool cut = record.bytes > room && (record.meta.flags & SHMRING_META_TRUNCATE) != 0;
-  const std::size_t bytes = cut ? room : record.bytes;
-  const std::string_view data = line["data"];
-  std::string found;
-  if (record.meta.kind == SHMRING_BYTES) {
-    found = from_base64(Object(data).plain("base64"));
-  } else if (data.starts_with('"')) {
-    found = unescaped(data);
-  }
-  std::string correlation;
-  char digits[3];
-  for (const u32 byte : record.meta.correlation) {
-    std::snprintf(digits, sizeof digits, "%02x", byte);
-    correlation += digits;
-  }
-  if (correlation == std::string(32, '0')) correlation.clear();
-  const std::string_view expected(reinterpret_cast<const char*>(record.payload), bytes);
-  return found == expected && (cut || record.bytes <= room) && line.number("type") == record.meta.type &&
-         line.number("sev") == record.meta.severity && line.plain("corr") == correlation &&
-         (line["truncated"] == "true") == cut && line["invalid"].empty();
+  if (!is_what_was_written(*journal->second, sequence, line)) complain("not what was written");
 }
 
 void Reading::loss(const Object& line) {
@@ -318,6 +291,32 @@ void ask_verify(Findings& out, const std::string& log_dir) {
 }
 
 }  // namespace
+
+bool is_what_was_written(const Journal& journal, u64 sequence, const Object& line) {
+  Record record;
+  const std::size_t room = journal.max_record;
+  make_record(journal.producer, journal.key(sequence), room, record);
+  const bool cut = record.bytes > room && (record.meta.flags & SHMRING_META_TRUNCATE) != 0;
+  const std::size_t bytes = cut ? room : record.bytes;
+  const std::string_view data = line["data"];
+  std::string found;
+  if (record.meta.kind == SHMRING_BYTES) {
+    found = from_base64(Object(data).plain("base64"));
+  } else if (data.starts_with('"')) {
+    found = unescaped(data);
+  }
+  std::string correlation;
+  char digits[3];
+  for (const u32 byte : record.meta.correlation) {
+    std::snprintf(digits, sizeof digits, "%02x", byte);
+    correlation += digits;
+  }
+  if (correlation == std::string(32, '0')) correlation.clear();
+  const std::string_view expected(reinterpret_cast<const char*>(record.payload), bytes);
+  return found == expected && (cut || record.bytes <= room) && line.number("type") == record.meta.type &&
+         line.number("sev") == record.meta.severity && line.plain("corr") == correlation &&
+         (line["truncated"] == "true") == cut && line["invalid"].empty();
+}
 
 const LoggedAccount* Findings::of(const Journal& journal) const {
   for (const auto& [incarnation, account] : accounts)

@@ -65,7 +65,7 @@ class Tree:
 
     @staticmethod
     def _ignored(folder):
-        return (folder.name in {".git", "__pycache__"} or str(folder) == "build"
+        return (folder.name in {".git", "__pycache__"} or str(folder) in {"build", "tests/fuzz/corpus"}
                 or str(folder.parent) == "subprojects" and folder.name != "packagefiles")
 
     def sources(self, *folders):
