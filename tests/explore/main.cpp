@@ -18,6 +18,7 @@ namespace {
 struct Options {
   Plan plan;
   Limits limits;
+  bool weak = false;
   bool random = false;
   u64 seed = 1;
   std::string replay;
@@ -29,7 +30,8 @@ struct Options {
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
                "               [--policy drop|overwrite|wait] [--chunks N]\n"
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
-               "               [--steps N] [--seconds N] [--no-merge] [--random SEED | --replay STRING]\n"
+               "               [--stale N] [--steps N] [--seconds N] [--no-merge] [--random SEED | --replay STRING]\n"
+               "--stale N: memory is weak, and at most N accesses do not see the newest message of their word (0: data races only).\n"
                "Without options, SHMRING_TEST_MODE (quick, check, long) decides.\n",
                what);
   std::exit(2);
@@ -65,10 +67,12 @@ bool parse_int(const char* name, const char* value, Options& options) {
                         {"--kills", &options.limits.bounds.kills, 7},
                         {"--restarts", &options.limits.bounds.restarts, 7},
                         {"--cuts", &options.limits.bounds.cuts, 7},
+                        {"--stale", &options.limits.bounds.stale, 7},
                         {"--steps", &options.limits.steps, 1'000'000}};
   for (const Flag& flag : flags) {
     if (std::strcmp(name, flag.name) != 0) continue;
     *flag.where = static_cast<int>(number(name, value, static_cast<unsigned long>(flag.most)));
+    options.weak |= flag.where == &options.limits.bounds.stale;
     return true;
   }
   const std::pair<const char*, u32*> sizes[] = {{"--entries", &options.plan.entries},
@@ -118,13 +122,14 @@ std::string text_of_bounds(const Options& options) {
          count(static_cast<int>(plan.lanes), "lane") + ", " + count(plan.producers, "producer") + " x " +
          count(plan.writes, "write") + (plan.chunks > 1 ? " of " + count(static_cast<int>(plan.chunks), "chunk") : "") + ", " +
          count(plan.heirs, "heir") + "; " + count(b.preemptions, "preemption") + ", " + count(b.kills, "kill") + ", " +
-         count(b.restarts, "collector restart") + ", " + count(b.cuts, "cut");
+         count(b.restarts, "collector restart") + ", " + count(b.cuts, "cut") +
+         (options.weak ? "; weak memory, " + std::to_string(b.stale) + " stale" : "");
 }
 
 // 0 or 1, as the process ends.
 int show_failure(const Options& options, const std::string& failure, const Path& path) {
   RingWorld world(options.plan);
-  Scheduler scheduler(world, world.memory(), world.memory_bytes());
+  Scheduler scheduler(world, world.memory(), world.memory_bytes(), options.weak);
   add_roles(scheduler, world);
   std::vector<Step> steps;
   const auto outcome = replay(scheduler, options.limits, path, &steps);
@@ -139,7 +144,7 @@ int show_failure(const Options& options, const std::string& failure, const Path&
 
 Result search(const Options& options) {
   RingWorld world(options.plan);
-  Scheduler scheduler(world, world.memory(), world.memory_bytes());
+  Scheduler scheduler(world, world.memory(), world.memory_bytes(), options.weak);
   add_roles(scheduler, world);
   return options.random ? explore_random(scheduler, options.limits, options.seed) : explore_all(scheduler, options.limits);
 }

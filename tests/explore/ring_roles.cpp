@@ -44,7 +44,7 @@ struct Host {
   u64 utc(u64) { return 1; }
   u64 now_utc_ns() { return 1; }
   u64 now_ns() { return time += audit::tail_patience_ns; }
-  void wake(std::atomic<u32>& freed) { Scheduler::active().wake(&freed); }
+  void wake(std::atomic<u32>& freed) { Scheduler::active().wake(freed); }
   u64 time = 0;
 };
 
