@@ -94,6 +94,7 @@ void Scheduler::check_race(const Access& access, bool writes) {
   const int other = memory_.copy(current_, offset(access.address), access.bytes, writes);
   if (other == WeakMemory::no_race) return;
   if (other == WeakMemory::overlap) fail("two copies begin apart and overlap: the explorer cannot tell their bytes apart");
+  note("race");
   const std::string me = roles_[static_cast<std::size_t>(current_)].name, it = roles_[static_cast<std::size_t>(other)].name;
   fail("a data race: " + me + (writes ? " writes" : " reads") + " bytes, and nothing orders that behind what " + it + " did there");
 }

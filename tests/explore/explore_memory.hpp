@@ -13,13 +13,14 @@ struct ExploreMemory {
     Scheduler& s = Scheduler::active();
     const Access access{at, Kind::load, &word, sizeof(T)};
     s.point(access);
-    return static_cast<T>(s.read(access, newest(word), order));
+    return static_cast<T>(s.read(access, newest(word), s.order_of(at, order)));
   }
   template <class T>
   static void store(At at, std::atomic<T>& word, T value, std::memory_order order) {
     Scheduler& s = Scheduler::active();
     const Access access{at, Kind::store, &word, sizeof(T)};
     if (at == At::entry_zero && newest(word) == value) return;  // most of an entry is zero already
+    order = s.order_of(at, order);
     s.point(access);
     const u64 before = s.place(access, newest(word), order);
     write(access, word, before, value, order, false);
@@ -28,6 +29,7 @@ struct ExploreMemory {
   static bool cas(At at, std::atomic<T>& word, T& expected, T desired, std::memory_order success, std::memory_order failure) {
     Scheduler& s = Scheduler::active();
     const Access access{at, Kind::cas, &word, sizeof(T)};
+    success = s.order_of(at, success);
     s.point(access);
     const T before = static_cast<T>(s.read_to_swap(access, newest(word), expected, success, failure));
     if (before != expected) {
@@ -41,6 +43,7 @@ struct ExploreMemory {
   static T add(At at, std::atomic<T>& word, T value, std::memory_order order) {
     Scheduler& s = Scheduler::active();
     const Access access{at, Kind::add, &word, sizeof(T)};
+    order = s.order_of(at, order);
     s.point(access);
     const T before = static_cast<T>(s.read(access, newest(word), order, Use::add));
     write(access, word, before, static_cast<T>(before + value), order, true);

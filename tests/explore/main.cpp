@@ -19,6 +19,7 @@ struct Options {
   Plan plan;
   Limits limits;
   bool weak = false;
+  std::optional<shmring::ring::At> relax;
   bool random = false;
   u64 seed = 1;
   std::string replay;
@@ -30,8 +31,9 @@ struct Options {
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
                "               [--policy drop|overwrite|wait] [--chunks N]\n"
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
-               "               [--stale N] [--steps N] [--seconds N] [--no-merge] [--random SEED | --replay STRING]\n"
+               "               [--stale N] [--relax LABEL] [--steps N] [--seconds N] [--no-merge] [--random SEED | --replay STRING]\n"
                "--stale N: memory is weak, and at most N accesses do not see the newest message of their word (0: data races only).\n"
+               "--relax LABEL: a deliberate break: each access of that label is relaxed.\n"
                "Without options, SHMRING_TEST_MODE (quick, check, long) decides.\n",
                what);
   std::exit(2);
@@ -105,6 +107,8 @@ Options parse(const std::vector<std::string>& words) {
       options.plan.policy = policy(value);
     else if (std::strcmp(name, "--random") == 0)
       options.random = true, options.seed = number(name, value, ~0ul - 1);
+    else if (std::strcmp(name, "--relax") == 0 && value != nullptr && (options.relax = label_of(value)))
+      options.weak = true;
     else if (std::strcmp(name, "--replay") == 0 && value != nullptr)
       options.replay = value;
     else if (!parse_int(name, value, options))
@@ -130,6 +134,7 @@ std::string text_of_bounds(const Options& options) {
 int show_failure(const Options& options, const std::string& failure, const Path& path) {
   RingWorld world(options.plan);
   Scheduler scheduler(world, world.memory(), world.memory_bytes(), options.weak);
+  scheduler.relax(options.relax);
   add_roles(scheduler, world);
   std::vector<Step> steps;
   const auto outcome = replay(scheduler, options.limits, path, &steps);
@@ -145,19 +150,25 @@ int show_failure(const Options& options, const std::string& failure, const Path&
 Result search(const Options& options) {
   RingWorld world(options.plan);
   Scheduler scheduler(world, world.memory(), world.memory_bytes(), options.weak);
+  scheduler.relax(options.relax);
   add_roles(scheduler, world);
   return options.random ? explore_random(scheduler, options.limits, options.seed) : explore_all(scheduler, options.limits);
 }
 
-// A failure is shown with as few preemptions as it needs.
+// A failure is shown with as few stale accesses, and then as few preemptions, as it needs.
 int show_least_failure(Options options, Result result) {
-  const int most = options.limits.bounds.preemptions;
-  for (int fewer = 0; !options.random && fewer < most; ++fewer) {
-    options.limits.bounds.preemptions = fewer;
-    const Result less = search(options);
-    if (less.failed) return show_failure(options, less.failure, less.path);
+  Bounds& bounds = options.limits.bounds;
+  for (int* bound : {&bounds.stale, &bounds.preemptions}) {
+    const int most = *bound;
+    bool less = false;
+    for (*bound = 0; !options.random && *bound < most && !less;) {
+      Result fewer = search(options);
+      less = fewer.failed;
+      if (less) result = std::move(fewer);
+      else ++*bound;
+    }
+    if (!less) *bound = most;
   }
-  options.limits.bounds.preemptions = most;
   return show_failure(options, result.failure, result.path);
 }
 

@@ -120,15 +120,26 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
   std::string out = name_of(access.at);
   out.resize(std::max<std::size_t>(out.size(), 17), ' ');
   out += place.text;
+  if (step.stale) {
+    // What it stands before, or has read, although there is a newer one.
+    const std::string by = step.writer < 0 ? "there from the start"
+                                           : "by " + scheduler.roles()[static_cast<std::size_t>(step.writer)].name + " in step " +
+                                                 std::to_string(step.written);
+    const std::string stale = "  STALE: the newest is " + decode(place, step.newest) + ", " + by + " [" + name_of(access.at) +
+                              ", " + file_of(access.at) + ']';
+    if (access.kind == Kind::load || access.kind == Kind::sleep || step.note == "fails")
+      return out + " is " + decode(place, step.after) + stale;
+    return out + "  " + decode(place, step.before) + " -> " + decode(place, step.after) + stale;
+  }
   switch (access.kind) {
     case Kind::load:
       return out + " is " + decode(place, step.after);
     case Kind::sleep:
       return out + (step.note.empty() ? " sleeps at " : " has changed, no sleep, at ") + decode(place, step.after);
     case Kind::copy_in:
-      return out + " ... " + std::to_string(access.bytes) + " bytes in";
     case Kind::copy_out:
-      return out + " ... " + std::to_string(access.bytes) + " bytes out";
+      return out + " ... " + std::to_string(access.bytes) + (access.kind == Kind::copy_in ? " bytes in" : " bytes out") +
+             (step.note == "race" ? "  A RACE [" + name_of(access.at) + ", " + file_of(access.at) + ']' : "");
     default:
       break;
   }
@@ -139,6 +150,16 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
 }  // namespace
 
 std::string name_of(At at) { return labels[static_cast<std::size_t>(at)]; }
+
+std::optional<At> label_of(const std::string& name) {
+  for (std::size_t i = 0; i < std::size(labels); ++i)
+    if (name == labels[i]) return static_cast<At>(i);
+  return std::nullopt;
+}
+
+std::string file_of(At at) {
+  return at <= At::free_dead ? "lib/ring/slot.hpp" : at <= At::lane_owner ? "lib/ring/lane.hpp" : "lib/ring/account.hpp";
+}
 
 void print_trace(const RingWorld& world, const Scheduler& scheduler, const std::vector<Step>& steps) {
   int number = 0;
