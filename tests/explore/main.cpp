@@ -1,6 +1,7 @@
 // The explorer: every interleaving of the ring's real code within bounds, or random ones, or one again.
 //
 // Exit status: 0 nothing found · 1 the promise was broken (trace and replay string on stdout) · 2 usage.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,7 +20,7 @@ struct Options {
   Plan plan;
   Limits limits;
   bool weak = false;
-  std::optional<shmring::ring::At> relax;
+  u64 relax = 0;  // labels, one bit each
   bool random = false;
   u64 seed = 1;
   std::string replay;
@@ -33,7 +34,7 @@ struct Options {
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
                "               [--stale N] [--relax LABEL] [--steps N] [--seconds N] [--no-merge] [--random SEED | --replay STRING]\n"
                "--stale N: memory is weak, and at most N accesses do not see the newest message of their word (0: data races only).\n"
-               "--relax LABEL: a deliberate break: each access of that label is relaxed.\n"
+               "--relax LABEL: a deliberate break: each access of that label is relaxed; more than once for several.\n"
                "Without options, SHMRING_TEST_MODE (quick, check, long) decides.\n",
                what);
   std::exit(2);
@@ -107,8 +108,8 @@ Options parse(const std::vector<std::string>& words) {
       options.plan.policy = policy(value);
     else if (std::strcmp(name, "--random") == 0)
       options.random = true, options.seed = number(name, value, ~0ul - 1);
-    else if (std::strcmp(name, "--relax") == 0 && value != nullptr && (options.relax = label_of(value)))
-      options.weak = true;
+    else if (std::strcmp(name, "--relax") == 0 && value != nullptr && label_of(value))
+      options.weak = true, options.relax |= u64{1} << static_cast<int>(*label_of(value));
     else if (std::strcmp(name, "--replay") == 0 && value != nullptr)
       options.replay = value;
     else if (!parse_int(name, value, options))
@@ -174,21 +175,25 @@ int show_least_failure(Options options, Result result) {
 
 struct Sum {
   u64 executions = 0;
+  double seconds = 0;
   int deepest = 0;
   bool whole = true;
 };
 
 int explore_one(const Options& options, Sum& sum) {
+  const auto start = std::chrono::steady_clock::now();
   const Result result = search(options);
-  std::printf("%s %s: %llu executions (%llu cut at a known state), %zu states, %llu steps, deepest %d\n",
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf("%s %s: %llu executions (%llu cut at a known state), %zu states, %llu steps, deepest %d; %.1f s, %.0f a second\n",
               result.failed    ? "stopped in"
               : options.random ? "random"
               : result.whole   ? "all of"
                                : "part of",
               text_of_bounds(options).c_str(), static_cast<unsigned long long>(result.executions),
               static_cast<unsigned long long>(result.pruned), result.states, static_cast<unsigned long long>(result.steps),
-              result.deepest);
+              result.deepest, seconds, static_cast<double>(result.executions) / seconds);
   std::fflush(stdout);
+  sum.seconds += seconds;
   sum.executions += result.executions;
   sum.deepest = std::max(sum.deepest, result.deepest);
   sum.whole &= result.whole || options.random;
@@ -245,12 +250,16 @@ int run_mode(const std::string& mode) {
     Options options = parse({std::istream_iterator<std::string>(words), {}});
     if (const int failed = explore_one(options, sum)) return failed;
   }
+  const int missing = Rows::print();
   std::printf(
-      "REPORT explore %s: %llu executions of the real code in %zu explorations, %s; up to %d steps deep\n", mode.c_str(),
-      static_cast<unsigned long long>(sum.executions), lines.size(),
+      "REPORT explore %s: %llu executions of the real code in %zu explorations, %.0f a second, %s; up to %d steps deep\n",
+      mode.c_str(), static_cast<unsigned long long>(sum.executions), lines.size(),
+      static_cast<double>(sum.executions) / sum.seconds,
       mode == "long" ? "each exhaustive within its bounds or random from its seed" : "each exhaustive within its bounds",
       sum.deepest);
-  return 0;
+  std::printf("REPORT explore %s: %zu rows of the protocol, %d never taken\n", mode.c_str(), Rows::counts.size(), missing);
+  if (missing > 0 && mode != "quick") std::printf("FAILED: a row of the protocol was never taken\n");
+  return missing > 0 && mode != "quick" ? 1 : 0;
 }
 
 }  // namespace

@@ -83,6 +83,10 @@ void collect(RingWorld& world) {
   const ring::Pace pace{short_walk ? 1 : world.plan().walk, 128, 1, 1};
   Collector collector(world.ring(), pace, host, log);
   log.accounts = [&] { return collector.ledger().accounts(1); };
+  world.rows().sight = [&collector](u32 lane) {
+    const auto& view = (collector.reader().*member(LanesTag{}))[lane];
+    return LaneSight{view.head, view.at_end};
+  };
   const std::vector<AccountState> recovered = world.log().accounts();
   collector.start(recovered);
   for (;;) {

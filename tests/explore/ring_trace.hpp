@@ -2,6 +2,8 @@
 // decoded.
 #pragma once
 
+#include <optional>
+
 #include "tests/explore/ring_world.hpp"
 #include "tests/explore/search.hpp"
 

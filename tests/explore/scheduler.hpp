@@ -26,7 +26,6 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -127,7 +126,7 @@ class Scheduler {
 
   void add_role(std::string name, std::function<void()> body, bool restarts = false, std::string begins_with = "");
   const std::vector<Role>& roles() const { return roles_; }
-  void relax(std::optional<At> label) { relaxed_ = label; }  // break a rule: each access of this label is relaxed
+  void relax(u64 labels) { relaxed_ = labels; }  // break rules: each access of these labels (one bit each) is relaxed
 
   // One execution. `steps`: more than so many is a failure (livelock). `trace`: where the steps go, or null.
   Outcome run(Chooser& chooser, const Bounds& bounds, int steps, std::vector<Step>* trace);
@@ -138,7 +137,7 @@ class Scheduler {
   static Scheduler& active() { return *active_; }
   int current() const { return current_; }
   std::memory_order order_of(At at, std::memory_order order) const {
-    return relaxed_ == at ? std::memory_order_relaxed : order;
+    return relaxed_ >> static_cast<int>(at) & 1 ? std::memory_order_relaxed : order;
   }
   bool undisturbed() const { return !roles_[static_cast<std::size_t>(current_)].dirty; }  // see idle
   void point(const Access& access);
@@ -198,7 +197,7 @@ class Scheduler {
   Outcome outcome_ = Outcome::complete;
   std::string failure_;
   bool weak_;
-  std::optional<At> relaxed_;
+  u64 relaxed_ = 0;
   WeakMemory memory_;
   int word_ = 0;  // what the running role has read, and the message
   u16 message_ = 0;
