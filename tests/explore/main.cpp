@@ -20,6 +20,7 @@ struct Options {
   Plan plan;
   Limits limits;
   bool weak = false;
+  bool rows = false;  // print the table of rows
   u64 relax = 0;  // labels, one bit each
   bool random = false;
   u64 seed = 1;
@@ -32,7 +33,7 @@ struct Options {
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
                "               [--policy drop|overwrite|wait] [--chunks N]\n"
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
-               "               [--stale N] [--relax LABEL] [--steps N] [--seconds N] [--no-merge] [--random SEED | --replay STRING]\n"
+               "               [--stale N] [--relax LABEL] [--steps N] [--seconds N] [--no-merge] [--rows] [--random SEED | --replay STRING]\n"
                "--stale N: memory is weak, and at most N accesses do not see the newest message of their word (0: data races only).\n"
                "--relax LABEL: a deliberate break: each access of that label is relaxed; more than once for several.\n"
                "Without options, SHMRING_TEST_MODE (quick, check, long) decides.\n",
@@ -97,8 +98,8 @@ Options parse(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     const char* name = words[i].c_str();
     const char* value = i + 1 < words.size() ? words[i + 1].c_str() : nullptr;
-    if (std::strcmp(name, "--no-merge") == 0) {
-      options.limits.merge = false;
+    if (std::strcmp(name, "--no-merge") == 0 || std::strcmp(name, "--rows") == 0) {
+      (std::strcmp(name, "--rows") == 0 ? options.rows : options.limits.merge) ^= true;
       continue;
     }
     ++i;
@@ -276,5 +277,7 @@ int main(int argc, char** argv) {
     return show_failure(options, "", path);
   }
   Sum sum;
-  return explore_one(options, sum);
+  const int failed = explore_one(options, sum);
+  if (options.rows) Rows::print();
+  return failed;
 }

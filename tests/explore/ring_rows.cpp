@@ -286,7 +286,7 @@ void RowWatch::resolve(const Access& next) {
 }
 
 void RowWatch::appended(const audit::Line& line) {
-  if (pending_) resolve({At{}, Kind::line, nullptr, 0});
+  resolve({At{}, Kind::line, nullptr, 0});
   if (const auto* event = std::get_if<audit::Event>(&line)) Rows::take(event->late ? Row::line_late : Row::line_event);
   if (const auto* loss = std::get_if<audit::Loss>(&line)) {
     Rows::take(Row::line_loss);

@@ -61,6 +61,7 @@ class RowWatch {
   void looked(int role, const Access& access, u64 value);
   void wrote(int role, const Access& access, u64 before, u64 after);
   void appended(const shmring::audit::Line& line);
+  void pass_is_over() { resolve({At{}, Kind::idle, nullptr, 0}); }
 
   std::function<LaneSight(u32 lane)> sight;  // of the collector that runs
 
