@@ -96,7 +96,8 @@ void Scheduler::check_race(const Access& access, bool writes) {
   if (other == WeakMemory::overlap) fail("two copies begin apart and overlap: the explorer cannot tell their bytes apart");
   note("race");
   const std::string me = roles_[static_cast<std::size_t>(current_)].name, it = roles_[static_cast<std::size_t>(other)].name;
-  fail("a data race: " + me + (writes ? " writes" : " reads") + " bytes, and nothing orders that behind what " + it + " did there");
+  fail("a data race: " + me + (writes ? " writes" : " reads") + " bytes, and nothing orders that behind what " + it +
+       " did there");
 }
 
 void Scheduler::copied_in(const Access& access, const void* from) {

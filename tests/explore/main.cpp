@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string>
 
+#include "tests/explore/plans.hpp"
 #include "tests/explore/ring_roles.hpp"
 #include "tests/explore/ring_trace.hpp"
 
@@ -33,9 +34,10 @@ struct Options {
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
                "               [--policy drop|overwrite|wait] [--chunks N]\n"
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
-               "               [--stale N] [--relax LABEL] [--steps N] [--seconds N] [--no-merge] [--rows] [--random SEED | --replay STRING]\n"
-               "--stale N: memory is weak, and at most N accesses do not see the newest message of their word (0: data races only).\n"
-               "--relax LABEL: a deliberate break: each access of that label is relaxed; more than once for several.\n"
+               "               [--stale N] [--relax LABEL] [--steps N] [--seconds N] [--executions N] [--no-merge] [--rows]\n"
+               "               [--random SEED | --replay STRING]\n"
+               "--stale N: memory is weak, and at most N accesses do not see the newest message of their word (0: only data\n"
+               "races differ). --relax LABEL, also several: a deliberate break, each access of that label is relaxed.\n"
                "Without options, SHMRING_TEST_MODE (quick, check, long) decides.\n",
                what);
   std::exit(2);
@@ -105,6 +107,8 @@ Options parse(const std::vector<std::string>& words) {
     ++i;
     if (std::strcmp(name, "--seconds") == 0)
       options.limits.seconds = static_cast<double>(number(name, value, 1'000'000));
+    else if (std::strcmp(name, "--executions") == 0)
+      options.limits.executions = number(name, value, ~0ul - 1);
     else if (std::strcmp(name, "--policy") == 0)
       options.plan.policy = policy(value);
     else if (std::strcmp(name, "--random") == 0)
@@ -201,51 +205,11 @@ int explore_one(const Options& options, Sum& sum) {
   return result.failed ? show_least_failure(options, result) : 0;
 }
 
-// What SHMRING_TEST_MODE runs. Each line is one exploration, exhaustive within its bounds if it has no seed.
-std::vector<std::string> lines_of(std::string_view mode) {
-  if (mode == "quick")
-    return {"--writes 1 --preemptions 1 --cuts 1",
-            "--writes 2 --preemptions 1 --cuts 0",
-            "--writes 1 --preemptions 1 --cuts 0 --lanes 2",
-            "--policy overwrite --producers 1 --writes 3 --preemptions 1 --cuts 0 --steps 20000",
-            "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 0 --restarts 0",
-            "--chunks 2 --producers 1 --writes 1 --preemptions 1 --cuts 0"};
-  if (mode == "check")
-    return {"--writes 2 --preemptions 2 --cuts 0",
-            "--writes 1 --preemptions 2 --cuts 1",
-            "--writes 1 --preemptions 2 --cuts 0 --lanes 2",
-            "--writes 2 --preemptions 2 --cuts 0 --slots 1",
-            "--writes 1 --preemptions 1 --cuts 0 --heirs 1",
-            "--policy overwrite --writes 2 --preemptions 2 --cuts 0 --restarts 0 --steps 20000",
-            "--policy overwrite --producers 1 --writes 3 --preemptions 2 --cuts 0 --steps 20000",
-            "--policy overwrite --producers 1 --writes 2 --chunks 2 --preemptions 2 --cuts 0 --steps 20000",
-            "--policy wait --writes 2 --preemptions 2 --cuts 0 --kills 0 --restarts 0",
-            "--policy wait --producers 1 --writes 3 --preemptions 2 --cuts 0",
-            "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 1",
-            "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --restarts 0",
-            "--chunks 2 --producers 1 --writes 2 --preemptions 2 --cuts 0"};
-  std::vector<std::string> lines = {"--writes 3 --preemptions 2 --cuts 0",
-                                    "--writes 2 --preemptions 2 --cuts 1",
-                                    "--writes 1 --preemptions 3 --cuts 0",
-                                    "--writes 1 --preemptions 2 --cuts 0 --heirs 1",
-                                    "--writes 1 --preemptions 1 --cuts 0 --kills 2 --restarts 2",
-                                    "--chunks 2 --writes 1 --preemptions 2 --cuts 0"};
-  for (const char* seed : {"1", "2", "3", "4"}) {
-    const std::string wide = " --producers 3 --heirs 2 --entries 3 --writes 4 --preemptions 7 --kills 2 --restarts 3 --cuts 7";
-    lines.push_back("--seconds 60 --slots 2 --random " + std::string(seed) + wide);
-    lines.push_back("--seconds 60 --slots 4 --lanes 2 --random " + std::string(seed) + wide);
-    for (const char* plan :
-         {"--policy overwrite --slots 2", "--policy wait --slots 2", "--slots 4 --chunks 2",
-          "--policy overwrite --slots 4 --chunks 2 --lanes 2", "--policy wait --slots 4 --chunks 3 --lanes 2"})
-      lines.push_back("--seconds 60 --steps 100000 --random " + std::string(seed) + wide + ' ' + plan);
-  }
-  return lines;
-}
-
+// What SHMRING_TEST_MODE says.
 int run_mode(const std::string& mode) {
   if (mode != "quick" && mode != "check" && mode != "long") usage("SHMRING_TEST_MODE is quick, check or long");
   Sum sum;
-  const std::vector<std::string> lines = lines_of(mode);
+  const std::vector<std::string> lines = plans_of(mode);
   for (const std::string& line : lines) {
     std::istringstream words(line);
     Options options = parse({std::istream_iterator<std::string>(words), {}});

@@ -95,6 +95,16 @@ std::string decode(const Place& place, u64 value) {
   return std::to_string(value);
 }
 
+// A newer message stands in the word than the one that this step has read, or stands behind.
+std::string stale_text(const Scheduler& scheduler, const Place& place, const Step& step) {
+  std::string by = "there from the start";
+  if (step.writer >= 0) {
+    by = "by " + scheduler.roles()[static_cast<std::size_t>(step.writer)].name + " in step " + std::to_string(step.written);
+  }
+  return "  STALE: the newest is " + decode(place, step.newest) + ", " + by + " [" + name_of(step.access.at) + ", " +
+         file_of(step.access.at) + ']';
+}
+
 std::string describe(const RingWorld& world, const Scheduler& scheduler, const Step& step) {
   const Access& access = step.access;
   switch (access.kind) {
@@ -120,17 +130,10 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
   std::string out = name_of(access.at);
   out.resize(std::max<std::size_t>(out.size(), 17), ' ');
   out += place.text;
-  if (step.stale) {
-    // What it stands before, or has read, although there is a newer one.
-    const std::string by = step.writer < 0 ? "there from the start"
-                                           : "by " + scheduler.roles()[static_cast<std::size_t>(step.writer)].name + " in step " +
-                                                 std::to_string(step.written);
-    const std::string stale = "  STALE: the newest is " + decode(place, step.newest) + ", " + by + " [" + name_of(access.at) +
-                              ", " + file_of(access.at) + ']';
-    if (access.kind == Kind::load || access.kind == Kind::sleep || step.note == "fails")
-      return out + " is " + decode(place, step.after) + stale;
-    return out + "  " + decode(place, step.before) + " -> " + decode(place, step.after) + stale;
-  }
+  const bool only_read = access.kind == Kind::load || access.kind == Kind::sleep || step.note == "fails";
+  if (step.stale && only_read) return out + " is " + decode(place, step.after) + stale_text(scheduler, place, step);
+  if (step.stale)
+    return out + "  " + decode(place, step.before) + " -> " + decode(place, step.after) + stale_text(scheduler, place, step);
   switch (access.kind) {
     case Kind::load:
       return out + " is " + decode(place, step.after);

@@ -75,8 +75,9 @@ class WeakMemory {
   void learn(int role, int other) { join(views_[static_cast<std::size_t>(role)], views_[static_cast<std::size_t>(other)]); }
   void waking(int role, int word);
 
-  // All that can matter later. `stale`: whether a load may still choose; if not, only the newest messages count, and of the views only what
-  // they say of plain bytes. A message is told from others by what the living may read, a view by what they may learn from it.
+  // All that can matter later. `stale`: whether a load may still choose; if not, only the newest messages count, and of the
+  // views only what they say of plain bytes. A message is told from others by what the living may read, a view by what they
+  // may learn from it.
   u64 digest(u32 living, u32 dead, bool stale) const;
 
   struct View {
