@@ -25,6 +25,7 @@ struct Litmus : World {
   std::vector<u64> seen;
   std::size_t reads;
   bool with_memory = false;  // an end names words 0 and 1 too
+  std::vector<u64> forbidden;  // an end that is a failure
   Ends ends;
   Scheduler scheduler;
   Limits limits;
@@ -47,15 +48,15 @@ struct Litmus : World {
   std::string finish() override {
     if (with_memory) seen.push_back(shared.word[0]), seen.push_back(shared.word[1]);
     ends.insert(seen);
-    return "";
+    return seen == forbidden && reads > 0 ? "the forbidden end" : "";
   }
   Ends all() {
     limits.merge = false;
     result = explore_all(scheduler, limits);
     return ends;
   }
-  void role(std::function<void()> body) {
-    scheduler.add_role(std::string(1, static_cast<char>('A' + scheduler.roles().size())), std::move(body));
+  void role(std::function<void()> body, const char* begins_with = "") {
+    scheduler.add_role(std::string(1, static_cast<char>('A' + scheduler.roles().size())), std::move(body), false, begins_with);
   }
   void put(int word, u64 value, std::memory_order order) { ExploreMemory::store(At::publish, shared.word[word], value, order); }
   u64 get(int word, std::memory_order order) { return ExploreMemory::load(At::look, shared.word[word], order); }
@@ -240,6 +241,65 @@ TEST_CASE("the proof of death shows all that the dead has stored") {
   });
   t.limits.bounds = {2, 1, 0, 0, 3};
   CHECK(t.all() == Ends{{99, 99}, {0, 0}, {0, 1}, {1, 1}});
+}
+
+TEST_CASE("a failure of weak memory replays bit for bit from its text or its seed, and says what was stale, and whose") {
+  Litmus t(2);
+  t.role([&] { t.put(0, 1, relaxed), t.put(1, 1, relaxed); });
+  t.role([&] { t.seen[0] = t.get(1, acquire), t.seen[1] = t.get(0, relaxed); });
+  t.forbidden = {1, 0};
+  t.all();
+  REQUIRE(t.result.failed);
+  Path path;
+  REQUIRE(parse_path(text_of(t.result.path), path));
+  std::vector<Step> steps;
+  CHECK(replay(t.scheduler, t.limits, path, &steps) == Scheduler::Outcome::failed);
+  REQUIRE(steps.size() == 4);
+  CHECK_FALSE(steps[2].stale);
+  CHECK(steps[3].stale);
+  CHECK(steps[3].after == 0);
+  CHECK(steps[3].newest == 1);
+  CHECK(steps[3].writer == 0);
+  CHECK(steps[3].written == 1);
+  CHECK(explore_random(t.scheduler, t.limits, 3).path == explore_random(t.scheduler, t.limits, 3).path);
+}
+
+TEST_CASE("an order that is relaxed on purpose is relaxed for its label alone") {
+  auto missed = [](At label) {
+    Litmus t(2);
+    t.role([&] { t.put(0, 1, relaxed), t.put(1, 1, release); });
+    t.role([&] { t.seen[0] = t.get(1, acquire), t.seen[1] = t.get(0, relaxed); });
+    t.scheduler.relax(u64{1} << static_cast<int>(label));
+    return t.all().count({1, 0}) == 1;
+  };
+  CHECK(missed(At::publish));
+  CHECK(missed(At::look));
+  CHECK_FALSE(missed(At::claim));
+}
+
+TEST_CASE("merging tells states apart that differ in what a message would teach, and in nothing else") {
+  Litmus t(2);
+  t.role([&] { t.put(2, 1, relaxed), t.put(0, 1, release); });
+  t.role([&] { t.get(0, acquire), t.put(1, 1, release); });  // before or behind the first: the same words, another view
+  t.role([&] { t.put(3, 1, relaxed), t.seen[0] = t.get(1, acquire), t.seen[1] = t.get(2, relaxed); }, "A");
+  t.limits.bounds = {0, 0, 0, 0, 1};
+  t.result = explore_all(t.scheduler, t.limits);
+  CHECK(t.ends == every(2));
+}
+
+TEST_CASE("merging tells states apart that differ in what a role has learnt, and in nothing else") {
+  Litmus t(1);
+  t.role([&] { t.put(2, 1, relaxed), t.put(0, 1, release); });
+  t.role([&] {
+    t.get(0, acquire);
+    Scheduler::active().knows_only(0);  // but for its view
+    ExploreMemory::pause();
+    if (t.get(3, relaxed) == 1) t.seen[0] = t.get(2, relaxed);
+  });
+  t.role([&] { t.put(3, 1, relaxed); }, "A");
+  t.limits.bounds = {0, 0, 0, 0, 1};
+  t.result = explore_all(t.scheduler, t.limits);
+  CHECK(t.ends == Ends{{0}, {1}, {99}});
 }
 
 TEST_CASE("merging states loses no end of a weak execution") {
