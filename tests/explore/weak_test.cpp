@@ -297,6 +297,7 @@ TEST_CASE("merging tells states apart that differ in what a role has learnt, and
     if (t.get(3, relaxed) == 1) t.seen[0] = t.get(2, relaxed);
   });
   t.role([&] { t.put(3, 1, relaxed); }, "A");
+  t.role([] {}, "B");  // it waits, and may read everything: so no message is forgotten
   t.limits.bounds = {0, 0, 0, 0, 1};
   t.result = explore_all(t.scheduler, t.limits);
   CHECK(t.ends == Ends{{0}, {1}, {99}});
