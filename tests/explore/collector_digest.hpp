@@ -13,7 +13,7 @@
 #pragma once
 
 #include "lib/audit/collector.hpp"
-#include "tests/explore/scheduler.hpp"
+#include "tests/explore/explore_memory.hpp"
 
 #define SHMRING_NEW_FIELD "fields have changed: bring them into the digest (or say above why not), then this size"
 
