@@ -1,0 +1,117 @@
+// Each call of a producer, instruction by instruction: killed there, stopped there while others run ten laps of the ring,
+// interrupted there by a handler that writes through the same handle, and by one that forks.
+//
+// In check: at every instruction of a write of 64 bytes, and for every other call around each of its stores into the segment and
+// its system calls, and at every fifth instruction. In long: everywhere. In quick: a sample.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#include "tests/step/trial.hpp"
+
+using namespace shmring::test;
+
+namespace {
+
+constexpr u32 shared = SHMRING_LANE_SHARED, exclusive = SHMRING_LANE_EXCLUSIVE;
+constexpr std::size_t one_slot = 384;  // with slots of 512
+constexpr std::size_t three_chunks = 3 * room - 1;
+constexpr u32 long_wait_us = 300'000;
+constexpr Shape big_slots{SHMRING_DROP, 512}, overwrite{SHMRING_OVERWRITE}, waiting{SHMRING_WAIT, 256, long_wait_us},
+    hybrid{SHMRING_HYBRID, 256, 1};
+
+struct Density {
+  unsigned every;
+  bool accesses;
+  unsigned most_hits;
+};
+
+// Steps through the call, then tries each action at each place.
+void try_all(const Scenario& scenario, const std::vector<Action>& actions, Density density) {
+  const auto begin = Steady::now();
+  std::string problem;
+  const std::vector<Step> steps = walk(scenario, problem);
+  REQUIRE_MESSAGE(problem.empty(), std::string(scenario.name) << ": " << problem);
+  std::size_t first = steps.size(), last = 0, tried = 0, missed = 0, failed = 0;
+  for (std::size_t n = 0; n < steps.size(); ++n)
+    if (steps[n].stores) first = std::min(first, n), last = n;
+  const std::vector<std::size_t> places = choose(steps, density.every, density.accesses, density.most_hits);
+  for (const Action action : actions)
+    for (const std::size_t n : places) {
+      const Outcome outcome = run({scenario, action, steps[n].at, n > first && n <= last});
+      ++tried, missed += !outcome.reached;
+      CHECK_MESSAGE(outcome.problem.empty(), std::string(scenario.name) << ": " << name_of(action) << " before "
+                                                                        << where(steps, n) << ":\n" << outcome.problem);
+      if (!outcome.problem.empty() && ++failed == 3) return;
+    }
+  CHECK_MESSAGE(missed * 50 <= tried, std::string(scenario.name) << ": " << missed << " of " << tried << " places not reached");
+  std::printf("REPORT step %s: %zu instructions, %zu places x %zu actions, %.1f s\n", scenario.name, steps.size(),
+              places.size(), actions.size(), milliseconds_since(begin) / 1000);
+  std::fflush(stdout);
+}
+
+const std::vector<Action> all_actions{Action::kill, Action::stop, Action::signal, Action::fork};
+const std::vector<Action> without_handle{Action::kill, Action::stop};
+
+void try_all(const std::vector<Scenario>& scenarios) {
+  const Density density = by_mode<Density>({41, false, 1}, {5, true, 2}, {1, true, 3});
+  for (const Scenario& scenario : scenarios)
+    try_all(scenario, by_mode(without_handle, scenario.has_handle() ? all_actions : without_handle,
+                              scenario.has_handle() ? all_actions : without_handle), density);
+}
+
+}  // namespace
+
+TEST_CASE("a write of 64 bytes survives a kill, a stop, a nested write and a fork at every instruction") {
+  const Density density = by_mode<Density>({7, false, 9}, {1, true, 9}, {1, true, 9});
+  for (const Scenario& scenario : {Scenario{"write 64 B, shared lane", Call::write, 64, shared},
+                                   Scenario{"write 64 B, exclusive lane", Call::write, 64, exclusive}})
+    try_all(scenario, by_mode(without_handle, all_actions, all_actions), density);
+}
+
+TEST_CASE("so does a write of a large slot, of several slots, and of too much") {
+  try_all({{"write 384 B, shared", Call::write, one_slot, shared, 3, big_slots},
+           {"write 384 B, exclusive", Call::write, one_slot, exclusive, 3, big_slots},
+           {"write 3 chunks, shared", Call::write, three_chunks, shared},
+           {"write 3 chunks, exclusive", Call::write, three_chunks, exclusive},
+           {"write, too big, shared", Call::write, max_record + 1, shared},
+           {"write, too big, exclusive", Call::write, max_record + 1, exclusive}});
+}
+
+TEST_CASE("so does a write to a full ring, under each policy") {
+  try_all({{"write, full, drop, shared", Call::write, 64, shared, slots},
+           {"write, full, drop, exclusive", Call::write, 64, exclusive, slots},
+           {"write 3 chunks, one slot free, shared", Call::write, three_chunks, shared, slots - 1},
+           {"write 3 chunks, one slot free, exclusive", Call::write, three_chunks, exclusive, slots - 1},
+           {"write, full, overwrite, shared", Call::write, 64, shared, slots, overwrite},
+           {"write, full, overwrite, exclusive", Call::write, 64, exclusive, slots, overwrite},
+           {"write 3 chunks, full, overwrite, shared", Call::write, three_chunks, shared, slots, overwrite},
+           {"write 3 chunks, full, overwrite, exclusive", Call::write, three_chunks, exclusive, slots, overwrite},
+           {"write, full, wait, shared", Call::write, 64, shared, slots, waiting},
+           {"write, full, wait, exclusive", Call::write, 64, exclusive, slots, waiting},
+           {"write, full, hybrid, shared", Call::write, 64, shared, slots, hybrid},
+           {"write, full, hybrid, exclusive", Call::write, 64, exclusive, slots, hybrid}});
+}
+
+TEST_CASE("so do claim, commit and abort") {
+  try_all({{"claim, shared", Call::claim, 64, shared},
+           {"claim, exclusive", Call::claim, 64, exclusive},
+           {"commit, shared", Call::commit, 64, shared},
+           {"commit, exclusive", Call::commit, 64, exclusive},
+           {"abort, shared", Call::abort, 64, shared},
+           {"abort, exclusive", Call::abort, 64, exclusive}});
+}
+
+TEST_CASE("attach and detach survive a kill and a stop") {
+  try_all({{"attach, shared", Call::attach, 64, shared},
+           {"attach, exclusive", Call::attach, 64, exclusive},
+           {"detach, shared", Call::detach, 64, shared},
+           {"detach, exclusive", Call::detach, 64, exclusive}});
+}
+
+int main(int argc, char** argv) {
+  if (!Tracee::permitted()) {
+    std::puts("skipped: a process here may not trace its own child (PTRACE_TRACEME is refused)");
+    return 77;
+  }
+  return doctest::Context(argc, argv).run();
+}
