@@ -29,7 +29,7 @@ void poke(pid_t pid, std::uintptr_t at, long value) { ::ptrace(PTRACE_POKETEXT, 
 }  // namespace
 
 [[gnu::noinline]] void call_begins() { asm volatile("int3"); }
-[[gnu::noinline]] void call_ends() { asm volatile("nop"); }
+[[gnu::noinline]] void call_ends() { asm volatile("int3"); }
 
 Tracee::Tracee(const std::function<int()>& role) {
   std::fflush(nullptr);
@@ -97,6 +97,7 @@ bool Tracee::run_to(Point point) {
   for (unsigned hit = 1;; ++hit) {
     poke(pid_, point.pc, (original & ~0xffL) | breakpoint);
     if (!go(PTRACE_CONT, 0)) return false;
+    if (pc() != point.pc + 1) return poke(pid_, point.pc, original), false;  // the end of the call
     ::ptrace(PTRACE_POKEUSER, pid_, offsetof(user_regs_struct, rip), point.pc);
     poke(pid_, point.pc, original);
     if (hit == point.hit) return true;
@@ -120,7 +121,8 @@ void Tracee::kill() {
 bool Tracee::ended() {
   if (ended_ || ::waitpid(pid_, &wait_status_, WNOHANG) != pid_) return ended_;
   ended_ = !WIFSTOPPED(wait_status_);
-  if (!ended_) ::ptrace(PTRACE_CONT, pid_, nullptr, WSTOPSIG(wait_status_));
+  const int signal = WSTOPSIG(wait_status_);
+  if (!ended_) ::ptrace(PTRACE_CONT, pid_, nullptr, signal == SIGTRAP ? 0 : signal);  // a trap: the end of the call
   return ended_;
 }
 

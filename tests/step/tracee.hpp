@@ -17,7 +17,7 @@
 
 namespace shmring::test {
 
-// The role brackets the call under test with these. The first stops it for its tracer.
+// The role brackets the call under test with these; each stops it for its tracer.
 void call_begins();
 void call_ends();
 
@@ -49,7 +49,7 @@ class Tracee {
 
   // Single-step through the call. Each of its instructions, and at the end the first behind it, at which it stands then.
   std::vector<Step> walk(const std::byte* watched, std::size_t bytes);
-  // Run to there. False: it never came there, and has ended.
+  // Run to there. False: the call ended, or the process, before it came there.
   bool run_to(Point point);
   // Go on, with this signal delivered.
   void resume(int signal = 0);
