@@ -18,36 +18,19 @@ constexpr std::size_t three_chunks = 3 * room - 1;
 constexpr Shape big_slots{SHMRING_DROP, 512}, overwrite{SHMRING_OVERWRITE}, waiting{SHMRING_WAIT, 256, 20'000},
     hybrid{SHMRING_HYBRID, 256, 1};
 
-struct Density {
-  unsigned every;
-  bool accesses;
-  unsigned most_hits;
-};
-
 // Steps through the call, then tries each action at each place.
 void try_all(const Scenario& scenario, const std::vector<Action>& actions, Density density) {
-  const auto begin = Steady::now();
   std::string problem;
   const std::vector<Step> steps = walk(scenario, problem);
   REQUIRE_MESSAGE(problem.empty(), std::string(scenario.name) << ": " << problem);
-  std::size_t first = steps.size(), last = 0, tried = 0, missed = 0, failed = 0;
+  std::size_t first = steps.size(), last = 0;
   for (std::size_t n = 0; n < steps.size(); ++n)
     if (steps[n].stores) first = std::min(first, n), last = n;
   // Who waits does the same again and again, the oftener the slower it goes.
-  const unsigned most_hits = scenario.waiting() ? 1 : density.most_hits;
-  const std::vector<std::size_t> places = choose(steps, density.every, density.accesses, most_hits);
-  for (const Action action : actions)
-    for (const std::size_t n : places) {
-      const Outcome outcome = run({scenario, action, steps[n].at, n > first && n <= last});
-      ++tried, missed += !outcome.reached;
-      CHECK_MESSAGE(outcome.problem.empty(), std::string(scenario.name) << ": " << std::string(name_of(action)) << " before "
-                                                                        << where(steps, n) << ":\n" << outcome.problem);
-      if (!outcome.problem.empty() && ++failed == 3) return;
-    }
-  CHECK_MESSAGE(missed * 50 <= tried, std::string(scenario.name) << ": " << missed << " of " << tried << " places not reached");
-  std::printf("REPORT step %s: %zu instructions, %zu places x %zu actions, %.1f s\n", scenario.name, steps.size(),
-              places.size(), actions.size(), milliseconds_since(begin) / 1000);
-  std::fflush(stdout);
+  if (scenario.waiting()) density.most_hits = 1;
+  try_places(scenario.name, steps, choose(steps, density), actions, [&](Action action, std::size_t n) {
+    return run({scenario, action, steps[n].at, n > first && n <= last});
+  });
 }
 
 const std::vector<Action> all_actions{Action::kill, Action::stop, Action::signal, Action::fork};

@@ -38,16 +38,6 @@ void fork_in_handler(int) {
   stage.told->child = status;
 }
 
-// The first key behind `after` whose record has so many bytes, and no flags: a claim takes none.
-u64 key_of(const Journal& journal, std::size_t bytes, u64 after) {
-  Record record;
-  for (u64 key = after + 1;; ++key) {
-    make_record(journal.producer, key, journal.max_record, record);
-    const bool too_big = bytes > journal.max_record && record.bytes > journal.max_record;
-    if ((record.bytes == bytes || too_big) && record.meta.flags == 0) return key;
-  }
-}
-
 struct Play {
   const Scenario& scenario;
   Journal& journal;

@@ -45,6 +45,15 @@ bool grow_old() {
 
 }  // namespace
 
+u64 key_of(const Journal& journal, std::size_t bytes, u64 after) {
+  Record record;
+  for (u64 key = after + 1;; ++key) {
+    make_record(journal.producer, key, journal.max_record, record);
+    const bool too_big = bytes > journal.max_record && record.bytes > journal.max_record;
+    if ((record.bytes == bytes || too_big) && record.meta.flags == 0) return key;
+  }
+}
+
 Scene::Scene(Shape shape) {
   shmring_create_options options{};
   options.struct_size = sizeof options;
@@ -74,45 +83,33 @@ bool Scene::all_empty() const {
   return true;
 }
 
-shmring_producer* Scene::newcomer(u32 lane, Journal*& journal) {
-  journal = &place.journal(1 << 14);
-  const std::string name = journal->name();
-  const shmring_attach_options options{sizeof options, name.c_str(), lane, 0, nullptr};
-  shmring_producer* producer = nullptr;
-  if (shmring_attach(Workplace::ring, &options, &producer) != 0 && trouble.empty()) trouble = shmring_last_error();
-  if (producer != nullptr) (*journal)->incarnation = shmring_incarnation(producer);
-  return producer;
-}
-
-u64 Scene::run_laps(u64 laps, u64 records_a_pass, bool collecting) {
-  Journal* journal = nullptr;
-  shmring_producer* producer = newcomer(SHMRING_LANE_SHARED, journal);
-  if (producer == nullptr) return 0;
+void Scene::run_laps(u64 laps, u64 records_a_pass) {
+  Journal& journal = place.journal(1 << 14);
+  shmring_producer* producer = attach(Workplace::ring, journal, SHMRING_LANE_SHARED);
+  if (producer == nullptr) return;
   const u64 until = view->tail(0) + laps * slots;
-  u64 refused = 0;
-  for (u64 n = 1; view->tail(0) < until && refused < 2 * slots && !journal->full(); ++n) {
-    refused += write_noted(producer, *journal) == SHMRING_FULL;
-    if (collecting && n % records_a_pass == 0 && !pass()) break;
+  bool goes_on = true;
+  for (u64 n = 1; view->tail(0) < until && goes_on && !journal.full(); ++n) {
+    write_noted(producer, journal);
+    goes_on = n % records_a_pass != 0 || pass();
   }
-  if (collecting && view->tail(0) < until && trouble.empty()) trouble = "the others are held up";
-  detach(producer, *journal);
-  return refused;
+  if (view->tail(0) < until && trouble.empty()) trouble = "the others are held up";
+  detach(producer, journal);
 }
 
-bool Scene::takes_a_lap(u32 lane) {
-  Journal* journal = nullptr;
-  shmring_producer* producer = newcomer(lane, journal);
-  if (producer == nullptr) return false;
+void Scene::run_a_lap(u32 lane) {
+  Journal& journal = place.journal(1 << 14);
+  shmring_producer* producer = attach(Workplace::ring, journal, lane);
+  if (producer == nullptr) return;
   const u32 number = lane == SHMRING_LANE_EXCLUSIVE ? 1 : 0;
   const u64 until = view->tail(number) + slots;
   bool taken = true;
-  while (view->tail(number) < until && taken && !journal->full()) {
-    const int result = write_noted(producer, *journal);
+  while (view->tail(number) < until && taken && !journal.full()) {
+    const int result = write_noted(producer, journal);
     taken = (result == 0 || result == SHMRING_TOO_BIG) && pass();
   }
-  detach(producer, *journal);
+  detach(producer, journal);
   if (!taken && trouble.empty()) trouble = "the ring refuses records, though it is empty";
-  return taken;
 }
 
 }  // namespace shmring::test

@@ -23,6 +23,9 @@ struct Shape {
   u32 wait_us = 0;
 };
 
+// The first key behind `after` whose record has so many bytes, or is too big if that is asked for, and no flags.
+u64 key_of(const Journal& journal, std::size_t bytes, u64 after);
+
 // A collector, as after a restart: all that it knows is the log.
 class Drain {
  public:
@@ -50,11 +53,10 @@ class Scene {
   bool close();
   // Every slot is EMPTY, every entry and lane is free.
   bool is_whole() const { return view->all_free() && all_empty(); }
-  // One more producer attaches, writes until the shared lane has gone on by so many laps, or has refused a few laps of records
-  // (`collecting` false: nobody makes room), and detaches. What was refused for want of room.
-  u64 run_laps(u64 laps, u64 records_a_pass, bool collecting = true);
-  // One more producer attaches to this kind of lane and writes a lap of it, while passes are made. False: one was refused.
-  bool takes_a_lap(u32 lane);
+  // One more producer attaches, writes until the shared lane has gone on by so many laps, and detaches.
+  void run_laps(u64 laps, u64 records_a_pass);
+  // One more producer attaches to this kind of lane, and a lap of it is free for its records, with a pass behind each.
+  void run_a_lap(u32 lane);
 
   Workplace place{max_record};
   std::unique_ptr<View> view;
@@ -63,7 +65,6 @@ class Scene {
 
  private:
   bool all_empty() const;
-  shmring_producer* newcomer(u32 lane, Journal*& journal);
 };
 
 }  // namespace shmring::test

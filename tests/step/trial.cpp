@@ -1,9 +1,9 @@
 // See trial.hpp.
 #include "tests/step/trial.hpp"
 
-#include <cstdio>
+#include <doctest/doctest.h>
 
-#include "tests/support/oracle.hpp"
+#include <cstdio>
 
 extern "C" const char __executable_start;
 
@@ -44,10 +44,6 @@ Evidence look_at(const View& view, pid_t pid) {
 // Step by step, the spins before a wait's first sleep take longer than its deadline may be elsewhere.
 constexpr u32 stepped_wait_us = 1'000'000;
 
-void expect(std::string& problem, bool holds, const char* rule) {
-  if (!holds) problem += std::string(rule) + "\n";
-}
-
 void judge_killed(std::string& problem, const Evidence& evidence, const LoggedAccount* account) {
   if (evidence.state == OwnerState::free || evidence.state == OwnerState::attaching)
     return expect(problem, account == nullptr, "it had not attached, and the log knows it");
@@ -67,17 +63,6 @@ void finish(Scene& scene, Tracee& tracee) {
   if (!tracee.ended()) scene.trouble = "it does not come to its end: " + scene.trouble;
 }
 
-Findings close_and_consult(Scene& scene, const Scenario& scenario, std::string& problem) {
-  scene.close();
-  expect(problem, scene.trouble.empty(), scene.trouble.c_str());
-  expect(problem, scene.is_whole(), "the ring is not whole");
-  Expectation expected;
-  expected.overwriting = scenario.overwriting();
-  Findings found = consult(scene.place.log, scene.place.journals, expected);
-  problem += found.text();
-  return found;
-}
-
 void judge_told(std::string& problem, const Trial& trial, const Told& told) {
   if (trial.action == Action::fork) expect(problem, told.child == 0, "the forked child was not refused");
   if (trial.action != Action::signal) return;
@@ -85,7 +70,30 @@ void judge_told(std::string& problem, const Trial& trial, const Told& told) {
   expect(problem, !trial.inside || told.result == SHMRING_NESTED, "a write inside the call was not refused");
 }
 
+// What addr2line -e understands, for the code of this program.
+std::string where(const std::vector<Step>& steps, std::size_t number) {
+  char text[96];
+  std::snprintf(text, sizeof text, "instruction %zu of %zu, %#zx", number, steps.size(),
+                steps[number].at.pc - reinterpret_cast<std::uintptr_t>(&__executable_start));
+  return text;
+}
+
 }  // namespace
+
+void expect(std::string& problem, bool holds, const std::string& rule) {
+  if (!holds) problem += rule + "\n";
+}
+
+Findings close_and_consult(Scene& scene, bool overwriting, std::string& problem) {
+  scene.close();
+  expect(problem, scene.trouble.empty(), scene.trouble);
+  expect(problem, scene.is_whole(), "the ring is not whole");
+  Expectation expected;
+  expected.overwriting = overwriting;
+  Findings found = consult(scene.place.log, scene.place.journals, expected);
+  problem += found.text();
+  return found;
+}
 
 const char* name_of(Action action) {
   static constexpr const char* names[] = {"kill", "stop", "signal", "fork"};
@@ -99,7 +107,7 @@ Outcome run(const Trial& trial) {
   Shared<Told> told;
   Journal& journal = scene.place.journal(256);
   Tracee tracee([&] { return play(scenario, journal, *told); });
-  expect(outcome.problem, tracee.stands() && scene.trouble.empty(), ("it did not begin: " + scene.trouble).c_str());
+  expect(outcome.problem, tracee.stands() && scene.trouble.empty(), "it did not begin: " + scene.trouble);
   if (!outcome.problem.empty()) return outcome;
   outcome.reached = tracee.run_to(trial.point);
   const Evidence evidence = look_at(*scene.view, tracee.pid());
@@ -107,15 +115,15 @@ Outcome run(const Trial& trial) {
   if (outcome.reached && trial.action == Action::kill) {
     tracee.kill();
     scene.close();
-    if (scene.trouble.empty()) scene.takes_a_lap(scenario.lane);
+    if (scene.trouble.empty()) scene.run_a_lap(scenario.lane);
   } else {
     if (trial.action == Action::stop) scene.run_laps(10, scenario.overwriting() ? 60 : 2);
     const int signal = trial.action == Action::signal ? SIGUSR1 : trial.action == Action::fork ? SIGUSR2 : 0;
     tracee.resume(outcome.reached ? signal : 0);
     finish(scene, tracee);
-    expect(outcome.problem, tracee.status() == 0, ("its exit status is " + std::to_string(tracee.status())).c_str());
+    expect(outcome.problem, tracee.status() == 0, "its exit status is " + std::to_string(tracee.status()));
   }
-  const Findings found = close_and_consult(scene, scenario, outcome.problem);
+  const Findings found = close_and_consult(scene, scenario.overwriting(), outcome.problem);
   if (outcome.reached && trial.action == Action::kill) judge_killed(outcome.problem, evidence, found.of(journal));
   if (outcome.reached) judge_told(outcome.problem, trial, *told);
   return outcome;
@@ -137,25 +145,37 @@ std::vector<Step> walk(const Scenario& scenario, std::string& problem) {
   if (tracee.stands()) tracee.resume();
   finish(scene, tracee);
   expect(problem, tracee.status() == 0, "it did not end well");
-  close_and_consult(scene, scenario, problem);
+  close_and_consult(scene, scenario.overwriting(), problem);
   return steps;
 }
 
-std::vector<std::size_t> choose(const std::vector<Step>& steps, unsigned every, bool accesses, unsigned most_hits) {
+std::vector<std::size_t> choose(const std::vector<Step>& steps, Density density) {
   auto touches = [&](std::size_t n) { return steps[n].stores || steps[n].system_call; };
   std::vector<std::size_t> chosen;
   for (std::size_t n = 0; n < steps.size(); ++n) {
-    const bool is_near = accesses && (touches(n) || (n > 0 && touches(n - 1)));
-    if (steps[n].at.hit <= most_hits && (is_near || (every != 0 && n % every == 0))) chosen.push_back(n);
+    const bool is_near = density.accesses && (touches(n) || (n > 0 && touches(n - 1)));
+    const bool is_next = density.every != 0 && n % density.every == 0;
+    if (steps[n].at.hit <= density.most_hits && (is_near || is_next)) chosen.push_back(n);
   }
   return chosen;
 }
 
-std::string where(const std::vector<Step>& steps, std::size_t number) {
-  char text[96];
-  std::snprintf(text, sizeof text, "instruction %zu of %zu, %#zx", number, steps.size(),
-                steps[number].at.pc - reinterpret_cast<std::uintptr_t>(&__executable_start));
-  return text;
+void try_places(const std::string& name, const std::vector<Step>& steps, const std::vector<std::size_t>& places,
+                const std::vector<Action>& actions, const std::function<Outcome(Action, std::size_t)>& one) {
+  const auto begin = Steady::now();
+  std::size_t tried = 0, missed = 0, failed = 0;
+  for (const Action action : actions)
+    for (const std::size_t n : places) {
+      const Outcome outcome = one(action, n);
+      ++tried, missed += !outcome.reached;
+      CHECK_MESSAGE(outcome.problem.empty(), name << ": " << std::string(name_of(action)) << " before "
+                                                  << where(steps, n) << ":\n" << outcome.problem);
+      if (!outcome.problem.empty() && ++failed == 3) return;
+    }
+  CHECK_MESSAGE(missed * 50 <= tried, name << ": " << missed << " of " << tried << " places were not reached");
+  std::printf("REPORT step %s: %zu instructions; %zu places x %zu actions, %zu not reached, %.1f s\n", name.c_str(),
+              steps.size(), places.size(), actions.size(), missed, milliseconds_since(begin) / 1000);
+  std::fflush(stdout);
 }
 
 }  // namespace shmring::test
