@@ -37,7 +37,7 @@ const std::vector<Action> all_actions{Action::kill, Action::stop, Action::signal
 const std::vector<Action> without_handle{Action::kill, Action::stop};
 
 void try_all(const std::vector<Scenario>& scenarios) {
-  const Density density = by_mode<Density>({41, false, 1}, {25, true, 2}, {1, true, 3});
+  const Density density = by_mode<Density>({97, false, 1}, {25, true, 2}, {1, true, 3});
   for (const Scenario& scenario : scenarios)
     SUBCASE(scenario.name) {
       const std::vector<Action>& actions = scenario.has_handle() ? all_actions : without_handle;

@@ -23,6 +23,14 @@ bool is_system_call(std::uintptr_t pc) {
   return std::memcmp(reinterpret_cast<const void*>(pc), syscall_code, sizeof syscall_code) == 0;
 }
 
+// Bytes of a string instruction with its prefix, which is stepped once a round; 0: it is none.
+int string_bytes(std::uintptr_t pc) {
+  const auto* code = reinterpret_cast<const unsigned char*>(pc);
+  const int rex = code[1] == 0x48;
+  const bool moves_or_fills = (code[1 + rex] & 0xfe) == 0xa4 || (code[1 + rex] & 0xfe) == 0xaa;
+  return code[0] == 0xf3 && moves_or_fills ? 2 + rex : 0;
+}
+
 long peek(pid_t pid, std::uintptr_t at) { return ::ptrace(PTRACE_PEEKTEXT, pid, at, nullptr); }
 void poke(pid_t pid, std::uintptr_t at, long value) { ::ptrace(PTRACE_POKETEXT, pid, at, value); }
 
@@ -85,9 +93,12 @@ std::vector<Step> Tracee::walk(const std::byte* watched, std::size_t bytes) {
     if (here == reinterpret_cast<std::uintptr_t>(&call_ends)) break;
     steps.back().system_call = is_system_call(here);
     go(PTRACE_SINGLESTEP, 0);
-    if (std::memcmp(before.data(), watched, bytes) == 0) continue;
-    steps.back().stores = true;
-    std::memcpy(before.data(), watched, bytes);
+    if (std::memcmp(before.data(), watched, bytes) != 0) {
+      steps.back().stores = true;
+      std::memcpy(before.data(), watched, bytes);
+    } else if (string_bytes(here) != 0 && pc() == here) {
+      run_to({here + static_cast<unsigned>(string_bytes(here)), 1});  // thousands of rounds over its own memory
+    }
   }
   return steps;
 }
