@@ -1,8 +1,8 @@
 // Each call of a producer, instruction by instruction: killed there, stopped there while others run ten laps of the ring,
 // interrupted there by a handler that writes through the same handle, and by one that forks.
 //
-// In check: at every instruction of a write of 64 bytes, of commit and of abort, and for every other call around each of its stores
-// into the segment and its system calls, and at every 25th instruction. In long: everywhere. In quick: a sample.
+// In check: at every instruction of a write of 64 bytes, of commit and of abort, and for every other call around each of its
+// stores into the segment and its system calls, and at every 25th instruction. In long: everywhere. In quick: a sample.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -90,8 +90,10 @@ TEST_CASE("so do claim, commit and abort") {
 TEST_CASE("attach and detach survive a kill and a stop") {
   try_all({{"attach, shared", Call::attach, 64, shared},
            {"attach, exclusive", Call::attach, 64, exclusive},
-           {"detach, shared", Call::detach, 64, shared},
-           {"detach, exclusive", Call::detach, 64, exclusive}});
+           {"detach, shared", Call::detach, 0, shared},
+           {"detach, exclusive", Call::detach, 0, exclusive},
+           {"detach with an open claim, shared", Call::detach, 64, shared},
+           {"detach with an open claim, exclusive", Call::detach, 64, exclusive}});
 }
 
 int main(int argc, char** argv) {

@@ -72,7 +72,7 @@ struct Play {
   void sort_in(u64 base, int result);
 };
 
-// The result of the attempt for the journal; −1000: it cannot be.
+// The result of the attempt, for the journal; −1000: it cannot be.
 int Play::result_of_call(u64 base) {
   int result = 0;
   switch (scenario.call) {
@@ -99,7 +99,7 @@ int Play::result_of_call(u64 base) {
       if (result == -EINVAL && told.sequence != 0) return given_up;
       if (result == 0 && scenario.call == Call::abort) return given_up;
       return result == 0 ? 0 : -1000;
-    default: return -1000;
+    default: return claim() == 0 ? unreported : -1000;  // detach aborts it
   }
 }
 
@@ -126,7 +126,8 @@ int play(const Scenario& scenario, Journal& journal, Told& told) {
   ::signal(SIGUSR1, write_in_handler);
   ::signal(SIGUSR2, fork_in_handler);
   it.write_before();
-  if (scenario.has_handle()) {
+  const bool claims = scenario.call == Call::detach && scenario.bytes != 0;
+  if (scenario.has_handle() || claims) {
     const u64 base = journal->begun;
     it.key = key_of(journal, scenario.bytes, 1000);
     make_record(journal.producer, it.key, journal.max_record, it.record);
@@ -142,6 +143,7 @@ int play(const Scenario& scenario, Journal& journal, Told& told) {
   if (scenario.call == Call::detach) call_begins();
   shmring_detach(it.producer);
   if (scenario.call == Call::detach) call_ends();
+  if (claims) journal.end(journal->begun, given_up);
   journal->detached = 1;
   return 0;
 }

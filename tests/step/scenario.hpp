@@ -16,7 +16,7 @@ enum class Call { write, claim, commit, abort, attach, detach };
 struct Scenario {
   const char* name;
   Call call;
-  std::size_t bytes;  // of the record
+  std::size_t bytes;  // of the record; detach: of a claim that is open, 0: none is
   u32 lane;           // a shmring_lane
   u32 before = 3;     // records written before, one slot each; no pass is made between them and the call
   Shape shape{};

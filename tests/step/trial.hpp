@@ -40,8 +40,8 @@ Outcome run(const Trial& trial);
 // The call's instructions, undisturbed; `problem` as above.
 std::vector<Step> walk(const Scenario& scenario, std::string& problem);
 
-// Which of the instructions are tried: every `every`-th (0: none of these), and, with `accesses`, those before and behind a store
-// into the segment or a system call; of a loop the first `most_hits` rounds.
+// Which of the instructions are tried: every `every`-th (0: none of these), and, with `accesses`, those before and behind a
+// store into the segment or a system call; of a loop the first `most_hits` rounds.
 struct Density {
   unsigned every;
   bool accesses;
