@@ -158,17 +158,19 @@ void Reading::accounts(const Object& line) {
 
 // Lost attempts, by what their calls returned.
 struct Tally {
-  u64 written = 0, full = 0, big = 0, timeout = 0, unknown = 0;
-  u64 sum() const { return written + full + big + timeout; }
+  u64 written = 0, full = 0, big = 0, timeout = 0, given_up = 0, unknown = 0;
+  u64 sum() const { return written + full + big + timeout + given_up; }
   void operator+=(const Tally& other) {
-    written += other.written, full += other.full, big += other.big, timeout += other.timeout, unknown += other.unknown;
+    written += other.written, full += other.full, big += other.big, timeout += other.timeout;
+    given_up += other.given_up, unknown += other.unknown;
   }
 };
 
 // What the calls of lost attempts must have returned, by the causes in a line.
 Tally named_in(const Causes& causes) {
   const u64 full = count_of(causes, "full") + count_of(causes, "contended") + count_of(causes, "no_room");
-  return {count_of(causes, "overwritten"), full, count_of(causes, "too_big"), count_of(causes, "timeout"), 0};
+  return {count_of(causes, "overwritten"), full, count_of(causes, "too_big"), count_of(causes, "timeout"),
+          count_of(causes, "aborted"), 0};
 }
 
 class Comparison {
@@ -236,6 +238,7 @@ void Comparison::range(const LossRange& range) {
     returned.full += result == SHMRING_FULL;
     returned.big += result == SHMRING_TOO_BIG;
     returned.timeout += result == SHMRING_TIMEOUT;
+    returned.given_up += result == given_up;
     returned.unknown += result == unreported;
   }
   returned_ += returned;
@@ -244,7 +247,8 @@ void Comparison::range(const LossRange& range) {
   const u64 died = count_of(range.causes, "died"), unknown = returned.unknown;
   if (named.sum() + died + count_of(range.causes, "refused") != range.last - range.first + 1)
     complain("a cause that had no occasion" + where);
-  if (named.full > returned.full + unknown || named.big > returned.big + unknown || named.timeout > returned.timeout + unknown)
+  if (named.full > returned.full + unknown || named.big > returned.big + unknown ||
+      named.timeout > returned.timeout + unknown || named.given_up > returned.given_up + unknown)
     complain("another cause than was returned" + where);
   if (named.written < returned.written || named.written > returned.written + unknown)
     complain("overwritten is not what was written and is lost" + where);
@@ -258,7 +262,8 @@ void Comparison::closing_line() {
   const Tally named = named_in(account_.totals);
   const u64 died = count_of(account_.totals, "died");
   const bool exact = named.full >= returned_.full && named.big >= returned_.big && named.timeout >= returned_.timeout &&
-                     named.written >= returned_.written && named.sum() + died == returned_.sum() + returned_.unknown &&
+                     named.written >= returned_.written && named.given_up >= returned_.given_up &&
+                     named.sum() + died == returned_.sum() + returned_.unknown &&
                      named.sum() + died == sum(account_.totals);
   if (!exact) complain("the totals of its closing line are not what was returned");
   if (account_.closing == "detach" && account_.nested != journal_->nested)
