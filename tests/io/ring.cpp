@@ -1,14 +1,10 @@
 // Every system call of create, attach, detach, look, list and unlink fails once, with each error that is plausible for it.
-//
-// Each scenario is run once unfailing to count its calls; then once for each of them and each error. After each: no crash,
-// nothing held that was not held before, an error with a text that names the ring, and the same scenario works.
 #include <doctest/doctest.h>
 
 #include "lib/include/shmring/shmring.h"
-#include "lib/os/error.hpp"
 #include "lib/os/segment.hpp"
 #include "lib/ring/account.hpp"
-#include "tests/support/failing_calls.hpp"
+#include "tests/io/scenario.hpp"
 
 using namespace shmring;
 using namespace shmring::test;
@@ -27,65 +23,8 @@ int open_tmpfile_unsupported(int dir, const char* path, int flags, mode_t mode) 
   return Replaced<&os::Calls::openat>::real(dir, path, flags, mode);
 }
 
-// A result that this error may become: itself, or what a caller of the library can act on.
-bool fits(int result, const Fault& fault) {
-  if (fault.error == ENOMEM || fault.error == EDQUOT || fault.error == ENOSPC) return result == -fault.error || result == -ENOSPC;
-  return result == -fault.error;
-}
-
-// The ring, or where it lies.
-bool names_its_place() {
-  const std::string said = os::last_error();
-  return said.find("audit") != said.npos || said.find(std::getenv("SHMRING_DIR")) != said.npos;
-}
-
 void clear(const Sandbox& box) {
   for (const auto& entry : std::filesystem::directory_iterator(box.path)) std::filesystem::remove(entry.path());
-}
-
-// `prepare` makes the world, `run` is what fails, `after` looks at what is left; `run` returns 0 or −errno.
-struct Scenario {
-  std::string name;
-  std::function<void()> prepare;
-  std::function<int()> run;
-  std::function<void(int)> after;
-};
-
-void fail_each_call(const Scenario& scenario) {
-  std::array<int, Failing::kinds> counts{};
-  for (int round = 0; round < 2; ++round) {  // the first one warms caches
-    scenario.prepare();
-    Failing counting;
-    REQUIRE(scenario.run() == 0);
-    counts = counting.counts();
-  }
-  int refused = 0;
-  const std::vector<Fault> faults = every_fault(counts);
-  REQUIRE(faults.size() > 5);
-  for (const Fault& fault : faults) {
-    CAPTURE(scenario.name);
-    CAPTURE(fault.text());
-    scenario.prepare();
-    os::fail(0, "%s", "");
-    const Holdings before;
-    int result;
-    bool fired;
-    {
-      Failing failing(fault);
-      result = scenario.run();
-      fired = failing.fired();
-    }
-    const Holdings after;
-    CHECK_MESSAGE(before == after, before.text(), "; then ", after.text());
-    CHECK(fired);
-    refused += result != 0;
-    if (result != 0) {
-      CHECK_MESSAGE(fits(result, fault), result, ": ", std::string(os::last_error()));
-      CHECK_MESSAGE(names_its_place(), std::string(os::last_error()));
-    }
-    scenario.after(result);
-  }
-  std::printf("REPORT io %s: %zu failing calls, %d refused, the others did not matter\n", scenario.name.c_str(), faults.size(), refused);
 }
 
 int create() {
@@ -114,7 +53,7 @@ int places_taken() {
 }
 
 void fail_create(const Sandbox& box, const char* name) {
-  fail_each_call({name, [&] { clear(box); }, create, [&](int result) {
+  fail_each_call({name, "audit", [&] { clear(box); }, create, [&](int result) {
                     if (result != 0) {
                       REQUIRE(box.empty());
                       REQUIRE(create() == 0);
@@ -146,7 +85,7 @@ TEST_CASE("the same for a ring that is given to a group") {
     options.group = name.c_str();
     return shmring_create("audit", &options);
   };
-  fail_each_call({"create for a group", [&] { clear(box); }, create_shared, [&](int result) {
+  fail_each_call({"create for a group", "audit", [&] { clear(box); }, create_shared, [&](int result) {
                     REQUIRE(box.empty() == (result != 0));
                     if (result != 0) REQUIRE(create_shared() == 0);
                   }});
@@ -154,7 +93,7 @@ TEST_CASE("the same for a ring that is given to a group") {
 
 TEST_CASE("whichever system call of attach, write, detach fails, no place is taken, nothing is held, and attach works after") {
   Sandbox box;
-  fail_each_call({"attach, write, detach",
+  fail_each_call({"attach, write, detach", "audit",
                   [&] {
                     clear(box);
                     REQUIRE(create() == 0);
@@ -169,7 +108,7 @@ TEST_CASE("whichever system call of attach, write, detach fails, no place is tak
 TEST_CASE("whichever system call of an attach that creates fails, there is a whole ring or none, and attach works after") {
   Sandbox box;
   const auto options = small_options();
-  fail_each_call({"attach that creates", [&] { clear(box); }, [&] { return use(&options); },
+  fail_each_call({"attach that creates", "audit", [&] { clear(box); }, [&] { return use(&options); },
                   [&](int result) {
                     const bool made = std::filesystem::exists(box.file("audit"));
                     CHECK((made || (result != 0 && box.empty())));
@@ -184,11 +123,11 @@ TEST_CASE("whichever system call of unlink, list or a look fails, nothing is hel
     clear(box);
     REQUIRE(create() == 0);
   };
-  fail_each_call({"unlink", prepare, [] { return shmring_unlink("audit"); }, [&](int result) {
+  fail_each_call({"unlink", "audit", prepare, [] { return shmring_unlink("audit"); }, [&](int result) {
                     REQUIRE(box.empty() == (result == 0));
                     if (result != 0) CHECK(use() == 0);
                   }});
-  fail_each_call({"look", prepare,
+  fail_each_call({"look", "audit", prepare,
                   [] {
                     os::Segment segment;
                     std::vector<std::string> findings;
@@ -197,5 +136,5 @@ TEST_CASE("whichever system call of unlink, list or a look fails, nothing is hel
                   },
                   [](int) { CHECK(use() == 0); }});
   std::vector<std::string> rings;
-  fail_each_call({"list", prepare, [&] { return os::list(rings); }, [](int) {}});
+  fail_each_call({"list", box.path, prepare, [&] { return os::list(rings); }, [](int) {}});
 }
