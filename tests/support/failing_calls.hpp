@@ -168,11 +168,14 @@ class Failing {
 };
 
 // Every fault of a piece of code that makes these many calls of each kind. In quick mode one error a call, else each of them.
+// For good: not what must pass (an interruption, a short transfer), nor the sleep in which a daemon is told to stop.
 inline std::vector<Fault> every_fault(const std::array<int, Failing::kinds>& counts, bool for_good = false) {
   std::vector<Fault> out;
   const bool all = by_mode(false, true, true);
   for (std::size_t kind = 0; kind < counts.size(); ++kind) {
-    const std::vector<int>& errors = call_kinds()[kind].errors;
+    std::vector<int> errors = call_kinds()[kind].errors;
+    if (for_good) std::erase(errors, EINTR), std::erase(errors, halved);
+    if (errors.empty() || (for_good && call_kinds()[kind].name == std::string("ppoll"))) continue;
     for (int n = 0; n < counts[kind]; ++n)
       for (std::size_t e = 0; e < errors.size(); ++e)
         if (all || e == static_cast<std::size_t>(n) % errors.size()) out.push_back({kind, n, errors[e], for_good});
