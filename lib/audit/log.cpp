@@ -116,7 +116,7 @@ int Log::in_place() const {
   } else if (errno != ENOENT && errno != ENOTDIR) {
     return fail(-errno, "see whether it is still there");
   }
-  return os::fail(ESTALE, "log %s: it was removed, moved or replaced, or its directory was, while it was written", path.c_str());
+  return os::fail(ESTALE, "log %s: it, or its directory, was removed, moved or replaced while it was written", path.c_str());
 }
 
 int Log::write_batch(std::size_t lines, bool accounts) {

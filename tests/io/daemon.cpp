@@ -175,7 +175,7 @@ void fail_each_call_of_a_collector(const char* name, bool fresh, bool for_good) 
   }
   CHECK(missed <= static_cast<int>(faults.size()) / 20);
   std::string text;
-  for (const auto& [status, times] : ends) text += ", " + std::to_string(times) + " ended with status " + std::to_string(status);
+  for (const auto& [status, times] : ends) text += ", " + std::to_string(times) + " end with status " + std::to_string(status);
   std::printf("REPORT io %s: %zu faults%s\n", name, faults.size(), text.c_str());
 }
 

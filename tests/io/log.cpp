@@ -71,6 +71,19 @@ struct TornLog {
   std::string text;
 };
 
+// A log whose file has room for one more line of 64 KiB, or less.
+void almost_fill(const std::string& dir) {
+  Writer writer(dir);
+  REQUIRE(writer.append(small_batch()) == 0);
+  const std::string payload(64 << 10, 'x');
+  const auto left = [&] { return log_file_bytes - fs::file_size(log_files(dir)[0]); };
+  std::vector<Line> lines;
+  u64 sequence = 9;
+  while (lines.size() < 1000) lines.push_back(event("audit", 11, ++sequence, payload));
+  REQUIRE(writer.append(lines) == 0);
+  while (left() > (66 << 10)) REQUIRE(writer.append({event("audit", 11, ++sequence, payload)}) == 0);
+}
+
 }  // namespace
 
 TEST_CASE("whichever system call of a new log fails, nothing is held, no line is there in part, and the log goes on after") {
@@ -104,17 +117,7 @@ TEST_CASE("whichever system call fails that moves a file without a line aside, t
 
 TEST_CASE("whichever system call fails while the log goes on in a new file, each line is in it once, in either file") {
   Directory dir;
-  {
-    Writer writer(dir.log());
-    REQUIRE(writer.append(small_batch()) == 0);
-    const std::string payload(64 << 10, 'x');
-    const auto left = [&] { return log_file_bytes - fs::file_size(log_files(dir.log())[0]); };
-    std::vector<Line> lines;
-    u64 sequence = 9;
-    while (lines.size() < 1000) lines.push_back(event("audit", 11, ++sequence, payload));
-    REQUIRE(writer.append(lines) == 0);
-    while (left() > (66 << 10)) REQUIRE(writer.append({event("audit", 11, ++sequence, payload)}) == 0);
-  }
+  almost_fill(dir.log());
   REQUIRE(log_files(dir.log()).size() == 1);
   const fs::path file = log_files(dir.log())[0];
   const u64 size = fs::file_size(file);

@@ -72,7 +72,7 @@ struct Busy {
     if (!old.empty()) CHECK(count(old, journal, times) == 0);
     const u64 first = old.empty() ? from + 1 : 1;
     CHECK(std::all_of(times.begin() + static_cast<long>(first), times.end(), [](int n) { return n == 1; }));
-    report("%lu attempts while the log was taken away: %lu in the old one, the others in the new one", journal->begun.load(), from);
+    report("%lu attempts while the log was taken away: %lu in the old one, the others in the new", journal->begun.load(), from);
   }
 };
 
@@ -83,7 +83,7 @@ TEST_CASE("a log that is moved away while it is written: it is whole, and a new 
     Busy busy;
     const std::string old = busy.place.home + "/old";
     fs::rename(busy.place.log, old);
-    CHECK(busy.says("was removed, moved or replaced"));
+    CHECK(busy.says("removed, moved or replaced"));
     CHECK(eventually([&] { return has_event(busy.place.log, busy.journal); }));
     busy.end();
     CHECK(proven(old));

@@ -73,6 +73,7 @@ inline const std::vector<CallKind>& call_kinds() {
       {"kill", {EPERM}},
       {"sigaction", {EINVAL}},
       {"pthread_sigmask", {EINVAL}},
+      {"prctl", {EINVAL}},
       {"ppoll", {EINTR, ENOMEM, EINVAL}},
       {"clock_nanosleep", {EINTR}},
       {"futex", {EINTR, ENOSYS}},
@@ -102,7 +103,7 @@ class Failing {
   ~Failing() { os::calls = kept_; }
   Failing(const Failing&) = delete;
 
-  static constexpr std::size_t kinds = 40;
+  static constexpr std::size_t kinds = 41;
   bool fired() const { return fired_; }
   const std::array<int, kinds>& counts() const { return counts_; }
 
@@ -120,7 +121,7 @@ class Failing {
       Member<&C::renameat>, Member<&C::readlink>, Member<&C::fdopendir>, Member<&C::readdir>, Member<&C::closedir>,
       Member<&C::mmap>, Member<&C::munmap>, Member<&C::madvise>, Member<&C::getrlimit>, Member<&C::getgroups>,
       Member<&C::getgrnam_r>, Member<&C::pidfd_open>, Member<&C::kill>, Member<&C::sigaction>, Member<&C::pthread_sigmask>,
-      Member<&C::ppoll>, Member<&C::clock_nanosleep>, Member<&C::futex>>;
+      Member<&C::prctl>, Member<&C::ppoll>, Member<&C::clock_nanosleep>, Member<&C::futex>>;
   template <std::size_t I>
   static constexpr auto member = std::tuple_element_t<I, Members>::value;
 

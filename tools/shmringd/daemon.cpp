@@ -62,13 +62,15 @@ int Daemon::set_up(const Options& options) {
   static std::string bus_text;
   bus_text = fmt::format("shmringd: ring {}: its segment was truncated or punched under us; the log ends here and is whole; "
                          "remove the ring (shmring rm --force {}) and start again\n", options.ring, options.ring);
-  if (const int error = os::take_signals(tool::damaged, bus_text.c_str()); error != 0) {
-    fmt::print(stderr, "shmringd: cannot set up signals (errno {})\n", -error);
+  int error = os::take_signals(tool::damaged, bus_text.c_str());
+  if (error == 0) error = os::leave_no_core();
+  if (error != 0) {
+    fmt::print(stderr, "shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
     return tool::io;
   }
-  if (const int error = open_ring(options); error != 0) return complain(error);
+  if (error = open_ring(options); error != 0) return complain(error);
   log_dir_ = options.log_dir;
-  if (const int error = open_log(); error != 0) return complain(error);
+  if (error = open_log(); error != 0) return complain(error);
   return 0;
 }
 
