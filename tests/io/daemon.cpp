@@ -6,7 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/daemon.hpp"
-#include "tests/support/failing_calls.hpp"
+#include "tests/support/every_fault.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
 #include "tools/shmringd/daemon.hpp"

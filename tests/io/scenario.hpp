@@ -7,7 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "lib/os/error.hpp"
-#include "tests/support/failing_calls.hpp"
+#include "tests/support/every_fault.hpp"
 
 namespace shmring::test {
 

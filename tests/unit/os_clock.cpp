@@ -1,5 +1,6 @@
 // os/clock.hpp, wakeup.hpp, handle_page.hpp, file.hpp, error.hpp.
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 #include <linux/futex.h>
 
 #include <algorithm>
