@@ -219,7 +219,10 @@ int Recovery::cut_tail() {
     if (error != -ENOSPC && error != -EDQUOT) return io_error(error, "keep its torn end aside");
   }
   error = os::result(os::calls.ftruncate(fd_.get(), static_cast<off_t>(whole_)));
-  return error == 0 ? 0 : io_error(error, "cut its torn end");
+  if (error == 0) return 0;
+  // It is still in the log: whoever recovers next keeps it, once.
+  if (!out_.aside.empty()) os::calls.unlinkat(directory_, out_.aside.c_str(), 0);
+  return io_error(error, "cut its torn end");
 }
 
 int Recovery::copy_aside(const char* name) {

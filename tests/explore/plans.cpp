@@ -40,10 +40,11 @@ const Plans check = {
     "--lanes 2 --heirs 1 --entries 2 --producers 1 --writes 1 --preemptions 2 --cuts 0",
     // A producer with an old tail claims as the collector steps over: too deep for few preemptions.
     "--random 1 --executions 300000 --producers 3 --writes 3 --preemptions 7 --kills 0 --restarts 0 --cuts 7",
-    // Weak memory. In an exclusive lane at most two stale accesses: see breaks/claim-alone-relaxed.break.
+    // Weak memory.
     "--writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
     "--writes 1 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 1",
     "--producers 1 --writes 4 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 3",
+    "--lanes 2 --producers 1 --writes 4 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 3",
     "--lanes 2 --producers 1 --writes 2 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 2",
     "--lanes 2 --producers 1 --writes 2 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --stale 2",
     "--policy wait --producers 1 --writes 3 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 2",
@@ -75,7 +76,7 @@ const Plans once_of_long = {
     "--policy overwrite --writes 2 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 1 --steps 20000",
 };
 
-// Each for a minute from each seed.
+// Each for half a minute from each seed.
 const Plans random_of_long = {
     "--slots 2",
     "--slots 4 --lanes 2",
@@ -88,6 +89,7 @@ const Plans random_of_long = {
     "--stale 7 --policy overwrite",
     "--stale 7 --policy wait",
     "--stale 7 --slots 4 --chunks 2",
+    "--stale 7 --slots 4 --lanes 2",
 };
 
 }  // namespace
@@ -96,9 +98,9 @@ Plans plans_of(std::string_view mode) {
   if (mode == "quick") return quick;
   if (mode == "check") return check;
   Plans plans = once_of_long;
-  for (const char* seed : {"1", "2", "3", "4"}) {
+  for (const char* seed : {"1", "2"}) {
     for (const std::string& plan : random_of_long)
-      plans.push_back("--seconds 60 --steps 100000 --random " + std::string(seed) +
+      plans.push_back("--seconds 30 --steps 100000 --random " + std::string(seed) +
                       " --producers 3 --heirs 2 --entries 3 --writes 4 --preemptions 7 --kills 2 --restarts 3 --cuts 7 " +
                       plan);
   }

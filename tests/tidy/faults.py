@@ -42,8 +42,8 @@ def check(text, tests):
 
 
 def main(root):
-    tests = pathlib.Path(root, "tests")
-    complaints, named = check((tests / "FAULTS.md").read_text(encoding="utf-8"), tests)
+    faults = pathlib.Path(root, "tests/FAULTS.md")
+    complaints, named = check(faults.read_text(encoding="utf-8"), faults.parent)
     print("\n".join(complaints))
     print(f"REPORT {len(NUMBERS)} faults, {named} tests named, {len(complaints)} complaints")
     return 1 if complaints else 0
