@@ -62,7 +62,44 @@ void fail_create(const Sandbox& box, const char* name) {
                   }});
 }
 
+// A process that creates is killed before each of its system calls in turn. What it leaves is a whole ring, or nothing that is
+// in the way of the next.
+void kill_create(const Sandbox& box) {
+  clear(box);
+  std::array<int, Failing::kinds> calls{};
+  {
+    Failing counting;
+    REQUIRE(create() == 0);
+    calls = counting.counts();
+  }
+  ring::u64 kills = 0;
+  for (std::size_t kind = 0; kind < calls.size(); ++kind)
+    for (int n = 0; n < calls[kind]; ++n) {
+      CAPTURE(call_kinds()[kind].name);
+      CAPTURE(n);
+      clear(box);
+      Child victim([&] {
+        Failing killing({kind, n, killed});
+        return create();
+      });
+      REQUIRE(victim.wait() == -SIGKILL);
+      ++kills;
+      const int again = create();
+      REQUIRE((again == 0 || again == -EEXIST));
+      REQUIRE(use() == 0);
+    }
+  CHECK(kills > 10);
+  tried(kills, "kills inside create");
+}
+
 }  // namespace
+
+TEST_CASE("a create that is killed before any of its system calls leaves a whole ring, or none, and create works after") {
+  Sandbox box;
+  kill_create(box);
+  Replaced<&os::Calls::openat> old_filesystem(open_tmpfile_unsupported);
+  kill_create(box);
+}
 
 TEST_CASE("whichever system call of create fails, there is a whole ring or no name, nothing is held, and create works after") {
   Sandbox box;

@@ -1,5 +1,6 @@
 // A producer stopped inside write(): its slot is its own however long it stands, and the others go past it.
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
@@ -99,4 +100,36 @@ TEST_CASE("a producer stopped inside write() for ten laps of the others keeps it
 
 TEST_CASE("the same on an exclusive lane, while the others use the shared one") {
   stop_for_ten_laps(SHMRING_LANE_EXCLUSIVE, 5);
+}
+
+TEST_CASE("a producer of real-time priority that preempts the others anywhere in write() gets on, and so do they") {
+  Workplace place;
+  Daemon daemon(place, {"--slots", "64", "--lanes", "1"});
+  REQUIRE(daemon.collects());
+  const u64 attempts = by_mode<u64>(20'000, 100'000, 2'000'000);
+  auto on_one_processor = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(0, &set);
+    return ::sched_setaffinity(0, sizeof set, &set);
+  };
+  Journal& urgent = place.journal(attempts);
+  std::vector<Child> members;
+  for (int i = 0; i < 2; ++i) {
+    Journal& journal = place.journal(attempts);
+    members.emplace_back([&] {
+      on_one_processor();
+      return produce(Workplace::ring, journal, {SHMRING_LANE_SHARED, attempts, attempts, 0});
+    });
+  }
+  members.emplace_back([&] {
+    const sched_param priority{10};
+    if (on_one_processor() != 0 || ::sched_setscheduler(0, SCHED_FIFO, &priority) != 0) std::perror("no real-time priority");
+    return produce(Workplace::ring, urgent, {SHMRING_LANE_SHARED, attempts, 16, 20});
+  });
+  for (Child& member : members) CHECK(member.wait() == 0);  // none spins on one that it keeps from running
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
 }

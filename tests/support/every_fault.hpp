@@ -25,8 +25,8 @@
 
 namespace shmring::test {
 
-// Instead of an errno: the call transfers half of its bytes, or none.
-inline constexpr int halved = -1, nothing = 0;
+// Instead of an errno: the call transfers half of its bytes, or none; or the process is killed before the call.
+inline constexpr int halved = -1, nothing = 0, killed = -2;
 
 struct CallKind {
   const char* name;
@@ -140,6 +140,7 @@ class Failing {
       const int n = counts_[I]++;
       if (fault_.kind != I || n < fault_.n || (n > fault_.n && !fault_.for_good)) return real(arguments...);
       fired_ = true;
+      if (fault_.error == killed) ::raise(SIGKILL);
       if constexpr (one_of<M, &C::read, &C::pread, &C::write>()) {
         std::get<2>(std::tie(arguments...)) /= 2;
         if (fault_.error == halved) return real(arguments...);
