@@ -1,0 +1,78 @@
+"""What `run` searches: bounds by mode, and which bounds show each mutation."""
+from typing import NamedTuple
+
+
+class Search(NamedTuple):
+    name: str
+    mode: str             # the first of quick, check, long that runs it
+    bounds: list
+    how: tuple = ()       # compiler options of pan, instead of the usual ones
+    pan: tuple = ()       # options of pan
+    partial: bool = False  # bitstate: says so
+
+
+class Mutation(NamedTuple):
+    name: str
+    mode: str
+    bounds: list
+
+
+MODES = ["quick", "check", "long"]
+COARSE = "ENTRY_AT_ONCE=1 ATTACH_AT_ONCE=1 "
+
+
+def search(mode, name, bounds, **more):
+    return Search(name, mode, bounds.split(), **more)
+
+
+SEARCHES = [
+    search("quick", "one producer, dies and comes again", "PRODUCERS=1 ENTRIES=1 LIVES=2 ATTEMPTS=1 KILLS=1 CRASHES=1"),
+    search("quick", "two producers", COARSE + "ATTEMPTS=1"),
+]
+
+ALONE = "PRODUCERS=1 ENTRIES=1 "
+MUTATIONS = [Mutation(name, mode, bounds.split()) for name, mode, bounds in [
+    ("CLAIM_BY_STORE", "check", COARSE + "ATTEMPTS=1"),
+    ("TAIL_BEFORE_CLAIM", "check", ALONE + "EXCLUSIVE=1"),
+    ("OVERWRITE_BY_STORE", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=3"),
+    ("LOOK_ONCE", "check", ALONE + COARSE + "ATTEMPTS=3"),
+    ("NO_STEP_OVER", "check", COARSE + "ATTEMPTS=1 STOPS=1"),
+    ("SLEEP_ON_HEAD", "check", COARSE + "ATTEMPTS=2 POLICY=WAIT"),
+    ("FREED_BEFORE_HEAD", "check", COARSE + "ATTEMPTS=2 POLICY=WAIT STOPS=1"),
+    ("NO_WAKE_AT_START", "check", ALONE + COARSE + "ATTEMPTS=3 POLICY=WAIT CRASHES=1"),
+    ("LOSS_BEFORE_STALLED_LIST", "check", ALONE),
+    ("RELEASE_BEFORE_APPEND", "check", ALONE + "CRASHES=1"),
+    ("RELEASE_TO_NEXT_LAP", "check", ALONE + COARSE + "ATTEMPTS=4 POLICY=OVERWRITE"),
+    ("CHUNK_RELEASED_EARLY", "check", ALONE + COARSE + "CHUNKED=1 ATTEMPTS=1 CRASHES=1"),
+    ("EVENT_BEFORE_GAP", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=3 KILLS=1 CRASHES=1"),
+    ("LISTED_BY_NUMBER", "check", COARSE + "ATTEMPTS=2 POLICY=OVERWRITE"),
+    ("NO_LOOK_OVER", "check", ALONE + "CRASHES=1"),
+    ("LOOK_OVER_AHEAD", "check", ALONE + "CRASHES=1"),
+    ("LISTED_READING_LEFT", "check", ALONE + "CRASHES=1"),
+    ("STATE_BEFORE_PROOF", "check", ALONE + "ATTEMPTS=1 KILLS=1"),
+    ("ACCOUNT_BEFORE_PROOF", "check", ALONE + "ATTEMPTS=1 KILLS=1"),
+    ("TAIL_BEFORE_ACCOUNT", "check", ALONE),
+    ("LOSS_OF_ATTEMPTED", "check", ALONE),
+    ("LOSS_BEFORE_WALK", "check", ALONE + "WALK=1"),
+    ("CLOSING_BEFORE_TAIL", "check", ALONE + "LIVES=2 KILLS=1"),
+    ("CLOSING_BEFORE_LISTED", "check", ALONE + "LIVES=2 KILLS=1"),
+    ("ENTRY_FREED_EARLY", "check", ALONE + "LIVES=2 KILLS=1"),
+    ("LANE_FREED_BY_ENTRY", "check", "EXCLUSIVE=1 ATTEMPTS=1 CRASHES=1 " + COARSE),
+    ("JUMP_BY_DIFFERENCE", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=3"),
+    ("JUMP_LISTS_NOTHING", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=4 CRASHES=1"),
+    ("FREED_ON_TIME_OUT", "check", ALONE),
+    ("FORGOTTEN_AT_CLOSING", "check", ALONE + "CRASHES=1"),
+    ("SKIPPED_NOT_CLOSED", "check", COARSE + "ATTEMPTS=2"),
+]]
+
+
+def chosen(mode, names, only_mutations):
+    """The rows of that mode (a later mode runs the earlier one's too), or those with these names."""
+    if names:
+        return [row for row in SEARCHES + MUTATIONS if row.name in names]
+    if only_mutations:
+        return MUTATIONS
+    if mode not in MODES:
+        return []
+    reached = MODES[:MODES.index(mode) + 1]
+    return [row for row in SEARCHES + MUTATIONS if row.mode in reached]
