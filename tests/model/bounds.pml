@@ -19,8 +19,11 @@
 #ifndef ATTEMPTS
 #define ATTEMPTS 2     /* of each life */
 #endif
+#ifndef FIRST_ATTEMPTS
+#define FIRST_ATTEMPTS ATTEMPTS  /* of the first incarnation */
+#endif
 #ifndef CHUNKED
-#define CHUNKED 0      /* 1: every other record has two chunks */
+#define CHUNKED 0      /* 1: every other record has two chunks; 2: those of the first incarnation */
 #endif
 #ifndef ABORTS
 #define ABORTS 0       /* 1: any record may be given up in its slot */
@@ -64,19 +67,14 @@
 #define CLAIM_BY_STORE 1
 #define TAIL_BEFORE_CLAIM 2
 #define OVERWRITE_BY_STORE 3
-#define LOOK_ONCE 4
 #define NO_STEP_OVER 5
-#define SLEEP_ON_HEAD 6
-#define FREED_BEFORE_HEAD 7
 #define NO_WAKE_AT_START 8
 #define LOSS_BEFORE_STALLED_LIST 9
 #define RELEASE_BEFORE_APPEND 10
-#define RELEASE_TO_NEXT_LAP 11
 #define CHUNK_RELEASED_EARLY 12
 #define EVENT_BEFORE_GAP 13
 #define LISTED_BY_NUMBER 14
 #define NO_LOOK_OVER 15
-#define LOOK_OVER_AHEAD 16
 #define LISTED_READING_LEFT 17
 #define STATE_BEFORE_PROOF 18
 #define ACCOUNT_BEFORE_PROOF 19
@@ -84,7 +82,6 @@
 #define LOSS_OF_ATTEMPTED 21
 #define LOSS_BEFORE_WALK 22
 #define CLOSING_BEFORE_TAIL 23
-#define CLOSING_BEFORE_LISTED 24
 #define ENTRY_FREED_EARLY 25
 #define LANE_FREED_BY_ENTRY 26
 #define JUMP_BY_DIFFERENCE 27

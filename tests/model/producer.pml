@@ -9,7 +9,7 @@
     fi;                                                            \
     __VA_ARGS__                                                    \
   }
-#define CHUNKS_OF(n) (CHUNKED && ((n) & 1) -> 2 : 1)
+#define CHUNKS_OF(inc, n) (CHUNKED == 1 && ((n) & 1) || CHUNKED == 2 && (inc) == 1 -> 2 : 1)
 #define HERE (t % SLOTS)
 #define MY_LAP (t / SLOTS)
 #define IS_FREE(w) (STATE(w) == EMPTY && LAP(w) <= MY_LAP)
@@ -47,7 +47,7 @@ next_life:
     assert(lane_owner != e + 1);
     owner[e] = OWNED(inc, ATTACHING); dirty = 1
   }
-#if ATTACH_AT_ONCE
+#if ATTACH_AT_ONCE && !EXCLUSIVE
   atomic { incarnation[e] = inc; owner[e] = OWNED(inc, ATTACHED); goto attempt }
 #endif
   p_step( printf("inc %d: incarnation_set\n", inc); incarnation[e] = inc; dirty = 1 )
@@ -114,7 +114,7 @@ not_free:
   )
   p_step( /* the second look: the collector may have released it just before it published this head */
     if
-    :: word[HERE] == w || BROKEN(LOOK_ONCE) -> goto help_tail
+    :: word[HERE] == w -> goto help_tail
     :: else -> goto claim
     fi
   )
@@ -134,11 +134,11 @@ overwrite:
   /* sleep_until_freed: announce, look at `freed`, try again, sleep, try again. */
 wait:
   p_step( /* waiters_add */ waiters++; announced = 1; dirty = 1 )
-  p_step( /* freed_seen */ seen = (BROKEN(SLEEP_ON_HEAD) -> head : freed); w = 0; goto claim )
+  p_step( /* freed_seen */ seen = freed; w = 0; goto claim )
 sleep:
   p_step( /* freed_sleep: the kernel compares once more */
     if
-    :: seen == (BROKEN(SLEEP_ON_HEAD) -> head : freed) ->
+    :: seen == freed ->
        printf("inc %d: sleeps\n", inc); asleep = asleep | BIT(p); dirty = 1
     :: else
     fi;
@@ -194,19 +194,19 @@ publish:
     if
     :: ABORTS || t - first >= SLOTS ->
        printf("inc %d: publish of seq %d at position %d, aborted\n", inc, n, t);
-       record[HERE] = RECORD(inc, n, 0, 1); chunk = CHUNKS_OF(n)
+       record[HERE] = RECORD(inc, n, 0, 1); chunk = CHUNKS_OF(inc, n)
     :: t - first < SLOTS ->
        printf("inc %d: publish of seq %d chunk %d at position %d\n", inc, n, chunk, t);
        record[HERE] = RECORD(inc, n, chunk, 0);
        chunk++;
        if
-       :: chunk == CHUNKS_OF(n) -> assert(!HAS(logged[inc], n)); published[inc] = published[inc] | BIT(n)
+       :: chunk == CHUNKS_OF(inc, n) -> assert(!HAS(logged[inc], n)); published[inc] = published[inc] | BIT(n)
        :: else
        fi
     fi;
     t = (EXCLUSIVE -> t + 1 : 0);
     if
-    :: chunk < CHUNKS_OF(n) -> goto claim
+    :: chunk < CHUNKS_OF(inc, n) -> goto claim
     :: else
     fi
   )
@@ -218,7 +218,7 @@ finish:
     w = 0; chunk = 0; first = 0; late = 0; tries = 0;
     t = (EXCLUSIVE -> t : 0);
     if
-    :: n < ATTEMPTS -> goto attempt
+    :: n < (inc == 1 -> FIRST_ATTEMPTS : ATTEMPTS) -> goto attempt
     :: else
     fi
   )
