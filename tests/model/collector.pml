@@ -334,7 +334,7 @@ free_entries:
   }
 #if EXCLUSIVE
   c_step( /* lane_free: by what the lane says */
-    lane_owner = (lane_owner == e + 1 || BROKEN(LANE_FREED_BY_ENTRY) -> 0 : lane_owner)
+    lane_owner = (lane_owner == e + 1 -> 0 : lane_owner)
   )
 #endif
   c_step( /* entry_zero, four stores */ account[e] = 0 )

@@ -25,12 +25,19 @@ def search(mode, name, bounds, **more):
     return Search(name, mode, bounds.split(), **more)
 
 
+ALONE = "PRODUCERS=1 ENTRIES=1 "
 SEARCHES = [
-    search("quick", "one producer, dies and comes again", "PRODUCERS=1 ENTRIES=1 LIVES=2 ATTEMPTS=1 KILLS=1 CRASHES=1"),
-    search("quick", "two producers", COARSE + "ATTEMPTS=1"),
+    search("quick", "one dies and comes again", ALONE + "LIVES=2 ATTEMPTS=1 KILLS=1 CRASHES=1"),
+    search("quick", "one, exclusive lane", ALONE + "EXCLUSIVE=1 LIVES=2 ATTEMPTS=1 KILLS=1 CRASHES=1"),
+    search("quick", "two, one entry, one dies", COARSE + "ENTRIES=1 ATTEMPTS=1 KILLS=1"),
+    search("check", "two", COARSE + "ATTEMPTS=1"),
+    search("check", "one, waits", ALONE + COARSE + "ATTEMPTS=3 POLICY=WAIT CRASHES=1"),
+    search("check", "one, three slots, overwrites, aborts",
+           ALONE + COARSE + "SLOTS=3 ATTEMPTS=3 ABORTS=1 CRASHES=1 POLICY=OVERWRITE"),
+    search("check", "two, one dies", COARSE + "ATTEMPTS=1 KILLS=1"),
+    search("long", "two, a crash", COARSE + "ATTEMPTS=1 CRASHES=1"),
 ]
 
-ALONE = "PRODUCERS=1 ENTRIES=1 "
 MUTATIONS = [Mutation(name, mode, bounds.split()) for name, mode, bounds in [
     ("CLAIM_BY_STORE", "check", COARSE + "ATTEMPTS=1"),
     ("TAIL_BEFORE_CLAIM", "check", ALONE + "EXCLUSIVE=1"),
@@ -51,7 +58,6 @@ MUTATIONS = [Mutation(name, mode, bounds.split()) for name, mode, bounds in [
     ("LOSS_BEFORE_WALK", "check", ALONE + "WALK=1"),
     ("CLOSING_BEFORE_TAIL", "check", ALONE + "KILLS=1 WALK=1"),
     ("ENTRY_FREED_EARLY", "check", ALONE + "LIVES=2 KILLS=1"),
-    ("LANE_FREED_BY_ENTRY", "check", "EXCLUSIVE=1 ATTEMPTS=1 CRASHES=1 " + COARSE),
     ("JUMP_BY_DIFFERENCE", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=3"),
     ("JUMP_LISTS_NOTHING", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=4 CRASHES=1"),
     ("FREED_ON_TIME_OUT", "check", ALONE),
