@@ -35,6 +35,9 @@ SEARCHES = [
     search("check", "one, three slots, overwrites, aborts",
            ALONE + COARSE + "SLOTS=3 ATTEMPTS=3 ABORTS=1 CRASHES=1 POLICY=OVERWRITE"),
     search("check", "two, one dies", COARSE + "ATTEMPTS=1 KILLS=1"),
+    search("check", "two, one stops for ever", COARSE + "ATTEMPTS=1 STOPS=1"),
+    search("check", "one, overwrites", ALONE + COARSE + "ATTEMPTS=3 POLICY=OVERWRITE CRASHES=1 KILLS=1"),
+    search("check", "one, chunks", ALONE + COARSE + "ATTEMPTS=1 CHUNKED=1 CRASHES=1"),
     search("long", "two, a crash", COARSE + "ATTEMPTS=1 CRASHES=1"),
 ]
 
