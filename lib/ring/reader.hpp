@@ -97,6 +97,7 @@ class Reader {
     bool at_end = false;  // in this pass the walk found nothing at h
     u32 walked = 0;       // in this pass
     bool released = false;
+    u32 held = 0;                   // so many of is_held
     std::vector<u32> listed;  // stalled slots
     std::vector<bool> is_listed;
     std::vector<u32> listed_owner;  // of each, as last seen
@@ -124,6 +125,7 @@ class Reader {
   void look_at_account(u32 entry, bool closing, bool died);
   bool is_dead(u32 owner) const { return owner != 0 && owner <= occupants_.size() && occupants_[owner - 1].dead; }
   bool is_stalled(u32 owner) const;
+  bool is_taken(const LaneView& view) const { return view.held + view.listed.size() >= ring_.geometry.slots; }
   bool is_ripe(const Snapshot& snapshot) const;
 
   Ring ring_;

@@ -196,6 +196,7 @@ void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
     if (!fits || !is_sound(*copy, taken.entry)) taken.fault = Taken::Fault::corrupt;
   }
   lanes_[lane].is_held[index] = true;
+  ++lanes_[lane].held;
   taken_.push_back(taken);
 }
 
@@ -207,16 +208,22 @@ void Reader<M>::release(std::span<const Place> places) {
     LaneView& view = lanes_[place.lane];
     shmring::ring::release<M>(ring_.slot(place.lane, index), next_lap(ring_, index, ring_.lap(place.position), view.head));
     view.is_held[index] = false;
+    --view.held;
     view.released = true;
   }
 }
 
 // Step 8, after 7. Then `freed`: a sleeper may wait for a slot, or for the head to pass a stalled one, so both come before it.
+// Where every slot is stalled or held, a head that moves helps nobody: who is woken would push the tail on, the walk would
+// follow, the head would move again, and so on until the deadline.
 // True: someone sleeps on this lane's `freed`.
 template <class M>
 bool Reader<M>::publish_head(u32 lane) {
   LaneView& view = lanes_[lane];
-  if (view.head != view.published) head_publish<M>(ring_.lanes[lane], view.head), view.released = true;
+  if (view.head != view.published) {
+    head_publish<M>(ring_.lanes[lane], view.head);
+    view.released = view.released || !is_taken(view);
+  }
   view.published = view.head;
   return std::exchange(view.released, false) && freed<M>(ring_.lanes[lane]);
 }

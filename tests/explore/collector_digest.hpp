@@ -7,7 +7,7 @@
 //   Assembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
 //   Reader:    newcomers_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_ never change;
 //              refused_entries_, repairs_ are figures
-//   LaneView:  walked is set by begin_pass
+//   LaneView:  walked is set by begin_pass; held follows from is_held
 //   Ledger:    events_, losses_ are figures; lines_, moved_, closed_ are cleared before they are used
 #pragma once
 

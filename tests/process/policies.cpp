@@ -57,21 +57,24 @@ struct Siege {
     }
     add();
   }
-  // A producer, then the collector, and a producer that nobody collects from.
+  // Producers, then the collector, and as many producers that nobody collects from.
   void strike(Tally& tally) {
-    random_pause(random, 5'000);
-    kill_one(tally);
+    const int victims = by_mode(1, 1, 2);
+    for (int i = 0; i < victims; ++i) {
+      random_pause(random, 5'000);
+      kill_one(tally);
+    }
     random_pause(random, 5'000);
     CHECK(daemon.process.kill() == -SIGKILL);
     ++tally.collectors;
-    kill_one(tally);
+    for (int i = 0; i < victims; ++i) kill_one(tally);
     daemon.start();
     CHECK(daemon.collects());
   }
   void run(Tally& tally, bool overwriting) {
     REQUIRE(daemon.collects());
     for (int i = 0; i < 8; ++i) add();
-    const int strikes = by_mode(2, 4, 20);
+    const int strikes = by_mode(2, 4, 50);
     for (int i = 0; i < strikes; ++i) strike(tally);
     for (Child& member : members) {
       const int status = member.wait();
@@ -96,7 +99,7 @@ struct Siege {
 
 void hold_out(const Policy& policy) {
   const bool waiting = policy.on_full == SHMRING_WAIT || policy.on_full == SHMRING_HYBRID;
-  const u64 attempts = waiting ? by_mode<u64>(500, 1'000, 20'000) : by_mode<u64>(2'000, 20'000, 100'000);
+  const u64 attempts = waiting ? by_mode<u64>(500, 2'000, 100'000) : by_mode<u64>(2'000, 20'000, 100'000);
   for (const u32 lane : {SHMRING_LANE_SHARED, SHMRING_LANE_EXCLUSIVE, SHMRING_LANE_AUTO}) {
     CAPTURE(lane);
     Tally tally;
@@ -106,6 +109,7 @@ void hold_out(const Policy& policy) {
     report("%s, lane %s, 8 × %lu records of 1 to %zu slots, %lu producers and %lu collectors killed: %lu logged; lost: %s",
            policy.name, lane_names[lane], attempts, most_chunks, tally.killed, tally.collectors, tally.logged,
            tally.losses().c_str());
+    tried(tally.killed, "producers killed"), tried(tally.collectors, "collectors killed"), tried(tally.logged, "records");
   }
 }
 

@@ -45,9 +45,15 @@ inline std::uint64_t below(std::mt19937_64& random, std::uint64_t limit) { retur
 
 template <class... A>
 void report(const char* format, A... arguments) {
-  std::printf("REPORT process ");
+  std::printf("REPORT ");
   std::printf(format, arguments...);
   std::printf("\n");
+  std::fflush(stdout);
+}
+
+// Summed by unit over the suite, in the table of tests/check.
+inline void tried(std::uint64_t number, const char* unit) {
+  std::printf("TRIED %llu %s\n", static_cast<unsigned long long>(number), unit);
   std::fflush(stdout);
 }
 

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Meson's test logs as one table of suites, and the last line of tests/check.
+"""Meson's test logs as one table of suites that is read in ten seconds, the same as JSON, and the last line of tests/check.
 
-A doctest program counts as its test cases, every other test as one. What a test printed after `REPORT ` is shown.
+A doctest program counts as its test cases, every other test as one. A test may print, at the start of a line,
+    REPORT <text>              a detail, shown above the table
+    TRIED <number> <unit>      summed by unit over its suite, and shown in the suite's row
 usage: results.py collect BUILD TESTLOG.json STATUS   one JSON line a test, with its build's name; exit 1 if the log is
                                                       missing, or does not explain the status of `meson test`
-       results.py table RESULTS                       the table; exit 1 if anything failed or nothing passed
+       results.py table RESULTS JSON                  details, table; the document to the file JSON; exit 1 if anything failed
+                                                      or nothing passed
 """
+import collections
 import json
 import os
 import re
@@ -40,32 +44,53 @@ def counts(test):
     return passed, max(failed, 1), 0
 
 
-def table(path):
+def lines_of(test, word):
+    return re.findall(rf"^{word} (.*)$", test.get("stdout") or "", re.M)
+
+
+def suite_of(name, members):
+    passed, failed, skipped = map(sum, zip(*map(counts, members)))
+    tried = collections.Counter()
+    for test in members:
+        for line in lines_of(test, "TRIED"):
+            number, unit = line.split(" ", 1)
+            tried[unit] += int(number)
+    return {"suite": name, "passed": passed, "failed": failed, "skipped": skipped,
+            "seconds": round(sum(test.get("duration") or 0 for test in members), 1), "tried": dict(tried),
+            "tests": [{"name": test["name"], "result": test["result"].lower(), "seconds": round(test.get("duration") or 0, 1),
+                       "reports": lines_of(test, "REPORT")} for test in members]}
+
+
+def table(path, document):
     with open(path, encoding="utf-8") as lines:
         tests = [json.loads(line) for line in lines]
-    suites = {}
+    members = {}
     for test in tests:
-        suites.setdefault(test["suite"], []).append(test)
+        members.setdefault(test["suite"], []).append(test)
+    suites = [suite_of(name, of_suite) for name, of_suite in members.items()]
+    total = {key: sum(suite[key] for suite in suites) for key in ("passed", "failed", "skipped")}
+    with open(document, "w", encoding="utf-8") as out:
+        json.dump({**total, "suites": suites}, out, indent=1)
+        out.write("\n")
+    for suite in suites:
+        for test in suite["tests"]:
+            for report in test["reports"]:
+                print(f"{suite['suite']}: {report}")
     row = "{:<16} {:>7} {:>7} {:>7} {:>8}  {}".format
-    print(row("suite", "passed", "failed", "skipped", "seconds", "what it tried"))
-    total_passed = total_failed = 0
-    for name, members in suites.items():
-        passed, failed, skipped = map(sum, zip(*map(counts, members)))
-        total_passed, total_failed = total_passed + passed, total_failed + failed
-        seconds = f"{sum(test.get('duration') or 0 for test in members):.1f}"
-        reports = [report for test in members
-                   for report in re.findall(r"^REPORT (.*)$", test.get("stdout") or "", re.M)]
-        reports += [f"FAILED: {test['name']} ({test['result'].lower()})" for test in members if counts(test)[1]]
-        reports += [f"skipped: {test['name']}" for test in members if counts(test)[2]]
-        print(row(name, passed, failed, skipped, seconds, reports[0] if reports else ""))
-        for report in reports[1:]:
-            print(row("", "", "", "", "", report))
-    print(f"\n{total_passed} passed, {total_failed} failed")
-    return 1 if total_failed or not total_passed else 0
+    print("\n" + row("suite", "passed", "failed", "skipped", "seconds", "what it tried"))
+    for suite in suites:
+        tried = ", ".join(f"{number:,} {unit}" for unit, number in suite["tried"].items())
+        print(row(*(suite[key] for key in ("suite", "passed", "failed", "skipped", "seconds")), tried))
+    for suite in suites:
+        for test in suite["tests"]:
+            if test["result"] != "ok":
+                print(f"{suite['suite']}: {test['name']}: {test['result']}")
+    print(f"\nthe same as JSON: {document}\n{total['passed']} passed, {total['failed']} failed")
+    return 1 if total["failed"] or not total["passed"] else 0
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "collect":
         sys.exit(collect(sys.argv[2], sys.argv[3], int(sys.argv[4])))
     else:
-        sys.exit(table(sys.argv[2]))
+        sys.exit(table(sys.argv[2], sys.argv[3]))

@@ -296,3 +296,20 @@ TEST_CASE("a head that passes a stalled slot tells sleepers, though nothing was 
   CHECK(bench.plain.head() == 1);
   CHECK(bench.plain.ring.lanes[0].freed == freed + 1);
 }
+
+TEST_CASE("a head that passes slots of which none is free tells nobody; the first that is given back does") {
+  Bench bench({.slots = 4});
+  std::vector<Hand> stopped;
+  for (u32 index = 0; index < 4; ++index) stopped.emplace_back(bench.plain, index).attach();
+  bench.start();
+  bench.pass();
+  for (Hand& p : stopped) p.take_position();
+  bench.plain.set_tail(8);  // a waiter has pushed it a lap on, as far as it may
+  const u32 freed = bench.plain.ring.lanes[0].freed;
+  for (int i = 0; i < 3; ++i) bench.pass();
+  CHECK(bench.plain.head() == 8);
+  CHECK(bench.plain.ring.lanes[0].freed == freed);
+  stopped[2].publish();
+  bench.pass();
+  CHECK(bench.plain.ring.lanes[0].freed == freed + 1);
+}

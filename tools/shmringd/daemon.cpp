@@ -16,6 +16,7 @@ namespace shmring::daemon {
 namespace {
 
 constexpr u64 entries_every_ns = 100'000'000;
+constexpr u64 deaths_every_ns = 10'000'000;  // while it does not sleep; who sleeps is woken
 constexpr u64 second_ns = 1'000'000'000;
 constexpr u64 store_retry_ns = 100'000'000;
 constexpr u64 drain_limit_ns = 5 * second_ns;
@@ -96,9 +97,10 @@ int Daemon::run() {
       if (!each_second()) return stop("the ring was unlinked, and is drained to its end");
     }
     const u64 sleep_ns = idle_.after_pass(collector_->taken() > 0 || !collector_->is_idle(), now);
-    if (sleep_ns == 0) continue;
+    if (sleep_ns == 0 && now - deaths_asked_ns_ < deaths_every_ns) continue;
+    deaths_asked_ns_ = now;
     death = host_->deaths().wait(sleep_ns, os::waiting_mask()) > 0;
-    count_wakeup(segment_.ring.header->board);
+    if (sleep_ns != 0) count_wakeup(segment_.ring.header->board);
   }
   return writable && drain() ? stop("asked to") : tool::io;
 }

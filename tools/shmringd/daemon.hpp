@@ -90,7 +90,7 @@ class Daemon {
   std::optional<Store> store_;
   std::optional<Collector> collector_;
   Idle idle_;
-  u64 entries_read_ns_ = 0, second_ns_ = 0;  // monotonic
+  u64 entries_read_ns_ = 0, deaths_asked_ns_ = 0, second_ns_ = 0;  // monotonic
   u64 repairs_ = 0;
   u32 refused_entries_ = 0, scribbled_ = 0;
   int roll_error_ = 0;
