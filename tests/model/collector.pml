@@ -302,18 +302,24 @@ release:
     goto release
   )
 publish_head:
+#if MUTATION == FREED_BEFORE_HEAD
+  c_step( freed++ )
+  c_step( asleep = (waiters != 0 -> 0 : asleep) )
+#endif
   atomic {
     if
     :: h == at_head -> goto wake
     :: else
     fi;
     MAY_CRASH;
-    head = h; at_head = h; released = (POLICY == WAIT); changed = 1; printf("collector: head_publish %d\n", h)
+    /* Where every slot is stalled or held, a head that moves helps nobody. */
+    released = released || POLICY == WAIT && (listed | held) != BIT(SLOTS) - 1;
+    head = h; at_head = h; changed = 1; printf("collector: head_publish %d\n", h)
   }
 wake:
   atomic {
     if
-    :: !released || POLICY != WAIT -> released = 0; goto free_entries
+    :: !released || POLICY != WAIT || BROKEN(FREED_BEFORE_HEAD) -> released = 0; goto free_entries
     :: else -> released = 0
     fi
   }
@@ -334,7 +340,7 @@ free_entries:
   }
 #if EXCLUSIVE
   c_step( /* lane_free: by what the lane says */
-    lane_owner = (lane_owner == e + 1 -> 0 : lane_owner)
+    lane_owner = (lane_owner == e + 1 || BROKEN(LANE_FREED_BY_ENTRY) -> 0 : lane_owner)
   )
 #endif
   c_step( /* entry_zero, four stores */ account[e] = 0 )

@@ -13,6 +13,7 @@
 #define HERE (t % SLOTS)
 #define MY_LAP (t / SLOTS)
 #define IS_FREE(w) (STATE(w) == EMPTY && LAP(w) <= MY_LAP)
+#define WAIT_WORD (BROKEN(SLEEP_ON_HEAD) -> head : freed)
 #define ENTRY_IS_FREE(e) ((e) < ENTRIES && owner[(e) % ENTRIES] == 0)
 
 proctype producer(byte p) {
@@ -94,6 +95,7 @@ claim:
   p_step( /* claim, claim_alone */
     if
     :: word[HERE] == w || EXCLUSIVE || BROKEN(CLAIM_BY_STORE) ->
+       assert(!EXCLUSIVE || lane_owner == e + 1);
        printf("inc %d: claim of position %d\n", inc, t);
        word[HERE] = WORD(MY_LAP, e + 1, WRITING); record[HERE] = 0; dirty = 1; w = 0
     :: else -> goto claim
@@ -134,11 +136,11 @@ overwrite:
   /* sleep_until_freed: announce, look at `freed`, try again, sleep, try again. */
 wait:
   p_step( /* waiters_add */ waiters++; announced = 1; dirty = 1 )
-  p_step( /* freed_seen */ seen = freed; w = 0; goto claim )
+  p_step( /* freed_seen */ seen = WAIT_WORD; w = 0; goto claim )
 sleep:
   p_step( /* freed_sleep: the kernel compares once more */
     if
-    :: seen == freed ->
+    :: seen == WAIT_WORD ->
        printf("inc %d: sleeps\n", inc); asleep = asleep | BIT(p); dirty = 1
     :: else
     fi;

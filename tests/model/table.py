@@ -2,11 +2,15 @@
 from typing import NamedTuple
 
 
+SMALL = ("-O0", "-DSAFETY", "-DCOLLAPSE")  # to compile takes longer than to search
+LARGE = ("-O2", "-DSAFETY", "-DCOLLAPSE")
+
+
 class Search(NamedTuple):
     name: str
     mode: str             # the first of quick, check, long that runs it
     bounds: list
-    how: tuple = ()       # compiler options of pan, instead of the usual ones
+    how: tuple = SMALL    # compiler options of pan
     pan: tuple = ()       # options of pan
     partial: bool = False  # bitstate: says so
 
@@ -69,13 +73,13 @@ MUTATIONS = [Mutation(name, mode, bounds.split()) for name, mode, bounds in [
 ]]
 
 
-def chosen(mode, names, only_mutations):
-    """The rows of that mode (a later mode runs the earlier one's too), or those with these names."""
+ALL = SEARCHES + MUTATIONS
+
+
+def chosen(mode, names, part):
+    """The rows with these names, or those of that mode (a later mode runs the earlier one's too); of long, the share K/N."""
     if names:
-        return [row for row in SEARCHES + MUTATIONS if row.name in names]
-    if only_mutations:
-        return MUTATIONS
-    if mode not in MODES:
-        return []
-    reached = MODES[:MODES.index(mode) + 1]
-    return [row for row in SEARCHES + MUTATIONS if row.mode in reached]
+        return [row for row in ALL if row.name in names]
+    rows = [row for row in ALL if MODES.index(row.mode) <= MODES.index(mode)]
+    which, parts = map(int, part.split("/")) if mode == "long" else (1, 1)
+    return rows[which - 1::parts]
