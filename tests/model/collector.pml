@@ -168,8 +168,7 @@ walk:
 step_over:
   c_step(
     if
-    :: BROKEN(SKIPPED_NOT_CLOSED) -> h++
-    :: !BROKEN(SKIPPED_NOT_CLOSED) && word[i] == w ->
+    :: word[i] == w ->
        printf("collector: step_over at %d\n", h); word[i] = WORD(LAP_OF_H + 1, 0, EMPTY); h++
     :: else
     fi;
@@ -302,10 +301,6 @@ release:
     goto release
   )
 publish_head:
-#if MUTATION == FREED_BEFORE_HEAD
-  c_step( freed++ )
-  c_step( asleep = (waiters != 0 -> 0 : asleep) )
-#endif
   atomic {
     if
     :: h == at_head -> goto wake
@@ -319,11 +314,11 @@ publish_head:
 wake:
   atomic {
     if
-    :: !released || POLICY != WAIT || BROKEN(FREED_BEFORE_HEAD) -> released = 0; goto free_entries
+    :: !released || POLICY != WAIT -> released = 0; goto free_entries
     :: else -> released = 0
     fi
   }
-  c_step( freed++; printf("collector: freed_bump\n") )
+  c_step( seen_freed = 0; printf("collector: freed_bump\n") )
   c_step( /* waiters_seen, and wake: who sleeps later has seen the bump */
     if
     :: waiters != 0 -> printf("collector: wakes\n"); asleep = 0; dirty = 1

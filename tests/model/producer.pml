@@ -13,17 +13,16 @@
 #define HERE (t % SLOTS)
 #define MY_LAP (t / SLOTS)
 #define IS_FREE(w) (STATE(w) == EMPTY && LAP(w) <= MY_LAP)
-#define WAIT_WORD (BROKEN(SLEEP_ON_HEAD) -> head : freed)
 #define ENTRY_IS_FREE(e) ((e) < ENTRIES && owner[(e) % ENTRIES] == 0)
 
 proctype producer(byte p) {
-  byte inc = p * LIVES, e, n, t, w, seen, chunk, first, tries, x;
+  byte inc = p * LIVES, e, n, t, w, chunk, first, tries, x;
   bit announced, late;
 
 next_life:
   atomic {
     inc++;
-    e = 0; n = 0; t = 0; w = 0; seen = 0; chunk = 0; first = 0; announced = 0; late = 0; tries = 0;
+    e = 0; n = 0; t = 0; w = 0; chunk = 0; first = 0; announced = 0; late = 0; tries = 0;
     if
     :: inc > (p + 1) * LIVES -> inc = 0; running--; dirty = 1; goto over
     :: else
@@ -135,16 +134,16 @@ overwrite:
 
   /* sleep_until_freed: announce, look at `freed`, try again, sleep, try again. */
 wait:
-  p_step( /* waiters_add */ waiters++; announced = 1; dirty = 1 )
-  p_step( /* freed_seen */ seen = WAIT_WORD; w = 0; goto claim )
+  p_step( /* waiters_add */ waiters++; announced = 1; tries = 0; dirty = 1 )
+  p_step( /* freed_seen */ seen_freed = seen_freed | BIT(p); w = 0; goto claim )
 sleep:
   p_step( /* freed_sleep: the kernel compares once more */
     if
-    :: seen == WAIT_WORD ->
+    :: HAS(seen_freed, p) ->
        printf("inc %d: sleeps\n", inc); asleep = asleep | BIT(p); dirty = 1
     :: else
     fi;
-    w = 0; seen = 0
+    seen_freed = seen_freed & ~BIT(p); w = 0; tries = 0 /* of each try, as before */
   )
   atomic {
     if
@@ -186,7 +185,7 @@ claimed:
     :: else -> goto publish
     fi
   )
-  p_step( /* waiters_leave */ waiters--; announced = 0; seen = 0; dirty = 1 )
+  p_step( /* waiters_leave */ waiters--; announced = 0; seen_freed = seen_freed & ~BIT(p); dirty = 1 )
 
 publish:
   /* publish. Until then the slot was nobody else's. Given up: READY, flagged aborted. */
@@ -235,7 +234,7 @@ detach:
 died:
   atomic {
     printf("inc %d DIES\n", inc);
-    dead = dead | BIT(inc); asleep = asleep & ~BIT(p); dirty = 1;
+    dead = dead | BIT(inc); asleep = asleep & ~BIT(p); seen_freed = seen_freed & ~BIT(p); dirty = 1;
     goto next_life
   }
 stops_here:

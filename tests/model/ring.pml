@@ -12,8 +12,8 @@
  *   - at the end, when nothing more can happen: every account of the dead and the left is closed, their entries are free,
  *     every slot is EMPTY but what a stopped producer owns, and a further write finds a place if a slot is EMPTY.
  * A state from which nobody can go on is an error (an invalid end state): a sleeper that nobody wakes, above all. The
- * collector waits for a change where a pass changed nothing, so a search without a cycle (run: "ends") shows that every
- * execution gets there.
+ * collector waits for a change where a pass changed nothing, so a search that finds no cycle (table.py: ENDS) shows that
+ * every execution gets there.
  *
  * Left out: causes, durability, hostile bytes, weak memory orders (all loads see the last store), recovery from the log's
  * text (a collector that starts knows what the log says), several lanes at once, time (a deadline may pass at any moment).
@@ -52,7 +52,8 @@ byte word[SLOTS], record[SLOTS];
 byte tail, head;
 byte owner[ENTRIES], incarnation[ENTRIES], account[ENTRIES]; /* account word: sequence << 1 | finished */
 byte lane_owner;                                             /* of an exclusive lane */
-byte freed, waiters;
+byte waiters;
+byte seen_freed;                                             /* of `freed`, by process: loaded, and not changed since */
 byte asleep;                                                 /* by process: in the kernel, on `freed` */
 
 /* The log, and what is known beside it. By incarnation, which is also the identity of a process: 1 … LIVES_ALL. */
