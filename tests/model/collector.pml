@@ -308,7 +308,7 @@ publish_head:
     fi;
     MAY_CRASH;
     /* Where every slot is stalled or held, a head that moves helps nobody. */
-    released = released || POLICY == WAIT && (listed | held) != BIT(SLOTS) - 1;
+    released = released || POLICY == WAIT && ((listed | held) != BIT(SLOTS) - 1 || BROKEN(WAKE_WHEN_TAKEN));
     head = h; at_head = h; changed = 1; printf("collector: head_publish %d\n", h)
   }
 wake:

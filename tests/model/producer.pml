@@ -74,7 +74,7 @@ attempt:
   /* claim_shared, claim_exclusive: one position. An exclusive lane's tail is its owner's own. */
 claim:
 #if !EXCLUSIVE
-  p_step( t = tail; assert(t < 15 * SLOTS) )
+  p_step( t = tail; assert(t < 15 * SLOTS) /* beyond all that the bounds ask for: positions climb without end */ )
 #if MUTATION == TAIL_BEFORE_CLAIM
   p_step( if :: tail == t -> tail = t + 1; dirty = 1 :: else -> goto claim fi )
 #endif

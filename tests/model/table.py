@@ -52,6 +52,7 @@ SEARCHES = [
            ALONE + COARSE + "SLOTS=3 ATTEMPTS=3 ABORTS=1 CRASHES=1 POLICY=OVERWRITE", how=LARGE),
     search("long", "two, wait, the second writes twice", COARSE + "FIRST_ATTEMPTS=1 ATTEMPTS=2 POLICY=WAIT", how=LARGE,
            pan=("-w26",)),
+    search("long", "two, wait for one slot", COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT", how=LARGE, pan=("-w25",)),
     search("long", "two, a crash", COARSE + "ATTEMPTS=1 CRASHES=1", how=LARGE),
 ]
 
@@ -79,6 +80,7 @@ MUTATIONS = [Mutation(name, mode, bounds.split()) for name, mode, bounds in [
     ("NO_WAKE_AT_START", "check", WAITS),
     ("CLAIM_BY_STORE", "check", COARSE + "ATTEMPTS=1"),
     ("NO_STEP_OVER", "check", COARSE + "ATTEMPTS=1 STOPS=1"),
+    ("WAKE_WHEN_TAKEN", "long", COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT"),
     ("JUMP_LISTS_NOTHING", "long", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=4 CRASHES=1"),
     ("LISTED_BY_NUMBER", "long", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=4 CRASHES=1"),
 ]]
