@@ -53,6 +53,7 @@ SEARCHES = [
     search("long", "two, wait, the second writes twice", COARSE + "FIRST_ATTEMPTS=1 ATTEMPTS=2 POLICY=WAIT", how=LARGE,
            pan=("-w26",)),
     search("long", "two, wait for one slot", COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT", how=LARGE, pan=("-w25",)),
+    search("long", "two, one dies, a crash", COARSE + "ATTEMPTS=1 KILLS=1 CRASHES=1", how=LARGE, pan=("-w26",)),
     search("long", "two, a crash", COARSE + "ATTEMPTS=1 CRASHES=1", how=LARGE),
 ]
 
