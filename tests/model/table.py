@@ -1,0 +1,99 @@
+"""What `run` searches: bounds by mode, and which bounds show each mutation."""
+from typing import NamedTuple
+
+
+SMALL = ("-O0", "-DSAFETY", "-DCOLLAPSE")  # to compile takes longer than to search
+LARGE = ("-O2", "-DSAFETY", "-DCOLLAPSE")
+ENDS = ("-O0", "-DNP", "-DCOLLAPSE")  # with -l: no cycle, so every execution comes to its end; deadlocks are not looked for
+
+
+class Search(NamedTuple):
+    name: str
+    mode: str             # the first of quick, check, long that runs it
+    bounds: list
+    how: tuple = SMALL    # compiler options of pan
+    pan: tuple = ()       # options of pan
+    partial: bool = False  # bitstate: says so
+
+
+class Mutation(NamedTuple):
+    name: str
+    mode: str
+    bounds: list
+
+
+MODES = ["quick", "check", "long"]
+COARSE = "ENTRY_AT_ONCE=1 ATTACH_AT_ONCE=1 "
+
+
+def search(mode, name, bounds, **more):
+    return Search(name, mode, bounds.split(), **more)
+
+
+ALONE = "PRODUCERS=1 ENTRIES=1 "
+ONE_ENTRY = COARSE + "ENTRIES=1 ATTEMPTS=1 KILLS=1"
+ONE_AGAIN = ALONE + "LIVES=2 ATTEMPTS=1 KILLS=1 CRASHES=1"
+WAITS = ALONE + COARSE + "ATTEMPTS=3 POLICY=WAIT CRASHES=1"
+SEARCHES = [
+    search("quick", "one dies and comes again", ONE_AGAIN),
+    search("quick", "one dies and comes again: every execution ends", ONE_AGAIN, how=ENDS, pan=("-l",)),
+    search("quick", "one, exclusive lane", ALONE + "EXCLUSIVE=1 LIVES=2 ATTEMPTS=1 KILLS=1 CRASHES=1"),
+    search("quick", "two, one entry, one dies", ONE_ENTRY),
+    search("check", "two, one entry, one dies: every execution ends", ONE_ENTRY, how=ENDS, pan=("-l",)),
+    search("check", "one, waits", WAITS),
+    search("check", "one, waits: every execution ends", WAITS, how=ENDS, pan=("-l",)),
+    search("check", "one, chunks", ALONE + COARSE + "ATTEMPTS=1 CHUNKED=1 CRASHES=1"),
+    search("check", "two, one entry, chunks", COARSE + "ENTRIES=1 ATTEMPTS=1 CHUNKED=1"),
+    search("check", "one, overwrites, dies", ALONE + COARSE + "ATTEMPTS=3 POLICY=OVERWRITE CRASHES=1 KILLS=1"),
+    search("check", "two", COARSE + "ATTEMPTS=1"),
+    search("check", "two, one stops for ever", COARSE + "ATTEMPTS=1 STOPS=1", how=LARGE),
+    search("long", "two, one dies", COARSE + "ATTEMPTS=1 KILLS=1", how=LARGE),
+    search("check", "one, three slots, overwrites, aborts",
+           ALONE + COARSE + "SLOTS=3 ATTEMPTS=3 ABORTS=1 CRASHES=1 POLICY=OVERWRITE", how=LARGE),
+    search("long", "two, wait, the second writes twice", COARSE + "FIRST_ATTEMPTS=1 ATTEMPTS=2 POLICY=WAIT", how=LARGE,
+           pan=("-w26",)),
+    search("long", "two, wait for one slot", COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT", how=LARGE, pan=("-w25",)),
+    search("long", "two, one dies, a crash", COARSE + "ATTEMPTS=1 KILLS=1 CRASHES=1", how=LARGE, pan=("-w26",)),
+    search("long", "two, a crash", COARSE + "ATTEMPTS=1 CRASHES=1", how=LARGE),
+]
+
+# Most of them are within the bounds of a few searches, which are then made once.
+MUTATIONS = [Mutation(name, mode, bounds.split()) for name, mode, bounds in [
+    ("FREED_ON_TIME_OUT", "quick", ALONE),
+    ("LOSS_BEFORE_STALLED_LIST", "quick", ALONE),
+    ("LOSS_OF_ATTEMPTED", "check", ALONE),
+    ("RELEASE_BEFORE_APPEND", "check", ALONE + "CRASHES=1"),
+    ("NO_LOOK_OVER", "check", ALONE + "CRASHES=1"),
+    ("LISTED_READING_LEFT", "check", ALONE + "CRASHES=1"),
+    ("FORGOTTEN_AT_CLOSING", "check", ALONE + "CRASHES=1"),
+    ("STATE_BEFORE_PROOF", "check", ALONE + "LIVES=2 KILLS=1"),
+    ("ACCOUNT_BEFORE_PROOF", "check", ALONE + "LIVES=2 KILLS=1"),
+    ("ENTRY_FREED_EARLY", "check", ALONE + "LIVES=2 KILLS=1"),
+    ("TAIL_BEFORE_ACCOUNT", "check", ALONE + "KILLS=1 WALK=1"),
+    ("LOSS_BEFORE_WALK", "check", ALONE + "KILLS=1 WALK=1"),
+    ("CLOSING_BEFORE_TAIL", "check", ALONE + "KILLS=1 WALK=1"),
+    ("TAIL_BEFORE_CLAIM", "check", ALONE + "EXCLUSIVE=1 LIVES=2 KILLS=1"),
+    ("LANE_FREED_BY_ENTRY", "check", "PRODUCERS=1 ENTRIES=2 EXCLUSIVE=1 LIVES=2 ATTEMPTS=1 CRASHES=1"),
+    ("CHUNK_RELEASED_EARLY", "check", ALONE + COARSE + "CHUNKED=1 ATTEMPTS=1 CRASHES=1"),
+    ("OVERWRITE_BY_STORE", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=3"),
+    ("JUMP_BY_DIFFERENCE", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=3"),
+    ("EVENT_BEFORE_GAP", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=3 KILLS=1 CRASHES=1"),
+    ("NO_WAKE_AT_START", "check", WAITS),
+    ("CLAIM_BY_STORE", "check", COARSE + "ATTEMPTS=1"),
+    ("NO_STEP_OVER", "check", COARSE + "ATTEMPTS=1 STOPS=1"),
+    ("WAKE_WHEN_TAKEN", "long", COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT"),
+    ("JUMP_LISTS_NOTHING", "long", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=4 CRASHES=1"),
+    ("LISTED_BY_NUMBER", "long", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=4 CRASHES=1"),
+]]
+
+
+ALL = SEARCHES + MUTATIONS
+
+
+def chosen(mode, names, part):
+    """The rows with these names, or those of that mode (a later mode runs the earlier one's too); of long, the share K/N."""
+    if names:
+        return [row for row in ALL if row.name in names]
+    rows = [row for row in ALL if MODES.index(row.mode) <= MODES.index(mode)]
+    which, parts = map(int, part.split("/")) if mode == "long" else (1, 1)
+    return rows[which - 1::parts]
