@@ -70,7 +70,8 @@ def object_of(objects, source):
 def compile_objects(root, sources, objects, flags):
     """Compile sources of the project at root into objects/, each with the list of what it includes. Empty, or the errors."""
     for source in sources:
-        command = [COMPILER, *flags, "-MMD", f"-I{root}", f"-I{root}/lib/include", "-c", source, "-o", object_of(objects, source)]
+        target = object_of(objects, source)
+        command = [COMPILER, *flags, "-MMD", f"-I{root}", f"-I{root}/lib/include", "-c", source, "-o", target]
         done = subprocess.run(command, cwd=root, capture_output=True, text=True)
         if done.returncode != 0:
             return done.stderr

@@ -245,6 +245,15 @@ TEST_CASE("without pidfds a living process is alive, a missing one dead") {
   CHECK(deaths.dead(0, child.word()));
 }
 
+TEST_CASE("that a process may not be signalled is no proof of its death") {
+  Table table;
+  Child child;
+  os::Deaths deaths(table.ring);
+  Replaced<&os::Calls::pidfd_open> none_left([](pid_t, unsigned) { return errno = EMFILE, -1; });
+  Replaced<&os::Calls::kill> forbidden([](pid_t, int) { return errno = EPERM, -1; });
+  CHECK_FALSE(deaths.dead(0, child.word()));
+}
+
 TEST_CASE("one pidfd an owner is held, whatever its state, and none of a dead or forgotten one") {
   Table table;
   Child first, second;
