@@ -48,8 +48,8 @@ class Mutation:
                     file = field[2].strip()
             elif line.strip():
                 raise ValueError(f"{path}: not understood: {line!r}")
-        if not (self.what and self.how and self.edits):
-            raise ValueError(f"{path}: what, {how} or an edit is missing")
+        if not (self.what and self.how):
+            raise ValueError(f"{path}: what or {how} is missing")
 
     def apply(self, root):
         for file, old, new in self.edits:

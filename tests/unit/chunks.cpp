@@ -219,6 +219,29 @@ TEST_CASE("a record that has come round to its own first chunk is given up, and 
   CHECK(all_empty(bench.plain));
 }
 
+TEST_CASE("a chunk that is held stays its record's when the collector jumps over laps") {
+  Bench bench({.slots = 4, .max_record = 2 * room, .on_full = OnFull::overwrite});
+  Writer p;
+  Producer<Memory> other;
+  attach(p, bench.plain, 0), attach(other, bench.plain, 1);
+  bench.start();
+  {
+    ProducerMemory::Hook between(At::claim, 2, [&] {
+      bench.pass();
+      for (int i = 0; i < 16; ++i) CHECK(write(other, "x") == 0);
+      bench.pass();
+      CHECK(bench.collector->reader().repairs() == 1);
+      CHECK(bench.plain.word(0) == reading(0, 1));
+    });
+    CHECK(write(p, bytes_of(2 * room)) == SHMRING_FULL);
+  }
+  bench.drain();
+  CHECK(std::count(bench.log.lines.begin(), bench.log.lines.end(), "incident corrupt record") == 0);
+  CHECK(std::count(bench.log.lines.begin(), bench.log.lines.end(), "loss 1.1-1 no_room=1") == 1);
+  CHECK_MESSAGE(bench.log.broken == "", bench.log.broken);
+  CHECK(all_empty(bench.plain));
+}
+
 TEST_CASE("a chunk that is there already is corrupt, and completes no record") {
   Bench bench({.slots = 4, .max_record = 2 * room});
   Hand p{bench.plain, 0};

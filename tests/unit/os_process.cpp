@@ -175,7 +175,7 @@ TEST_CASE("a process whose main thread has ended is in state Z, and alive as lon
   Child child(true);
   while (state_of(child.pid) != 'Z') ::sched_yield();
   os::Deaths deaths(table.ring);
-  CHECK_FALSE(deaths.dead(2, child.word()));
+  REQUIRE_FALSE(deaths.dead(2, child.word()));
   CHECK(deaths.wait(0) == 0);
   CHECK_FALSE(deaths.dead(2, child.word()));
   child.go_on();
@@ -219,7 +219,7 @@ TEST_CASE("an unreadable /proc proves nothing; the pidfd still does") {
   Child child;
   os::Deaths deaths(table.ring);
   Replaced<&os::Calls::openat> hidden(no_proc);
-  CHECK_FALSE(deaths.dead(0, child.word()));
+  REQUIRE_FALSE(deaths.dead(0, child.word()));
   ::kill(child.pid, SIGKILL);
   CHECK(deaths.wait(long_enough_ns) == 1);
   CHECK(deaths.dead(0, child.word()));

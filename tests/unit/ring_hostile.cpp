@@ -87,14 +87,16 @@ TEST_CASE("a length that grows while its record is copied is not believed: it is
   CHECK(Growing::most == sizeof(RecordHeader));
 }
 
-TEST_CASE("a sequence of 0 or above the account's last attempt, a kind that is none, are a corrupt record") {
-  for (int damage = 0; damage < 4; ++damage) {
+TEST_CASE("a sequence of 0 or above the last attempt, a kind that is none, chunks that cannot be, are a corrupt record") {
+  for (int damage = 0; damage < 6; ++damage) {
     CAPTURE(damage);
     Damaged it;
     if (damage == 0) it.bad().sequence = 0;
     if (damage == 1) it.bad().sequence = 3;
     if (damage == 2) it.bad().sequence = ~u64{0};
     if (damage == 3) it.bad().kind = SHMRING_BYTES + 1;
+    if (damage == 4) it.bad().chunk = 1;                             // of 1
+    if (damage == 5) it.bad().chunks = 65535, it.bad().length = 64;  // more than max_record
     it.run();
     CHECK(has(it, "incident corrupt record"));
     CHECK(has(it, "loss 1.1-1 corrupt=1"));
