@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/calls.hpp"
@@ -72,7 +73,7 @@ int attach_producer(const char* ring, const shmring_attach_options& options, shm
   Segment segment;
   if (const int error = attach_segment(ring, options.create, segment); error != 0) return error;
   void* page = shmring::os::new_handle_page(sizeof(shmring_producer));
-  if (page == nullptr) return fail(ENOMEM, "ring '%s': no memory for a handle (%zu bytes)", ring, sizeof(shmring_producer));
+  if (page == nullptr) return fail(errno, "ring '%s': %s", ring, std::string(shmring::os::last_error()).c_str());
   auto* handle = new (page) shmring_producer;
   const auto self = shmring::os::self(*segment.ring.header);
   const int result = handle->producer.attach(segment.ring, self, identity, options.lane);

@@ -129,6 +129,8 @@ template <class M, class Host, class Log>
 bool Collector<M, Host, Log>::store() {
   if (!ledger_.lines().empty() && !log_.store(ledger_.lines())) return false;
   ledger_.clear_lines();
+  // After each append, not once a pass: another log may have to go on from here.
+  for (const Ledger::Moved& moved : ledger_.moved()) reader_.note_logged(moved.entry, moved.through, moved.refused);
   return true;
 }
 
@@ -162,7 +164,6 @@ bool Collector<M, Host, Log>::enter() {
 // Steps 7, 8, 9.
 template <class M, class Host, class Log>
 void Collector<M, Host, Log>::publish() {
-  for (const Ledger::Moved& moved : ledger_.moved()) reader_.note_logged(moved.entry, moved.through, moved.refused);
   reader_.release(assembly_.releasable());
   for (u32 lane = 0; lane < reader_.lanes(); ++lane) {
     if (reader_.publish_head(lane)) host_.wake(ring_.lanes[lane].freed);

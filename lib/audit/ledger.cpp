@@ -23,6 +23,17 @@ Cause sole_cause(u16 mask) {
   return sole ? static_cast<Cause>(std::countr_zero(mask)) : Cause::refused;
 }
 
+// What stands in an entry, held to the characters of a name: in a log that text is then the name itself, for whoever reads it
+// back. Attach lets no other name in; a scribble may.
+std::string name_in_log(const char* name) {
+  std::string text = name;
+  for (char& c : text) {
+    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!plain && c != '.' && c != '-') c = '_';
+  }
+  return text;
+}
+
 }  // namespace
 
 void order(std::vector<Delivery>& deliveries) {
@@ -58,10 +69,33 @@ Ledger::Account* Ledger::find(u64 incarnation) {
   return it == accounts_.end() ? nullptr : &it->second;
 }
 
+bool Ledger::is_over(u64 incarnation) const {
+  const auto after = over_.upper_bound(incarnation);
+  return after != over_.begin() && std::prev(after)->second >= incarnation;
+}
+
+void Ledger::note_over(u64 incarnation) {
+  if (is_over(incarnation)) return;
+  auto after = over_.upper_bound(incarnation);
+  u64 last = incarnation;
+  if (after != over_.end() && after->first == incarnation + 1) last = after->second, after = over_.erase(after);
+  if (after != over_.begin() && std::prev(after)->second + 1 == incarnation) {
+    std::prev(after)->second = last;
+  } else {
+    over_.emplace_hint(after, incarnation, last);
+  }
+}
+
 void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
   for (const Arrival& arrival : arrivals) {
     const ring::Newcomer& who = arrival.who;
     Account* known = find(who.incarnation);
+    if (known == nullptr && is_over(who.incarnation)) {
+      lines_.push_back(Note{"incident", now_ns,
+                            {{"what", "an entry names an incarnation that is over: nothing of it is logged"},
+                             number("inc", who.incarnation), number("entry", who.entry)}});
+      continue;
+    }
     Account& account = known != nullptr ? *known : accounts_[who.incarnation];
     account.exe = arrival.exe;
     account.entry = who.entry;
@@ -69,7 +103,7 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
     account.uid = who.identity.uid;
     account.lane = who.lane;
     if (known != nullptr) continue;
-    account.producer = who.identity.name;
+    account.producer = name_in_log(who.identity.name);
     account.incarnation = who.incarnation;
     account.through = who.logged.through;
     account.refused_before = who.logged.refused;
@@ -93,6 +127,10 @@ void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
       continue;
     }
     if (record.sequence <= account->through) continue;  // an earlier collector logged it and died before the release
+    if (!account->open) {
+      incident("record of a producer whose account is closed", now_ns, account, taken.place.lane, taken.place.position);
+      continue;
+    }
     const u64 gap = record.sequence - account->through - 1;
     if (gap > 0) lose(*account, record.sequence - 1, explain(*account, gap, record.refused, record.why), now_ns);
     if (record.flags & ring::flag_aborted) {
@@ -120,7 +158,7 @@ void Ledger::settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns) {
       closed_.push_back(snapshot.entry);
       continue;
     }
-    if (account == nullptr) continue;
+    if (account == nullptr || !account->open) continue;
     const u64 last = snapshot.account.last_finished();
     if (last <= account->through) continue;
     // A refusal of the attempt in flight, which its low bits tell, is no part of the range.
@@ -192,8 +230,12 @@ void Ledger::close(Account& account, const ring::Snapshot& snapshot, u64 now_ns)
   // Refusals by name from the counters, where these agree with the log; the others summed from the log.
   Causes totals = account.causes;
   u64 counted = 0;
-  for (const ring::Counter& counter : snapshot.counters) counted += counter.count;
-  if (account.refused_before == 0 && counted == account.causes.refusals()) {
+  bool agree = account.refused_before == 0;
+  for (std::size_t i = 0; i < ring::refusal_causes; ++i) {
+    counted += snapshot.counters[i].count;
+    agree = agree && snapshot.counters[i].count >= account.causes.count[i];  // a scribbled one may be below
+  }
+  if (agree && counted == account.causes.refusals()) {
     for (std::size_t i = 0; i < ring::refusal_causes; ++i) totals.count[i] = snapshot.counters[i].count;
     totals[Cause::refused] = 0;
   }
@@ -208,6 +250,7 @@ void Ledger::drop(u64 incarnation, u64 now_ns) {
   if (node.empty()) return;
   const Account& account = node.mapped();
   if (account.open) lines_.push_back(Gone{account.producer, account.incarnation, account.through, now_ns});
+  note_over(incarnation);
   dropped_.push_back(std::move(node));  // the line has a view of it
 }
 
@@ -234,7 +277,9 @@ void Ledger::incident(std::string what, u64 now_ns, const Account* account, u64 
 
 void Ledger::forget(const std::vector<u32>& entries) {
   std::erase_if(accounts_, [&](const auto& item) {
-    return !item.second.open && std::find(entries.begin(), entries.end(), item.second.entry) != entries.end();
+    const bool freed = !item.second.open && std::find(entries.begin(), entries.end(), item.second.entry) != entries.end();
+    if (freed) note_over(item.first);
+    return freed;
   });
 }
 

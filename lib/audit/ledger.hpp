@@ -7,7 +7,9 @@
 //   - `through` is the whole account: every sequence up to it is in a line that this ledger has given out, none above it;
 //   - a gap's loss line stands before the event behind it; an attach line stands before every other line of its incarnation;
 //   - what settle() has given out counts as logged: whoever calls it appends these lines, or ends;
-//   - a closed account is kept until forget(), so that no line of it is ever written twice.
+//   - a closed account is kept until forget(), so that no line of it is ever written twice;
+//   - an incarnation that is over never has another line, whatever the table or a record says: a scribbled entry may name one
+//     again; and a producer's name in the log is a name, whatever stands in its entry.
 #pragma once
 
 #include <map>
@@ -93,6 +95,8 @@ class Ledger {
   static constexpr u32 no_entry = ~u32{0};
 
   Account* find(u64 incarnation);
+  bool is_over(u64 incarnation) const;
+  void note_over(u64 incarnation);
   Causes explain(Account& account, u64 count, u32 refused_now, u16 mask) const;
   Causes explain_closing(Account& account, const ring::Snapshot& snapshot) const;
   void lose(Account& account, u64 last, Causes causes, u64 now_ns);
@@ -102,6 +106,7 @@ class Ledger {
 
   bool overwrite_;
   std::map<u64, Account> accounts_;  // by incarnation
+  std::map<u64, u64> over_;          // first → last: incarnations closed or dropped in this collector's life; they are dense
   std::vector<std::map<u64, Account>::node_type> dropped_;
   std::vector<Line> lines_;
   std::vector<Moved> moved_;

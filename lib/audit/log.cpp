@@ -106,6 +106,19 @@ int Log::append(std::span<const Line> lines) {
   return 0;
 }
 
+int Log::in_place() const {
+  const std::string path = dir_ + "/" + file_name_;
+  struct stat open {
+  }, named{};
+  if (os::calls.fstat(file_.get(), &open) != 0) return fail(-errno, "stat it");
+  if (os::calls.fstatat(AT_FDCWD, path.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (named.st_ino == open.st_ino && named.st_dev == open.st_dev) return 0;
+  } else if (errno != ENOENT && errno != ENOTDIR) {
+    return fail(-errno, "see whether it is still there");
+  }
+  return os::fail(ESTALE, "log %s: it, or its directory, was removed, moved or replaced while it was written", path.c_str());
+}
+
 int Log::write_batch(std::size_t lines, bool accounts) {
   const auto cut = [this] {
     const int error = os::result(os::calls.ftruncate(file_.get(), static_cast<off_t>(file_bytes_)));
@@ -120,6 +133,7 @@ int Log::write_batch(std::size_t lines, bool accounts) {
     if (written > 0) cut();
     return fail(error, "append");
   }
+  if (const int error = in_place()) return cut(), error;
   file_bytes_ += text_.size();
   next_index_ += lines + (accounts ? 1 : 0);
   since_accounts_ = accounts ? 0 : since_accounts_ + lines;

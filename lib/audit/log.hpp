@@ -6,7 +6,7 @@
 //   - the first line of each file is an `accounts` line, and one stands at least every 4096 lines if no batch has more
 //     than 2048 (behind a longer one it stands at once): each says exactly what the log says up to it, so it stands
 //     behind a batch, never inside one;
-//   - when append() returns 0, the kernel holds the lines: any process may die.
+//   - when append() returns 0, the kernel holds the lines, in the file of that name: any process may die.
 #pragma once
 
 #include <functional>
@@ -34,8 +34,12 @@ class Log {
   // it is damaged, −EINVAL it is the log of another ring, −EACCES, −ENOSPC …
   int open(const std::string& dir, std::string_view ring, AccountsNow accounts, Recovered& recovered);
 
-  // 0: all of them are in the log · −errno with its text: none of them: append them again later.
+  // 0: all of them are in the log · −errno with its text: none of them: append them again later. −ESTALE: see in_place().
   int append(std::span<const Line> lines);
+
+  // 0: the file that is written stands under its name · −ESTALE: it was removed, moved or replaced, or its directory was; what
+  // is written to it would be in no log · −errno: that cannot be seen now.
+  int in_place() const;
 
   // The index that the next line will have.
   u64 next_index() const { return next_index_; }

@@ -85,7 +85,12 @@ class Parser {
     return false;
   }
 
-  bool producer() { return string(",\"producer\":", out_.producer) && number(",\"inc\":", out_.incarnation); }
+  // As the ledger writes it: without an escape, so that its text is the name.
+  bool name(std::string_view key, std::string_view& raw) {
+    return string(key, raw) && (plain_prefix(raw) == raw.size() || miss("a producer's name"));
+  }
+
+  bool producer() { return name(",\"producer\":", out_.producer) && number(",\"inc\":", out_.incarnation); }
 
   bool event() {
     u64 position, type;
@@ -139,7 +144,7 @@ class Parser {
     if (scanner_.literal("]")) return true;
     do {
       AccountState account{};
-      if (!string("{\"producer\":", account.producer) || !number(",\"inc\":", account.incarnation)) return false;
+      if (!name("{\"producer\":", account.producer) || !number(",\"inc\":", account.incarnation)) return false;
       if (!number(",\"through\":", account.through) || !want(",\"open\":")) return false;
       account.open = flag("true");
       if (!account.open && !want("false")) return miss("true or false");

@@ -43,13 +43,21 @@ class Recovery {
   int run() {
     std::vector<LogFile> files;
     if (const int error = list_log_files(directory_, dir_, files)) return error;
+    std::vector<std::pair<LogFile, u64>> lineless;  // and their bytes; moved aside once nothing else is refused
     for (; !files.empty(); files.pop_back()) {
       file_ = files.back();
       if (const int error = find_whole_lines()) return error;
-      if (whole_ > 0) return recover_file();
+      if (whole_ > 0) {
+        if (const int error = recover_file()) return error;
+        break;
+      }
       // The collector ended before this file had a line. Without an earlier file nothing else knows the accounts.
       if (files.size() == 1 && file_.first_index > 0)
         return damage(0, "an accounts line that says how the log goes on");
+      lineless.emplace_back(file_, size_);
+    }
+    for (const auto& [file, bytes] : lineless) {
+      file_ = file, size_ = bytes;
       if (const int error = move_aside()) return error;
     }
     return 0;
@@ -211,7 +219,10 @@ int Recovery::cut_tail() {
     if (error != -ENOSPC && error != -EDQUOT) return io_error(error, "keep its torn end aside");
   }
   error = os::result(os::calls.ftruncate(fd_.get(), static_cast<off_t>(whole_)));
-  return error == 0 ? 0 : io_error(error, "cut its torn end");
+  if (error == 0) return 0;
+  // It is still in the log: whoever recovers next keeps it, once.
+  if (!out_.aside.empty()) os::calls.unlinkat(directory_, out_.aside.c_str(), 0);
+  return io_error(error, "cut its torn end");
 }
 
 int Recovery::copy_aside(const char* name) {

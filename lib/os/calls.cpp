@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ constinit Calls calls{
     .kill = ::kill,
     .sigaction = ::sigaction,
     .pthread_sigmask = ::pthread_sigmask,
+    .prctl = [](int option, unsigned long value) { return ::prctl(option, value, 0, 0, 0); },
     .ppoll = ::ppoll,
     .clock_gettime = ::clock_gettime,
     .clock_nanosleep = ::clock_nanosleep,

@@ -71,6 +71,7 @@ struct Calls {
   int (*kill)(pid_t pid, int signal);
   int (*sigaction)(int signal, const struct sigaction* action, struct sigaction* old);
   int (*pthread_sigmask)(int how, const sigset_t* set, sigset_t* old);
+  int (*prctl)(int option, unsigned long value);
   int (*ppoll)(struct pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask);
   // time and sleep
   int (*clock_gettime)(clockid_t clock, timespec* out);

@@ -21,10 +21,14 @@ int find_group(const std::string& ring, const char* name, gid_t& out) {
   std::string buffer(16 * 1024, '\0');
   group found{};
   group* result = nullptr;
-  const int error = calls.getgrnam_r(name, &found, buffer.data(), buffer.size(), &result);
+  int error;
+  while ((error = calls.getgrnam_r(name, &found, buffer.data(), buffer.size(), &result)) == ERANGE && buffer.size() < (1 << 22))
+    buffer.resize(buffer.size() * 4);  // a group of many members
+  if (!result && error != 0 && error != ENOENT && error != ESRCH) {
+    return fail(error, "ring %.80s: cannot look up group \"%.64s\": %s", ring.c_str(), name, std::strerror(error));
+  }
   if (!result) {
-    return fail(EINVAL, "ring %.80s: there is no group \"%.64s\" (%s): name one that `getent group` lists",
-                ring.c_str(), name, error ? std::strerror(error) : "not found");
+    return fail(EINVAL, "ring %.80s: there is no group \"%.64s\": name one that `getent group` lists", ring.c_str(), name);
   }
   out = result->gr_gid;
   return 0;

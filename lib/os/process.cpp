@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <charconv>
@@ -117,6 +118,8 @@ void program_name(char (&out)[ring::name_bytes]) {
   out[n] = '\0';
   if (!valid_name(out)) std::memcpy(out, "_", 2);  // empty, or only dots
 }
+
+int leave_no_core() { return result(calls.prctl(PR_SET_DUMPABLE, 0)); }
 
 std::string exe_path(u32 pid) {
   char path[1023];

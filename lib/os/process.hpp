@@ -44,6 +44,10 @@ ring::Owner self(const ring::Header& header);
 // The program's name cut and changed to a valid producer name.
 void program_name(char (&out)[ring::name_bytes]);
 
+// The calling process leaves no core: all that it holds (a collector: audit bytes, in ordinary memory) stays out of files. 0 or
+// −errno.
+int leave_no_core();
+
 // The path of a process's program, at most 1023 bytes; "" if it cannot be read.
 std::string exe_path(u32 pid);
 

@@ -60,6 +60,7 @@ class Producer {
   bool some_lane_is_free() const;
   bool take_lane(u32 lane);
   int enter();
+  int enter_claim();
   int leave(Outcome outcome);
   Outcome attempt(const shmring_meta& meta, const void* payload, std::size_t bytes);
   Outcome attempt_chunks(const shmring_meta& meta, u16 flags, const std::byte* payload, std::size_t bytes);

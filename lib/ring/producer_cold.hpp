@@ -169,18 +169,27 @@ int Producer<M>::claim(std::size_t bytes, void** payload) {
   return 0;
 }
 
+// What is common to the calls that end a claim. It is inside before it looks: a signal handler that wrote between the two would
+// end the claim first, and the slot that is then published again would be somebody else's.
+template <class M>
+int Producer<M>::enter_claim() {
+  if (inside_) {
+    count_nested<M>(*entry_);
+    return SHMRING_NESTED;
+  }
+  inside_ = true;
+  signal_fence();
+  if (open_) return 0;
+  inside_ = false;
+  return -EINVAL;
+}
+
 template <class M>
 int Producer<M>::commit(const shmring_meta* meta, std::size_t bytes) {
   static constexpr shmring_meta plain{};
   const shmring_meta& about = meta != nullptr ? *meta : plain;
   if (about.kind > SHMRING_BYTES || about.flags != 0) return -EINVAL;
-  if (inside_) {
-    count_nested<M>(*entry_);
-    return SHMRING_NESTED;
-  }
-  if (!open_) return -EINVAL;
-  inside_ = true;
-  signal_fence();
+  if (const int refused = enter_claim(); refused != 0) return refused;
   open_ = false;
   if (bytes > open_bytes_) return leave(publish_refused(open_position_, Cause::too_big));
   publish_record(open_position_, describe(about, 0, static_cast<u32>(bytes)), nullptr);
@@ -189,12 +198,10 @@ int Producer<M>::commit(const shmring_meta* meta, std::size_t bytes) {
 
 template <class M>
 int Producer<M>::abort() {
-  if (inside_) {
-    count_nested<M>(*entry_);
-    return SHMRING_NESTED;
-  }
-  if (!open_) return -EINVAL;
+  if (const int refused = enter_claim(); refused != 0) return refused;
   end_stale_claim();
+  signal_fence();
+  inside_ = false;
   return 0;
 }
 

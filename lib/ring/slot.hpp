@@ -28,7 +28,7 @@
 // | look_alone  | load   | acquire         | release, step_over, free_dead | the collector's copy_out before this fill |
 // | claim       | cas    | acq_rel/relaxed | release, step_over, free_dead | the collector's copy_out before this fill |
 // | overwrite   | cas    | acq_rel/relaxed | publish            | the old record's bytes before this fill            |
-// | claim_alone | store  | relaxed         | -                  | made visible by tail_own, which follows it         |
+// | claim_alone | store  | release         | observe            | this owner's earlier publishes before the claim behind them |
 // | fill        | copy   | -               | publish            | plain bytes of the owner in WRITING                |
 // | publish     | store  | release         | take, observe, overwrite | the record's bytes before READY                    |
 // | observe     | load   | acquire         | publish            | READING left behind (take kept publish's release sequence, being a CAS): the record's bytes before copy_out |
@@ -90,10 +90,11 @@ bool claim(Slot& slot, Word seen, u64 lap, u32 me) {
 
 // EMPTY(≤ L) → WRITING(L, me). Role: the one producer of an exclusive lane, at its own tail, before it moves that tail: the
 // collector steps over an EMPTY slot only for a position below the tail. If it does so now for the lap before, it fails, or
-// leaves an EMPTY(≤ L) that this store replaces.
+// leaves an EMPTY(≤ L) that this store replaces. Release, though the tail makes it visible: a collector that meets this WRITING
+// on its walk, and READY a moment later, has else not seen that the owner published the record before; it calls that one lost.
 template <class M>
 void claim_alone(Slot& slot, u64 lap, u32 me) {
-  M::store(At::claim_alone, slot.word, Word{lap, me, SlotState::writing}.bits(), std::memory_order_relaxed);
+  M::store(At::claim_alone, slot.word, Word{lap, me, SlotState::writing}.bits(), std::memory_order_release);
 }
 
 // READY(an older lap) → WRITING(L, me). Role: a producer of a full lane with the policy overwrite, in either kind of lane. The

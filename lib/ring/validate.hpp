@@ -97,7 +97,8 @@ inline u64 raw_place(const Header& header, std::size_t pointer_at) {
 }
 
 // The whole check. `snapshot` is a private copy of the header, `bytes` the size of what is (to be) mapped at `base`.
-// If there is no finding, `out` is the view of it; else `out` is untouched.
+// If there is no finding, `out` is the view of it; else `out` is untouched. `base` NULL: before anything is mapped; then
+// `out` has no arrays.
 inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring& out) {
   if (bytes < sizeof(Header)) return {EBADMSG, "size of the file", bytes, "at least", sizeof(Header)};
   if (Finding finding = identify(snapshot)) return finding;
@@ -112,17 +113,18 @@ inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring
   } arrays[] = {{"entries", offsetof(Header, entries), at.entries},
                 {"lanes", offsetof(Header, lanes), at.lanes},
                 {"slots", offsetof(Header, slots), at.slots}};
-  for (const auto& array : arrays) {
-    const u64 found = raw_place(snapshot, array.pointer_at);
-    if (found != array.expected) return {EBADMSG, array.field, found, "exactly", array.expected};
+  for (const auto& stored : arrays) {
+    const u64 found = raw_place(snapshot, stored.pointer_at);
+    if (found != stored.expected) return {EBADMSG, stored.field, found, "exactly", stored.expected};
   }
   if (bytes != at.size) return {EBADMSG, "size of the file", bytes, "exactly", at.size};
   if (snapshot.incarnation_base >> 53 != 0)
     return {EBADMSG, "incarnation_base", snapshot.incarnation_base, "below", u64{1} << 53};
+  const auto array = [base](u64 place) { return base != nullptr ? base + place : nullptr; };
   out.header = reinterpret_cast<Header*>(base);
-  out.entries = reinterpret_cast<Entry*>(base + at.entries);
-  out.lanes = reinterpret_cast<Lane*>(base + at.lanes);
-  out.slots = base + at.slots;
+  out.entries = reinterpret_cast<Entry*>(array(at.entries));
+  out.lanes = reinterpret_cast<Lane*>(array(at.lanes));
+  out.slots = array(at.slots);
   out.use(geometry);
   out.incarnation_base = snapshot.incarnation_base;
   return {};

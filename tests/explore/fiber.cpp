@@ -21,8 +21,11 @@ constexpr std::size_t most_fibers = 64;
 // One reservation for all fibers, so that operator delete can tell an arena's pointer from the heap's.
 std::byte* region = nullptr;
 std::size_t places_used = 0;
+std::byte* free_places[most_fibers];  // of fibers that are no more
+std::size_t places_free = 0;
 
 std::byte* next_place() {
+  if (places_free > 0) return free_places[--places_free];
   constexpr std::size_t place = stack_bytes + arena_bytes;
   if (region == nullptr) {
     constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -131,7 +134,10 @@ void Fiber::switch_to(Fiber& to) {
 
 Fiber::Fiber() : machine_(new Machine), memory_(next_place()), arena_(memory_ + stack_bytes), arena_next_(arena_) {}
 Fiber::Fiber(bool) : machine_(new Machine) {}
-Fiber::~Fiber() { delete machine_; }  // its place is not used again: a process makes a handful of fibers
+Fiber::~Fiber() {
+  if (memory_ != nullptr) free_places[places_free++] = memory_;
+  delete machine_;
+}
 
 Fiber& Fiber::outside() {
   static Fiber caller(true);

@@ -1,6 +1,7 @@
 // The explorer: every interleaving of the ring's real code within bounds, or random ones, or one again.
 //
 // Exit status: 0 nothing found · 1 the promise was broken (trace and replay string on stdout) · 2 usage.
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <sstream>
 #include <string>
 
+#include "tests/explore/plans.hpp"
 #include "tests/explore/ring_roles.hpp"
 #include "tests/explore/ring_trace.hpp"
 
@@ -18,6 +20,9 @@ namespace {
 struct Options {
   Plan plan;
   Limits limits;
+  bool weak = false;
+  bool rows = false;  // print the table of rows
+  u64 relax = 0;  // labels, one bit each
   bool random = false;
   u64 seed = 1;
   std::string replay;
@@ -29,7 +34,10 @@ struct Options {
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
                "               [--policy drop|overwrite|wait] [--chunks N]\n"
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
-               "               [--steps N] [--seconds N] [--no-merge] [--random SEED | --replay STRING]\n"
+               "               [--stale N] [--relax LABEL] [--steps N] [--seconds N] [--executions N] [--no-merge] [--rows]\n"
+               "               [--random SEED | --replay STRING]\n"
+               "--stale N: memory is weak, and at most N accesses do not see the newest message of their word (0: only data\n"
+               "races differ). --relax LABEL, also several: a deliberate break, each access of that label is relaxed.\n"
                "Without options, SHMRING_TEST_MODE (quick, check, long) decides.\n",
                what);
   std::exit(2);
@@ -65,10 +73,12 @@ bool parse_int(const char* name, const char* value, Options& options) {
                         {"--kills", &options.limits.bounds.kills, 7},
                         {"--restarts", &options.limits.bounds.restarts, 7},
                         {"--cuts", &options.limits.bounds.cuts, 7},
+                        {"--stale", &options.limits.bounds.stale, 7},
                         {"--steps", &options.limits.steps, 1'000'000}};
   for (const Flag& flag : flags) {
     if (std::strcmp(name, flag.name) != 0) continue;
     *flag.where = static_cast<int>(number(name, value, static_cast<unsigned long>(flag.most)));
+    options.weak |= flag.where == &options.limits.bounds.stale;
     return true;
   }
   const std::pair<const char*, u32*> sizes[] = {{"--entries", &options.plan.entries},
@@ -90,17 +100,21 @@ Options parse(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     const char* name = words[i].c_str();
     const char* value = i + 1 < words.size() ? words[i + 1].c_str() : nullptr;
-    if (std::strcmp(name, "--no-merge") == 0) {
-      options.limits.merge = false;
+    if (std::strcmp(name, "--no-merge") == 0 || std::strcmp(name, "--rows") == 0) {
+      (std::strcmp(name, "--rows") == 0 ? options.rows : options.limits.merge) ^= true;
       continue;
     }
     ++i;
     if (std::strcmp(name, "--seconds") == 0)
       options.limits.seconds = static_cast<double>(number(name, value, 1'000'000));
+    else if (std::strcmp(name, "--executions") == 0)
+      options.limits.executions = number(name, value, ~0ul - 1);
     else if (std::strcmp(name, "--policy") == 0)
       options.plan.policy = policy(value);
     else if (std::strcmp(name, "--random") == 0)
       options.random = true, options.seed = number(name, value, ~0ul - 1);
+    else if (std::strcmp(name, "--relax") == 0 && value != nullptr && label_of(value))
+      options.weak = true, options.relax |= u64{1} << static_cast<int>(*label_of(value));
     else if (std::strcmp(name, "--replay") == 0 && value != nullptr)
       options.replay = value;
     else if (!parse_int(name, value, options))
@@ -118,13 +132,15 @@ std::string text_of_bounds(const Options& options) {
          count(static_cast<int>(plan.lanes), "lane") + ", " + count(plan.producers, "producer") + " x " +
          count(plan.writes, "write") + (plan.chunks > 1 ? " of " + count(static_cast<int>(plan.chunks), "chunk") : "") + ", " +
          count(plan.heirs, "heir") + "; " + count(b.preemptions, "preemption") + ", " + count(b.kills, "kill") + ", " +
-         count(b.restarts, "collector restart") + ", " + count(b.cuts, "cut");
+         count(b.restarts, "collector restart") + ", " + count(b.cuts, "cut") +
+         (options.weak ? "; weak memory, " + std::to_string(b.stale) + " stale" : "");
 }
 
 // 0 or 1, as the process ends.
 int show_failure(const Options& options, const std::string& failure, const Path& path) {
   RingWorld world(options.plan);
-  Scheduler scheduler(world, world.memory(), world.memory_bytes());
+  Scheduler scheduler(world, world.memory(), world.memory_bytes(), options.weak);
+  scheduler.relax(options.relax);
   add_roles(scheduler, world);
   std::vector<Step> steps;
   const auto outcome = replay(scheduler, options.limits, path, &steps);
@@ -139,102 +155,89 @@ int show_failure(const Options& options, const std::string& failure, const Path&
 
 Result search(const Options& options) {
   RingWorld world(options.plan);
-  Scheduler scheduler(world, world.memory(), world.memory_bytes());
+  Scheduler scheduler(world, world.memory(), world.memory_bytes(), options.weak);
+  scheduler.relax(options.relax);
   add_roles(scheduler, world);
   return options.random ? explore_random(scheduler, options.limits, options.seed) : explore_all(scheduler, options.limits);
 }
 
-// A failure is shown with as few preemptions as it needs.
+// A failure is shown with as few stale accesses, and then as few preemptions, as it needs.
 int show_least_failure(Options options, Result result) {
-  const int most = options.limits.bounds.preemptions;
-  for (int fewer = 0; !options.random && fewer < most; ++fewer) {
-    options.limits.bounds.preemptions = fewer;
-    const Result less = search(options);
-    if (less.failed) return show_failure(options, less.failure, less.path);
+  Bounds& bounds = options.limits.bounds;
+  for (int* bound : {&bounds.stale, &bounds.preemptions}) {
+    const int most = *bound;
+    bool less = false;
+    for (*bound = 0; !options.random && *bound < most && !less;) {
+      Result fewer = search(options);
+      less = fewer.failed;
+      if (less) result = std::move(fewer);
+      else ++*bound;
+    }
+    if (!less) *bound = most;
   }
-  options.limits.bounds.preemptions = most;
   return show_failure(options, result.failure, result.path);
 }
 
 struct Sum {
   u64 executions = 0;
+  double seconds = 0;
   int deepest = 0;
   bool whole = true;
 };
 
 int explore_one(const Options& options, Sum& sum) {
+  const auto start = std::chrono::steady_clock::now();
   const Result result = search(options);
-  std::printf("%s %s: %llu executions (%llu cut at a known state), %zu states, %llu steps, deepest %d\n",
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf("%s %s: %llu executions (%llu cut at a known state), %zu states, %llu steps, deepest %d; %.1f s, %.0f a second\n",
               result.failed    ? "stopped in"
               : options.random ? "random"
               : result.whole   ? "all of"
                                : "part of",
               text_of_bounds(options).c_str(), static_cast<unsigned long long>(result.executions),
               static_cast<unsigned long long>(result.pruned), result.states, static_cast<unsigned long long>(result.steps),
-              result.deepest);
+              result.deepest, seconds, static_cast<double>(result.executions) / seconds);
   std::fflush(stdout);
+  sum.seconds += seconds;
   sum.executions += result.executions;
   sum.deepest = std::max(sum.deepest, result.deepest);
   sum.whole &= result.whole || options.random;
   return result.failed ? show_least_failure(options, result) : 0;
 }
 
-// What SHMRING_TEST_MODE runs. Each line is one exploration, exhaustive within its bounds if it has no seed.
-std::vector<std::string> lines_of(std::string_view mode) {
-  if (mode == "quick")
-    return {"--writes 1 --preemptions 1 --cuts 1",
-            "--writes 2 --preemptions 1 --cuts 0",
-            "--writes 1 --preemptions 1 --cuts 0 --lanes 2",
-            "--policy overwrite --producers 1 --writes 3 --preemptions 1 --cuts 0 --steps 20000",
-            "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 0 --restarts 0",
-            "--chunks 2 --producers 1 --writes 1 --preemptions 1 --cuts 0"};
-  if (mode == "check")
-    return {"--writes 2 --preemptions 2 --cuts 0",
-            "--writes 1 --preemptions 2 --cuts 1",
-            "--writes 1 --preemptions 2 --cuts 0 --lanes 2",
-            "--writes 2 --preemptions 2 --cuts 0 --slots 1",
-            "--writes 1 --preemptions 1 --cuts 0 --heirs 1",
-            "--policy overwrite --writes 2 --preemptions 2 --cuts 0 --restarts 0 --steps 20000",
-            "--policy overwrite --producers 1 --writes 3 --preemptions 2 --cuts 0 --steps 20000",
-            "--policy overwrite --producers 1 --writes 2 --chunks 2 --preemptions 2 --cuts 0 --steps 20000",
-            "--policy wait --writes 2 --preemptions 2 --cuts 0 --kills 0 --restarts 0",
-            "--policy wait --producers 1 --writes 3 --preemptions 2 --cuts 0",
-            "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 1",
-            "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --restarts 0",
-            "--chunks 2 --producers 1 --writes 2 --preemptions 2 --cuts 0"};
-  std::vector<std::string> lines = {"--writes 3 --preemptions 2 --cuts 0",
-                                    "--writes 2 --preemptions 2 --cuts 1",
-                                    "--writes 1 --preemptions 3 --cuts 0",
-                                    "--writes 1 --preemptions 2 --cuts 0 --heirs 1",
-                                    "--writes 1 --preemptions 1 --cuts 0 --kills 2 --restarts 2",
-                                    "--chunks 2 --writes 1 --preemptions 2 --cuts 0"};
-  for (const char* seed : {"1", "2", "3", "4"}) {
-    const std::string wide = " --producers 3 --heirs 2 --entries 3 --writes 4 --preemptions 7 --kills 2 --restarts 3 --cuts 7";
-    lines.push_back("--seconds 60 --slots 2 --random " + std::string(seed) + wide);
-    lines.push_back("--seconds 60 --slots 4 --lanes 2 --random " + std::string(seed) + wide);
-    for (const char* plan :
-         {"--policy overwrite --slots 2", "--policy wait --slots 2", "--slots 4 --chunks 2",
-          "--policy overwrite --slots 4 --chunks 2 --lanes 2", "--policy wait --slots 4 --chunks 3 --lanes 2"})
-      lines.push_back("--seconds 60 --steps 100000 --random " + std::string(seed) + wide + ' ' + plan);
-  }
-  return lines;
+// Of a long run the share that SHMRING_TEST_PART=K/N says: every N-th from the K-th on.
+std::vector<std::string> share_of(const std::vector<std::string>& lines) {
+  const char* part = std::getenv("SHMRING_TEST_PART");
+  unsigned which = 1, parts = 1;
+  if (part != nullptr && (std::sscanf(part, "%u/%u", &which, &parts) != 2 || which < 1 || which > parts))
+    usage("SHMRING_TEST_PART is K/N");
+  std::vector<std::string> share;
+  for (std::size_t i = which - 1; i < lines.size(); i += parts) share.push_back(lines[i]);
+  return share;
 }
 
+// What SHMRING_TEST_MODE says.
 int run_mode(const std::string& mode) {
   if (mode != "quick" && mode != "check" && mode != "long") usage("SHMRING_TEST_MODE is quick, check or long");
   Sum sum;
-  const std::vector<std::string> lines = lines_of(mode);
+  const std::vector<std::string> all = plans_of(mode), lines = mode == "long" ? share_of(all) : all;
   for (const std::string& line : lines) {
     std::istringstream words(line);
     Options options = parse({std::istream_iterator<std::string>(words), {}});
     if (const int failed = explore_one(options, sum)) return failed;
   }
+  const int missing = Rows::print();
   std::printf(
-      "REPORT explore %s: %llu executions of the real code in %zu explorations, %s; up to %d steps deep\n", mode.c_str(),
-      static_cast<unsigned long long>(sum.executions), lines.size(),
+      "REPORT %s: %llu executions of the real code in %zu explorations, %.0f a second, %s; up to %d steps deep\n",
+      mode.c_str(), static_cast<unsigned long long>(sum.executions), lines.size(),
+      static_cast<double>(sum.executions) / sum.seconds,
       mode == "long" ? "each exhaustive within its bounds or random from its seed" : "each exhaustive within its bounds",
       sum.deepest);
-  return 0;
+  std::printf("REPORT %s: %zu rows of the protocol, %d never taken\n", mode.c_str(), Rows::counts.size(), missing);
+  std::printf("TRIED %llu executions\n", static_cast<unsigned long long>(sum.executions));
+  const bool failed = missing > 0 && mode != "quick" && lines.size() == all.size();
+  if (failed) std::printf("FAILED: a row of the protocol was never taken\n");
+  return failed ? 1 : 0;
 }
 
 }  // namespace
@@ -251,5 +254,7 @@ int main(int argc, char** argv) {
     return show_failure(options, "", path);
   }
   Sum sum;
-  return explore_one(options, sum);
+  const int failed = explore_one(options, sum);
+  if (options.rows) Rows::print();
+  return failed;
 }

@@ -44,7 +44,7 @@ struct Host {
   u64 utc(u64) { return 1; }
   u64 now_utc_ns() { return 1; }
   u64 now_ns() { return time += audit::tail_patience_ns; }
-  void wake(std::atomic<u32>& freed) { Scheduler::active().wake(&freed); }
+  void wake(std::atomic<u32>& freed) { Scheduler::active().wake(freed); }
   u64 time = 0;
 };
 
@@ -83,12 +83,17 @@ void collect(RingWorld& world) {
   const ring::Pace pace{short_walk ? 1 : world.plan().walk, 128, 1, 1};
   Collector collector(world.ring(), pace, host, log);
   log.accounts = [&] { return collector.ledger().accounts(1); };
+  world.rows().sight = [&collector](u32 lane) {
+    const auto& view = (collector.reader().*member(LanesTag{}))[lane];
+    return LaneSight{view.head, view.at_end};
+  };
   const std::vector<AccountState> recovered = world.log().accounts();
   collector.start(recovered);
   for (;;) {
     const u64 before = world.effects();
     const bool entries_due = scheduler.choose(2) == 0;
     collector.pass(entries_due);
+    world.rows().pass_is_over();
     if (world.plan().policy != ring::OnFull::overwrite && collector.reader().repairs() != 0)
       scheduler.fail("the collector repairs a head, although nobody scribbled");
     if (collector.reader().refused_entries() != 0) scheduler.fail("the collector refuses an entry, although nobody scribbled");

@@ -95,6 +95,16 @@ std::string decode(const Place& place, u64 value) {
   return std::to_string(value);
 }
 
+// A newer message stands in the word than the one that this step has read, or stands behind.
+std::string stale_text(const Scheduler& scheduler, const Place& place, const Step& step) {
+  std::string by = "there from the start";
+  if (step.writer >= 0) {
+    by = "by " + scheduler.roles()[static_cast<std::size_t>(step.writer)].name + " in step " + std::to_string(step.written);
+  }
+  return "  STALE: the newest is " + decode(place, step.newest) + ", " + by + " [" + name_of(step.access.at) + ", " +
+         file_of(step.access.at) + ']';
+}
+
 std::string describe(const RingWorld& world, const Scheduler& scheduler, const Step& step) {
   const Access& access = step.access;
   switch (access.kind) {
@@ -120,15 +130,19 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
   std::string out = name_of(access.at);
   out.resize(std::max<std::size_t>(out.size(), 17), ' ');
   out += place.text;
+  const bool only_read = access.kind == Kind::load || access.kind == Kind::sleep || step.note == "fails";
+  if (step.stale && only_read) return out + " is " + decode(place, step.after) + stale_text(scheduler, place, step);
+  if (step.stale)
+    return out + "  " + decode(place, step.before) + " -> " + decode(place, step.after) + stale_text(scheduler, place, step);
   switch (access.kind) {
     case Kind::load:
       return out + " is " + decode(place, step.after);
     case Kind::sleep:
       return out + (step.note.empty() ? " sleeps at " : " has changed, no sleep, at ") + decode(place, step.after);
     case Kind::copy_in:
-      return out + " ... " + std::to_string(access.bytes) + " bytes in";
     case Kind::copy_out:
-      return out + " ... " + std::to_string(access.bytes) + " bytes out";
+      return out + " ... " + std::to_string(access.bytes) + (access.kind == Kind::copy_in ? " bytes in" : " bytes out") +
+             (step.note == "race" ? "  A RACE [" + name_of(access.at) + ", " + file_of(access.at) + ']' : "");
     default:
       break;
   }
@@ -139,6 +153,16 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
 }  // namespace
 
 std::string name_of(At at) { return labels[static_cast<std::size_t>(at)]; }
+
+std::optional<At> label_of(const std::string& name) {
+  for (std::size_t i = 0; i < std::size(labels); ++i)
+    if (name == labels[i]) return static_cast<At>(i);
+  return std::nullopt;
+}
+
+std::string file_of(At at) {
+  return at <= At::free_dead ? "lib/ring/slot.hpp" : at <= At::lane_owner ? "lib/ring/lane.hpp" : "lib/ring/account.hpp";
+}
 
 void print_trace(const RingWorld& world, const Scheduler& scheduler, const std::vector<Step>& steps) {
   int number = 0;

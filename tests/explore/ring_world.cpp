@@ -40,6 +40,7 @@ void RingWorld::reset() {
   log_.clear();
   deeds_ = {};
   effects_ = 0;
+  rows_.reset();
   writer_.fill(-1);
 }
 
@@ -120,6 +121,7 @@ std::vector<u64> RingWorld::payload(int role, u64 sequence) const {
 
 void RingWorld::wrote(int role, const Access& access, u64 before, u64 after) {
   if (before != after || access.kind == Kind::copy_in) ++effects_;
+  rows_.wrote(role, access, before, after);
   if (const int entry = entry_of(access.address); entry >= 0) return wrote_entry(role, entry, access, after);
   if (const int number = slot_of(access.address); number >= 0) return wrote_slot(role, number, access, before, after);
   if (access.at == At::tail_help || access.at == At::tail_own) ++deeds_[static_cast<std::size_t>(role)].passed;
@@ -231,6 +233,7 @@ void RingWorld::append(const audit::Line& line) {
   scheduler.point({At{}, Kind::line, nullptr, 0});
   Outside outside;
   if (scheduler.recording()) scheduler.note(describe(line));
+  rows_.appended(line);
   if (const auto* event = std::get_if<audit::Event>(&line)) check(*event);
   if (const auto* loss = std::get_if<audit::Loss>(&line)) check(*loss);
   const std::string wrong = log_.append(line);

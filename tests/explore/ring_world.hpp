@@ -19,6 +19,7 @@
 #include "lib/ring/ring.hpp"
 #include "lib/ring/slot.hpp"
 #include "tests/explore/model_log.hpp"
+#include "tests/explore/ring_rows.hpp"
 #include "tests/explore/scheduler.hpp"
 
 namespace explore {
@@ -47,6 +48,7 @@ class RingWorld : public World {
   void* memory() const;
   std::size_t memory_bytes() const { return static_cast<std::size_t>(ring_.geometry.size); }
   ModelLog& log() { return log_; }
+  RowWatch& rows() { return rows_; }
 
   // What a collector's log does with one line: a step of its own, then the line is there.
   void append(const shmring::audit::Line& line);
@@ -64,6 +66,7 @@ class RingWorld : public World {
 
   void reset() override;
   void wrote(int role, const Access& access, u64 before, u64 after) override;
+  void looked(int role, const Access& access, u64 value) override { rows_.looked(role, access, value); }
   Seen seen(const Access& access) const override;
   u64 remembers(int role) override;
   std::string finish() override;
@@ -105,6 +108,7 @@ class RingWorld : public World {
   Plan plan_;
   shmring::ring::Ring ring_;
   ModelLog log_;
+  RowWatch rows_{ring_};
   u64 effects_ = 0;
   std::array<Deeds, 8> deeds_{};
   std::array<int, 16> writer_{};  // of each slot: the role that claimed it last

@@ -8,21 +8,9 @@ namespace explore {
 
 Scheduler* Scheduler::active_ = nullptr;
 
-namespace {
-// The hash of shared memory is the exclusive-or over its words, so that a write changes it in constant time.
-u64 hash_of_bytes(u64 offset, const std::byte* bytes, std::size_t count) {
-  u64 hash = 0;
-  for (std::size_t i = 0; i < count; i += 8) {
-    u64 word = 0;
-    std::memcpy(&word, bytes + i, std::min<std::size_t>(8, count - i));
-    hash ^= mix(offset + i, word);
-  }
-  return hash;
-}
-}  // namespace
-
-Scheduler::Scheduler(World& world, void* shared, std::size_t bytes)
-    : world_(world), shared_(static_cast<std::byte*>(shared)), pristine_(shared_, shared_ + bytes) {}
+Scheduler::Scheduler(World& world, void* shared, std::size_t bytes, bool weak)
+    : world_(world), shared_(static_cast<std::byte*>(shared)), pristine_(shared_, shared_ + bytes), weak_(weak),
+      memory_(weak ? bytes : 0) {}
 
 void Scheduler::add_role(std::string name, std::function<void()> body, bool restarts, std::string begins_with) {
   Role role;
@@ -38,6 +26,7 @@ Scheduler::Outcome Scheduler::run(Chooser& chooser, const Bounds& bounds, int st
   failure_.clear();
   std::memcpy(shared_, pristine_.data(), pristine_.size());
   world_.reset();
+  memory_.reset();
   for (Role& role : roles_) {
     role.lives = 0, role.dirty = true, role.spinning = role.settled = false;
     begin_life(role);
@@ -124,6 +113,14 @@ u64 Scheduler::key(Turn turn) const {
     hash = mix(hash, static_cast<u64>(role.state) | (role.dirty ? 16 : 0) | (role.spinning ? 32 : 0) | (role.fresh ? 64 : 0) |
                          (role.settled ? 128 : 0));
   }
+  if (weak_) {
+    u32 living = 0, dead = 0;
+    for (std::size_t i = 0; i < roles_.size(); ++i) {
+      if (roles_[i].state == RoleState::killed) dead |= 1u << i;
+      else if (roles_[i].state != RoleState::ended) living |= 1u << i;
+    }
+    hash = mix(hash, memory_.digest(living, dead, left_.stale > 0));
+  }
   return mix(hash, static_cast<u64>(turn) << 8 | static_cast<u64>(turn == Turn::gone ? 255 : current_));
 }
 
@@ -209,26 +206,6 @@ void Scheduler::knows_only(u64 digest) {
   roles_[static_cast<std::size_t>(current_)].observed = mix(digest, world_.remembers(current_));
 }
 
-void Scheduler::effect(const Access& access, u64 before, u64 after) {
-  if (trace_) trace_->back().before = before, trace_->back().after = after;
-  if (before != after) {
-    const u64 at = offset(access.address);
-    memory_hash_ ^= mix(at, before) ^ mix(at, after);
-    changed(current_);
-  }
-  world_.wrote(current_, access, before, after);
-}
-
-void Scheduler::copied_in(const Access& access, const void* from) {
-  auto* to = static_cast<std::byte*>(const_cast<void*>(access.address));
-  const u64 at = offset(to) + 1;  // so that bytes and a word at one place are told apart
-  memory_hash_ ^= hash_of_bytes(at, to, access.bytes);
-  std::memcpy(to, from, access.bytes);
-  memory_hash_ ^= hash_of_bytes(at, to, access.bytes);
-  changed(current_);
-  world_.wrote(current_, access, 0, 0);
-}
-
 void Scheduler::note(const std::string& text) {
   if (trace_ == nullptr || trace_->empty()) return;
   Outside outside;
@@ -246,6 +223,8 @@ bool Scheduler::proven_dead(int index) {
   const bool dead = role.state == RoleState::killed;
   observe(dead);
   if (trace_) trace_->back().after = dead;
+  if (weak_ && dead) memory_.learn(current_, index);  // all that it has stored is visible by now
+  world_.looked(current_, access, dead);
   return dead;
 }
 
@@ -288,9 +267,9 @@ void Scheduler::idle() {
 }
 
 // Compare and sleep are one, as the kernel does it.
-void Scheduler::sleep(const Access& access, u32 value, u32 expected, u64 deadline_ns) {
-  observe(value);
-  if (trace_) trace_->back().after = value;
+void Scheduler::sleep(const Access& access, u32 newest, u32 expected, u64 deadline_ns) {
+  const u64 value = read(access, newest, std::memory_order_relaxed, WeakMemory::Use::sleep);
+  world_.looked(current_, access, value == expected);
   if (value != expected) return note("not: it has changed");
   const bool timed_out = choose(2) == 1;
   Role& me = roles_[static_cast<std::size_t>(current_)];
@@ -303,15 +282,18 @@ void Scheduler::sleep(const Access& access, u32 value, u32 expected, u64 deadlin
   decide(Turn::gone);
 }
 
-void Scheduler::wake(const void* word) {
-  point({At::freed_sleep, Kind::wake, word, 0});
+void Scheduler::wake(const std::atomic<u32>& word) {
+  const Access access{At::freed_sleep, Kind::wake, &word, 0};
+  point(access);
   bool any = false;
   for (Role& role : roles_) {
-    if (role.state != RoleState::asleep || role.next.address != word) continue;
+    if (role.state != RoleState::asleep || role.next.address != &word) continue;
     role.state = RoleState::runnable;
     any = true;
   }
   if (any) now_ns_ += wake_ns;
+  if (weak_) memory_.waking(current_, memory_.word(offset(&word), word.load(std::memory_order_relaxed)));
+  world_.looked(current_, access, any);
 }
 
 // Nobody can go on but by time. False: nobody sleeps.
@@ -342,18 +324,6 @@ void Scheduler::end_role() {
   wake_successors(current_);
   decide(Turn::gone);
   leave(Outcome::complete);  // not reached: an ended role is never chosen
-}
-
-void ExploreMemory::copy(At at, void* to, const void* from, std::size_t bytes) {
-  Scheduler& s = Scheduler::active();
-  if (s.is_shared(to)) {
-    const Access access{at, Kind::copy_in, to, static_cast<u32>(bytes)};
-    s.point(access);
-    return s.copied_in(access, from);
-  }
-  s.point({at, Kind::copy_out, from, static_cast<u32>(bytes)});
-  std::memcpy(to, from, bytes);
-  s.observe(hash_of_bytes(0, static_cast<const std::byte*>(to), bytes));
 }
 
 }  // namespace explore

@@ -4,8 +4,9 @@
 // Before each access to shared memory, and at the few points besides (a line appended, a proof of death asked, a
 // pause), a role calls point(). There the scheduler offers what may happen next, in this order: the role goes on;
 // another role goes on in its place, which is a preemption unless the role ended, waits or pauses; the role is
-// killed. Executions are sequentially consistent: an access takes effect at once, and value_of() is the one place
-// where a load gets its value.
+// killed. An access takes effect at once. Executions are sequentially consistent, unless Bounds::stale says that memory
+// is weak: then each access chooses the message that it reads, or behind which it writes (weak_memory.hpp); shared
+// memory itself holds the newest value of each word, which is what a World looks at.
 //
 // Invariants:
 //   - an execution is a function of the choices alone: same choices, same steps, bit for bit;
@@ -15,6 +16,7 @@
 //     key() hashes it, and a search may prune what it has met with at least as much left;
 //   - a kill is offered only before an effect (a write, a line) or where the role waits: a kill before a load cannot
 //     be told from one after it. A suspended role may also be killed at the moment when its death is asked for;
+//   - a role that has read what is not the newest is never idle before it has looked again: a store becomes visible in the end;
 //   - who sleeps is woken by a wake, or by its deadline: at once for a cut, and for nothing once nobody else can go on. The
 //     clock stands still but for deadlines that pass, and a little for each wake-up, so that who is woken for nothing again and
 //     again comes to its deadline.
@@ -29,14 +31,11 @@
 
 #include "lib/ring/memory.hpp"
 #include "tests/explore/fiber.hpp"
+#include "tests/explore/weak_memory.hpp"
 
 namespace explore {
 
 using shmring::ring::At;
-using u8 = std::uint8_t;
-using u32 = std::uint32_t;
-using u64 = std::uint64_t;
-
 enum class Kind : u8 { load, store, cas, add, copy_in, copy_out, line, proof, pause, idle, sleep, wake, choice, killed };
 
 struct Access {
@@ -60,6 +59,7 @@ struct Bounds {
   int kills = 1;     // of producers
   int restarts = 1;  // of the collector: a kill, then a new life from the log alone
   int cuts = 1;      // data choices other than the first, such as a walk ended early
+  int stale = 0;     // accesses that do not see the newest message of their word (of weak memory)
 };
 
 struct Step {
@@ -67,6 +67,9 @@ struct Step {
   Access access;
   u64 before = 0, after = 0;  // of the word; after of a load is what it read
   std::string note;
+  bool stale = false;  // the newest message was `newest`, by `writer` in step `written` (0: from the start)
+  u64 newest = 0;
+  int writer = -1, written = 0;
 };
 
 // Decides each choice. `key` names the state that is chosen in; a chooser that only repeats has no use for it.
@@ -107,6 +110,7 @@ class World {
   virtual ~World() = default;
   virtual void reset() = 0;  // shared memory as at the start; called outside the roles
   virtual void wrote(int role, const Access&, u64 before, u64 after) = 0;  // an effect on a shared word, just happened
+  virtual void looked(int, const Access&, u64) {}  // a load, or a compare-and-swap that failed, and what it read
   virtual Seen seen(const Access&) const { return Seen::by_all; }
   virtual u64 remembers(int role) = 0;  // hash of what the world knows of a role's deeds
   virtual std::string finish() = 0;     // nobody can go on: the final oracle; empty: all is well
@@ -118,10 +122,11 @@ class Scheduler {
  public:
   enum class Outcome { running, complete, pruned, failed };
 
-  Scheduler(World& world, void* shared, std::size_t bytes);
+  Scheduler(World& world, void* shared, std::size_t bytes, bool weak = false);
 
   void add_role(std::string name, std::function<void()> body, bool restarts = false, std::string begins_with = "");
   const std::vector<Role>& roles() const { return roles_; }
+  void relax(u64 labels) { relaxed_ = labels; }  // break rules: each access of these labels (one bit each) is relaxed
 
   // One execution. `steps`: more than so many is a failure (livelock). `trace`: where the steps go, or null.
   Outcome run(Chooser& chooser, const Bounds& bounds, int steps, std::vector<Step>* trace);
@@ -131,28 +136,38 @@ class Scheduler {
   // What roles and ExploreMemory call.
   static Scheduler& active() { return *active_; }
   int current() const { return current_; }
+  std::memory_order order_of(At at, std::memory_order order) const {
+    return relaxed_ >> static_cast<int>(at) & 1 ? std::memory_order_relaxed : order;
+  }
   bool undisturbed() const { return !roles_[static_cast<std::size_t>(current_)].dirty; }  // see idle
   void point(const Access& access);
   void observe(u64 value);                                   // the running role has read something
   void knows_only(u64 digest);                               // all that it has read and still matters to it
-  void effect(const Access& access, u64 before, u64 after);  // the running role has changed a word
-  void copied_in(const Access& access, const void* from);    // … or bytes; does the copy
+  // The running role reads, or learns what it will write behind, from here: `newest` stands in the word.
+  u64 read(const Access& access, u64 newest, std::memory_order order, WeakMemory::Use use = WeakMemory::Use::load);
+  u64 read_to_swap(const Access& access, u64 newest, u64 expected, std::memory_order success, std::memory_order failure);
+  u64 place(const Access& access, u64 newest, std::memory_order order);  // for a store: what it stands behind
+  // … and writes there. True: it is the newest of its word.
+  bool write(u64 value, std::memory_order order, bool update);
+  void effect(const Access& access, u64 before, u64 after, bool newest);  // the running role has changed a word
+  void copied_in(const Access& access, const void* from);                 // … or bytes; does the copy
+  void copy_out(const Access& access, void* to);
   void log_is(u64 digest) { log_hash_ = digest; }            // … or the log: all that matters of it from now on
   void note(const std::string& text);                        // for the trace
   bool recording() const { return trace_ != nullptr; }
   bool proven_dead(int role);
   int choose(int count);                                                       // 0, or something else at the price of a cut
   void pause();                                                                // others may go on at no price
-  void sleep(const Access& access, u32 value, u32 expected, u64 deadline_ns);  // behind its point: compare, and sleep
-  void wake(const void* word);                                                 // all who sleep there
+  void sleep(const Access& access, u32 newest, u32 expected, u64 deadline_ns);  // behind its point: compare, and sleep
+  void wake(const std::atomic<u32>& word);                                      // all who sleep there
   u64 now_ns() const { return now_ns_; }
   void idle();  // wait until something has changed since the last return from here (or since the role began)
   [[noreturn]] void fail(const std::string& what);
   [[noreturn]] void end_role();
 
  private:
-  enum class Turn : u8 { own, step, pause, gone, choice };  // what a decision is for: own: go on or be killed, no switch;
-                                                           // gone: the running role cannot go on
+  enum class Turn : u8 { own, step, pause, gone, choice, message };  // what a decision is for: own: go on or be killed, no
+                                                                    // switch; gone: the running role cannot go on
   static void enter(void* scheduler);
   void decide(Turn turn);
   int take(int count, Turn turn);
@@ -166,6 +181,8 @@ class Scheduler {
   bool let_deadline_pass();
   void record(int role, const Access& access);
   bool killable(const Role& role) const;
+  u16 pick(std::memory_order order, WeakMemory::Use use, u64 expected);
+  void check_race(const Access& access, bool writes);
 
   static Scheduler* active_;
   World& world_;
@@ -179,87 +196,15 @@ class Scheduler {
   u64 memory_hash_ = 0, log_hash_ = 0, now_ns_ = 0;
   Outcome outcome_ = Outcome::complete;
   std::string failure_;
+  bool weak_;
+  u64 relaxed_ = 0;
+  WeakMemory memory_;
+  int word_ = 0;  // what the running role has read, and the message
+  u16 message_ = 0;
 
   friend struct ExploreMemory;
   u64 offset(const void* address) const { return static_cast<u64>(static_cast<const std::byte*>(address) - shared_); }
   bool is_shared(const void* address) const { return address >= shared_ && address < shared_ + pristine_.size(); }
-};
-
-inline u64 mix(u64 a, u64 b) {
-  a = (a + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9 ^ (b + 0x632be59bd9b4e019) * 0x94d049bb133111eb;
-  a ^= a >> 31, a *= 0xd6e8feb86659fd93, a ^= a >> 32;
-  return a;
-}
-
-// The Memory of lib/ring/memory.hpp that the scheduler drives.
-struct ExploreMemory {
-  template <class T>
-  static T load(At at, const std::atomic<T>& word, std::memory_order) {
-    Scheduler& s = Scheduler::active();
-    s.point({at, Kind::load, &word, sizeof(T)});
-    const T value = value_of(word);
-    s.observe(value);
-    if (s.recording()) s.trace_->back().after = value;
-    return value;
-  }
-  template <class T>
-  static void store(At at, std::atomic<T>& word, T value, std::memory_order) {
-    Scheduler& s = Scheduler::active();
-    const Access access{at, Kind::store, &word, sizeof(T)};
-    if (at == At::entry_zero && word.load(std::memory_order_relaxed) == value) return;  // most of an entry is zero already
-    s.point(access);
-    const T before = word.load(std::memory_order_relaxed);
-    word.store(value, std::memory_order_relaxed);
-    s.effect(access, before, value);
-  }
-  template <class T>
-  static bool cas(At at, std::atomic<T>& word, T& expected, T desired, std::memory_order, std::memory_order) {
-    Scheduler& s = Scheduler::active();
-    const Access access{at, Kind::cas, &word, sizeof(T)};
-    s.point(access);
-    const T before = word.load(std::memory_order_relaxed);
-    s.observe(before);
-    if (before != expected) {
-      expected = before;
-      if (s.recording()) s.trace_->back().before = s.trace_->back().after = before, s.note("fails");
-      return false;
-    }
-    word.store(desired, std::memory_order_relaxed);
-    s.effect(access, before, desired);
-    return true;
-  }
-  template <class T>
-  static T add(At at, std::atomic<T>& word, T value, std::memory_order) {
-    Scheduler& s = Scheduler::active();
-    const Access access{at, Kind::add, &word, sizeof(T)};
-    s.point(access);
-    const T before = word.load(std::memory_order_relaxed);
-    s.observe(before);
-    word.store(before + value, std::memory_order_relaxed);
-    s.effect(access, before, before + value);
-    return before;
-  }
-  static void copy(At at, void* to, const void* from, std::size_t bytes);
-  static void pause() { Scheduler::active().pause(); }
-  static void sleep(At at, std::atomic<u32>& word, u32 expected, u64 deadline_ns) {
-    Scheduler& s = Scheduler::active();
-    const Access access{at, Kind::sleep, &word, sizeof(u32)};
-    s.point(access);
-    s.sleep(access, value_of(word), expected, deadline_ns);
-  }
-  static u64 now_ns() {
-    Scheduler::active().observe(Scheduler::active().now_ns());
-    return Scheduler::active().now_ns();
-  }
-  static void prefetch(const void*) {}
-  static u64 ticks(shmring::ring::Clock) { return 1'000'000; }  // time stands still: nothing in the protocol may rest on it
-
- private:
-  // Where a load gets its value: the last store, for now.
-  template <class T>
-  static T value_of(const std::atomic<T>& word) {
-    return word.load(std::memory_order_relaxed);
-  }
 };
 
 }  // namespace explore

@@ -45,13 +45,16 @@ constexpr u64 bits(int bound) { return static_cast<u64>(bound) & 7; }
 
 // Three bits a bound, bit 15 set: so a whole set of bounds is 16 bits.
 u64 pack(const Bounds& left) {
-  return 0x8000 | bits(left.preemptions) << 9 | bits(left.kills) << 6 | bits(left.restarts) << 3 | bits(left.cuts);
+  return 0x8000 | bits(left.stale) << 12 | bits(left.preemptions) << 9 | bits(left.kills) << 6 | bits(left.restarts) << 3 |
+         bits(left.cuts);
 }
 
 // Whether each field of a is at least that of b. A guard bit above each field catches the borrow.
 bool covers(u64 a, u64 b) {
-  auto spread = [](u64 set) { return (set & 7) | (set >> 3 & 7) << 4 | (set >> 6 & 7) << 8 | (set >> 9 & 7) << 12; };
-  constexpr u64 guards = 0x8888;
+  auto spread = [](u64 set) {
+    return (set & 7) | (set >> 3 & 7) << 4 | (set >> 6 & 7) << 8 | (set >> 9 & 7) << 12 | (set >> 12 & 7) << 16;
+  };
+  constexpr u64 guards = 0x88888;
   return (((spread(a) | guards) - spread(b)) & guards) == guards;
 }
 }  // namespace
@@ -151,6 +154,10 @@ class Clerk {
     if (outcome == Scheduler::Outcome::failed) {
       result_.failed = true;
       result_.failure = scheduler.failure();
+      return false;
+    }
+    if (result_.executions == limits_.executions) {
+      result_.whole = false;
       return false;
     }
     if (result_.executions % 4096 != 0) return true;

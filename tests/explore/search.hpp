@@ -94,6 +94,7 @@ struct Limits {
   int steps = 5000;       // an execution
   bool merge = true;      // cut at states met before
   double seconds = 0;     // stop then; 0: never
+  u64 executions = 0;     // … after so many; 0: never
   bool progress = false;  // a line on stderr now and then
 };
 

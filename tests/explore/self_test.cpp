@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "tests/explore/explore_memory.hpp"
 #include "tests/explore/search.hpp"
 
 using namespace explore;
@@ -107,7 +108,7 @@ std::atomic<u32>& freed() { return Toy::shared.freed; }
 void free_and_wake() {
   store(0, 1);
   ExploreMemory::add(At::freed_bump, freed(), u32{1}, order);
-  Scheduler::active().wake(&freed());
+  Scheduler::active().wake(freed());
 }
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 usage: command_kinds.py SHMRING SHMRINGD LIBSHMRING.SO
 """
+import base64
 import ctypes
 import json
 import pathlib
@@ -12,10 +13,21 @@ from command_case import (ABSENT, CommandCase, Create, LANES, NEGATIVE, OK, PAYL
                           SLOT_BYTES, USAGE, main, until)
 
 OVERWRITE = 1  # shmring_on_full
+LARGE = 64 << 10
 
 
 def documents(text):
     return [json.loads(line) for line in text.splitlines()]
+
+
+def payload(event):
+    """The bytes that an event's data stands for."""
+    data = event["data"]
+    return base64.b64decode(data["base64"], validate=True) if isinstance(data, dict) else data.encode()
+
+
+def utf8(lines):
+    return [line for line in lines if line.decode(errors="replace").encode() == line]
 
 
 class Kinds(CommandCase):
@@ -69,6 +81,54 @@ class Kinds(CommandCase):
         lines = [b"x" * room, b"y" * most, b"z" * (most + 1)]
         self.expect(NEGATIVE, *arguments, data=b"\n".join(lines), err="1 of 3 lines refused (too big 1)")
         self.assertEqual([event["data"]["line"].encode() for event in self.drain()], lines[:2])
+
+    def create_large(self):
+        """Records of 64 KiB, sixteen of them a lane."""
+        options = Create(ctypes.sizeof(Create), 16384, SLOT_BYTES, LANES, max_record=LARGE)
+        self.assertEqual(self.lib.shmring_create(b"r", ctypes.byref(options)), 0)
+
+    def test_lines_of_64_kib_come_back_byte_for_byte(self):
+        self.create_large()
+        every_byte = bytes(range(256)).replace(b"\n", b"")
+        characters = "".join(map(chr, [*range(10), *range(11, 256), 0x2028, 0x202e, 0x20ac, 0x1f600])).encode()
+        cut = (characters * 200)[:LARGE].decode(errors="ignore").encode()
+        lines = [b"x" * LARGE, (every_byte * 260)[:LARGE], cut + b"x" * (LARGE - len(cut)), b"\0" * LARGE, b"",
+                 b"\x1b" * (LARGE - 1), b"\xff" * LARGE, b'"' * LARGE, b"\\" * (LARGE - 1) + b"\r"]
+        self.assertEqual({len(line) for line in lines}, {0, LARGE - 1, LARGE})
+        self.expect(NEGATIVE, "emit", "r", data=b"\n".join([*lines, b"y" * (LARGE + 1)]),
+                    err="1 of 10 lines refused (too big 1)")
+        events = self.drain()
+        self.assertEqual([payload(event) for event in events], lines)
+        self.assertEqual(["base64" in event["data"] for event in events], [line not in utf8(lines) for line in lines])
+
+    def test_json_of_64_kib_is_embedded_or_said_to_be_none(self):
+        self.create_large()
+        numbers = b"[" + b"1," * (LARGE // 2 - 2) + b"10]"
+        good = [numbers, b'"' + b"\\u0000" * 10922 + b'"', b'{"a":"' + b"\xc3\xa9" * 32764 + b'"}', b"[" * 64 + b"]" * 64]
+        bad = [b"[" * LARGE, numbers[:-1], b'{"a":' * (LARGE // 5), b'"\0' + b"x" * (LARGE - 3) + b'"']
+        not_utf8 = [b'"' + b"\xff" * (LARGE - 2) + b'"']
+        self.expect(NEGATIVE, "emit", "r", "--json", data=b"\n".join([*good, *bad, *not_utf8]), err="5 of 9 lines not JSON")
+        events = self.drain()
+        self.assertEqual([event["data"] for event in events[:4]], [json.loads(line) for line in good])
+        self.assertEqual([payload(event) for event in events[4:]], bad + not_utf8)
+        self.assertEqual([event.get("invalid") for event in events], [None] * 4 + [True] * 5)
+
+    def test_fields_at_their_extremes_arrive(self):
+        self.create_large()
+        fields = {"i:int": -2**63, "j:int": 2**63 - 1, "u:uint": 2**64 - 1, "exact:int": 2**53 - 1, "zero:uint": 0,
+                  "inf:double": "inf", "-inf:double": "-inf", "nan:double": "nan", "least:double": "5e-324",
+                  "largest:double": "1.7976931348623157e+308", "-0:double": "-0.0", "text": "", "bytes:bytes": "",
+                  "first:time": "1678-01-01T00:00:00Z", "last:time": "2261-12-31T23:59:59.999999999Z", "k" * 255: "é\x1b"}
+        arguments = [part for key, value in fields.items() for part in ("--field", f"{key}={value}")]
+        self.expect(OK, "emit", "r", *arguments, "--field", b"broken=\xff", data=b"x" * (LARGE - 1000))
+        (event,) = self.drain()
+        self.assertEqual(event["data"], {
+            "i": "-9223372036854775808", "j": "9223372036854775807", "u": "18446744073709551615", "exact": 2**53 - 1,
+            "zero": 0, "inf": "Infinity", "-inf": "-Infinity", "nan": "NaN", "least": 5e-324, "largest": 1.7976931348623157e308,
+            "-0": 0, "text": "", "bytes": {"base64": ""}, "first": "1678-01-01T00:00:00.000000000Z",
+            "last": "2261-12-31T23:59:59.999999999Z", "k" * 255: "é\x1b", "broken": {"base64": "/w=="},
+            "line": "x" * (LARGE - 1000)})
+        self.assertIn(b'"-0":-0,', self.expect(OK, "log", f"{self.folder}/log", "-o", "json").out)
 
     def test_misuse_of_emit_is_said_before_anything_is_written(self):
         self.create()

@@ -27,6 +27,7 @@ inline constexpr std::size_t room = 192;  // payload bytes of the rings that the
 inline constexpr std::size_t most_chunks = 16;  // of the records that these tests write
 inline constexpr std::size_t longest = most_chunks * room + 108;
 inline constexpr std::uint8_t unreported = 255;
+inline constexpr std::uint8_t given_up = 254;  // claimed, and aborted: by its own call, or by the handle's next one
 
 // One record's content.
 struct Record {

@@ -86,7 +86,7 @@ inline std::vector<std::string_view> elements(std::string_view array) {
   return found;
 }
 
-// A JSON string's bytes; nothing beyond ASCII is escaped in what these tests write.
+// A JSON string's bytes; of what is escaped nothing is beyond U+FFFF.
 inline std::string unescaped(std::string_view quoted) {
   static constexpr std::string_view letters = "\"\\/bfnrt", meant = "\"\\/\b\f\n\r\t";
   std::string out;
@@ -99,7 +99,13 @@ inline std::string unescaped(std::string_view quoted) {
     unsigned code = 0;
     if (const auto letter = letters.find(c); letter != letters.npos) code = static_cast<unsigned char>(meant[letter]);
     if (c == 'u') std::from_chars(&quoted[i + 1], &quoted[i + 5], code, 16), i += 4;
-    out += static_cast<char>(code);
+    if (code < 0x80) {
+      out += static_cast<char>(code);
+    } else {
+      out += static_cast<char>(code < 0x800 ? 0xc0 | code >> 6 : 0xe0 | code >> 12);
+      if (code >= 0x800) out += static_cast<char>(0x80 | (code >> 6 & 63));
+      out += static_cast<char>(0x80 | (code & 63));
+    }
   }
   return out;
 }

@@ -47,7 +47,6 @@ class Reading {
   void attach(const Object& line);
   void close(const Object& line, std::string_view kind);
   void accounts(const Object& line);
-  bool content_is(const Journal& journal, u64 sequence, const Object& line);
 
   Findings& out_;
   std::map<std::string, const Journal*, std::less<>> by_name_;
@@ -105,33 +104,7 @@ void Reading::event(const Object& line) {
   const auto journal = by_name_.find(account->producer);
   if (journal == by_name_.end()) return;
   if (sequence > journal->second->capacity() || sequence > (*journal->second)->begun) return complain("never attempted");
-  if (!content_is(*journal->second, sequence, line)) complain("not what was written");
-}
-
-bool Reading::content_is(const Journal& journal, u64 sequence, const Object& line) {
-  Record record;
-  const std::size_t room = journal.max_record;
-  make_record(journal.producer, journal.key(sequence), room, record);
-  const bool cut = record.bytes > room && (record.meta.flags & SHMRING_META_TRUNCATE) != 0;
-  const std::size_t bytes = cut ? room : record.bytes;
-  const std::string_view data = line["data"];
-  std::string found;
-  if (record.meta.kind == SHMRING_BYTES) {
-    found = from_base64(Object(data).plain("base64"));
-  } else if (data.starts_with('"')) {
-    found = unescaped(data);
-  }
-  std::string correlation;
-  char digits[3];
-  for (const u32 byte : record.meta.correlation) {
-    std::snprintf(digits, sizeof digits, "%02x", byte);
-    correlation += digits;
-  }
-  if (correlation == std::string(32, '0')) correlation.clear();
-  const std::string_view expected(reinterpret_cast<const char*>(record.payload), bytes);
-  return found == expected && (cut || record.bytes <= room) && line.number("type") == record.meta.type &&
-         line.number("sev") == record.meta.severity && line.plain("corr") == correlation &&
-         (line["truncated"] == "true") == cut && line["invalid"].empty();
+  if (!is_what_was_written(*journal->second, sequence, line)) complain("not what was written");
 }
 
 void Reading::loss(const Object& line) {
@@ -185,17 +158,19 @@ void Reading::accounts(const Object& line) {
 
 // Lost attempts, by what their calls returned.
 struct Tally {
-  u64 written = 0, full = 0, big = 0, timeout = 0, unknown = 0;
-  u64 sum() const { return written + full + big + timeout; }
+  u64 written = 0, full = 0, big = 0, timeout = 0, given_up = 0, unknown = 0;
+  u64 sum() const { return written + full + big + timeout + given_up; }
   void operator+=(const Tally& other) {
-    written += other.written, full += other.full, big += other.big, timeout += other.timeout, unknown += other.unknown;
+    written += other.written, full += other.full, big += other.big, timeout += other.timeout;
+    given_up += other.given_up, unknown += other.unknown;
   }
 };
 
 // What the calls of lost attempts must have returned, by the causes in a line.
 Tally named_in(const Causes& causes) {
   const u64 full = count_of(causes, "full") + count_of(causes, "contended") + count_of(causes, "no_room");
-  return {count_of(causes, "overwritten"), full, count_of(causes, "too_big"), count_of(causes, "timeout"), 0};
+  return {count_of(causes, "overwritten"), full, count_of(causes, "too_big"), count_of(causes, "timeout"),
+          count_of(causes, "aborted"), 0};
 }
 
 class Comparison {
@@ -263,6 +238,7 @@ void Comparison::range(const LossRange& range) {
     returned.full += result == SHMRING_FULL;
     returned.big += result == SHMRING_TOO_BIG;
     returned.timeout += result == SHMRING_TIMEOUT;
+    returned.given_up += result == given_up;
     returned.unknown += result == unreported;
   }
   returned_ += returned;
@@ -271,7 +247,8 @@ void Comparison::range(const LossRange& range) {
   const u64 died = count_of(range.causes, "died"), unknown = returned.unknown;
   if (named.sum() + died + count_of(range.causes, "refused") != range.last - range.first + 1)
     complain("a cause that had no occasion" + where);
-  if (named.full > returned.full + unknown || named.big > returned.big + unknown || named.timeout > returned.timeout + unknown)
+  if (named.full > returned.full + unknown || named.big > returned.big + unknown ||
+      named.timeout > returned.timeout + unknown || named.given_up > returned.given_up + unknown)
     complain("another cause than was returned" + where);
   if (named.written < returned.written || named.written > returned.written + unknown)
     complain("overwritten is not what was written and is lost" + where);
@@ -285,7 +262,8 @@ void Comparison::closing_line() {
   const Tally named = named_in(account_.totals);
   const u64 died = count_of(account_.totals, "died");
   const bool exact = named.full >= returned_.full && named.big >= returned_.big && named.timeout >= returned_.timeout &&
-                     named.written >= returned_.written && named.sum() + died == returned_.sum() + returned_.unknown &&
+                     named.written >= returned_.written && named.given_up >= returned_.given_up &&
+                     named.sum() + died == returned_.sum() + returned_.unknown &&
                      named.sum() + died == sum(account_.totals);
   if (!exact) complain("the totals of its closing line are not what was returned");
   if (account_.closing == "detach" && account_.nested != journal_->nested)
@@ -318,6 +296,32 @@ void ask_verify(Findings& out, const std::string& log_dir) {
 }
 
 }  // namespace
+
+bool is_what_was_written(const Journal& journal, u64 sequence, const Object& line) {
+  Record record;
+  const std::size_t room = journal.max_record;
+  make_record(journal.producer, journal.key(sequence), room, record);
+  const bool cut = record.bytes > room && (record.meta.flags & SHMRING_META_TRUNCATE) != 0;
+  const std::size_t bytes = cut ? room : record.bytes;
+  const std::string_view data = line["data"];
+  std::string found;
+  if (record.meta.kind == SHMRING_BYTES) {
+    found = from_base64(Object(data).plain("base64"));
+  } else if (data.starts_with('"')) {
+    found = unescaped(data);
+  }
+  std::string correlation;
+  char digits[3];
+  for (const u32 byte : record.meta.correlation) {
+    std::snprintf(digits, sizeof digits, "%02x", byte);
+    correlation += digits;
+  }
+  if (correlation == std::string(32, '0')) correlation.clear();
+  const std::string_view expected(reinterpret_cast<const char*>(record.payload), bytes);
+  return found == expected && (cut || record.bytes <= room) && line.number("type") == record.meta.type &&
+         line.number("sev") == record.meta.severity && line.plain("corr") == correlation &&
+         (line["truncated"] == "true") == cut && line["invalid"].empty();
+}
 
 const LoggedAccount* Findings::of(const Journal& journal) const {
   for (const auto& [incarnation, account] : accounts)

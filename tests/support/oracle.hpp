@@ -53,6 +53,10 @@ struct Expectation {
   bool overwriting = false;  // what was reported as written may be lost, as overwritten and as nothing else
 };
 
+// Whether an event's line has the type, severity, correlation and bytes that the producer wrote under this sequence.
+class Object;
+bool is_what_was_written(const Journal& journal, u64 sequence, const Object& line);
+
 // `allow_torn`: the collector was killed, and none has come after it.
 Findings consult(const std::string& log_dir, const std::vector<std::unique_ptr<Journal>>& journals, Expectation = {},
                  bool allow_torn = false);

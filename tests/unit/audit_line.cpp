@@ -3,9 +3,12 @@
 
 #include "lib/audit/json.hpp"
 #include "lib/audit/parse.hpp"
+#include "tests/support/log_text.hpp"
 #include "tests/unit/audit_support.hpp"
 
 using namespace audit_test;
+using shmring::test::from_base64;
+using shmring::test::unescaped;
 
 namespace {
 
@@ -21,45 +24,6 @@ std::string data_of(std::string_view payload, u8 kind = SHMRING_TEXT) {
   return line.substr(begin, line.size() - 2 - begin);
 }
 
-// The inverse of escaping, written apart from it. Only what the encoder may write.
-std::string unescaped(std::string_view raw) {
-  std::string out;
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (raw[i] != '\\') {
-      out += raw[i];
-      continue;
-    }
-    const char c = raw[++i];
-    if (c != 'u') {
-      out += c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
-      continue;
-    }
-    const unsigned long code = std::stoul(std::string(raw.substr(i + 1, 4)), nullptr, 16);
-    i += 4;
-    if (code < 0x80) {
-      out += static_cast<char>(code);
-    } else if (code < 0x800) {
-      out += static_cast<char>(0xc0 | code >> 6), out += static_cast<char>(0x80 | (code & 63));
-    } else {
-      out += static_cast<char>(0xe0 | code >> 12), out += static_cast<char>(0x80 | (code >> 6 & 63));
-      out += static_cast<char>(0x80 | (code & 63));
-    }
-  }
-  return out;
-}
-
-std::string from_base64(std::string_view text) {
-  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  unsigned bits = 0, have = 0;
-  for (char c : text.substr(0, text.find('='))) {
-    bits = bits << 6 | static_cast<unsigned>(digits.find(c));
-    have += 6;
-    if (have >= 8) out += static_cast<char>(bits >> (have -= 8));
-  }
-  return out;
-}
-
 // A line that is one line, safe on a terminal, and parses; returns its payload.
 std::string round_trip(std::string_view payload, u8 kind) {
   const std::string line = text_of(event("pay", 10, 1, payload, kind));
@@ -72,7 +36,7 @@ std::string round_trip(std::string_view payload, u8 kind) {
   Parsed parsed;
   Mistake mistake;
   REQUIRE(parse(std::string_view(line).substr(0, line.size() - 1), parsed, mistake));
-  if (parsed.data.front() == '"') return unescaped(parsed.data.substr(1, parsed.data.size() - 2));
+  if (parsed.data.front() == '"') return unescaped(parsed.data);
   REQUIRE(parsed.data.substr(0, 11) == "{\"base64\":\"");
   return from_base64(parsed.data.substr(11, parsed.data.size() - 13));
 }
@@ -191,13 +155,31 @@ TEST_CASE("a JSON payload that is none stands as text and is marked invalid") {
                                "{1:2}",
                                "NaN",
                                "'a'",
-                               "[1]]"}) {
+                               "[1]]",
+                               "\x01",
+                               "[1,\x7f]",
+                               "\"\\",
+                               "-01",
+                               "0x1",
+                               "1e+",
+                               "Infinity",
+                               "{\"a\":1 \"b\":2}",
+                               "{,}",
+                               "[,1]",
+                               "//",
+                               "[1]\v"}) {
     CAPTURE(bad);
     const std::string line = text_of(event("pay", 10, 1, bad, SHMRING_JSON));
     CHECK(line.ends_with("\",\"invalid\":true}\n"));
     CHECK(round_trip(bad, SHMRING_JSON) == bad);
   }
   CHECK(data_of(std::string(65, '[') + std::string(65, ']'), SHMRING_JSON).ends_with("\",\"invalid\":true"));
+  std::string deep;
+  while (deep.size() < 64 << 10) deep += "{\"a\":[";
+  CHECK(round_trip(deep, SHMRING_JSON) == deep);
+  CHECK(round_trip(std::string(64 << 10, '['), SHMRING_JSON) == std::string(64 << 10, '['));
+  for (const std::string_view bad : {"{\"\xff\":1}", "\xef\xbb\xbf{}", "{\"a\":\xc3}", "[\"\xed\xa0\x80\"]"})
+    CHECK(round_trip(bad, SHMRING_JSON) == bad);
   CHECK(data_of("\"\xff\"", SHMRING_JSON) == "{\"base64\":\"Iv8i\"},\"invalid\":true");
   CHECK(data_of("abc", SHMRING_FIELDS) == "{\"base64\":\"YWJj\"},\"invalid\":true");
   CHECK(data_of("abc", 200) == "{\"base64\":\"YWJj\"},\"invalid\":true");

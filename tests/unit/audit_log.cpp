@@ -135,22 +135,6 @@ TEST_CASE("behind a batch of more than 2048 lines an accounts line stands at onc
   CHECK(proven(dir.log()));
 }
 
-TEST_CASE("a short write is completed: one whole batch, whichever write is short") {
-  for (int n = 0; n < 4; ++n) {
-    CAPTURE(n);
-    Directory dir;
-    Writer writer(dir.log());
-    Faulty faulty;
-    fault.short_at = n;
-    for (u64 i = 0; i < 3; ++i) {
-      const Line start = life(Life::attach, "pay", 10 + i);
-      REQUIRE(writer.append({start, event("pay", 10 + i, 1, "payload")}) == 0);
-    }
-    CHECK(lines_in(dir.log()) == 7);
-    CHECK(proven(dir.log()));
-  }
-}
-
 TEST_CASE("a write that fails leaves file and index as they were, and the same batch can be appended again") {
   for (const int error : {ENOSPC, EIO}) {
     for (const bool half_first : {false, true}) {

@@ -206,6 +206,18 @@ TEST_CASE("damage behind the last accounts line is refused with file, line and b
           "2 ");
 }
 
+TEST_CASE("a log that is refused keeps a last file without a whole line where it is") {
+  Directory dir;
+  std::string damaged = small_log(dir.log());
+  damaged[damaged.find('\n') + 4] ^= 1;
+  put_content(log_files(dir.log())[0], damaged);
+  add_file(dir.log(), 10, "nonsense");
+  Writer writer(dir.log());
+  CHECK(writer.error == -EBADMSG);
+  CHECK(log_files(dir.log()).size() == 2);
+  CHECK(kept_aside(dir.log()).empty());
+}
+
 TEST_CASE("recovery reads from the last accounts line on, whatever the log's size") {
   Directory dir;
   {

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -84,6 +85,19 @@ TEST_CASE("integers are numbers as long as every reader of JSON has them exactly
 TEST_CASE("doubles have the fewest digits that read back the same; what is no number is a string") {
   for (const double number : {0.1, 1.0, 1e22, 5e-324, 1.7976931348623157e308, 1.0 / 3, -2.5, 1e-7, 123456789.123})
     CHECK(std::strtod(value(number).c_str(), nullptr) == number);
+  std::mt19937_64 random(20260131);
+  using D = Limits<double>;
+  std::vector<double> numbers{0.0, -0.0, D::denorm_min(), -D::denorm_min(), D::min(), -D::min(), D::max(), D::lowest()};
+  numbers.push_back(std::bit_cast<double>(0x000fffffffffffffu));  // the largest denormal
+  while (numbers.size() < 1000) numbers.push_back(std::bit_cast<double>(random()));
+  while (numbers.size() < 1500) numbers.push_back(std::bit_cast<double>(random() & 0x800fffffffffffffu));
+  for (const double number : numbers) {
+    if (!std::isfinite(number)) continue;
+    const double back = std::strtod(value(number).c_str(), nullptr);
+    CHECK(std::bit_cast<std::uint64_t>(back) == std::bit_cast<std::uint64_t>(number));
+  }
+  CHECK(value(-std::nan("")) == "\"NaN\"");
+  CHECK(value(D::signaling_NaN()) == "\"NaN\"");
   CHECK(value(0.1) == "0.1");
   CHECK(value(-0.0) == "-0");
   CHECK(value(1.5f) == "1.5");
@@ -118,6 +132,7 @@ TEST_CASE("a record keeps the order of its fields, and may have none") {
         R"({"b":1,"a":true,"key \"\n":"t"})");
   const std::string longest(255, 'k');
   CHECK(json(encoded(std::pair(std::string_view(longest), 1))) == "{\"" + longest + "\":1}");
+  CHECK(json(encoded(std::pair("\0\x1f\x7f\xc2\x85\xe2\x80\xae"sv, 1))) == R"({"\u0000\u001f\u007f\u0085\u202e":1})");
 }
 
 TEST_CASE("the encoding is the documented one, byte for byte") {

@@ -213,27 +213,6 @@ TEST_CASE("a ring of another boot is ESTALE") {
   CHECK(says("another boot"));
 }
 
-TEST_CASE("whichever system call of attach fails, no descriptor is left, and the text names the ring") {
-  Box box;
-  int refused = 0;
-  for (int n = 0;; ++n) {
-    CAPTURE(n);
-    const int before = open_descriptors();
-    FailNth failing(n, EIO);
-    const int result = attach();
-    CHECK(open_descriptors() == before);
-    if (!failing.fired()) {
-      CHECK(result == 0);
-      break;
-    }
-    if (result == 0) continue;  // the boot id may be unknown
-    ++refused;
-    CHECK(result == -EIO);
-    CHECK(says("audit"));
-  }
-  CHECK(refused >= 6);  // the directory, the file, its status, its header, twice madvise
-}
-
 TEST_CASE("what attach refuses can be looked at: dead boots, retired, truncated, with a sentence for each finding") {
   Box box;
   box.poke("audit", offsetof(ring::Header, boot_id), 0x1234ull);

@@ -40,37 +40,6 @@ int open_tmpfile_unsupported(int dir, const char* path, int flags, mode_t mode) 
   return Replaced<&os::Calls::openat>::real(dir, path, flags, mode);
 }
 
-// Every call of create fails once; whatever comes of it, there is a whole ring or nothing.
-void fail_each_call() {
-  Sandbox box;
-  const auto options = small_options();
-  int refused = 0;
-  for (int n = 0;; ++n) {
-    CAPTURE(n);
-    const int before = open_descriptors();
-    int result;
-    bool fired;
-    {
-      FailNth failing(n, EIO);
-      result = os::create("audit", &options);
-      fired = failing.fired();
-    }
-    CHECK(open_descriptors() == before);
-    if (result != 0) {
-      ++refused;
-      CHECK(result == -EIO);
-      CHECK(says("audit"));
-      REQUIRE(box.empty());
-      continue;
-    }
-    os::Segment segment;
-    REQUIRE(os::attach("audit", segment) == 0);
-    REQUIRE(os::unlink("audit") == 0);
-    if (!fired) break;
-  }
-  CHECK(refused >= 6);  // the directory, the file, its memory, twice madvise, its mode, its name
-}
-
 ring::u64 fixed_utc_ns = 0;
 int fixed_clock(clockid_t clock, timespec* out) {
   if (clock != CLOCK_REALTIME) return Replaced<&os::Calls::clock_gettime>::real(clock, out);
@@ -302,14 +271,6 @@ TEST_CASE("the mode is what was asked for under any umask: 0600, with a group 06
     ::umask(kept);
     CHECK(mode_of(box.file("plain")) == 0600);
     CHECK(mode_of(box.file("shared")) == 0660);
-  }
-}
-
-TEST_CASE("whichever system call of create fails, there is a whole ring or no name, and no descriptor is left") {
-  SUBCASE("with files that have no name") { fail_each_call(); }
-  SUBCASE("on a filesystem without them") {
-    Replaced<&os::Calls::openat> old_filesystem(open_tmpfile_unsupported);
-    fail_each_call();
   }
 }
 

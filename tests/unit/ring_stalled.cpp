@@ -284,6 +284,18 @@ TEST_CASE("what the log holds of a producer is told to its entry, after the appe
   CHECK(bench.plain.entry(0).logged_refused == 1);
 }
 
+TEST_CASE("what the log holds is told to the entry after each append, also where the next one of that pass fails") {
+  Bench bench({.slots = 1024});
+  Hand p(bench.plain, 0);
+  p.attach();
+  for (int i = 0; i < 600; ++i) p.write();
+  bench.start();
+  CollectorMemory::Hook logged(At::logged, 1, [&] { bench.log.full = true; });
+  CHECK_FALSE(bench.collector->pass(true));
+  CHECK(bench.log.lines.size() == 1 + audit::records_a_batch);
+  CHECK(bench.plain.entry(0).logged == audit::records_a_batch);
+}
+
 TEST_CASE("a head that passes a stalled slot tells sleepers, though nothing was released") {
   Bench bench;
   Hand p(bench.plain, 0);

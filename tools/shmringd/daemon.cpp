@@ -41,6 +41,7 @@ void Host::wake(std::atomic<u32>& freed) { os::futex_wake_all(freed); }
 bool Store::store(std::span<const audit::Line> lines) {
   int said = 0;
   for (int error = log_.append(lines); error != 0; error = log_.append(lines)) {
+    if (error == -ESTALE) return give_up();
     if (error != said) fmt::print(stderr, "shmringd: {}; nothing is released until it works\n", os::last_error());
     said = error;
     os::sleep_for(store_retry_ns);
@@ -50,16 +51,27 @@ bool Store::store(std::span<const audit::Line> lines) {
   return true;
 }
 
+bool Store::in_place() { return log_.in_place() != -ESTALE || give_up(); }
+
+bool Store::give_up() {
+  fmt::print(stderr, "shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
+  lost_ = true;
+  return false;
+}
+
 int Daemon::set_up(const Options& options) {
   static std::string bus_text;
   bus_text = fmt::format("shmringd: ring {}: its segment was truncated or punched under us; the log ends here and is whole; "
                          "remove the ring (shmring rm --force {}) and start again\n", options.ring, options.ring);
-  if (const int error = os::take_signals(tool::damaged, bus_text.c_str()); error != 0) {
-    fmt::print(stderr, "shmringd: cannot set up signals (errno {})\n", -error);
+  int error = os::take_signals(tool::damaged, bus_text.c_str());
+  if (error == 0) error = os::leave_no_core();
+  if (error != 0) {
+    fmt::print(stderr, "shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
     return tool::io;
   }
-  if (const int error = open_ring(options); error != 0) return complain(error);
-  if (const int error = open_log(options); error != 0) return complain(error);
+  if (error = open_ring(options); error != 0) return complain(error);
+  log_dir_ = options.log_dir;
+  if (error = open_log(); error != 0) return complain(error);
   return 0;
 }
 
@@ -73,9 +85,9 @@ int Daemon::open_ring(const Options& options) {
   return error != 0 ? error : os::take_lease(segment_);
 }
 
-int Daemon::open_log(const Options& options) {
+int Daemon::open_log() {
   auto accounts = [this] { return collector_->ledger().accounts(host_->now_utc_ns()); };
-  if (const int error = log_.open(options.log_dir, segment_.name, accounts, recovered_); error != 0) return error;
+  if (const int error = log_.open(log_dir_, segment_.name, accounts, recovered_); error != 0) return error;
   host_.emplace(segment_.ring);
   store_.emplace(log_);
   collector_.emplace(segment_.ring, ring::Pace{}, *host_, *store_);
@@ -83,6 +95,29 @@ int Daemon::open_log(const Options& options) {
 }
 
 int Daemon::run() {
+  while (true) {
+    const int status = collect();
+    if (!store_->lost()) return status;
+    if (!open_log_again()) return tool::io;
+  }
+}
+
+// As by a new collector: nothing but what the log says, and the ring. False: told to stop before it could be.
+bool Daemon::open_log_again() {
+  collector_.reset();
+  log_ = {};
+  int said = 0;
+  for (int error = open_log(); error != 0; error = open_log()) {
+    if (error != said) fmt::print(stderr, "shmringd: {}; nothing is released until it works\n", os::last_error());
+    said = error;
+    os::sleep_for(store_retry_ns);
+    if (os::stop_requested()) return false;
+    log_ = {};
+  }
+  return true;
+}
+
+int Daemon::collect() {
   std::vector<audit::AccountState> known;
   for (const audit::RecoveredAccount& account : recovered_.accounts)
     known.push_back({account.producer, account.incarnation, account.through, account.open, account.causes});
@@ -95,6 +130,8 @@ int Daemon::run() {
     if (writable && now - second_ns_ >= second_ns) {
       second_ns_ = now;
       if (!each_second()) return stop("the ring was unlinked, and is drained to its end");
+      writable = store_->in_place();
+      if (!writable) break;
     }
     const u64 sleep_ns = idle_.after_pass(collector_->taken() > 0 || !collector_->is_idle(), now);
     if (sleep_ns == 0 && now - deaths_asked_ns_ < deaths_every_ns) continue;

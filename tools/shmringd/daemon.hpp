@@ -3,7 +3,7 @@
 // Invariants:
 //   - signals are blocked but while it sleeps, so that none comes between a check and a sleep;
 //   - it never gives up what it holds while the log cannot be written: it says so, and tries again until it can, or is told
-//     to stop;
+//     to stop; a log that was taken away under it is begun anew, as by a new collector, where the accounts go on;
 //   - it ends with status 0 after a stop line, 5 if the segment is taken from under it, 7 if it was stopped while the log
 //     could not be written; in each case the log verifies.
 #pragma once
@@ -58,11 +58,16 @@ class Host {
 class Store {
  public:
   explicit Store(audit::Log& log) : log_(log) {}
-  // False: told to stop while the log cannot be written.
+  // False: told to stop while the log cannot be written, or it is lost.
   bool store(std::span<const audit::Line> lines);
+  // The log is where it was; false: it is lost.
+  bool in_place();
+  bool lost() const { return lost_; }
 
  private:
+  bool give_up();
   audit::Log& log_;
+  bool lost_ = false;  // removed, moved or replaced under us
 };
 
 class Daemon {
@@ -74,7 +79,9 @@ class Daemon {
   using Collector = audit::Collector<ring::HardwareMemory, Host, Store>;
 
   int open_ring(const Options& options);
-  int open_log(const Options& options);
+  int open_log();
+  int collect();
+  bool open_log_again();
   bool begin(std::span<const audit::AccountState> recovered, u64 next_index);
   bool each_second();
   bool drain();
@@ -84,6 +91,7 @@ class Daemon {
   int stop(const char* reason);
 
   os::Segment segment_;
+  std::string log_dir_;
   audit::Log log_;
   audit::Recovered recovered_;
   std::optional<Host> host_;

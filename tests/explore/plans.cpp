@@ -1,0 +1,110 @@
+// The plans. Bounds not named here: two producers, two slots, one lane, policy drop, one kill, one restart, one cut.
+#include "tests/explore/plans.hpp"
+
+namespace explore {
+
+namespace {
+
+using Plans = std::vector<std::string>;
+
+const Plans quick = {
+    "--writes 1 --preemptions 1 --cuts 1",
+    "--writes 2 --preemptions 1 --cuts 0",
+    "--writes 1 --preemptions 1 --cuts 0 --lanes 2",
+    "--policy overwrite --producers 1 --writes 3 --preemptions 1 --cuts 0 --steps 20000",
+    "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 0 --restarts 0",
+    "--chunks 2 --producers 1 --writes 1 --preemptions 1 --cuts 0",
+    "--writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 1",
+    "--lanes 2 --producers 1 --writes 2 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 2",
+    "--policy wait --producers 1 --writes 3 --preemptions 1 --kills 0 --restarts 0 --cuts 0 --stale 2",
+    "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --cuts 0 --stale 2",
+};
+
+const Plans check = {
+    "--writes 2 --preemptions 2 --cuts 0",
+    "--writes 1 --preemptions 2 --cuts 1",
+    "--writes 1 --preemptions 2 --cuts 0 --lanes 2",
+    "--writes 2 --preemptions 2 --cuts 0 --slots 1",
+    "--writes 1 --preemptions 1 --cuts 0 --heirs 1",
+    "--policy overwrite --writes 2 --preemptions 2 --cuts 0 --restarts 0 --steps 20000",
+    "--policy overwrite --producers 1 --writes 3 --preemptions 2 --cuts 0 --steps 20000",
+    "--policy overwrite --producers 1 --writes 2 --chunks 2 --preemptions 2 --cuts 0 --steps 20000",
+    "--policy wait --writes 2 --preemptions 2 --cuts 0 --kills 0 --restarts 0",
+    "--policy wait --producers 1 --writes 3 --preemptions 2 --cuts 0",
+    "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 1",
+    "--policy overwrite --writes 1 --preemptions 2 --cuts 0 --kills 0",
+    "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --restarts 0",
+    "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --kills 0",
+    "--chunks 2 --producers 1 --writes 2 --preemptions 2 --cuts 0",
+    "--lanes 2 --producers 1 --writes 3 --preemptions 2 --cuts 0",
+    "--lanes 2 --heirs 1 --entries 2 --producers 1 --writes 1 --preemptions 2 --cuts 0",
+    // A producer with an old tail claims as the collector steps over: too deep for few preemptions.
+    "--random 1 --executions 300000 --producers 3 --writes 3 --preemptions 7 --kills 0 --restarts 0 --cuts 7",
+    // Weak memory.
+    "--writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
+    "--writes 1 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 1",
+    "--producers 1 --writes 4 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 3",
+    "--lanes 2 --producers 1 --writes 4 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 3",
+    "--lanes 2 --producers 1 --writes 2 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 2",
+    "--lanes 2 --producers 1 --writes 2 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --stale 2",
+    "--policy wait --producers 1 --writes 3 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 2",
+    "--policy overwrite --producers 1 --writes 3 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 2 --steps 20000",
+    "--policy overwrite --writes 2 --preemptions 1 --kills 0 --restarts 0 --cuts 0 --stale 1 --steps 20000",
+    "--chunks 2 --producers 1 --writes 2 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 3",
+    "--chunks 2 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 1 --cuts 0 --stale 2",
+    "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
+    "--lanes 2 --heirs 1 --entries 2 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
+    "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --kills 0 --restarts 1 --cuts 0 --stale 3",
+};
+
+const Plans once_of_long = {
+    "--random 1 --executions 300000 --producers 3 --writes 3 --preemptions 7 --kills 0 --restarts 0 --cuts 7",
+    "--writes 3 --preemptions 2 --cuts 0",
+    "--writes 2 --preemptions 2 --cuts 1",
+    "--writes 1 --preemptions 3 --cuts 0",
+    "--writes 1 --preemptions 2 --cuts 0 --heirs 1",
+    "--writes 1 --preemptions 1 --cuts 0 --kills 2 --restarts 2",
+    "--chunks 2 --writes 1 --preemptions 2 --cuts 0",
+    "--policy overwrite --writes 2 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --steps 20000",
+    "--policy overwrite --writes 2 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --steps 20000",
+    "--policy wait --writes 2 --preemptions 2 --kills 1 --restarts 0 --cuts 0",
+    "--policy wait --writes 2 --preemptions 2 --kills 0 --restarts 1 --cuts 0",
+    "--writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 2",
+    "--writes 1 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --stale 2",
+    "--writes 2 --preemptions 1 --kills 0 --restarts 0 --cuts 0 --stale 2",
+    "--policy wait --writes 2 --preemptions 1 --kills 0 --restarts 0 --cuts 0 --stale 2",
+    "--policy overwrite --writes 2 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 1 --steps 20000",
+};
+
+// Each for half a minute from each seed.
+const Plans random_of_long = {
+    "--slots 2",
+    "--slots 4 --lanes 2",
+    "--policy overwrite --slots 2",
+    "--policy wait --slots 2",
+    "--slots 4 --chunks 2",
+    "--policy overwrite --slots 4 --chunks 2 --lanes 2",
+    "--policy wait --slots 4 --chunks 3 --lanes 2",
+    "--stale 7",
+    "--stale 7 --policy overwrite",
+    "--stale 7 --policy wait",
+    "--stale 7 --slots 4 --chunks 2",
+    "--stale 7 --slots 4 --lanes 2",
+};
+
+}  // namespace
+
+Plans plans_of(std::string_view mode) {
+  if (mode == "quick") return quick;
+  if (mode == "check") return check;
+  Plans plans = once_of_long;
+  for (const char* seed : {"1", "2"}) {
+    for (const std::string& plan : random_of_long)
+      plans.push_back("--seconds 30 --steps 100000 --random " + std::string(seed) +
+                      " --producers 3 --heirs 2 --entries 3 --writes 4 --preemptions 7 --kills 2 --restarts 3 --cuts 7 " +
+                      plan);
+  }
+  return plans;
+}
+
+}  // namespace explore

@@ -1,0 +1,164 @@
+// A log's files, arbitrary or a whole log with changes, through verify, `shmring log`, recovery, and what a collector adds.
+//
+// What recovery refuses it leaves as it was. What verified before verifies after recovery and the lines behind it; and a log
+// that verifies is not refused.
+#include "lib/audit/parse.hpp"
+#include "lib/audit/reading.hpp"
+#include "tests/fuzz/collecting.hpp"
+#include "tests/fuzz/place.hpp"
+#include "tools/shmring/commands.hpp"
+
+namespace {
+
+using namespace shmring;
+using namespace shmring::fuzz;
+
+const Place place;
+constexpr u64 base = u64{1} << 22, noon = 1'700'000'000'000'000'000;
+
+std::vector<audit::Line> each_kind(u64 incarnation, std::string_view name) {
+  static const std::string text = "a text with a \" and a \n in it", json = "{\"a\":[1,2.5e3,null]}";
+  const auto bytes = [](const std::string& s) { return std::as_bytes(std::span(s)); };
+  audit::Causes causes, more;
+  causes[ring::Cause::full] = 2, causes[ring::Cause::refused] = 1;
+  more[ring::Cause::died] = 1;
+  audit::Causes all = causes;
+  all += more;
+  audit::Event event{name, incarnation, 1, 0, 5, noon, 7, "", SHMRING_TEXT, 3, {}, bytes(text), false, false};
+  std::vector<audit::Line> lines;
+  lines.push_back(audit::LifeLine{audit::Life::attach, name, incarnation, noon, 12, 1000, 0, "/bin/app", 0, 0, {}, 0});
+  lines.push_back(event);
+  event.sequence = 2, event.type_name = "seven", event.kind = SHMRING_JSON, event.payload = bytes(json), event.late = true;
+  event.correlation[3] = 9;
+  lines.push_back(event);
+  lines.push_back(audit::Loss{name, incarnation, 3, 5, noon + 1, causes});
+  lines.push_back(audit::Note{"incident", noon, {{"what", "something"}, {"pos", "12", true}}});
+  event.sequence = 6, event.kind = SHMRING_BYTES, event.truncated = true;
+  lines.push_back(event);
+  const u64 end = (incarnation - base) % 3;  // open, died, gone
+  if (end == 0) return lines;
+  lines.push_back(audit::Loss{name, incarnation, 7, 7, noon + 1, more});
+  if (end == 1)
+    lines.push_back(audit::LifeLine{audit::Life::died, name, incarnation, noon, 12, 1000, 0, "/bin/app", 0, 7, all, 1});
+  else
+    lines.push_back(audit::Gone{name, incarnation, 7, noon});
+  return lines;
+}
+
+// Two files: the second begins with the accounts of the first.
+std::vector<std::string> make_log() {
+  std::string first, second;
+  u64 index = 0;
+  audit::encode(audit::Accounts{noon, {}}, index++, "r", first);
+  for (const auto& line : each_kind(base + 3, "a")) audit::encode(line, index++, "r", first);
+  for (const auto& line : each_kind(base + 4, "b")) audit::encode(line, index++, "r", first);
+  audit::Causes lost;
+  lost[ring::Cause::full] = 2, lost[ring::Cause::refused] = 1;
+  audit::Accounts accounts{noon, {{"a", base + 3, 6, true, lost}}};
+  audit::encode(accounts, index++, "r", second);
+  for (const auto& line : each_kind(base + 5, "c")) audit::encode(line, index++, "r", second);
+  for (const auto& line : each_kind(base + 6, "d")) audit::encode(line, index++, "r", second);
+  return {first, second};
+}
+const std::vector<std::string> whole = make_log();
+
+std::vector<std::string_view> lines_of(const std::string& text) {
+  std::vector<std::string_view> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size() - 1);
+    lines.push_back(std::string_view(text).substr(at, end - at + 1));
+    at = end + 1;
+  }
+  return lines;
+}
+
+// One change of one file.
+void change(Input& input, std::string& text) {
+  const std::vector<std::string_view> lines = lines_of(text);
+  if (lines.empty()) return;
+  const u8 how = input.take<u8>();
+  const u32 number = input.below(static_cast<u32>(lines.size()));
+  const std::string line(lines[number]), other(lines[input.below(static_cast<u32>(lines.size()))]);
+  const auto at = static_cast<std::size_t>(lines[number].data() - text.data());
+  const std::size_t in_line = at + input.below(static_cast<u32>(line.size()));
+  switch (how % 8) {
+    case 0: text.erase(at, line.size()); return;
+    case 1: text.insert(at, other); return;
+    case 2: text.replace(at, line.size(), other); return;
+    case 3: text.resize(in_line); return;
+    case 4: text.insert(at, input.bytes(40)); return;
+    case 5: text[in_line] = static_cast<char>(input.take<u8>()); return;
+    case 6: text.replace(in_line, std::min<std::size_t>(input.take<u8>() % 32, text.size() - in_line), input.bytes(24)); return;
+    default: {  // a digit
+      const std::size_t digit = text.find_first_of("0123456789", in_line);
+      if (digit != text.npos) text[digit] = static_cast<char>('0' + input.take<u8>() % 10);
+    }
+  }
+}
+
+std::string contents() {
+  std::string all;
+  std::vector<std::filesystem::path> names;
+  for (const auto& entry : std::filesystem::directory_iterator(place.log())) names.push_back(entry.path());
+  std::sort(names.begin(), names.end());
+  for (const auto& name : names) all += name.filename().string() + "\n" + read_file(name.string());
+  return all;
+}
+
+void write_log(Input& input) {
+  std::vector<std::string> files = whole;
+  if (input.flip()) {
+    files = {std::string(input.rest())};
+  } else {
+    for (u32 changes = input.below(6); changes > 0; --changes) change(input, files[input.flip()]);
+    if (input.take<u8>() % 8 == 1) files.pop_back();
+    if (input.take<u8>() % 16 == 1) files.push_back("");
+  }
+  std::filesystem::create_directory(place.log());
+  u64 index = 0;
+  for (const std::string& text : files) {
+    write_file(place.log() + "/" + audit::log_file_name(noon, index), text);
+    index += static_cast<u64>(std::count(text.begin(), text.end(), '\n'));
+  }
+}
+
+// What a collector does that finds none of the accounts in its ring.
+bool go_on() {
+  audit::Log log;
+  audit::Recovered recovered;
+  audit::Ledger ledger(false);
+  const std::string before = contents();
+  if (log.open(place.log(), "r", [&] { return ledger.accounts(noon); }, recovered) != 0) {
+    must(*os::last_error() != 0, "a refusal has a text");
+    must(contents() == before, "what recovery refuses it leaves as it was");
+    return false;
+  }
+  std::vector<audit::AccountState> known;
+  for (const auto& a : recovered.accounts) known.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
+  ledger.recover(known);
+  const std::vector<audit::Line> first{ledger.accounts(noon)};
+  must(log.append(first) == 0, os::last_error());
+  ledger.drop_absent([](u64 incarnation) { return incarnation == base + 3; }, noon);
+  must(log.append(ledger.lines()) == 0, os::last_error());
+  return true;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t bytes) {
+  static const std::vector<std::string> forms[] = {
+      {"log", place.log()}, {"log", place.log(), "-o", "json"}, {"log", place.log(), "-n", "3", "--kind", "event"}};
+  Input input(data, bytes);
+  place.clear_log();
+  const std::vector<std::string>& form = forms[input.below(std::size(forms))];
+  write_log(input);
+  audit::Verdict before;
+  const bool readable = audit::verify(place.log(), before) == 0;
+  const bool proven = readable && before.proven && before.ring == "r";
+  const int status = command(tool::register_log, form);
+  must(!proven || status == 0, "a log that verifies is shown");
+  const bool opened = go_on();
+  must(!proven || opened, std::string("a log that verifies is not refused: ") + os::last_error());
+  if (proven) must_verify(place.log());
+  return 0;
+}

@@ -1,0 +1,99 @@
+// Pure functions over bytes that nobody vouches for: payloads of each kind, JSON, fields, times, lines, options of emit.
+//
+// What is written is in canonical form, on one line, and is read back as what it was.
+#include "lib/audit/fields.hpp"
+#include "lib/audit/json.hpp"
+#include "lib/audit/parse.hpp"
+#include "lib/audit/time.hpp"
+#include "tests/fuzz/input.hpp"
+#include "tools/shmring/emit_fields.hpp"
+
+namespace {
+
+using namespace shmring;
+using namespace shmring::fuzz;
+
+bool is_canonical(std::string_view text) {
+  audit::Scanner scanner(text);
+  std::string_view raw;
+  return scanner.value(raw) && scanner.at_end() && raw == text;
+}
+
+void json(std::string_view text) {
+  std::string out = "before", again;
+  const bool valid = audit::append_canonical(out, text);
+  must(valid || out == "before", "what is not JSON appends nothing");
+  if (!valid) return;
+  out.erase(0, 6);
+  must(is_canonical(out), "canonical JSON is read back");
+  must(audit::append_canonical(again, out) && again == out, "canonical form is a fixed point");
+}
+
+void escaped(std::string_view text) {
+  std::string out = "\"";
+  audit::append_escaped(out, text);
+  must(is_canonical(out += '"'), "an escaped string is read back");
+}
+
+void fields(std::string_view payload) {
+  std::string out = "before";
+  const bool valid = audit::append_fields(out, std::as_bytes(std::span(payload)));
+  must(valid || out == "before", "what is not fields appends nothing");
+  must(!valid || is_canonical(std::string_view(out).substr(6)), "fields become canonical JSON");
+}
+
+void event(Input& input) {
+  audit::Event event{};
+  event.producer = "a", event.type_name = input.bytes(input.take<u8>() % 56);
+  event.incarnation = input.take<u64>(), event.sequence = input.take<u64>(), event.position = input.take<u64>();
+  event.time_ns = input.take<u64>(), event.kind = input.take<u8>() % 5, event.truncated = input.flip();
+  const std::string_view payload = input.rest();
+  event.payload = std::as_bytes(std::span(payload));
+  std::string line;
+  audit::encode(event, 3, "r", line);
+  must(line.find('\n') == line.size() - 1, "one event is one line");
+  line.pop_back();
+  audit::Parsed parsed{};
+  audit::Mistake mistake{};
+  must(audit::parse(line, parsed, mistake), "an event's line is read back");
+  must(parsed.incarnation == event.incarnation && parsed.first == event.sequence, "as what it was");
+}
+
+void option(std::string_view text) {
+  tool::FieldValue field;
+  if (!tool::parse_field(text, field).empty()) return;
+  std::byte room[512];
+  FieldEncoder encoder(room);
+  tool::add_to(encoder, field);
+  if (!encoder.fits()) return;
+  std::string out;
+  must(audit::append_fields(out, encoder.bytes()) == audit::valid_utf8(field.key), "a field of the command line is one");
+  must(out.empty() || is_canonical(out), "in canonical form");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t bytes) {
+  Input input(data, bytes);
+  switch (input.take<u8>() % 8) {
+    case 0: event(input); break;
+    case 1: fields(input.rest()); break;
+    case 2: option(input.rest()); break;
+    case 3: escaped(input.rest()); break;
+    case 4: {
+      audit::Parsed parsed{};
+      audit::Mistake mistake{};
+      const std::string_view line = input.rest();
+      if (!audit::parse(line, parsed, mistake)) must(mistake.offset <= line.size(), "a mistake lies in its line");
+      break;
+    }
+    case 5:
+      if (const auto ns = audit::parse_time(input.rest())) {
+        const auto text = audit::format_time(*ns);
+        must(audit::parse_time({text.data(), text.size()}) == *ns, "a time is read back");
+      }
+      break;
+    default: json(input.rest());
+  }
+  return 0;
+}

@@ -1,0 +1,175 @@
+// Every system call of the log fails once, with each error that is plausible for it: begin, append, recover, roll.
+#include "tests/io/scenario.hpp"
+
+#include "lib/audit/verify.hpp"
+#include "tests/unit/audit_support.hpp"
+
+using namespace audit_test;
+using namespace shmring::test;
+
+namespace {
+
+constexpr u64 sequences_of_small_batch = 14;  // 1 … 5 of one producer, 6 … 9 of the other, whose account starts at 5
+
+// What Store does: the same batch again, until it is in the log. The first error is what the caller has seen.
+int append_at_last(Writer& writer, const std::vector<Line>& lines, std::string& said) {
+  const u64 index = writer.log.next_index();
+  int first = writer.append(lines), error = first;
+  if (first != 0) said = os::last_error();
+  for (int tries = 0; error != 0 && tries < 3; ++tries) {
+    CHECK(writer.log.next_index() == index);
+    error = writer.log.append(lines);
+  }
+  CHECK(error == 0);
+  return first;
+}
+
+// All that this log has ever to hold, whatever of it is there; 0, or the first error.
+int write_log(const std::string& dir) {
+  std::string said;
+  Writer writer(dir);
+  if (writer.error != 0) return writer.error;
+  int error = 0;
+  if (writer.recovered.accounts.empty()) error = append_at_last(writer, small_batch(), said);
+  const int later = append_at_last(writer, std::vector<Line>(2100, Note{"clock", 0, {}}), said);
+  error = error != 0 ? error : later;
+  if (error != 0) os::fail(0, "%s", said.c_str());
+  return error;
+}
+
+// Of the log that unfailing calls have finished.
+void check_whole(const std::string& dir) {
+  REQUIRE(write_log(dir) == 0);
+  Verdict verdict;
+  REQUIRE(verify(dir, verdict) == 0);
+  CHECK_MESSAGE(verdict.proven, verdict.deviation.expected, " / ", verdict.deviation.found);
+  CHECK(verdict.torn_bytes == 0);
+  CHECK(verdict.events + verdict.lost.total() == sequences_of_small_batch - 5);
+}
+
+struct TornLog {
+  explicit TornLog(std::string torn) : torn(std::move(torn)) {}
+
+  void prepare() {
+    fs::remove_all(dir.log());
+    Writer writer(dir.log());
+    REQUIRE(writer.append(small_batch()) == 0);
+    text = all_text(dir.log());
+    put_content(log_files(dir.log())[0], text + torn);
+  }
+  // Whole lines are never touched, and what was torn is where it was, or aside, or there was no room to keep it.
+  void check(int result, bool no_room) {
+    CHECK(all_text(dir.log()).starts_with(text));
+    if (result == 0 && !no_room) REQUIRE(kept_aside(dir.log()).size() == 1);
+    check_whole(dir.log());
+    REQUIRE(kept_aside(dir.log()).size() <= 1);
+    if (!kept_aside(dir.log()).empty()) CHECK(content(kept_aside(dir.log())[0]) == torn);
+  }
+
+  Directory dir;
+  const std::string torn;
+  std::string text;
+};
+
+// A log whose file has room for one more line of 64 KiB, or less.
+void almost_fill(const std::string& dir) {
+  Writer writer(dir);
+  REQUIRE(writer.append(small_batch()) == 0);
+  const std::string payload(64 << 10, 'x');
+  const auto left = [&] { return log_file_bytes - fs::file_size(log_files(dir)[0]); };
+  std::vector<Line> lines;
+  u64 sequence = 9;
+  while (lines.size() < 1000) lines.push_back(event("audit", 11, ++sequence, payload));
+  REQUIRE(writer.append(lines) == 0);
+  while (left() > (66 << 10)) REQUIRE(writer.append({event("audit", 11, ++sequence, payload)}) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("whichever system call of a new log fails, nothing is held, no line is there in part, and the log goes on after") {
+  Directory dir;
+  fail_each_call({"new log", dir.log(), [&] { fs::remove_all(dir.log()); }, [&] { return write_log(dir.log()); },
+                  [&](int) { check_whole(dir.log()); }});
+}
+
+TEST_CASE("whichever system call of a recovery fails, no whole line is lost, the torn end is kept, and the next one works") {
+  TornLog log("{\"v\":1,\"kind\":\"event\",\"ind");
+  fail_each_call({"recovery of a torn log", log.dir.log(), [&] { log.prepare(); }, [&] { return write_log(log.dir.log()); },
+                  [&](int result) { log.check(result, kept_aside(log.dir.log()).empty()); }});
+}
+
+TEST_CASE("whichever system call fails that moves a file without a line aside, the file before it goes on") {
+  TornLog log("");
+  const std::string name = "/20991231T235959Z-00000000000000000010.jsonl";
+  for (const std::string& torn : {std::string(), std::string("{\"v\":1,")})
+    fail_each_call({"recovery past a file without a line", log.dir.log(),
+                    [&] {
+                      log.prepare();
+                      put_content(log.dir.log() + name, torn);
+                    },
+                    [&] { return write_log(log.dir.log()); },
+                    [&](int) {
+                      CHECK(all_text(log.dir.log()).starts_with(log.text));
+                      check_whole(log.dir.log());
+                      CHECK(kept_aside(log.dir.log()).size() == (torn.empty() ? 0 : 1));
+                    }});
+}
+
+TEST_CASE("whichever system call fails while the log goes on in a new file, each line is in it once, in either file") {
+  Directory dir;
+  almost_fill(dir.log());
+  REQUIRE(log_files(dir.log()).size() == 1);
+  const fs::path file = log_files(dir.log())[0];
+  const u64 size = fs::file_size(file);
+  const std::string last(64 << 10, 'y');
+  Writer* writer = nullptr;
+  const auto prepare = [&] {
+    delete std::exchange(writer, nullptr);
+    for (const fs::path& later : log_files(dir.log()))
+      if (later != file) fs::remove(later);
+    fs::resize_file(file, size);
+    writer = new Writer(dir.log());
+    REQUIRE(writer->error == 0);
+    REQUIRE(log_files(dir.log()).size() == 1);
+  };
+  int errors = 0;
+  const auto run = [&] {
+    std::string said;
+    const u64 next = writer->ledger.accounts[1].through + 1;
+    // Two lines of 64 KiB: the first one fills the file; then one that meets the new file, or tries again to begin it.
+    const int first = append_at_last(*writer, {event("audit", 11, next, last), event("audit", 11, next + 1, last)}, said);
+    errors += writer->log.roll_error() != 0;
+    const int second = append_at_last(*writer, {event("audit", 11, next + 2, "z")}, said);
+    if (first != 0 || second != 0) os::fail(0, "%s", said.c_str());
+    return first != 0 ? first : second;
+  };
+  const auto after = [&](int) {
+    const u64 through = writer->ledger.accounts[1].through;
+    CHECK(writer->log.roll_error() == 0);
+    CHECK(log_files(dir.log()).size() == 2);
+    std::string tail = content(log_files(dir.log())[1]);
+    CHECK(tail.starts_with("{\"v\":1,\"kind\":\"accounts\","));
+    std::ifstream in(file);
+    in.seekg(static_cast<std::streamoff>(size));
+    tail.insert(0, std::string(std::istreambuf_iterator<char>(in), {}));
+    for (u64 sequence = through - 2; sequence <= through; ++sequence) {
+      const std::string key = "\"seq\":" + std::to_string(sequence) + ",";
+      CHECK(tail.find(key) != tail.npos);
+      CHECK(tail.find(key) == tail.rfind(key));
+    }
+    Recovered recovered;
+    delete std::exchange(writer, nullptr);
+    Writer again(dir.log());
+    REQUIRE(again.error == 0);
+    CHECK(again.recovered.accounts[1].through == through);
+    if (by_mode(false, false, true)) {
+      Verdict verdict;
+      CHECK((verify(dir.log(), verdict) == 0 && verdict.proven));
+    }
+  };
+  fail_each_call({"roll to a new file", dir.log(), prepare, run, after});
+  delete writer;
+  CHECK(errors > 0);
+  Verdict verdict;
+  CHECK((verify(dir.log(), verdict) == 0 && verdict.proven));
+}

@@ -1,0 +1,140 @@
+// Every system call of create, attach, detach, look, list and unlink fails once, with each error that is plausible for it.
+#include <doctest/doctest.h>
+
+#include "lib/include/shmring/shmring.h"
+#include "lib/os/segment.hpp"
+#include "lib/ring/account.hpp"
+#include "tests/io/scenario.hpp"
+
+using namespace shmring;
+using namespace shmring::test;
+
+namespace {
+
+shmring_create_options small_options() {
+  shmring_create_options options{};
+  options.struct_size = sizeof options;
+  options.slots = 64, options.slot_bytes = 128, options.lanes = 2;
+  return options;
+}
+
+int open_tmpfile_unsupported(int dir, const char* path, int flags, mode_t mode) {
+  if ((flags & O_TMPFILE) == O_TMPFILE) return errno = EOPNOTSUPP, -1;
+  return Replaced<&os::Calls::openat>::real(dir, path, flags, mode);
+}
+
+void clear(const Sandbox& box) {
+  for (const auto& entry : std::filesystem::directory_iterator(box.path)) std::filesystem::remove(entry.path());
+}
+
+int create() {
+  const auto options = small_options();
+  return shmring_create("audit", &options);
+}
+
+// Attach, three records, detach.
+int use(const shmring_create_options* create = nullptr) {
+  shmring_producer* producer = nullptr;
+  const shmring_attach_options options{sizeof options, "p", SHMRING_LANE_AUTO, 0, create};
+  if (const int error = shmring_attach("audit", &options, &producer); error != 0) return error;
+  for (int i = 0; i < 3; ++i) CHECK(shmring_write(producer, nullptr, "record", 6) == 0);
+  shmring_detach(producer);
+  return 0;
+}
+
+// Places taken of the producer table: those of refused attaches are none.
+int places_taken() {
+  os::Segment segment;
+  REQUIRE(os::attach("audit", segment) == 0);
+  int taken = 0;
+  for (ring::u32 i = 0; i < segment.ring.geometry.producers; ++i)
+    taken += ring::owner_seen<ring::HardwareMemory>(segment.ring.entries[i]).state != ring::OwnerState::free;
+  return taken;
+}
+
+void fail_create(const Sandbox& box, const char* name) {
+  fail_each_call({name, "audit", [&] { clear(box); }, create, [&](int result) {
+                    if (result != 0) {
+                      REQUIRE(box.empty());
+                      REQUIRE(create() == 0);
+                    }
+                    CHECK(use() == 0);
+                  }});
+}
+
+}  // namespace
+
+TEST_CASE("whichever system call of create fails, there is a whole ring or no name, nothing is held, and create works after") {
+  Sandbox box;
+  fail_create(box, "create");
+}
+
+TEST_CASE("the same on a filesystem that has no files without a name") {
+  Sandbox box;
+  Replaced<&os::Calls::openat> old_filesystem(open_tmpfile_unsupported);
+  fail_create(box, "create by a temporary name");
+}
+
+TEST_CASE("the same for a ring that is given to a group") {
+  const group* own = ::getgrgid(::getegid());
+  REQUIRE(own != nullptr);
+  const std::string name = own->gr_name;
+  Sandbox box;
+  const auto create_shared = [&] {
+    auto options = small_options();
+    options.group = name.c_str();
+    return shmring_create("audit", &options);
+  };
+  fail_each_call({"create for a group", "audit", [&] { clear(box); }, create_shared, [&](int result) {
+                    REQUIRE(box.empty() == (result != 0));
+                    if (result != 0) REQUIRE(create_shared() == 0);
+                  }});
+}
+
+TEST_CASE("whichever system call of attach, write, detach fails, no place is taken, nothing is held, and attach works after") {
+  Sandbox box;
+  fail_each_call({"attach, write, detach", "audit",
+                  [&] {
+                    clear(box);
+                    REQUIRE(create() == 0);
+                  },
+                  [] { return use(); },
+                  [](int result) {
+                    CHECK(places_taken() == (result == 0));
+                    CHECK(use() == 0);
+                  }});
+}
+
+TEST_CASE("whichever system call of an attach that creates fails, there is a whole ring or none, and attach works after") {
+  Sandbox box;
+  const auto options = small_options();
+  fail_each_call({"attach that creates", "audit", [&] { clear(box); }, [&] { return use(&options); },
+                  [&](int result) {
+                    const bool made = std::filesystem::exists(box.file("audit"));
+                    CHECK((made || (result != 0 && box.empty())));
+                    if (made) CHECK(places_taken() == (result == 0));
+                    CHECK(use(&options) == 0);
+                  }});
+}
+
+TEST_CASE("whichever system call of unlink, list or a look fails, nothing is held, and a ring that stays is usable") {
+  Sandbox box;
+  const auto prepare = [&] {
+    clear(box);
+    REQUIRE(create() == 0);
+  };
+  fail_each_call({"unlink", "audit", prepare, [] { return shmring_unlink("audit"); }, [&](int result) {
+                    REQUIRE(box.empty() == (result == 0));
+                    if (result != 0) CHECK(use() == 0);
+                  }});
+  fail_each_call({"look", "audit", prepare,
+                  [] {
+                    os::Segment segment;
+                    std::vector<std::string> findings;
+                    const int error = os::open_readonly("audit", segment, findings);
+                    return error != 0 || findings.empty() || segment.ring.entries == nullptr ? error : 0;
+                  },
+                  [](int) { CHECK(use() == 0); }});
+  std::vector<std::string> rings;
+  fail_each_call({"list", box.path, prepare, [&] { return os::list(rings); }, [](int) {}});
+}

@@ -1,0 +1,136 @@
+// The log's directory removed, moved or replaced while it is written: noticed, said, and nothing released that is not stored.
+//
+// The oracle here is the count of each sequence over both logs: in the one that was moved, up to where the new one goes on.
+#include <doctest/doctest.h>
+
+#include "lib/audit/verify.hpp"
+#include "tests/support/daemon.hpp"
+#include "tests/support/log_text.hpp"
+
+using namespace shmring::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+bool proven(const std::string& log) {
+  shmring::audit::Verdict verdict;
+  return shmring::audit::verify(log, verdict) == 0 && verdict.proven && verdict.torn_bytes == 0;
+}
+
+// How often each sequence of the producer is in this log, in events and loss ranges, added up; returns its `from`.
+u64 count(const std::string& log, const Journal& journal, std::vector<int>& times) {
+  u64 from = 0;
+  times.resize(journal->begun + 1);
+  const std::string text = log_text(log);
+  for (std::size_t at = 0, end; (end = text.find('\n', at)) != text.npos; at = end + 1) {
+    const Object line(std::string_view(text).substr(at, end - at));
+    if (line.plain("producer") != journal.name()) continue;
+    if (line.plain("kind") == "attach" && line.number("from") > 0) from = static_cast<u64>(line.number("from"));
+    const bool loss = line.plain("kind") == "loss";
+    if (!loss && line.plain("kind") != "event") continue;
+    for (std::int64_t n = line.number(loss ? "first" : "seq"); n <= line.number(loss ? "last" : "seq"); ++n)
+      ++times.at(static_cast<std::size_t>(n));
+  }
+  return from;
+}
+
+bool has_event(const std::string& log, const Journal& journal) {
+  return log_text(log).find("\"producer\":\"" + journal.name() + "\",\"inc\"") != std::string::npos;
+}
+
+// A producer under load, and a daemon that has logged some of it.
+struct Busy {
+  Workplace place;
+  Daemon daemon{place};
+  Journal& journal = place.journal(1 << 20);
+  Shared<std::atomic<bool>> stop;
+  Child writer;
+
+  Busy() {
+    REQUIRE(daemon.collects());
+    writer = Child([this] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, ~u64{0}, 16, 200, &*stop}); });
+    View view;
+    REQUIRE(eventually([&] { return view.board().logged > 0; }));  // a batch of it is stored for good
+  }
+  bool says(const char* text) {
+    return eventually([&] { return daemon.said().find(text) != std::string::npos; });
+  }
+  void end() {
+    const u64 begun = journal->begun;
+    CHECK(eventually([&] { return journal->begun > begun + 100; }));
+    *stop = true;
+    CHECK(writer.wait() == 0);
+    CHECK(all_closed());
+    CHECK(daemon.end() == 0);
+    CHECK(proven(place.log));
+  }
+  // The new log holds all after its `from`, once; with `old`, that one holds all up to it, once.
+  void check_each_once(const std::string& old = "") {
+    std::vector<int> times;
+    const u64 from = count(place.log, journal, times);
+    CHECK(from > 0);
+    CHECK(std::all_of(times.begin(), times.begin() + static_cast<long>(from) + 1, [](int n) { return n == 0; }));
+    if (!old.empty()) CHECK(count(old, journal, times) == 0);
+    const u64 first = old.empty() ? from + 1 : 1;
+    CHECK(std::all_of(times.begin() + static_cast<long>(first), times.end(), [](int n) { return n == 1; }));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a log that is moved away while it is written: it is whole, and a new one goes on exactly where it ends") {
+  for (int round = 0; round < by_mode(2, 10, 200); ++round) {
+    Busy busy;
+    const std::string old = busy.place.home + "/old";
+    fs::rename(busy.place.log, old);
+    CHECK(busy.says("removed, moved or replaced"));
+    CHECK(eventually([&] { return has_event(busy.place.log, busy.journal); }));
+    busy.end();
+    CHECK(proven(old));
+    busy.check_each_once(old);
+  }
+  report("a log moved away under load, %d times: each record is in it or in the new one, once", by_mode(2, 10, 200));
+}
+
+TEST_CASE("a log that is removed while it is written: said, and a new one has all that the old one had not") {
+  for (int round = 0; round < by_mode(2, 10, 200); ++round) {
+    Busy busy;
+    if (round % 2 == 0) fs::remove_all(busy.place.log);
+    if (round % 2 == 1) fs::remove(log_files(busy.place.log).back());
+    CHECK(busy.says("a new log is begun in its place"));
+    CHECK(eventually([&] { return has_event(busy.place.log, busy.journal); }));
+    busy.end();
+    busy.check_each_once();
+  }
+}
+
+TEST_CASE("a log that is removed while nothing is written is noticed, too") {
+  Busy busy;
+  *busy.stop = true;
+  CHECK(busy.writer.wait() == 0);
+  CHECK(all_closed());
+  fs::remove_all(busy.place.log);
+  CHECK(busy.says("a new log is begun in its place"));
+  CHECK(eventually([&] { return !log_files(busy.place.log).empty(); }));
+  CHECK(busy.daemon.end() == 0);
+  CHECK(proven(busy.place.log));
+}
+
+TEST_CASE("a log in whose place something else stands: nothing is released, no writer waits, until there is a place again") {
+  for (const bool restarted : {false, true}) {
+    Busy busy;
+    const std::string old = busy.place.home + "/old";
+    std::ofstream(old) << "a file";
+    REQUIRE(::renameat2(AT_FDCWD, busy.place.log.c_str(), AT_FDCWD, old.c_str(), RENAME_EXCHANGE) == 0);
+    REQUIRE(busy.says("nothing is released until it works"));
+    const u64 begun = busy.journal->begun;
+    CHECK(eventually([&] { return busy.journal->begun > begun + 2'000; }));  // more than the ring holds
+    if (restarted) CHECK(busy.daemon.end() == 7);
+    fs::remove(busy.place.log);
+    if (restarted) busy.daemon.start();
+    CHECK(eventually([&] { return has_event(busy.place.log, busy.journal); }));
+    busy.end();
+    CHECK(proven(old));
+    busy.check_each_once(old);
+  }
+}

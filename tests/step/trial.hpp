@@ -1,0 +1,56 @@
+// One trial: a scenario, a point of its call, and what happens there; then the judge.
+//
+// The judge: the oracle over the whole log, the ring whole again, and what only the stepper knows: of a killed call the account
+// word and the slots at the moment of death say exactly what the log must have; a handler's write is refused wherever the call
+// has begun to store and has not ended.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/step/scenario.hpp"
+#include "tests/step/tracee.hpp"
+#include "tests/support/oracle.hpp"
+
+namespace shmring::test {
+
+// A problem is one line; none: the text stays empty.
+void expect(std::string& problem, bool holds, const std::string& rule);
+
+// All accounts closed, the ring whole, the log exact.
+Findings close_and_consult(Scene& scene, bool overwriting, std::string& problem);
+
+enum class Action { kill, stop, signal, fork };
+const char* name_of(Action action);
+
+struct Trial {
+  const Scenario& scenario;
+  Action action;
+  Point point;
+  bool inside;  // between the call's first store into the segment and its last
+};
+
+struct Outcome {
+  bool reached = false;
+  std::string problem;  // empty: all is as it must be
+};
+Outcome run(const Trial& trial);
+
+// The call's instructions, undisturbed; `problem` as above.
+std::vector<Step> walk(const Scenario& scenario, std::string& problem);
+
+// Which of the instructions are tried: every `every`-th (0: none of these), and, with `accesses`, those before and behind a
+// store into the segment or a system call; of a loop the first `most_hits` rounds.
+struct Density {
+  unsigned every;
+  bool accesses;
+  unsigned most_hits;
+};
+std::vector<std::size_t> choose(const std::vector<Step>& steps, Density density);
+
+// Each action at each place, as doctest's checks, and a line of report. Enough is said after three failures.
+void try_places(const std::string& name, const std::vector<Step>& steps, const std::vector<std::size_t>& places,
+                const std::vector<Action>& actions, const std::function<Outcome(Action, std::size_t)>& one);
+
+}  // namespace shmring::test

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""tests/FAULTS.md against the tests: each fault has a row, and each test that a row names is there.
+
+A row is `| number | fault | tests |`, where tests are one or more of
+    `path: name`         from tests/; the file has a test case, function, plan or patch of that name
+or the words `not built: why`. Numbers are those of the list of faults that the design came with: 1 … 45 without 21.
+usage: faults.py ROOT
+Exit status: 0 · 1 a row is missing, twice, empty, or names what is not there.
+"""
+import pathlib
+import re
+import sys
+
+NUMBERS = [number for number in range(1, 46) if number != 21]
+ROW = re.compile(r"^\| *(\d+) *\| *([^|]+?) *\| *([^|]+?) *\|$")
+REFERENCE = re.compile(r"`([^`:]+): ([^`]+)`")
+
+
+def is_there(tests, path, name):
+    file = tests / path
+    return file.is_file() and name in file.read_text(encoding="utf-8")
+
+
+def check(text, tests):
+    """Complaints, and how many tests are named."""
+    complaints, seen, named = [], [], 0
+    for line in text.splitlines():
+        row = ROW.match(line)
+        if not row:
+            continue
+        number, said = int(row[1]), row[3]
+        seen.append(number)
+        references = REFERENCE.findall(said)
+        named += len(references)
+        if not references and not said.startswith("not built: "):
+            complaints.append(f"row {number}: no test, and not said that it is not built")
+        complaints += [f"row {number}: tests/{path} has no '{name}'" for path, name in references
+                       if not is_there(tests, path, name)]
+    if sorted(seen) != NUMBERS:
+        complaints.append(f"rows missing or twice: {sorted(set(NUMBERS) ^ set(seen)) or 'twice'}")
+    return complaints, named
+
+
+def main(root):
+    faults = pathlib.Path(root, "tests/FAULTS.md")
+    complaints, named = check(faults.read_text(encoding="utf-8"), faults.parent)
+    print("\n".join(complaints))
+    print(f"REPORT {len(NUMBERS)} faults, {named} tests named, {len(complaints)} complaints")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
