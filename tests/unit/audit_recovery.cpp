@@ -310,6 +310,26 @@ TEST_CASE("a torn end longer than any block is kept whole") {
   CHECK(all_text(dir.log()) == text);
 }
 
+TEST_CASE("restarts do not put off the next accounts line: one stands at least every 4096 lines") {
+  Directory dir;
+  u64 sequence = 0;
+  for (int restart = 0; restart < 4; ++restart) {
+    Writer writer(dir.log());
+    REQUIRE(writer.error == 0);
+    std::vector<Line> lines;
+    if (restart == 0) lines.push_back(life(Life::attach, "pay", 10));
+    for (int i = 0; i < 2000; ++i) lines.push_back(event("pay", 10, ++sequence, "x"));
+    REQUIRE(writer.append(lines) == 0);
+  }
+  u64 since = 0, most = 0;
+  for (const std::string& line : split_lines(all_text(dir.log()))) {
+    since = line.starts_with("{\"v\":1,\"kind\":\"accounts\"") ? 0 : since + 1;
+    most = std::max(most, since);
+  }
+  CHECK(most < 4096);
+  CHECK(proven(dir.log()));
+}
+
 TEST_CASE("a full disk does not keep the log from going on: the torn end is cut without being kept") {
   Directory dir;
   const std::string text = small_log(dir.log());

@@ -200,6 +200,68 @@ TEST_CASE("a later sequence says that a record will never be whole: its chunks a
   CHECK(all_empty(bench.plain));
 }
 
+TEST_CASE("a record that has come round to its own first chunk is given up, and is one loss, no_room") {
+  Bench bench({.slots = 4, .max_record = 2 * room, .on_full = OnFull::overwrite});
+  Writer p;
+  Producer<Memory> other;
+  attach(p, bench.plain, 0), attach(other, bench.plain, 1);
+  {
+    ProducerMemory::Hook between(At::claim, 2, [&] {
+      for (int i = 0; i < 4; ++i) CHECK(write(other, "x") == 0);
+    });
+    CHECK(write(p, bytes_of(2 * room)) == SHMRING_FULL);
+  }
+  CHECK(bench.plain.counter(0, Cause::no_room).bits() == Counter{1, 1}.bits());
+  bench.start();
+  bench.drain();
+  CHECK(std::count(bench.log.lines.begin(), bench.log.lines.end(), "loss 1.1-1 no_room=1") == 1);
+  CHECK_MESSAGE(bench.log.broken == "", bench.log.broken);
+  CHECK(all_empty(bench.plain));
+}
+
+TEST_CASE("a chunk that is held stays its record's when the collector jumps over laps") {
+  Bench bench({.slots = 4, .max_record = 2 * room, .on_full = OnFull::overwrite});
+  Writer p;
+  Producer<Memory> other;
+  attach(p, bench.plain, 0), attach(other, bench.plain, 1);
+  bench.start();
+  {
+    ProducerMemory::Hook between(At::claim, 2, [&] {
+      bench.pass();
+      for (int i = 0; i < 16; ++i) CHECK(write(other, "x") == 0);
+      bench.pass();
+      CHECK(bench.collector->reader().repairs() == 1);
+      CHECK(bench.plain.word(0) == reading(0, 1));
+    });
+    CHECK(write(p, bytes_of(2 * room)) == SHMRING_FULL);
+  }
+  bench.drain();
+  CHECK(std::count(bench.log.lines.begin(), bench.log.lines.end(), "incident corrupt record") == 0);
+  CHECK(std::count(bench.log.lines.begin(), bench.log.lines.end(), "loss 1.1-1 no_room=1") == 1);
+  CHECK_MESSAGE(bench.log.broken == "", bench.log.broken);
+  CHECK(all_empty(bench.plain));
+}
+
+TEST_CASE("a chunk that is there already is corrupt, and completes no record") {
+  Bench bench({.slots = 4, .max_record = 2 * room});
+  Hand p{bench.plain, 0};
+  p.attach();
+  p.begin();
+  for (int chunk = 0; chunk < 2; ++chunk) {
+    p.look_at_tail();
+    p.claim();
+    p.move_tail();
+    p.fill(bytes_of(room));
+    p.slot().header.chunks = 2;
+    shmring::ring::publish<Memory>(p.slot(), 0, 1);
+  }
+  p.finish();
+  bench.start();
+  bench.drain();
+  bench.expect({"attach 1", "incident corrupt record", "loss 1.1-1 corrupt=1"});
+  CHECK(all_empty(bench.plain));
+}
+
 // ----------------------------------------------------------------------------------------------------------- in place
 
 TEST_CASE("an aborted claim is a loss of its own cause, once") {
@@ -219,6 +281,21 @@ TEST_CASE("an aborted claim is a loss of its own cause, once") {
   p.detach();
   bench.drain();
   bench.expect({"attach 1", "loss 1.1-1 aborted=1", "event 1.2", "detach 1 last 2 aborted=1"});
+}
+
+TEST_CASE("refusals in front of an aborted claim keep their name: its slot counts those before it, not itself") {
+  Bench bench({.slots = 4});
+  Writer p;
+  attach(p, bench.plain);
+  void* payload = nullptr;
+  CHECK(write(p, bytes_of(2 * room)) == SHMRING_TOO_BIG);
+  CHECK(p.claim(10, &payload) == 0);
+  CHECK(p.abort() == 0);
+  bench.start();
+  bench.drain();
+  p.detach();
+  bench.drain();
+  bench.expect({"attach 1", "loss 1.1-1 too_big=1", "loss 1.2-2 aborted=1", "detach 1 last 2 too_big=1 aborted=1"});
 }
 
 TEST_CASE("a claim that its owner forgot is aborted by the next call, or by detach") {

@@ -175,7 +175,7 @@ TEST_CASE("a process whose main thread has ended is in state Z, and alive as lon
   Child child(true);
   while (state_of(child.pid) != 'Z') ::sched_yield();
   os::Deaths deaths(table.ring);
-  CHECK_FALSE(deaths.dead(2, child.word()));
+  REQUIRE_FALSE(deaths.dead(2, child.word()));
   CHECK(deaths.wait(0) == 0);
   CHECK_FALSE(deaths.dead(2, child.word()));
   child.go_on();
@@ -219,7 +219,7 @@ TEST_CASE("an unreadable /proc proves nothing; the pidfd still does") {
   Child child;
   os::Deaths deaths(table.ring);
   Replaced<&os::Calls::openat> hidden(no_proc);
-  CHECK_FALSE(deaths.dead(0, child.word()));
+  REQUIRE_FALSE(deaths.dead(0, child.word()));
   ::kill(child.pid, SIGKILL);
   CHECK(deaths.wait(long_enough_ns) == 1);
   CHECK(deaths.dead(0, child.word()));
@@ -243,6 +243,15 @@ TEST_CASE("without pidfds a living process is alive, a missing one dead") {
   CHECK_FALSE(deaths.dead(0, child.word()));  // state Z proves nothing
   child.reap();
   CHECK(deaths.dead(0, child.word()));
+}
+
+TEST_CASE("that a process may not be signalled is no proof of its death") {
+  Table table;
+  Child child;
+  os::Deaths deaths(table.ring);
+  Replaced<&os::Calls::pidfd_open> none_left([](pid_t, unsigned) { return errno = EMFILE, -1; });
+  Replaced<&os::Calls::kill> forbidden([](pid_t, int) { return errno = EPERM, -1; });
+  CHECK_FALSE(deaths.dead(0, child.word()));
 }
 
 TEST_CASE("one pidfd an owner is held, whatever its state, and none of a dead or forgotten one") {

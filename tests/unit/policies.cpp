@@ -138,6 +138,19 @@ TEST_CASE("a wait ends at its deadline, as TIMEOUT, and is one loss of that caus
   bench.expect({"attach 1", "event 1.1", "event 1.2", "loss 1.3-3 timeout=1", "detach 1 last 3 timeout=1"});
 }
 
+TEST_CASE("all chunks of a record wait for one deadline") {
+  Bench bench({.slots = 4, .max_record = 128, .on_full = OnFull::wait, .wait_us = 120'000});
+  Writer p;
+  attach(p, bench.plain);
+  bench.start(one_slot);
+  for (int i = 0; i < 4; ++i) CHECK(write(p, "x") == 0);
+  const u64 before = ProducerMemory::now_ns();
+  ProducerMemory::Hook one(At::freed_sleep, 2, [&] { bench.pass(); });  // after 50 ms one slot is free
+  CHECK(write(p, std::string(128, 'y')) == SHMRING_FULL);
+  CHECK(ProducerMemory::now_ns() == before + 120'000'000);
+  CHECK(bench.plain.counter(0, Cause::no_room).bits() == Counter{1, 5}.bits());
+}
+
 TEST_CASE("a ring retired during a wait is RETIRED, with a sequence; the call after it takes none") {
   Bench bench({.slots = 2, .on_full = OnFull::wait, .wait_us = 120'000});
   Writer p;

@@ -270,6 +270,20 @@ TEST_CASE("detach says left, and nothing after it") {
   CHECK(plain.bytes() == expected);
 }
 
+TEST_CASE("detach ends an open claim before it says left") {
+  PlainRing plain;
+  Producer<ProducerMemory> producer;
+  REQUIRE(producer.attach(plain.ring, owner(1), identity("p"), SHMRING_LANE_SHARED) == 0);
+  void* payload = nullptr;
+  REQUIRE(producer.claim(8, &payload) == 0);
+  Account at_left{};
+  Word word_at_left{};
+  ProducerMemory::Hook left(At::owner_state, 1, [&] { at_left = plain.account(0), word_at_left = plain.word(0); });
+  producer.detach();
+  CHECK(at_left == Account{1, true});
+  CHECK(word_at_left == ready(0, 1));
+}
+
 TEST_CASE("an entry is zeroed whole, its owner word last") {
   PlainRing plain;
   attached(plain);

@@ -35,6 +35,17 @@ struct Damaged : Bench {
   Hand p{plain, 0};
 };
 
+// The slot's length grows right behind the first look at it.
+struct Growing : HardwareMemory {
+  static inline RecordHeader* victim = nullptr;
+  static inline std::size_t most = 0;
+  static void copy(At at, void* to, const void* from, std::size_t bytes) {
+    if (at == At::copy_out) most = std::max(most, bytes);
+    HardwareMemory::copy(at, to, from, std::min<std::size_t>(bytes, 64));
+    if (at == At::copy_out) victim->length = 65535;
+  }
+};
+
 void use(Producer<Memory>& producer) {
   for (int i = 0; i < 4; ++i) producer.write(nullptr, "x", 1);
 }
@@ -63,14 +74,29 @@ TEST_CASE("a length beyond the slot is a corrupt record: not a byte behind the s
   }
 }
 
-TEST_CASE("a sequence of 0 or above the account's last attempt, a kind that is none, are a corrupt record") {
-  for (int damage = 0; damage < 4; ++damage) {
+TEST_CASE("a length that grows while its record is copied is not believed: it is read once") {
+  PlainRing plain({.slots = 4});
+  Hand p{plain, 0};
+  p.attach().write();
+  Growing::victim = &plain.slot(0).header;
+  Reader<Growing> reader(plain.ring, whole_ring);
+  reader.begin_pass();
+  reader.walk(4);
+  REQUIRE(reader.taken().size() == 1);
+  CHECK(reader.taken()[0].payload.size() == 8);
+  CHECK(Growing::most == sizeof(RecordHeader));
+}
+
+TEST_CASE("a sequence of 0 or above the last attempt, a kind that is none, chunks that cannot be, are a corrupt record") {
+  for (int damage = 0; damage < 6; ++damage) {
     CAPTURE(damage);
     Damaged it;
     if (damage == 0) it.bad().sequence = 0;
     if (damage == 1) it.bad().sequence = 3;
     if (damage == 2) it.bad().sequence = ~u64{0};
     if (damage == 3) it.bad().kind = SHMRING_BYTES + 1;
+    if (damage == 4) it.bad().chunk = 1;                             // of 1
+    if (damage == 5) it.bad().chunks = 65535, it.bad().length = 64;  // more than max_record
     it.run();
     CHECK(has(it, "incident corrupt record"));
     CHECK(has(it, "loss 1.1-1 corrupt=1"));

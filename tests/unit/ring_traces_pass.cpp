@@ -162,6 +162,21 @@ TEST_CASE("the tail that a live loss waits for is read after the account") {
   bench.expect({"attach 1", "event 1.1", "event 1.2"});
 }
 
+TEST_CASE("what is written just before the account is read lies below the tail that is read then") {
+  Bench bench;
+  Hand p(bench.plain, 0);
+  p.attach();
+  bench.start(one_slot);
+  bench.pass();
+  {
+    CollectorMemory::Hook writes(At::account_seen, 1, [&] { p.write(), p.write(); });
+    bench.pass();
+    CHECK(writes.seen() == 2);
+  }
+  bench.drain();
+  bench.expect({"attach 1", "event 1.1", "event 1.2"});
+}
+
 TEST_CASE("an account that moves while it is read is left for the next time, after a bounded number of looks") {
   Bench bench;
   Hand p(bench.plain, 0);
