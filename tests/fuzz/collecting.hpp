@@ -1,18 +1,21 @@
-// A collector as shmringd has it, over a real log; what time it is and who is dead is for the input to say. And the rule that
-// holds whatever the ring held: its log verifies.
+// A collector over a log, in memory or as shmringd has it; what time it is and who is dead is for the input to say. And the
+// rule that holds whatever the ring held: its log keeps the promise, and its lines are read back.
 #pragma once
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "lib/audit/collector.hpp"
 #include "lib/audit/log.hpp"
+#include "lib/audit/parse.hpp"
 #include "lib/audit/verify.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 #include "tests/fuzz/input.hpp"
+#include "tests/support/memory_log.hpp"
 
 namespace shmring::fuzz {
 
@@ -38,36 +41,94 @@ struct Store {
   }
 };
 
-// One collector's life. Its end is a crash: nothing is drained or said.
-template <class M>
-class Life {
+// A pass takes no slot twice, but for one from the walk and one from the list.
+template <class Collector>
+void must_be_bounded(const Collector& collector, const ring::Ring& ring) {
+  const std::size_t most = std::size_t{2} * ring.geometry.slots * ring.geometry.lanes;
+  must(collector.taken() <= most, "a pass takes no more than there is");
+}
+
+inline constexpr ring::Pace quick_pace{1024, 128, 1, 1};
+
+// One collector's life over a log in files. Its end is a crash: nothing is drained or said.
+class FileLife {
  public:
-  Life(const ring::Ring& ring, const std::string& dir, Host& host) : host_(host) {
+  FileLife(const ring::Ring& ring, const std::string& dir, Host& host) : ring_(ring), host_(host) {
     auto accounts = [this] { return collector_->ledger().accounts(host_.now_utc_ns()); };
     must(log_.open(dir, "r", accounts, recovered_) == 0, os::last_error());
-    collector_.emplace(ring, ring::Pace{1024, 128, 1, 1}, host_, store_);
+    collector_.emplace(ring, quick_pace, host_, store_);
     std::vector<audit::AccountState> known;
     for (const audit::RecoveredAccount& a : recovered_.accounts)
       known.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
     collector_->start(known);
   }
-  Life(const Life&) = delete;
+  FileLife(const FileLife&) = delete;
 
   void pass(bool entries_due) {
     collector_->pass(entries_due);
-    const std::size_t most = std::size_t{ring_slots()} * (lanes() + 1);
-    must(collector_->taken() <= most, "a pass takes no more than there is");
+    must_be_bounded(*collector_, ring_);
   }
 
  private:
-  u32 lanes() const { return collector_->reader().lanes(); }
-  u32 ring_slots() const { return 1024; }
-
+  ring::Ring ring_;
   Host& host_;
   audit::Log log_;
   audit::Recovered recovered_;
   Store store_{log_};
-  std::optional<audit::Collector<M, Host, Store>> collector_;
+  std::optional<audit::Collector<ring::HardwareMemory, Host, Store>> collector_;
+};
+
+// A limit that is known: a collector does not recover which incarnations are over. If an entry names one again after a restart,
+// by a scribble, it attaches a second time, and the log does not verify. Such an input says no more from there on.
+struct KnownLimit {};
+
+// A log in memory, through the lines' text.
+struct TextLog {
+  plain::MemoryLog log;
+  std::string text;
+  std::set<u64> over, over_before;  // incarnations; before the last restart
+
+  void note_over(const audit::Parsed& line) {
+    if (line.kind == audit::Kind::attach && over_before.contains(line.incarnation)) throw KnownLimit{};
+    if (line.kind == audit::Kind::gone || line.kind == audit::Kind::detach || line.kind == audit::Kind::died)
+      over.insert(line.incarnation);
+  }
+
+  bool store(const std::vector<audit::Line>& lines) {
+    for (const audit::Line& line : lines) {
+      text.clear();
+      audit::encode(line, 1, "r", text);
+      must(!text.empty() && text.find('\n') == text.size() - 1, "a line is one line");
+      text.pop_back();
+      audit::Parsed parsed{};
+      audit::Mistake mistake{};
+      must(audit::parse(text, parsed, mistake), "a line is read back: " + text);
+      must(parsed.producer.size() < ring::name_bytes, "a producer's name is no longer than one");
+      note_over(parsed);
+      log.append(line);
+    }
+    must(log.broken.empty(), log.broken);
+    return true;
+  }
+};
+
+// One collector's life over a log in memory: thousands a second.
+template <class M>
+class Life {
+ public:
+  Life(const ring::Ring& ring, TextLog& log, Host& host) : ring_(ring), collector_(ring, quick_pace, host, log) {
+    log.over_before = log.over;
+    collector_.start(log.log.recovered());
+  }
+
+  void pass(bool entries_due) {
+    collector_.pass(entries_due);
+    must_be_bounded(collector_, ring_);
+  }
+
+ private:
+  ring::Ring ring_;
+  audit::Collector<M, Host, TextLog> collector_;
 };
 
 inline audit::Verdict must_verify(const std::string& dir) {

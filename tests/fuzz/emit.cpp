@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t bytes) {
   Host host;
   host.dead_pids = ~u32{0};  // it has left anyway
   {
-    Life<ring::HardwareMemory> life(segment.ring, place.log(), host);
+    FileLife life(segment.ring, place.log(), host);
     for (int i = 0; i < 10; ++i) life.pass(true);
   }
   const audit::Verdict verdict = must_verify(place.log());

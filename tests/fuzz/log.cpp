@@ -150,13 +150,15 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t bytes) {
       {"log", place.log()}, {"log", place.log(), "-o", "json"}, {"log", place.log(), "-n", "3", "--kind", "event"}};
   Input input(data, bytes);
   place.clear_log();
-  const std::vector<std::string>& form = forms[input.below(std::size(forms))];
+  const u32 form = input.below(16);
   write_log(input);
   audit::Verdict before;
   const bool readable = audit::verify(place.log(), before) == 0;
   const bool proven = readable && before.proven && before.ring == "r";
-  const int status = command(tool::register_log, form);
-  must(!proven || status == 0, "a log that verifies is shown");
+  if (form < std::size(forms)) {  // not each time: it costs as much as the rest
+    const int status = command(tool::register_log, forms[form]);
+    must(!proven || status == 0, "a log that verifies is shown");
+  }
   const bool opened = go_on();
   must(!proven || opened, std::string("a log that verifies is not refused: ") + os::last_error());
   if (proven) must_verify(place.log());

@@ -1,5 +1,6 @@
 // A small ring with something of everything in it, as bytes; scribbles over it, as an input says; and a copy of it in which
-// each of its arrays is a block of its own, so that a step outside one of them is a step outside the program's memory.
+// each of its arrays is a block of its own, so that a step outside one of them is a step outside the program's memory. A copy
+// out of a slot is held to that slot, whose neighbours are no such step.
 #pragma once
 
 #include <memory>
@@ -13,6 +14,39 @@
 #include "tests/fuzz/place.hpp"
 
 namespace shmring::fuzz {
+
+// The distance from an offset_ptr to what it points to.
+inline void set_place(std::string& image, std::size_t pointer_at, u64 place) {
+  const u64 distance = place - pointer_at;
+  std::memcpy(image.data() + pointer_at, &distance, sizeof distance);
+}
+
+// A header's geometry with the size and the places that belong to it.
+inline void set_geometry(std::string& image, ring::Geometry geometry) {
+  const ring::Places at = ring::plan(geometry);
+  geometry.size = at.size;
+  std::memcpy(image.data() + offsetof(ring::Header, geometry), &geometry, sizeof geometry);
+  set_place(image, offsetof(ring::Header, entries), at.entries);
+  set_place(image, offsetof(ring::Header, lanes), at.lanes);
+  set_place(image, offsetof(ring::Header, slots), at.slots);
+}
+
+inline bool view_of(std::string& image, ring::Ring& out);
+
+// The same ring with eight producers: a table of hundreds costs each pass, and finds nothing more.
+inline std::string small(std::string image) {
+  ring::Ring view;
+  must(view_of(image, view), "what was created is valid");
+  ring::Geometry geometry = view.geometry;
+  geometry.producers = 8;
+  const ring::Places from = ring::plan(view.geometry), to = ring::plan(geometry);
+  std::string out(to.size, '\0');
+  std::memcpy(out.data(), image.data(), from.entries + geometry.producers * sizeof(ring::Entry));
+  std::memcpy(out.data() + to.lanes, image.data() + from.lanes, geometry.lanes * sizeof(ring::Lane));
+  std::memcpy(out.data() + to.slots, image.data() + from.slots, to.size - to.slots);
+  set_geometry(out, geometry);
+  return out;
+}
 
 // What a library's ring holds with five producers: the shared lane, an exclusive one, refusals, a record of several slots, an
 // aborted one, a claim that is open, one who has left. Made once.
@@ -40,7 +74,7 @@ inline std::string make_image(const Place& place) {
   shmring_abort(producers[2]);
   shmring_claim(producers[3], 10, &in_place);
   shmring_detach(producers[4]);
-  std::string image = read_file(place.ring_file());
+  std::string image = small(read_file(place.ring_file()));
   for (u32 i = 0; i < 4; ++i) shmring_detach(producers[i]);
   shmring_unlink("r");
   return image;
@@ -117,13 +151,19 @@ inline bool view_of(std::string& image, ring::Ring& out) {
   return !ring::validate(*reinterpret_cast<ring::Header*>(copy), image.size(), reinterpret_cast<std::byte*>(image.data()), out);
 }
 
-// Each array in a block of its own.
+// Each array in a block of its own: zeros, or a copy of what stands in another ring.
 class SplitRing {
  public:
-  explicit SplitRing(const ring::Ring& from) : ring(from) {
+  SplitRing(const ring::Geometry& geometry, u64 incarnation_base) {
+    ring.use(geometry);
+    ring.incarnation_base = incarnation_base;
+    make(ring.header, 1), make(ring.entries, geometry.producers), make(ring.lanes, geometry.lanes);
+    make(ring.slots, slots_bytes());
+  }
+  explicit SplitRing(const ring::Ring& from) : SplitRing(from.geometry, from.incarnation_base) {
     const ring::Geometry& g = from.geometry;
-    move(ring.header, 1), move(ring.entries, g.producers), move(ring.lanes, g.lanes);
-    move(ring.slots, std::size_t{g.lanes} * g.slots * g.slot_bytes);
+    copy(ring.header, from.header, 1), copy(ring.entries, from.entries, g.producers), copy(ring.lanes, from.lanes, g.lanes);
+    copy(ring.slots, from.slots, slots_bytes());
   }
   SplitRing(const SplitRing&) = delete;
   ~SplitRing() {
@@ -135,11 +175,28 @@ class SplitRing {
   ring::Ring ring;
 
  private:
+  std::size_t slots_bytes() const { return std::size_t{ring.geometry.lanes} * ring.geometry.slots * ring.geometry.slot_bytes; }
   template <class T>
-  static void move(T*& array, std::size_t count) {
-    void* const block = std::aligned_alloc(ring::line_bytes, count * sizeof(T));
-    std::memcpy(block, static_cast<const void*>(array), count * sizeof(T));
-    array = static_cast<T*>(block);
+  static void make(T*& array, std::size_t count) {
+    array = static_cast<T*>(std::aligned_alloc(ring::line_bytes, count * sizeof(T)));
+    std::memset(static_cast<void*>(array), 0, count * sizeof(T));
+  }
+  template <class T>
+  static void copy(T* to, const T* from, std::size_t count) {
+    std::memcpy(static_cast<void*>(to), static_cast<const void*>(from), count * sizeof(T));
+  }
+};
+
+// The memory of one SplitRing.
+struct BoundedMemory : ring::HardwareMemory {
+  static inline ring::Ring ring;
+
+  static void copy(ring::At at, void* to, const void* from, std::size_t bytes) {
+    if (at == ring::At::copy_out) {
+      const auto begin = static_cast<u64>(static_cast<const std::byte*>(from) - ring.slots);
+      must(begin >> ring.slot_bytes_log2 == (begin + bytes - 1) >> ring.slot_bytes_log2, "a copy lies in one slot");
+    }
+    HardwareMemory::copy(at, to, from, bytes);
   }
 };
 
