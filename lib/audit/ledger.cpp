@@ -102,7 +102,14 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
     account.pid = who.owner.pid;
     account.uid = who.identity.uid;
     account.lane = who.lane;
-    if (known != nullptr) continue;
+    if (known != nullptr) {
+      if (who.logged.through > known->through)
+        lines_.push_back(Note{"incident", now_ns,
+                              {{"what", "lines are gone from the end of this log: their sequences count as lost"},
+                               number("inc", who.incarnation), number("first", known->through + 1),
+                               number("last", who.logged.through)}});
+      continue;
+    }
     account.producer = name_in_log(who.identity.name);
     account.incarnation = who.incarnation;
     account.through = who.logged.through;
@@ -171,14 +178,16 @@ void Ledger::settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns) {
 }
 
 // A range that an open account passes over. The count of refusals is known modulo 2^32 only: without overwriting, all that is
-// missing was refused but for records seen corrupt, so the largest that fits is meant; with it, the smallest.
+// missing was refused but for records seen corrupt, so the largest that fits is meant; with it, the smallest. And with it the
+// mask names no more than one: the slot of an aborted claim, whose publish cleared the mask, may have been overwritten.
 Causes Ledger::explain(Account& account, u64 count, u32 refused_now, u16 mask) const {
   u64 refused = static_cast<u32>(refused_now - static_cast<u32>(account.refused()));
   refused = std::min(refused, count);
   if (!overwrite_) refused += (count - refused) / u32_range * u32_range;
   Causes causes;
   const u64 rest = count - refused;
-  causes[rest == 0 ? sole_cause(mask) : Cause::refused] = refused;
+  const bool named = rest == 0 && (refused == 1 || !overwrite_);
+  causes[named ? sole_cause(mask) : Cause::refused] = refused;
   const u64 corrupt = overwrite_ ? std::min(rest, account.corrupt) : rest;
   causes[Cause::corrupt] += corrupt;
   causes[Cause::overwritten] += rest - corrupt;

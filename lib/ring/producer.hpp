@@ -61,6 +61,7 @@ class Producer {
   bool take_lane(u32 lane);
   int enter();
   int enter_claim();
+  int refuse_nested();
   int leave(Outcome outcome);
   Outcome attempt(const shmring_meta& meta, const void* payload, std::size_t bytes);
   Outcome attempt_chunks(const shmring_meta& meta, u16 flags, const std::byte* payload, std::size_t bytes);
@@ -110,10 +111,7 @@ int Producer<M>::write(const shmring_meta* meta, const void* payload, std::size_
 // What is common to all calls that take a sequence. Not 0: the call is refused without one.
 template <class M>
 [[gnu::always_inline]] inline int Producer<M>::enter() {
-  if (inside_) [[unlikely]] {
-    count_nested<M>(*entry_);
-    return SHMRING_NESTED;
-  }
+  if (inside_) [[unlikely]] return refuse_nested();
   inside_ = true;
   signal_fence();
   if (open_) [[unlikely]] end_stale_claim();

@@ -48,11 +48,23 @@ bool Producer<M>::take_lane(u32 lane) {
   return lane_ != 0 || lane != SHMRING_LANE_EXCLUSIVE;
 }
 
+// Inside for good: a signal handler that wrote once the state says left would write into whoever has the entry next.
 template <class M>
 void Producer<M>::detach() {
+  inside_ = true;
+  signal_fence();
   if (open_) end_stale_claim();
-  set_state<M>(*entry_, me_, OwnerState::left);
+  Entry& entry = *entry_;
   entry_ = nullptr;
+  signal_fence();
+  set_state<M>(entry, me_, OwnerState::left);
+}
+
+// A call within a call of this handle. Of one that has left nothing is counted any more.
+template <class M>
+int Producer<M>::refuse_nested() {
+  if (entry_ != nullptr) count_nested<M>(*entry_);
+  return SHMRING_NESTED;
 }
 
 // ------------------------------------------------------------------------------------------------------------ waiting
@@ -173,10 +185,7 @@ int Producer<M>::claim(std::size_t bytes, void** payload) {
 // end the claim first, and the slot that is then published again would be somebody else's.
 template <class M>
 int Producer<M>::enter_claim() {
-  if (inside_) {
-    count_nested<M>(*entry_);
-    return SHMRING_NESTED;
-  }
+  if (inside_) return refuse_nested();
   inside_ = true;
   signal_fence();
   if (open_) return 0;

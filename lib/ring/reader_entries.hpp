@@ -27,8 +27,13 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
     witness.forget(entry);
     occupant = {};
   }
-  if (before.state == OwnerState::free || (occupant.snapshot && occupant.snapshot->closing)) return;
+  if (before.state == OwnerState::free) {
+    if (occupant.incarnation != 0) witness.forget(entry);  // scribbled: whose end would be watched for nothing
+    return;
+  }
+  // Also of one that has left, and whose account only waits to be closed: a slot that it left in WRITING is freed at its end.
   if (!occupant.dead) occupant.dead = witness.dead(entry, before.bits());
+  if (occupant.snapshot && occupant.snapshot->closing) return;
   const Owner owner = owner_seen<M>(ring_.entries[entry]);
   if (!owner.same_process(before) || owner.state == OwnerState::free) return;  // scribbled: the next reading sees it
   const bool over = occupant.dead || owner.state == OwnerState::left;

@@ -6,6 +6,7 @@
 #include "lib/audit/verify.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
+#include "tests/support/oracle.hpp"
 
 using namespace shmring::test;
 namespace fs = std::filesystem;
@@ -102,6 +103,36 @@ TEST_CASE("a log that is removed while it is written: said, and a new one has al
     busy.end();
     busy.check_each_once();
   }
+}
+
+TEST_CASE("a log of which only the last file is moved away is not gone on with: nothing is released until it is whole again") {
+  Workplace place;
+  fs::create_directories(place.log);
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  Journal& first = place.journal(1'000);
+  CHECK(Child([&] { return produce(Workplace::ring, first, {SHMRING_LANE_AUTO, 1'000}); }).wait() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const std::string whole = log_files(place.log).back();
+  const std::string text = log_text(place.log);
+  const std::size_t half = text.find('\n', text.size() / 2) + 1;
+  daemon.start();
+  REQUIRE(daemon.collects());
+  fs::rename(whole, place.home + "/whole");
+  std::ofstream(whole) << text.substr(0, half);  // an earlier state of it in its place
+  const auto says = [&](const char* what) {
+    return eventually([&] { return daemon.said().find(what) != std::string::npos; });
+  };
+  CHECK(says("its end is gone"));
+  fs::rename(place.home + "/whole", whole);
+  CHECK(says("a new log is begun in its place"));
+  Journal& second = place.journal(1'000);
+  CHECK(Child([&] { return produce(Workplace::ring, second, {SHMRING_LANE_AUTO, 1'000}); }).wait() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
 }
 
 TEST_CASE("a log that is removed while nothing is written is noticed, too") {

@@ -92,6 +92,21 @@ TEST_CASE("overwrite: what a gap holds beyond refusals and records seen corrupt 
                "loss 1.7-7 overwritten=1", "event 1.8"});
 }
 
+TEST_CASE("overwrite: a mask names one refusal, never several, for an aborted claim's slot may have been overwritten") {
+  Book book(true);
+  book.meet(1).enter(1, 2, {1, too_big}).enter(1, 5, {3, too_big});
+  book.expect({"attach 1", "loss 1.1-1 too_big=1", "event 1.2", "loss 1.3-4 refused=2", "event 1.5"});
+}
+
+TEST_CASE("a log that has less than the producer table says it had: an incident, before the loss that this becomes") {
+  Book book;
+  const std::vector<AccountState> recovered{{"p0", 1, 4, true, {}}};
+  book.ledger.recover(recovered);
+  book.meet(1, 0, {6, 0}).enter(1, 7);
+  book.expect({"incident lines are gone from the end of this log: their sequences count as lost", "loss 1.5-6 corrupt=2",
+               "event 1.7"});
+}
+
 TEST_CASE("refusals are counted modulo 2^32: the count goes over its edge") {
   Book book;
   Causes before;

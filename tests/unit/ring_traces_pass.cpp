@@ -242,6 +242,22 @@ TEST_CASE("the owner's state is read after the proof of death: it may have attac
   CHECK(bench.plain.entry(0).owner == 0);
 }
 
+TEST_CASE("a slot that a producer left in WRITING when it detached is freed once its process has ended; then it is closed") {
+  Bench bench;
+  Hand p(bench.plain, 0);
+  p.attach();
+  bench.start();
+  p.take_position();  // a handler's longjmp has left the write
+  p.detach();
+  bench.drain();
+  CHECK(bench.plain.word(0) == writing(0, 1));
+  bench.kill(1);
+  bench.drain();
+  bench.expect({"attach 1", "loss 1.1-1 died=1", "detach 1 last 1 died=1"});
+  CHECK(bench.plain.word(0) == empty(1));
+  CHECK(bench.plain.entry(0).owner == 0);
+}
+
 TEST_CASE("the account word is read after the proof of death: a last attempt may have begun since") {
   Bench bench;
   Hand p(bench.plain, 0);

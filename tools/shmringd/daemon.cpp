@@ -102,16 +102,28 @@ int Daemon::run() {
   }
 }
 
+// 0: the log is a new one, or has all `lines` that were written. Where only its last file has gone, what is left says less
+// than was logged: it would make losses of events.
+int Daemon::open_whole_log(u64 lines) {
+  if (const int error = open_log(); error != 0) return error;
+  if (recovered_.next_index == 0 || recovered_.next_index >= lines) return 0;
+  return os::fail(EBADMSG, "log %s: its end is gone, lines %llu to %llu by index; put them back, or move what is left away",
+                  log_dir_.c_str(), static_cast<unsigned long long>(recovered_.next_index),
+                  static_cast<unsigned long long>(lines - 1));
+}
+
 // As by a new collector: nothing but what the log says, and the ring. False: told to stop before it could be.
 bool Daemon::open_log_again() {
+  const u64 lines = log_.next_index();
   collector_.reset();
   log_ = {};
   int said = 0;
-  for (int error = open_log(); error != 0; error = open_log()) {
+  for (int error = open_whole_log(lines); error != 0; error = open_whole_log(lines)) {
     if (error != said) fmt::print(stderr, "shmringd: {}; nothing is released until it works\n", os::last_error());
     said = error;
     os::sleep_for(store_retry_ns);
     if (os::stop_requested()) return false;
+    collector_.reset();
     log_ = {};
   }
   return true;

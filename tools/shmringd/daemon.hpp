@@ -81,6 +81,7 @@ class Daemon {
   int open_ring(const Options& options);
   int open_log();
   int collect();
+  int open_whole_log(u64 lines);
   bool open_log_again();
   bool begin(std::span<const audit::AccountState> recovered, u64 next_index);
   bool each_second();
