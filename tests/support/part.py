@@ -4,7 +4,7 @@
 A test of the suite `divides` is in every part: it does its K-th share by itself, told by SHMRING_TEST_PART. The others are
 dealt to the parts by their time limits, the longest first, each to the part that has least so far. Parts that are made with
 the same N make up the whole, each test once.
-usage: part.py BUILD K/N [SUITE]     of this suite only
+usage: part.py BUILD K/N [SUITE …]     of these suites only
 """
 import json
 import subprocess
@@ -25,7 +25,7 @@ def deal(tests, parts):
     return dealt
 
 
-def main(build, part, suite=None):
+def main(build, part, *wanted):
     which, parts = map(int, part.split("/"))
     if not 1 <= which <= parts:
         sys.exit(f"part {part}: give K/N with K from 1 to N")
@@ -33,7 +33,7 @@ def main(build, part, suite=None):
     tests = []
     for test in listed:
         suites = [name.split(":")[-1] for name in test["suite"]]
-        if suite is None or suite in suites:
+        if not wanted or set(wanted) & set(suites):
             tests.append((test["name"], test["timeout"], "divides" in suites))
     print("\n".join(deal(tests, parts)[which - 1]))
 
