@@ -119,8 +119,9 @@ TEST_CASE("a log of which only the last file is moved away is not gone on with: 
   const std::size_t half = text.find('\n', text.size() / 2) + 1;
   daemon.start();
   REQUIRE(daemon.collects());
-  fs::rename(whole, place.home + "/whole");
-  std::ofstream(whole) << text.substr(0, half);  // an earlier state of it in its place
+  std::ofstream(place.home + "/half") << text.substr(0, half);
+  fs::create_hard_link(whole, place.home + "/whole");
+  fs::rename(place.home + "/half", whole);  // at no moment is there none
   const auto says = [&](const char* what) {
     return eventually([&] { return daemon.said().find(what) != std::string::npos; });
   };
