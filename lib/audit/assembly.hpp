@@ -21,8 +21,7 @@ class Assembly {
   explicit Assembly(u32 room) : room_(room) {}
 
   // One taken record; the ledger says what the log has already. What is whole (a record of one slot, a fault, an aborted
-  // attempt, the last
-  // chunk) is appended to whole().
+  // attempt, the last chunk) is appended to whole().
   void add(const ring::Taken& taken, const Ledger& ledger);
 
   // After all of a pass were added: drop what a later sequence, or a ripe snapshot, says will never be whole.
