@@ -71,6 +71,7 @@ int Daemon::set_up(const Options& options) {
   }
   if (error = open_ring(options); error != 0) return complain(error);
   log_dir_ = options.log_dir;
+  idle_ = Idle(options.busy);
   if (error = open_log(); error != 0) return complain(error);
   return 0;
 }
@@ -146,7 +147,10 @@ int Daemon::collect() {
       if (!writable) break;
     }
     const u64 sleep_ns = idle_.after_pass(collector_->taken() > 0 || !collector_->is_idle(), now);
-    if (sleep_ns == 0 && now - deaths_asked_ns_ < deaths_every_ns) continue;
+    if (sleep_ns == 0 && now - deaths_asked_ns_ < deaths_every_ns) {
+      if (collector_->taken() == 0) ring::HardwareMemory::pause();
+      continue;
+    }
     deaths_asked_ns_ = now;
     death = host_->deaths().wait(sleep_ns, os::waiting_mask()) > 0;
     if (sleep_ns != 0) count_wakeup(segment_.ring.header->board);

@@ -1,7 +1,7 @@
 // How long the collector may sleep. Pure: times in, time out.
 //
 // Invariants: while records come it does not sleep; a record waits at most 2 ms while one came within the last second, and at
-// most 25 ms after that; idle, it wakes at most 50 times a second.
+// most 25 ms after that; idle, it wakes at most 50 times a second. Busy, it never sleeps.
 #pragma once
 
 #include "lib/ring/layout.hpp"
@@ -12,8 +12,11 @@ using ring::u64;
 
 class Idle {
  public:
+  explicit Idle(bool busy = false) : busy_(busy) {}
+
   // After each pass, with what it found; how long to sleep now, in nanoseconds. 0: go on at once.
   u64 after_pass(bool found, u64 now_ns) {
+    if (busy_) return 0;
     if (found) {
       last_found_ns_ = now_ns;
       empty_passes_ = 0;
@@ -32,6 +35,7 @@ class Idle {
   static constexpr u64 short_sleep_ns = 1'500'000;
   static constexpr u64 long_sleep_ns = 22'000'000;
 
+  bool busy_;
   u64 last_found_ns_ = 0;
   u64 empty_passes_ = 0;
 };

@@ -48,6 +48,9 @@ bool parse(int argc, char** argv, Options& out, int& status) {
   app.add_option("--ring", out.ring, "name of the ring: 1 to 63 of A-Z a-z 0-9 . _ -")->required()->type_name("NAME");
   app.add_option("--log", out.log_dir, "directory of the log; created if absent")->required()->type_name("DIR");
   add_ring_options(app, out.create, durability);
+  app.add_flag("--busy", out.busy,
+               "never sleep: a record is taken at once, and a processor is spent on it; else it waits for up to 2 ms, or\n"
+               "25 ms if none came for a second");
   app.footer(footer);
   try {
     app.parse(argc, argv);

@@ -10,6 +10,7 @@ namespace shmring::daemon {
 struct Options {
   std::string ring, log_dir;
   shmring_create_options create{};
+  bool busy = false;  // never sleep
 };
 
 // 0: go on; else the exit status is in `status` (help and version too), and what there is to say was said.
