@@ -46,13 +46,14 @@ Storm* storm;
 constexpr u64 handlers_keys = u64{1} << 31;  // keys of records that the handler writes
 
 void write_in_handler(int) {
+  if (storm->taken == std::size(storm->sequences)) return;  // no room to note what another call would take
   Record record;
   make_record(storm->journal->producer, handlers_keys + storm->calls + 1, room, record);
   const int result = shmring_write(storm->producer, &record.meta, record.payload, record.bytes);
   ++storm->calls;
   if (result == SHMRING_NESTED) {
     ++storm->nested;
-  } else if (storm->taken < std::size(storm->sequences)) {
+  } else {
     storm->sequences[storm->taken] = shmring_sequence(storm->producer);
     storm->journal->set_key(storm->sequences[storm->taken], handlers_keys + storm->calls);
     storm->results[storm->taken++] = result;
@@ -142,7 +143,7 @@ TEST_CASE("a write in a signal handler that interrupts a write is refused and co
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  const u64 refusals = by_mode<u64>(1'000, 5'000, 500'000);
+  const u64 refusals = by_mode<u64>(1'000, 5'000, 200'000);
   for (const u32 lane : {SHMRING_LANE_SHARED, SHMRING_LANE_EXCLUSIVE}) {
     Journal& journal = place.journal(1 << 27);
     Child writer([&] { return write_in_storm(journal, lane, refusals); });
