@@ -91,7 +91,7 @@ TEST_CASE("producers killed under load: no record torn, twice or unexplained, an
   View view;
   Crowd crowd{place, random, {}, {}, 0, 0, 0, {}};
   for (int i = 0; i < 12; ++i) crowd.add();
-  const u64 kills = by_mode<u64>(40, 500, 10'000);
+  const u64 kills = by_mode<u64>(40, 500, part_of(10'000));
   u64 done = 0;
   double slowest = 0;
   while (done < kills) {
@@ -125,7 +125,7 @@ TEST_CASE("the collector killed and restarted under load, alone and with produce
   REQUIRE(daemon.collects());
   Crowd crowd{place, random, {}, {}, 0, 0, 0, {}};
   for (int i = 0; i < 6; ++i) crowd.add();
-  const u64 kills = by_mode<u64>(12, 100, 2'000);
+  const u64 kills = by_mode<u64>(12, 100, part_of(2'000));
   u64 producers = 0;
   for (u64 n = 1; n <= kills; ++n) {
     if (n % 8 != 0) CHECK(daemon.collects());  // else while it still recovers
@@ -154,7 +154,7 @@ TEST_CASE("with wait, a live producer is not held up for a second by those that 
   REQUIRE(daemon.collects());
   Crowd crowd{place, random, {}, {}, 0, 0, 0, {}};
   for (int i = 0; i < 8; ++i) crowd.add();
-  const u64 kills = by_mode<u64>(10, 50, 500);
+  const u64 kills = by_mode<u64>(10, 50, part_of(500));
   for (u64 n = 0; n < kills; ++n) {
     random_pause(random, 20'000);
     crowd.kill(1, true);

@@ -58,9 +58,9 @@ void stop_for_ten_laps(u32 lane, u64 seed) {
     others.emplace_back([&] { return produce(Workplace::ring, other, {SHMRING_LANE_SHARED, capacity, 16, 100, &*stop}); });
   }
   CHECK(eventually([&] { return journal->begun > 1000; }));
-  const int rounds = by_mode(2, 10, 200);
+  const u64 rounds = by_mode<u64>(2, 10, part_of(200));
   std::vector<u64> stopped_at;
-  for (int round = 0; round < rounds; ++round) {
+  for (u64 round = 0; round < rounds; ++round) {
     Held held;
     REQUIRE(stop_inside(victim, journal, view, random, held));
     stopped_at.push_back(journal->begun);
@@ -88,7 +88,7 @@ void stop_for_ten_laps(u32 lane, u64 seed) {
   REQUIRE(account != nullptr);
   for (const u64 sequence : stopped_at)
     CHECK(std::find(account->late.begin(), account->late.end(), sequence) != account->late.end());
-  report("%d producers stopped inside write() on %s lane for ten laps of 3 others: %zu records late, none torn", rounds,
+  report("%lu producers stopped inside write() on %s lane for ten laps of 3 others: %zu records late, none torn", rounds,
          lane == SHMRING_LANE_SHARED ? "the shared" : "an exclusive", account->late.size());
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("a producer of real-time priority that preempts the others anywhere in
   Workplace place;
   Daemon daemon(place, {"--slots", "64", "--lanes", "1"});
   REQUIRE(daemon.collects());
-  const u64 attempts = by_mode<u64>(20'000, 100'000, 2'000'000);
+  const u64 attempts = by_mode<u64>(20'000, 100'000, part_of(2'000'000));
   auto on_one_processor = [] {
     cpu_set_t set;
     CPU_ZERO(&set);
