@@ -10,36 +10,18 @@
 #include "tests/support/oracle.hpp"
 
 using namespace shmring::test;
-using shmring::ring::SlotState;
-using shmring::ring::Word;
 
 namespace {
 
 constexpr u32 slots = 256;
 constexpr u64 capacity = u64{1} << 26;
 
-struct Held {
-  u32 lane = 0, index = 0;
-  Word word{};
-};
-
-// The slot of this process that is in WRITING; false: none is.
-bool held_slot(const View& view, pid_t pid, Held& out) {
-  const int entry = view.entry_of(pid);
-  for (u32 lane = 0; entry >= 0 && lane < view.ring().geometry.lanes; ++lane)
-    for (u32 index = 0; index < slots; ++index) {
-      const Word word = view.word(lane, index);
-      if (word.state == SlotState::writing && word.owner == static_cast<u32>(entry) + 1) return out = {lane, index, word}, true;
-    }
-  return false;
-}
-
 // Stop it again and again, until it stands with a slot in WRITING.
 bool stop_inside(Child& process, const Journal& journal, const View& view, std::mt19937_64& random, Held& out) {
   for (int tries = 0; tries < 200'000; ++tries) {
     process.stop();
     if (!process.running()) return false;
-    if (!journal.reported() && held_slot(view, process.pid(), out)) return true;
+    if (!journal.reported() && view.held_slot(process.pid(), out)) return true;
     process.go_on();
     random_pause(random, 50);
   }
@@ -124,7 +106,7 @@ int write_urgently(Journal& journal, u64 attempts, std::atomic<u64>& dearest_ns)
   return 0;
 }
 
-// Far beyond what the bounded attempts of a write cost; far below what the kernel gives to real-time priority in a second, after
+// Far beyond what the bounded attempts of a write cost; far below what the kernel gives real-time priority in a second, after
 // which the others run for a moment, and one that waits for them would get on.
 constexpr u64 bounded_ns = 200'000'000;
 
