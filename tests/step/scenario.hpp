@@ -1,6 +1,9 @@
 // A call under test: what its producer did before, the call, and what it does after; and its trials.
 //
-// Invariant: a journal says what was attempted whatever happened in the call: a handler's own writes are sorted in after it.
+// Invariants:
+//   - a journal says what was attempted whatever happened in the call: a handler's own writes are sorted in after it;
+//   - a handler writes through the tracee's handle while there is one: from the moment that attach has told it until detach
+//     has let go of its memory.
 #pragma once
 
 #include <string>
@@ -26,12 +29,15 @@ struct Scenario {
   bool overwriting() const { return shape.on_full == SHMRING_OVERWRITE; }
 };
 
+inline constexpr int did_not_run = -1, no_handle = -2;
+
 // What a tracee's signal handler did, told outside the ring.
 struct Told {
-  int result = -1;        // of its write; −1: it did not run
-  u64 sequence = 0;       // that its write took, 0: none
-  bool disturbed = false; // a write without a sequence that changed the handle's
-  int child = -1;         // how the child that it forked has ended
+  int result = did_not_run;  // of its write; no_handle: there was none to write through
+  u64 sequence = 0;          // that its write took, 0: none
+  u64 counted = 0;           // nested writes that the entry has counted of it
+  bool disturbed = false;    // a write without a sequence that changed the handle's
+  int child = -1;            // how the child that it forked has ended
 };
 
 // The tracee's role.

@@ -1,8 +1,9 @@
 // One trial: a scenario, a point of its call, and what happens there; then the judge.
 //
 // The judge: the oracle over the whole log, the ring whole again, and what only the stepper knows: of a killed call the account
-// word and the slots at the moment of death say exactly what the log must have; a handler's write is refused wherever the call
-// has begun to store and has not ended.
+// word and the slots at the moment of death say exactly what the log must have; a handler's write is refused, or finds no
+// handle, wherever the call has begun to store and has not ended; a forked child that goes on in attach or detach is refused,
+// is over at its first access to the segment, or attaches as a producer of its own.
 #pragma once
 
 #include <functional>
@@ -28,7 +29,7 @@ struct Trial {
   const Scenario& scenario;
   Action action;
   Point point;
-  bool inside;  // between the call's first store into the segment and its last
+  bool inside;  // behind the call's first store into the segment, and before its last, or before the end of detach
 };
 
 struct Outcome {
@@ -49,7 +50,7 @@ struct Density {
 };
 std::vector<std::size_t> choose(const std::vector<Step>& steps, Density density);
 
-// Each action at each place, as doctest's checks, and a line of report. Enough is said after three failures.
+// Each action at each place of this part, as doctest's checks, and a line of report. Enough is said after three failures.
 void try_places(const std::string& name, const std::vector<Step>& steps, const std::vector<std::size_t>& places,
                 const std::vector<Action>& actions, const std::function<Outcome(Action, std::size_t)>& one);
 

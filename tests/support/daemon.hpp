@@ -55,6 +55,12 @@ class Workplace {
   std::vector<std::unique_ptr<Journal>> journals;
 };
 
+// A slot that its owner is filling.
+struct Held {
+  u32 lane = 0, index = 0;
+  ring::Word word{};
+};
+
 // What a test may read of a ring while it lives.
 class View {
  public:
@@ -76,6 +82,17 @@ class View {
   ring::Owner owner(u32 entry) const { return ring::owner_seen<Memory>(ring().entries[entry]); }
   u64 tail(u32 lane) const { return ring::tail_seen<Memory>(ring().lanes[lane]); }
   ring::Word word(u32 lane, u32 index) const { return ring::observe<Memory>(ring().slot(lane, index)); }
+
+  // The slot of that process that is in WRITING; false: none is.
+  bool held_slot(pid_t pid, Held& out) const {
+    const int entry = entry_of(pid);
+    for (u32 lane = 0; entry >= 0 && lane < ring().geometry.lanes; ++lane)
+      for (u32 index = 0; index < ring().geometry.slots; ++index) {
+        out = {lane, index, word(lane, index)};
+        if (out.word.state == ring::SlotState::writing && out.word.owner == static_cast<u32>(entry) + 1) return true;
+      }
+    return false;
+  }
 
   // Every entry and every lane is free again.
   bool all_free() const {

@@ -83,6 +83,7 @@ class Journal {
 
   struct Counts {
     std::atomic<u64> incarnation;  // 0: attach has not returned
+    std::atomic<u64> childs;       // of a forked child that has attached under the same name; 0: none has
     std::atomic<u64> begun;        // attempts; the last one may be unreported
     std::atomic<u64> nested, forked, retired;
     std::atomic<u64> wrong;  // results, or sequences, that cannot be

@@ -86,9 +86,12 @@ void Reading::attach(const Object& line) {
   const u64 incarnation = static_cast<u64>(line.number("inc"));
   if (out_.accounts.contains(incarnation)) return complain("a second attach line");
   if (!line["from"].empty()) complain("an account that does not begin here");
-  if (!by_name_.contains(line.plain("producer"))) complain("a producer that nobody started");
+  const auto journal = by_name_.find(line.plain("producer"));
+  if (journal == by_name_.end()) complain("a producer that nobody started");
+  const u64 childs = journal == by_name_.end() ? 0 : (*journal->second)->childs.load();
   for (const auto& [other, known] : out_.accounts)
-    if (known.producer == line.plain("producer")) complain("a producer that has attached already");
+    if (known.producer == line.plain("producer") && other != childs && incarnation != childs)
+      complain("a producer that has attached already");
   LoggedAccount& account = out_.accounts[incarnation];
   account.producer = line.plain("producer");
   account.incarnation = incarnation;
@@ -325,7 +328,7 @@ bool is_what_was_written(const Journal& journal, u64 sequence, const Object& lin
 
 const LoggedAccount* Findings::of(const Journal& journal) const {
   for (const auto& [incarnation, account] : accounts)
-    if (account.producer == journal.name()) return &account;
+    if (account.producer == journal.name() && incarnation != journal->childs) return &account;
   return nullptr;
 }
 

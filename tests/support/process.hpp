@@ -35,10 +35,30 @@ T by_mode(T quick, T check, T lengthy) {
   return name == "long" ? lengthy : name == "check" ? check : quick;
 }
 
-// SHMRING_TEST_SEED, and a number that sets the test cases apart.
+// SHMRING_TEST_PART: which of how many parts of a long run this is, as K/N.
+struct Part {
+  unsigned long which = 1, parts = 1;
+};
+inline Part part() {
+  Part out;
+  const char* text = std::getenv("SHMRING_TEST_PART");
+  const bool fits = text == nullptr || (std::sscanf(text, "%lu/%lu", &out.which, &out.parts) == 2 && out.which >= 1 &&
+                                        out.which <= out.parts);
+  if (!fits) std::fprintf(stderr, "SHMRING_TEST_PART is K/N, not %s\n", text), std::abort();
+  return by_mode(Part{}, Part{}, out);
+}
+// This part's share of a number; and whether the n-th of a list, from 0, is this part's. All parts together are the whole.
+inline std::uint64_t part_of(std::uint64_t total) {
+  const auto [which, parts] = part();
+  return total * which / parts - total * (which - 1) / parts;
+}
+inline bool is_of_part(std::uint64_t n) { return n % part().parts == part().which - 1; }
+
+// SHMRING_TEST_SEED, of each part another, and a number that sets the test cases apart.
 inline std::mt19937_64 seeded(std::uint64_t test_case) {
   const char* seed = std::getenv("SHMRING_TEST_SEED");
-  return std::mt19937_64((seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1) * 1000003 + test_case);
+  const std::uint64_t number = seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1;
+  return std::mt19937_64(number * 1000003 + test_case + (part().which - 1) * 7919);
 }
 
 inline std::uint64_t below(std::mt19937_64& random, std::uint64_t limit) { return random() % limit; }

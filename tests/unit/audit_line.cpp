@@ -96,6 +96,38 @@ TEST_CASE("times are UTC to the nanosecond, leap days and year ends included") {
   CHECK(time_of(~0ull) == "2554-07-21T23:34:33.709551615Z");
 }
 
+TEST_CASE("the smallest and the largest numbers, and texts without a character, stand in a line as they are and come back") {
+  Parsed out;
+  Mistake mistake;
+  for (const u64 number : {u64{0}, ~u64{0}}) {
+    CAPTURE(number);
+    const std::string digits = number == 0 ? "0" : "18446744073709551615";
+    Event e = event("p", number, number, "");
+    e.lane = static_cast<u32>(number), e.position = number, e.type = static_cast<u32>(number);
+    e.severity = static_cast<u8>(number);
+    std::string text = text_of(e, number);
+    CHECK(text.find("\"index\":" + digits + ",") != text.npos);
+    CHECK(text.ends_with(",\"inc\":" + digits + ",\"seq\":" + digits + ",\"lane\":" + (number == 0 ? "0" : "4294967295") +
+                         ",\"pos\":" + digits + ",\"type\":" + (number == 0 ? "0" : "4294967295") +
+                         ",\"sev\":" + (number == 0 ? "0" : "255") + ",\"data\":\"\"}\n"));
+    text.pop_back();
+    REQUIRE(parse(text, out, mistake));
+    CHECK((out.index == number && out.incarnation == number && out.first == number && out.data == "\"\""));
+    text = text_of(Gone{"p", 1, number, 0});
+    CHECK(text.ends_with(",\"through\":" + digits + "}\n"));
+    text.pop_back();
+    REQUIRE(parse(text, out, mistake));
+    CHECK(out.last == number);
+  }
+  CHECK(text_of(loss("p", 1, 1, ~u64{0}, causes({{Cause::full, ~u64{0}}})))
+            .ends_with("\"first\":1,\"last\":18446744073709551615,\"count\":18446744073709551615,"
+                       "\"causes\":{\"full\":18446744073709551615}}\n"));
+  CHECK(data_of("", SHMRING_JSON) == "\"\",\"invalid\":true");
+  CHECK(data_of("", SHMRING_FIELDS) == "{}");
+  CHECK(data_of("", SHMRING_BYTES) == "{\"base64\":\"\"}");
+  CHECK(text_of(Note{"start", 0, {{"why", "", false}}}).ends_with(",\"why\":\"\"}\n"));
+}
+
 TEST_CASE("text that could break a line or a terminal stands as escapes") {
   CHECK(data_of("a\nb\r\t\"\\") == R"("a\nb\r\t\"\\")");
   CHECK(data_of("\x1b[31mred\x7f") == R"("\u001b[31mred\u007f")");
