@@ -43,6 +43,9 @@
 #ifndef STOPS
 #define STOPS 0        /* for ever, not dead */
 #endif
+#ifndef FIRST_STOPS
+#define FIRST_STOPS 0  /* 1: only the first incarnation stops, and only with a slot in its hands */
+#endif
 #ifndef CRASHES
 #define CRASHES 0      /* of the collector, which starts again */
 #endif
@@ -54,6 +57,9 @@
 #endif
 #ifndef ATTACH_AT_ONCE
 #define ATTACH_AT_ONCE 0  /* 1: so that no producer is met half attached */
+#endif
+#ifndef OWN_ENTRIES
+#define OWN_ENTRIES 0  /* 1: each process its own, never reused; where all are alike, who has which is a matter of names */
 #endif
 #ifndef NOT_DUE
 #define NOT_DUE 0      /* 1: passes that look at no entry, and at the tail or not */
@@ -89,3 +95,5 @@
 #define FREED_ON_TIME_OUT 29
 #define FORGOTTEN_AT_CLOSING 30
 #define WAKE_WHEN_TAKEN 31
+#define SLEEP_ON_HEAD 32
+#define FREED_BEFORE_HEAD 33

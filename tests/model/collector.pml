@@ -300,16 +300,22 @@ release:
     record[i] = 0; CLEAR(held, i); CLEAR(releasable, i); released = (POLICY == WAIT); changed = 1; i++;
     goto release
   )
+  /* FREED_BEFORE_HEAD: the bump is here. SLEEP_ON_HEAD: the head is the word that sleepers compare, and only where it has
+   * moved are they told. */
 publish_head:
+#if MUTATION == FREED_BEFORE_HEAD
+  c_step( seen_freed = 0; printf("collector: freed_bump\n") )
+#endif
   atomic {
     if
-    :: h == at_head -> goto wake
+    :: h == at_head -> released = released && !BROKEN(SLEEP_ON_HEAD); goto wake
     :: else
     fi;
     MAY_CRASH;
     /* Where every slot is stalled or held, a head that moves helps nobody. */
     released = released || POLICY == WAIT && ((listed | held) != BIT(SLOTS) - 1 || BROKEN(WAKE_WHEN_TAKEN));
-    head = h; at_head = h; changed = 1; printf("collector: head_publish %d\n", h)
+    head = h; at_head = h; changed = 1; printf("collector: head_publish %d\n", h);
+    seen_freed = (BROKEN(SLEEP_ON_HEAD) -> 0 : seen_freed)
   }
 wake:
   atomic {
@@ -318,7 +324,10 @@ wake:
     :: else -> released = 0
     fi
   }
-  c_step( seen_freed = 0; printf("collector: freed_bump\n") )
+  c_step(
+    seen_freed = (BROKEN(SLEEP_ON_HEAD) || BROKEN(FREED_BEFORE_HEAD) -> seen_freed : 0);
+    printf("collector: freed_bump\n")
+  )
   c_step( /* waiters_seen, and wake: who sleeps later has seen the bump */
     if
     :: waiters != 0 -> printf("collector: wakes\n"); asleep = 0; dirty = 1

@@ -4,7 +4,7 @@
 #define p_step(...) atomic {                                       \
     if                                                             \
     :: kills > 0 -> kills--; goto died                             \
-    :: stops > 0 -> stops--; goto stops_here                       \
+    :: stops > 0 && MAY_STOP -> stops--; goto stops_here           \
     :: true                                                        \
     fi;                                                            \
     __VA_ARGS__                                                    \
@@ -12,8 +12,9 @@
 #define CHUNKS_OF(inc, n) (CHUNKED == 1 && ((n) & 1) || CHUNKED == 2 && (inc) == 1 -> 2 : 1)
 #define HERE (t % SLOTS)
 #define MY_LAP (t / SLOTS)
+#define MAY_STOP (!FIRST_STOPS || inc == 1 && STATE(word[HERE]) == WRITING && OWNER(word[HERE]) == e + 1)
 #define IS_FREE(w) (STATE(w) == EMPTY && LAP(w) <= MY_LAP)
-#define ENTRY_IS_FREE(e) ((e) < ENTRIES && owner[(e) % ENTRIES] == 0)
+#define ENTRY_IS_FREE(e) ((e) < ENTRIES && (!OWN_ENTRIES || (e) == p) && owner[(e) % ENTRIES] == 0)
 
 proctype producer(byte p) {
   byte inc = p * LIVES, e, n, t, w, chunk, first, tries, x;

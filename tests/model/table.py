@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 SMALL = ("-O0", "-DSAFETY", "-DCOLLAPSE")  # to compile takes longer than to search
 LARGE = ("-O2", "-DSAFETY", "-DCOLLAPSE")
+BITS = ("-O2", "-DSAFETY", "-DBITSTATE")  # remembers a bit or so of each state: not exhaustive, and says so
 ENDS = ("-O0", "-DNP", "-DCOLLAPSE")  # with -l: no cycle, so every execution comes to its end; deadlocks are not looked for
 
 
@@ -13,7 +14,6 @@ class Search(NamedTuple):
     bounds: list
     how: tuple = SMALL    # compiler options of pan
     pan: tuple = ()       # options of pan
-    partial: bool = False  # bitstate: says so
 
 
 class Mutation(NamedTuple):
@@ -34,6 +34,7 @@ ALONE = "PRODUCERS=1 ENTRIES=1 "
 ONE_ENTRY = COARSE + "ENTRIES=1 ATTEMPTS=1 KILLS=1"
 ONE_AGAIN = ALONE + "LIVES=2 ATTEMPTS=1 KILLS=1 CRASHES=1"
 WAITS = ALONE + COARSE + "ATTEMPTS=3 POLICY=WAIT CRASHES=1"
+STOPPED_IN_SLOT = COARSE + "FIRST_ATTEMPTS=1 ATTEMPTS=2 POLICY=WAIT STOPS=1 FIRST_STOPS=1 OWN_ENTRIES=1"
 SEARCHES = [
     search("quick", "one dies and comes again", ONE_AGAIN),
     search("quick", "one dies and comes again: every execution ends", ONE_AGAIN, how=ENDS, pan=("-l",)),
@@ -55,6 +56,13 @@ SEARCHES = [
     search("long", "two, wait for one slot", COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT", how=LARGE, pan=("-w25",)),
     search("long", "two, one dies, a crash", COARSE + "ATTEMPTS=1 KILLS=1 CRASHES=1", how=LARGE, pan=("-w26",)),
     search("long", "two, a crash", COARSE + "ATTEMPTS=1 CRASHES=1", how=LARGE),
+    search("long", "two, wait, one stops for ever in its slot", STOPPED_IN_SLOT, how=LARGE, pan=("-w25",)),
+    search("check", "two, three slots", COARSE + "SLOTS=3 ATTEMPTS=1", how=LARGE),
+    search("long", "two, three slots, chunks", COARSE + "SLOTS=3 ATTEMPTS=1 CHUNKED=1 OWN_ENTRIES=1", how=LARGE, pan=("-w25",)),
+    search("check", "three, one entry, one dies", COARSE + "PRODUCERS=3 ENTRIES=1 ATTEMPTS=1 KILLS=1"),
+    search("long", "three, two entries", COARSE + "PRODUCERS=3 ATTEMPTS=1", how=LARGE, pan=("-w26",)),
+    search("long", "three, three entries, one dies", COARSE + "PRODUCERS=3 ENTRIES=3 ATTEMPTS=1 KILLS=1", how=BITS,
+           pan=("-w26",)),
 ]
 
 # Most of them are within the bounds of a few searches, which are then made once.
@@ -82,6 +90,8 @@ MUTATIONS = [Mutation(name, mode, bounds.split()) for name, mode, bounds in [
     ("CLAIM_BY_STORE", "check", COARSE + "ATTEMPTS=1"),
     ("NO_STEP_OVER", "check", COARSE + "ATTEMPTS=1 STOPS=1"),
     ("WAKE_WHEN_TAKEN", "long", COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT"),
+    ("SLEEP_ON_HEAD", "long", COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT"),
+    ("FREED_BEFORE_HEAD", "long", STOPPED_IN_SLOT),
     ("JUMP_LISTS_NOTHING", "long", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=4 CRASHES=1"),
     ("LISTED_BY_NUMBER", "long", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=4 CRASHES=1"),
 ]]
