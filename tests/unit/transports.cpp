@@ -12,108 +12,39 @@
 #include <cerrno>
 #include <csignal>
 
-#include "tests/support/sandbox.hpp"
+#include "tests/support/transport_hands.hpp"
 #include "tools/shmring/bench/floors.hpp"
+#include "tools/shmring/bench/kernel_channels.hpp"
 #include "tools/shmring/bench/locked_ring.hpp"
 #include "tools/shmring/bench/lockfree_queue.hpp"
-#include "tools/shmring/bench/measure.hpp"
 #include "tools/shmring/bench/message_queue.hpp"
 #include "tools/shmring/bench/shmring_lanes.hpp"
 
 using namespace shmring::bench;
+using namespace shmring::test;
 namespace os = shmring::os;
 
 namespace {
 
-constexpr u32 slots = 256, bytes = 64;
-constexpr u64 long_ns = 10'000'000'000;  // nothing that works takes so long
 using SmallLockfreeQueue = LockfreeQueue<slots, bytes>;
+using InPlace = ShmringLane<ExclusiveInPlace>;
+using Bare = ShmringLane<SharedBare>;
 
 #define TRANSPORTS \
   SingleFloor, SharedFloor, ExclusiveLane, SharedLane, SmallLockfreeQueue, RobustMutexRing, ReaderWriterLockRing, MessageQueue
 
+// They have the room that the kernel grants; that they outlive a writer is the kernel's doing.
+#define CHANNELS Pipe, SeqPacket, PosixQueue
+#define VARIANTS InPlace, Bare
 #define OVERWRITING ExclusiveLane, SharedLane, RobustMutexRing, ReaderWriterLockRing
 #define SURVIVING ExclusiveLane, SharedLane, SmallLockfreeQueue, RobustMutexRing
 
 static_assert(Transport<SingleFloor> && Transport<SharedFloor> && Transport<ExclusiveLane> && Transport<SharedLane>);
 static_assert(Transport<SmallLockfreeQueue> && Transport<RobustMutexRing> && Transport<ReaderWriterLockRing> &&
-              Transport<MessageQueue>);
+              Transport<MessageQueue> && Transport<Pipe> && Transport<SeqPacket> && Transport<PosixQueue>);
 
 template <class T>
 constexpr u32 writers_of = std::min(4u, T::max_producers);
-
-template <class T>
-struct Made {
-  explicit Made(bool overwrite = false) : name(fresh_name()) { T::create(name, {slots, bytes, 6, overwrite}); }
-  ~Made() { T::remove(name); }
-  shmring::test::Sandbox sandbox;
-  const std::string name;
-};
-
-struct Record {
-  std::byte data[bytes];
-  Record(u32 producer, u64 sequence, std::size_t size = bytes) { make_record(data, size, producer, sequence); }
-};
-
-// One writer's records, one after the other.
-template <class T>
-struct Hand {
-  Hand(const std::string& name, u32 producer) : writer(name), producer(producer) {}
-  bool write() {
-    const bool accepted = writer.write(Record(producer, sequence + 1).data, bytes);
-    ++sequence;
-    return accepted;
-  }
-  // Full: once more, for as long as `meanwhile` may bring room.
-  template <class Meanwhile>
-  bool write_in_the_end(const Meanwhile& meanwhile) {
-    ++sequence;
-    const u64 deadline_ns = os::monotonic_now_ns() + long_ns;
-    while (!writer.write(Record(producer, sequence).data, bytes)) {
-      if (os::monotonic_now_ns() > deadline_ns) return false;
-      meanwhile();
-    }
-    return true;
-  }
-  typename T::Writer writer;
-  u32 producer;
-  u64 sequence = 0;
-};
-
-template <class T>
-struct Drain {
-  explicit Drain(const std::string& name) : reader(name) {}
-  std::size_t once() {
-    return reader.read([this](const std::byte* record, std::size_t size) {
-      checker.add(record, size);
-      u64 word = 0;
-      std::memcpy(&word, record, sizeof word);
-      if (first == 0) first = word & ((u64{1} << 48) - 1);
-    });
-  }
-  // False: nothing has come for long.
-  template <class Complete>
-  bool until(const Complete& complete) {
-    u64 came_ns = os::monotonic_now_ns();
-    while (!complete()) {
-      const u64 now_ns = os::monotonic_now_ns();
-      if (once() != 0) {
-        came_ns = now_ns;
-      } else if (now_ns - came_ns > long_ns) {
-        return false;
-      } else {
-        yield();
-      }
-    }
-    return true;
-  }
-  void all() {
-    while (once() != 0) continue;
-  }
-  typename T::Reader reader;
-  Checker checker;
-  u64 first = 0;  // sequence
-};
 
 // Runs in a process, so that a transport that hangs is a failure and not the end of the tests. What went wrong, or "".
 std::string in_process(const std::function<std::string()>& body) {
@@ -247,8 +178,13 @@ TYPE_TO_STRING(SmallLockfreeQueue);
 TYPE_TO_STRING(RobustMutexRing);
 TYPE_TO_STRING(ReaderWriterLockRing);
 TYPE_TO_STRING(MessageQueue);
+TYPE_TO_STRING(Pipe);
+TYPE_TO_STRING(SeqPacket);
+TYPE_TO_STRING(PosixQueue);
+TYPE_TO_STRING(InPlace);
+TYPE_TO_STRING(Bare);
 
-TEST_CASE_TEMPLATE("records of all sizes come out whole, in order and once, lap after lap", T, TRANSPORTS) {
+TEST_CASE_TEMPLATE("records of all sizes come out whole, in order and once, lap after lap", T, TRANSPORTS, CHANNELS, VARIANTS) {
   Made<T> made;
   typename T::Writer writer(made.name);
   Drain<T> drain(made.name);
@@ -281,7 +217,8 @@ TEST_CASE_TEMPLATE("a full one says so, keeps what it took, and takes more once 
   CHECK(drain.checker.broken == "");
 }
 
-TEST_CASE_TEMPLATE("of several processes exactly what was accepted comes, in each one's order", T, TRANSPORTS) {
+TEST_CASE_TEMPLATE("of several processes exactly what was accepted comes, in each one's order", T, TRANSPORTS, CHANNELS,
+                   VARIANTS) {
   Made<T> made;
   SharedWithChildren<Counts> counts;
   CHECK(in_process([&] { return several_processes<T>(made.name, false, *counts); }) == "");

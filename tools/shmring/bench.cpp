@@ -1,17 +1,14 @@
 // shmring bench: what a write costs, and how many records arrive, beside the alternatives and the floors, in one run.
 //
-// Invariant: every transport has its turn in each round, so that what disturbs the machine disturbs them alike.
+// Invariant: what is measured is a list of steps, made from the options or from the rows to reach; how, is bench/run.hpp's.
 #include <algorithm>
-#include <functional>
+#include <fstream>
 #include <memory>
 
 #include "tools/common/exit.hpp"
-#include "tools/shmring/bench/floors.hpp"
-#include "tools/shmring/bench/locked_ring.hpp"
-#include "tools/shmring/bench/lockfree_queue.hpp"
-#include "tools/shmring/bench/message_queue.hpp"
+#include "tools/shmring/bench/board.hpp"
 #include "tools/shmring/bench/report.hpp"
-#include "tools/shmring/bench/shmring_lanes.hpp"
+#include "tools/shmring/bench/run.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/text.hpp"
 
@@ -21,104 +18,132 @@ namespace {
 using namespace shmring::bench;
 
 struct Options {
-  std::string output = "text";
-  bool quick = false;
+  std::string output = "text", reader = "both", picture;
+  bool quick = false, check = false;
   u32 rounds = 0;  // 0: as many as fit
-  std::vector<u32> bytes{64, 256};
-  std::vector<std::string> only;
+  std::vector<u32> bytes;
+  std::vector<std::string> only, measures{"quiet", "live", "calls", "full", "rate"};
 };
 
 constexpr u32 usual_rounds = 9, quick_rounds = 2;
 // After these no further round begins, unless the caller has said how many he wants.
-constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 6'000'000'000;
-constexpr u64 usual_budget_ns = 50'000'000, quick_budget_ns = 30'000'000;  // of one measurement
+constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 5'000'000'000, check_limit_ns = 90'000'000'000;
+constexpr u64 usual_budget_ns = 40'000'000, quick_budget_ns = 20'000'000;  // of one measurement
+constexpr u64 cold_budget_ns = 2'500'000'000;                              // three idle seconds
 
-struct Contender {
-  const char* name;
-  Role role;
-  u32 max_producers;
-  std::function<Round(const Job&)> run;
-};
-
-template <Transport T>
-Contender contender() {
-  return {T::name, T::role, T::max_producers, [](const Job& job) { return Measurement<T>(job).run(); }};
+const std::vector<Contender>& all() {
+  static const std::vector<Contender> all = contenders();
+  return all;
 }
 
-// Its records have a size that is compiled in: the next larger one.
-Round run_lockfree(const Job& job) {
-  if (job.bytes <= 64) return Measurement<LockfreeQueue<bench_slots, 64>>(job).run();
-  if (job.bytes <= 256) return Measurement<LockfreeQueue<bench_slots, 256>>(job).run();
-  return Measurement<LockfreeQueue<bench_slots, 1024>>(job).run();
+bool listed(const std::vector<std::string>& list, const char* name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-std::vector<Contender> contenders() {
-  using Lockfree = LockfreeQueue<bench_slots, 64>;
-  return {contender<SingleFloor>(),
-          contender<SharedFloor>(),
-          contender<ExclusiveLane>(),
-          contender<SharedLane>(),
-          {Lockfree::name, Lockfree::role, Lockfree::max_producers, run_lockfree},
-          contender<RobustMutexRing>(),
-          contender<ReaderWriterLockRing>(),
-          contender<MessageQueue>()};
-}
-
+// In the order of the tables. Rates, contention and a polite reader are of the first size: the rest says little more.
 std::vector<Job> jobs_of(const Options& options) {
-  const u64 budget_ns = options.quick ? quick_budget_ns : usual_budget_ns;
   std::vector<Job> jobs;
-  for (const u32 bytes : options.bytes)
-    for (const Measure measure : {Measure::quiet, Measure::live}) jobs.push_back({measure, bytes, 1, budget_ns});
-  for (const u32 producers : {1, 2, 4}) jobs.push_back({Measure::rate, options.bytes.front(), producers, budget_ns});
+  const std::vector<u32> sizes = options.bytes.empty() ? std::vector<u32>{64} : options.bytes;
+  auto wanted = [&](const char* measure) { return listed(options.measures, measure); };
+  for (const u32 bytes : sizes) {
+    if (wanted("quiet")) jobs.push_back({Measure::quiet, bytes});
+    if (wanted("live") && options.reader != "polite") jobs.push_back({Measure::live, bytes});
+    if (wanted("live") && options.reader != "eager" && (bytes == sizes.front() || options.reader == "polite"))
+      jobs.push_back({Measure::live, bytes, 1, 0, true});
+    if (wanted("calls")) jobs.push_back({Measure::calls, bytes});
+    if (wanted("full")) jobs.push_back({Measure::full, bytes}), jobs.push_back({Measure::overwrite, bytes});
+    if (wanted("cold")) jobs.push_back({Measure::cold, bytes});
+  }
+  if (wanted("contended"))
+    for (const u32 producers : {2, 4, 8}) jobs.push_back({Measure::live, sizes.front(), producers});
+  if (wanted("rate"))
+    for (const u32 producers : {1, 2, 4, 8}) jobs.push_back({Measure::rate, sizes.front(), producers});
   return jobs;
 }
 
-void measure(const Contender& contender, const Job& job, Report& report) {
-  if (job.producers > contender.max_producers) return;
-  Round round;
-  try {
-    round = contender.run(job);
-  } catch (const Interrupted&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw std::runtime_error(fmt::format("{}: {}", contender.name, error.what()));
-  }
-  Figure* figure = report.find(contender.name, job);
-  if (figure == nullptr) figure = &report.figures.emplace_back(Figure{contender.name, contender.role, job, {}, 0, 0});
-  figure->rounds.push_back(round.figure);
-  figure->delivered += round.delivered;
-  figure->dropped += round.dropped;
+// Ours pauses by itself where a slot is being filled: a polite reader is for the others. A full ring is for ours and the
+// floors.
+bool makes_sense(const Contender& contender, const Job& job) {
+  const bool ours = contender.role == Role::libshmring, floor = contender.role == Role::floor;
+  if (!contender.can(job)) return false;
+  if (job.polite) return floor || contender.role == Role::alternative;
+  return (job.measure != Measure::full && job.measure != Measure::overwrite) || ours || floor;
 }
 
-Report run_rounds(const Options& options) {
-  Report report;
-  report.machine = this_machine();
-  std::vector<Contender> running;
-  for (Contender& contender : contenders()) {
-    const bool wanted =
-        options.only.empty() || std::find(options.only.begin(), options.only.end(), contender.name) != options.only.end();
-    if (wanted) report.transports.push_back(contender.name), running.push_back(std::move(contender));
+std::vector<Step> steps_of(const Options& options) {
+  std::vector<Step> steps;
+  for (const Job& job : jobs_of(options))  // side by side in time: a round's figures are compared with each other
+    for (const Contender& contender : all()) {
+      const bool wanted = options.only.empty() ? contender.usual : listed(options.only, contender.name);
+      if (wanted && makes_sense(contender, job)) steps.push_back({&contender, job});
+    }
+  return steps;
+}
+
+// What the rows to reach are made of, each once.
+std::vector<Step> steps_of_rows() {
+  std::vector<Step> steps;
+  auto need = [&](const char* transport, const Job& job) {
+    const auto contender =
+        std::find_if(all().begin(), all().end(), [&](const Contender& one) { return std::string(transport) == one.name; });
+    const bool known = std::any_of(steps.begin(), steps.end(),
+                                   [&](const Step& step) { return step.contender == &*contender && same(step.job, job); });
+    if (!known && contender->can(job)) steps.push_back({&*contender, job});
+  };
+  for (const Row& row : rows_to_reach())
+    for (const Subject& subject : {row.figure, row.reference, Subject{row.stand_in, row.figure.job, false}}) {
+      if (subject.transport == nullptr) continue;
+      Job job = subject.job;
+      need(subject.transport, job);
+      job.polite = true;
+      if (subject.cheaper) need(subject.transport, job);
+    }
+  std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a.job.measure < b.job.measure; });
+  return steps;
+}
+
+void give_time(std::vector<Step>& steps, u64 budget_ns) {
+  for (Step& step : steps) step.job.budget_ns = step.job.measure == Measure::cold ? cold_budget_ns : budget_ns;
+}
+
+Limits limits_of(const Options& options) {
+  if (options.rounds != 0) return {options.rounds, ~u64{0}};
+  if (options.quick) return {quick_rounds, quick_limit_ns};
+  if (listed(options.measures, "cold")) return {1, usual_limit_ns};
+  return {usual_rounds, options.check ? check_limit_ns : usual_limit_ns};
+}
+
+void write_picture(const std::string& path, const Report& report) {
+  std::ofstream file(path);
+  file << svg(report) << std::flush;
+  if (!file) throw std::runtime_error("cannot write " + safe(path));
+}
+
+int measure(const Options& options) {
+  std::vector<Step> steps = options.check ? steps_of_rows() : steps_of(options);
+  if (steps.empty()) {
+    complain("bench: of these transports none can do any of these measurements");
+    return usage;
   }
-  const std::vector<Job> jobs = jobs_of(options);
-  const u32 rounds = options.rounds != 0 ? options.rounds : options.quick ? quick_rounds : usual_rounds;
-  const u64 limit_ns = options.rounds != 0 ? ~u64{0} : options.quick ? quick_limit_ns : usual_limit_ns;
-  const u64 start_ns = os::monotonic_now_ns();
-  ns_per_tick();  // before the first child, which inherits it
-  while (report.rounds < rounds && os::monotonic_now_ns() - start_ns < limit_ns) {
-    for (const Job& job : jobs)  // side by side in time: a round's figures are compared with each other
-      for (const Contender& contender : running) measure(contender, job, report);
-    ++report.rounds;
+  give_time(steps, options.quick ? quick_budget_ns : usual_budget_ns);
+  const Report report = run_steps(steps, limits_of(options));
+  std::vector<Line> lines;
+  if (options.check)
+    for (const Row& row : rows_to_reach()) lines.push_back(judge(row, report));
+  if (options.output == "json") {
+    print_json(report, lines);
+  } else {
+    print_text(report);
+    if (options.check) print_lines(lines);
   }
-  report.took_ns = os::monotonic_now_ns() - start_ns;
-  return report;
+  if (!options.picture.empty()) write_picture(options.picture, report);
+  return falls_short(lines) ? negative : ok;
 }
 
 int run(const Options& options) {
   stop_on_signals();
   try {
-    Report report = run_rounds(options);
-    options.output == "json" ? print_json(report) : print_text(report);
-    return ok;
+    return measure(options);
   } catch (const Interrupted&) {
     end_by_signal();
     return io;
@@ -130,36 +155,57 @@ int run(const Options& options) {
   }
 }
 
+constexpr u32 chunked_bytes = 8192;
+
 std::string check_bytes(const std::string& text) {
   const unsigned long bytes = std::strtoul(text.c_str(), nullptr, 10);
-  return bytes >= min_record && bytes <= 1024 && bytes % 8 == 0 ? "" : text + " is no multiple of 8 from 16 to 1024";
+  const bool good = bytes >= min_record && bytes <= chunked_bytes && bytes % 8 == 0;
+  return good ? "" : text + " is no multiple of 8 from 16 to 8192";
+}
+
+void add_options(CLI::App& command, Options& options) {
+  std::vector<std::string> names;
+  for (const Contender& contender : all()) names.push_back(contender.name);
+  command.add_option("-o,--output", options.output, "text, or json: one document")->check(CLI::IsMember({"text", "json"}));
+  command.add_flag("--quick", options.quick, "Shorter measurements, fewer rounds: about 10 s, instead of 60");
+  command.add_option("--rounds", options.rounds, "So many rounds, however long it takes")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
+  auto* bytes = command.add_option("--bytes", options.bytes, "Sizes of the records (default 64); rates are of the first")
+                    ->type_name("N,…")
+                    ->delimiter(',')
+                    ->check(check_bytes);
+  auto* only = command.add_option("--only", options.only, "These transports only")
+                   ->type_name("NAME…")
+                   ->delimiter(',')
+                   ->check(CLI::IsMember(names));
+  auto* measures = command.add_option("--measure", options.measures, "Default: all but contended and cold")
+                       ->type_name("NAME…")
+                       ->delimiter(',')
+                       ->check(CLI::IsMember({"quiet", "live", "calls", "full", "contended", "rate", "cold"}));
+  auto* reader = command.add_option("--reader", options.reader, "Of live: eager, polite, or both (default; first size only)")
+                     ->check(CLI::IsMember({"eager", "polite", "both"}));
+  command.add_flag("--check", options.check, "Measure what the figures to reach need, and judge them: 2 min at most")
+      ->excludes(bytes)
+      ->excludes(only)
+      ->excludes(measures)
+      ->excludes(reader);
+  command.add_option("--svg", options.picture, "Write a picture too")->type_name("FILE");
 }
 
 }  // namespace
 
 void register_bench(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
-  std::vector<std::string> names;
-  for (const Contender& contender : contenders()) names.push_back(contender.name);
   CLI::App* const command =
       app.add_subcommand("bench", "Measure this machine: libshmring beside its alternatives and bare floors");
-  command->add_option("-o,--output", options->output, "text, or json: one document")->check(CLI::IsMember({"text", "json"}));
-  command->add_flag("--quick", options->quick, "Shorter measurements, fewer rounds: 10 s at most, instead of 60");
-  command->add_option("--rounds", options->rounds, "So many rounds, however long it takes")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000));
-  command->add_option("--bytes", options->bytes, "Sizes of the records (default 64,256); rates are of the first")
-      ->type_name("N,…")
-      ->delimiter(',')
-      ->check(check_bytes);
-  command->add_option("--only", options->only, "These transports only")
-      ->type_name("NAME…")
-      ->delimiter(',')
-      ->check(CLI::IsMember(names));
+  add_options(*command, *options);
   command->footer(
       "It makes rings of its own and removes them; run it on a machine that does nothing else. floor: a slot ring for\n"
-      "one writer, without any check; floor-shared: one for many, by fetch-and-add. Exit status: 0 ok, 2 usage,\n"
-      "7 no memory or process to be had, or a transport lost or changed a record.");
+      "one writer, without any check; floor-shared: one for many, by fetch-and-add. bare: without time and tripwire;\n"
+      "in-place: claim, fill, commit; a record of more than 1024 bytes is written in chunks. Exit status: 0 ok,\n"
+      "1 --check: a figure was not reached, or not measured, 2 usage, 7 no memory or process to be had, or a transport\n"
+      "lost or changed a record.");
   command->callback([options, &status] { status = run(*options); });
 }
 

@@ -3,7 +3,8 @@
 
 #include "lib/os/file.hpp"
 #include "tools/commit.hpp"
-#include "tools/shmring/bench/measure.hpp"
+#include "tools/shmring/bench/board.hpp"
+#include "tools/shmring/bench/round_trip.hpp"
 
 namespace shmring::bench {
 namespace {
@@ -32,9 +33,9 @@ std::string compiler() {
 // Who runs where, as Placement decides it.
 std::string placement_text(const std::vector<int>& processors) {
   const std::string first = std::to_string(processors.front());
-  if (processors.size() == 1) return "quiet: writer and reader on " + first + "; live and rate: all share it";
+  if (processors.size() == 1) return "quiet, full: writer and reader on " + first + "; else: all share it";
   const std::string room = std::to_string(processors.size() - 1);
-  return "quiet: writer and reader take turns on " + first + "; live and rate: reader on " + first + ", writer on " +
+  return "quiet, full: writer and reader take turns on " + first + "; else: reader on " + first + ", writer on " +
          std::to_string(processors[1]) + ", up to " + room + " writer(s) each on its own; more: where the kernel puts them";
 }
 
@@ -51,7 +52,9 @@ Machine this_machine() {
   machine.compiler = compiler();
   machine.commit = SHMRING_COMMIT;
   machine.time_source = os::choose_clock() == ring::Clock::tsc ? "TSC" : "CLOCK_MONOTONIC";
+  machine.timer_ns = timer_ticks() * ns_per_tick();
   machine.placement = placement_text(usable);
+  machine.distance = distance_text(usable);
   machine.processors = usable.size();
   return machine;
 }

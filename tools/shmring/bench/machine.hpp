@@ -6,7 +6,8 @@
 namespace shmring::bench {
 
 struct Machine {
-  std::string processor, kernel, compiler, commit, time_source, placement;
+  std::string processor, kernel, compiler, commit, time_source, placement, distance;
+  double timer_ns;         // what reading the time costs
   std::size_t processors;  // that this process may use
 };
 

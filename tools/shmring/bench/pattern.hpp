@@ -68,17 +68,21 @@ class Checker {
 // Records made beforehand, so that a timed loop does nothing but write them.
 class Batch {
  public:
-  static constexpr u32 records = 256;
+  static constexpr u32 most = 256;
 
-  Batch(u32 producer, std::size_t bytes) : producer_(producer), bytes_(bytes), records_(records * bytes) {}
+  Batch(u32 producer, std::size_t bytes, u32 count)
+      : producer_(producer), bytes_(bytes), count_(count), records_(count * bytes) {}
   void make() {
-    for (u32 i = 0; i < records; ++i) make_record(records_.data() + i * bytes_, bytes_, producer_, ++sequence_);
+    for (u32 i = 0; i < count_; ++i) make_record(records_.data() + i * bytes_, bytes_, producer_, ++sequence_);
   }
+  u32 count() const { return count_; }
   const std::byte* at(u32 i) const { return records_.data() + i * bytes_; }
+  u64 sequence(u32 i) const { return sequence_ - count_ + 1 + i; }
 
  private:
   u32 producer_;
   std::size_t bytes_;
+  u32 count_;
   u64 sequence_ = 0;
   std::vector<std::byte> records_;
 };

@@ -1,43 +1,16 @@
-// The figures of all rounds, as a table or as one JSON document.
+// A report for people, one for machines, and a picture.
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "tools/shmring/bench/machine.hpp"
-#include "tools/shmring/bench/measure.hpp"
+#include "tools/shmring/bench/check.hpp"
+#include "tools/shmring/bench/figures.hpp"
 
 namespace shmring::bench {
 
-struct Figure {
-  std::string transport;
-  Role role;
-  Job job;
-  std::vector<double> rounds;      // one each; 0: not one whole batch in time
-  u64 delivered = 0, dropped = 0;  // over all rounds
+void print_text(const Report& report);
+void print_json(const Report& report, const std::vector<Line>& lines);  // one document
+void print_lines(const std::vector<Line>& lines);
 
-  // 0 where no round had one.
-  double best() const;
-  double median() const;
-  double spread() const;  // largest less smallest, as a part of the median
-  // How many times `other`, by the median of the rounds: each is compared with its own, for a machine changes in between.
-  double times(const Figure& other) const;
-
- private:
-  std::vector<double> sorted() const;  // without those that had none
-};
-
-struct Report {
-  Machine machine;
-  u32 rounds = 0;
-  u64 took_ns = 0;
-  std::vector<std::string> transports;
-  std::vector<Figure> figures;
-
-  Figure* find(const std::string& transport, const Job& job);
-};
-
-void print_text(Report& report);
-void print_json(const Report& report);
+// Latency curves, and throughput by producers: one SVG, for light and dark.
+std::string svg(const Report& report);
 
 }  // namespace shmring::bench

@@ -1,0 +1,146 @@
+// Rows to reach: each verdict, from figures made up. And the picture's bounds.
+#include <doctest/doctest.h>
+
+#include "tools/shmring/bench/check.hpp"
+#include "tools/shmring/bench/report.hpp"
+
+using namespace shmring::bench;
+
+namespace {
+
+const Job live64{Measure::live, 64};
+constexpr double near_ns = 120;
+
+Report report_of(double round_trip_ns) {
+  Report report;
+  report.machine.processors = 2;
+  report.trips = {{round_trip_ns, round_trip_ns}};
+  return report;
+}
+void put(Report& report, const char* transport, const Job& job, std::vector<double> rounds) {
+  report.transports.push_back(transport);
+  report.figures.push_back({transport, Role::floor, job, std::move(rounds)});
+}
+
+const Row at_most{"", {"ours", live64}, false, {"floor", live64}, 1.3, 0, 0};
+const Row at_least{"", {"ours", live64}, true, {"floor", live64}, 0.5, 0, 0};
+
+Verdict verdict(const Row& row, std::vector<double> ours, std::vector<double> floor, double round_trip_ns = near_ns) {
+  Report report = report_of(round_trip_ns);
+  put(report, "ours", row.figure.job, std::move(ours));
+  put(report, "floor", row.figure.job, std::move(floor));
+  return judge(row, report).verdict;
+}
+
+}  // namespace
+
+TEST_CASE("a row fails when its figure exceeds its bound, or falls short of it") {
+  CHECK(verdict(at_most, {13}, {10}) == Verdict::ok);
+  CHECK(verdict(at_most, {13.1}, {10}) == Verdict::failed);
+  CHECK(verdict(at_least, {5}, {10}) == Verdict::ok);
+  CHECK(verdict(at_least, {4.9}, {10}) == Verdict::failed);
+}
+
+TEST_CASE("the bound is a factor and an addition, or another factor where that is more, or a constant") {
+  Row row = at_most;
+  row.factor = 1, row.extra = 20, row.or_factor = 1.8;
+  CHECK(verdict(row, {40}, {20}) == Verdict::ok);
+  CHECK(verdict(row, {40.1}, {20}) == Verdict::failed);
+  CHECK(verdict(row, {180}, {100}) == Verdict::ok);
+  CHECK(verdict(row, {180.1}, {100}) == Verdict::failed);
+  row.reference = {nullptr, {}}, row.factor = row.or_factor = 0, row.extra = 30;
+  CHECK(verdict(row, {30}, {1}) == Verdict::ok);
+  CHECK(verdict(row, {31}, {1}) == Verdict::failed);
+}
+
+TEST_CASE("each round is compared with its own, and the median of these decides") {
+  // The machine slows down to a tenth: unpaired, the medians would be 12 and 100.
+  CHECK(verdict(at_most, {12, 12, 120, 120, 12}, {10, 10, 100, 100, 10}) == Verdict::ok);
+  CHECK(verdict(at_most, {14, 14, 140, 14, 14}, {10, 10, 100, 100, 100}) == Verdict::failed);
+  CHECK(verdict(at_most, {99, 12, 12}, {10, 10, 10}) == Verdict::ok);
+}
+
+TEST_CASE("far apart, a row that depends on the distance is neither ok nor failed, and says how far") {
+  CHECK(verdict(at_most, {12}, {10}, 500) == Verdict::far);
+  CHECK(verdict(at_most, {99}, {10}, 251) == Verdict::far);
+  CHECK(verdict(at_most, {99}, {10}, 249) == Verdict::failed);
+  CHECK(verdict(at_most, {99}, {10}, 0) == Verdict::failed);  // not known
+  Row row = at_most;
+  row.by_distance = false;
+  CHECK(verdict(row, {99}, {10}, 500) == Verdict::failed);
+  Report report = report_of(500);
+  put(report, "ours", live64, {12});
+  put(report, "floor", live64, {10});
+  CHECK(judge(at_most, report).reason.find("500 ns") != std::string::npos);
+}
+
+TEST_CASE("what was not measured is never ok") {
+  CHECK(verdict(at_most, {}, {10}) == Verdict::missing);
+  CHECK(verdict(at_most, {12}, {}) == Verdict::missing);
+  CHECK(verdict(at_most, {0, 0}, {10, 10}) == Verdict::missing);
+  CHECK(verdict(at_most, {12, 0}, {0, 10}) == Verdict::missing);
+  CHECK(verdict(at_most, {12, 0}, {10, 10}) == Verdict::ok);
+  CHECK(judge(at_most, report_of(near_ns)).verdict == Verdict::missing);
+}
+
+TEST_CASE("a row that needs processors is not judged where there are too few") {
+  Row row = at_most;
+  row.needs_cores = true;
+  CHECK(verdict(row, {99}, {10}) == Verdict::failed);
+  row.figure.job.producers = 2;
+  CHECK(verdict(row, {99}, {10}) == Verdict::crowded);
+}
+
+TEST_CASE("of both readers the one counts that makes the alternative cheaper") {
+  Row row{"", {"ours", live64}, false, {"other", live64, true}, 0.5, 0, 0};
+  Report report = report_of(near_ns);
+  put(report, "ours", live64, {10, 10, 10});
+  put(report, "other", live64, {100, 12, 0});
+  Job polite = live64;
+  polite.polite = true;
+  put(report, "other", polite, {16, 100, 18});
+  CHECK(judge(row, report).verdict == Verdict::failed);
+  CHECK(judge(row, report).bound == 8);
+  report.figures.back().rounds = {40, 100, 40};
+  CHECK(judge(row, report).verdict == Verdict::ok);
+}
+
+TEST_CASE("the floor is judged beside a row, as the reason") {
+  Row row = at_most;
+  row.stand_in = "bare";
+  Report report = report_of(near_ns);
+  put(report, "ours", live64, {20});
+  put(report, "floor", live64, {10});
+  put(report, "bare", live64, {15});
+  CHECK(judge(row, report).reason == "bare itself: 15.0 ns, beyond it");
+  report.figures.back().rounds = {11};
+  CHECK(judge(row, report).reason == "bare itself: 11.0 ns, within it");
+}
+
+TEST_CASE("a run is negative where a figure was not reached or not measured, not where it is far") {
+  CHECK(falls_short({{"", false, false, 0, 0, 0, Verdict::failed}}));
+  CHECK(falls_short({{"", false, false, 0, 0, 0, Verdict::missing}}));
+  CHECK(!falls_short({{"", false, false, 0, 0, 0, Verdict::ok},
+                      {"", false, false, 0, 0, 0, Verdict::far},
+                      {"", false, false, 0, 0, 0, Verdict::crowded}}));
+}
+
+TEST_CASE("the rows to reach can be told apart, and have bounds") {
+  Report report = report_of(near_ns);
+  for (const Row& row : rows_to_reach()) {
+    CHECK((row.factor != 0 || row.extra != 0));
+    CHECK((row.reference.transport != nullptr || row.factor == 0));
+    for (const Row& other : rows_to_reach()) CHECK((&row == &other || std::string(row.what) != other.what));
+  }
+}
+
+TEST_CASE("a picture of nothing is one, and hostile names are harmless in it") {
+  CHECK(svg(report_of(near_ns)).ends_with("</svg>\n"));
+  Report report = report_of(near_ns);
+  report.machine.processor = "<&>\x01";
+  put(report, "a<b", {Measure::rate, 64}, {1e6});
+  const std::string picture = svg(report);
+  CHECK(picture.find("a&lt;b") != std::string::npos);
+  CHECK(picture.find("&lt;&amp;&gt;,") != std::string::npos);
+  CHECK(picture.find("<b") == std::string::npos);
+}

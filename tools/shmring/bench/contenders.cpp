@@ -1,0 +1,67 @@
+// See contenders.hpp. The one file that compiles the measurement of each transport.
+#include "tools/shmring/bench/contenders.hpp"
+
+#include "tools/shmring/bench/floors.hpp"
+#include "tools/shmring/bench/kernel_channels.hpp"
+#include "tools/shmring/bench/locked_ring.hpp"
+#include "tools/shmring/bench/lockfree_queue.hpp"
+#include "tools/shmring/bench/measure.hpp"
+#include "tools/shmring/bench/message_queue.hpp"
+#include "tools/shmring/bench/shmring_lanes.hpp"
+
+namespace shmring::bench {
+namespace {
+
+constexpr u32 any_bytes = 65536;
+
+template <Transport T>
+Contender contender(bool usual = true) {
+  u32 bytes = any_bytes;
+  if constexpr (requires { T::max_bytes; }) bytes = T::max_bytes;
+  Contender made{T::name,
+                 T::role,
+                 usual,
+                 T::overwrites,
+                 T::max_producers,
+                 bytes,
+                 [](const Job& job) { return Measurement<T>(job).run(); }};
+  if constexpr (requires { T::note(); }) made.note = [] { return T::note(); };
+  return made;
+}
+
+template <class Variant>
+Contender variant() {
+  return contender<ShmringLane<Variant>>(false);
+}
+
+// Its records have a size that is compiled in: the next larger one.
+Round run_lockfree(const Job& job) {
+  if (job.bytes <= 64) return Measurement<LockfreeQueue<bench_slots, 64>>(job).run();
+  if (job.bytes <= 256) return Measurement<LockfreeQueue<bench_slots, 256>>(job).run();
+  return Measurement<LockfreeQueue<bench_slots, bench_small_bytes>>(job).run();
+}
+
+}  // namespace
+
+std::vector<Contender> contenders() {
+  using Lockfree = LockfreeQueue<bench_slots, 64>;
+  return {contender<SingleFloor>(),
+          contender<SharedFloor>(),
+          contender<ExclusiveLane>(),
+          contender<SharedLane>(),
+          variant<ExclusiveNoTime>(),
+          variant<ExclusiveNoHash>(),
+          variant<ExclusiveBare>(),
+          variant<ExclusiveInPlace>(),
+          variant<SharedBare>(),
+          variant<SharedInPlace>(),
+          {Lockfree::name, Lockfree::role, true, false, Lockfree::max_producers, bench_small_bytes, run_lockfree},
+          contender<RobustMutexRing>(),
+          contender<ReaderWriterLockRing>(),
+          contender<MessageQueue>(),
+          contender<Pipe>(),
+          contender<SeqPacket>(),
+          contender<PosixQueue>()};
+}
+
+}  // namespace shmring::bench

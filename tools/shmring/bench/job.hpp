@@ -1,0 +1,57 @@
+// What is measured: one transport, one kind of measurement, one size, so many writers; and what one round of it came to.
+//
+//   quiet      writer and reader take turns on one processor: nobody drains while it writes; each turn fits into the ring
+//   live       the reader drains on another processor, as fast as it can
+//   calls      as live, each write() timed for itself
+//   rate       writers and the reader, everybody as fast as he can; a refused record is dropped
+//   full       nobody drains and there is no room: what a refused write costs
+//   overwrite  the same under the policy that the oldest makes room: what such a write costs
+//   cold       the first write after an idle second
+#pragma once
+
+#include <vector>
+
+#include "tools/shmring/bench/histogram.hpp"
+#include "tools/shmring/bench/transport.hpp"
+
+namespace shmring::bench {
+
+enum class Measure : std::uint8_t { quiet, live, calls, rate, full, overwrite, cold };
+
+struct Job {
+  Measure measure;
+  u32 bytes;
+  u32 producers = 1;
+  u64 budget_ns = 0;
+  bool polite = false;  // the reader, where it found nothing, looks again after some pauses only
+};
+
+// The same figure, however long it is measured.
+inline bool same(const Job& a, const Job& b) {
+  return a.measure == b.measure && a.bytes == b.bytes && a.producers == b.producers && a.polite == b.polite;
+}
+
+// A ring of 8 KiB records has fewer of them: all rings of a run fit into a container's shared memory.
+inline constexpr u32 bench_slots = 16384, bench_large_slots = 512, bench_small_bytes = 1024;
+inline constexpr u32 slots_of(u32 bytes) { return bytes <= bench_small_bytes ? bench_slots : bench_large_slots; }
+// Records that are timed together; a turn, a quarter of a ring, is several of them.
+inline constexpr u32 batch_of(const Job& job) {
+  return job.measure == Measure::cold ? 1 : job.bytes <= bench_small_bytes ? 256 : 16;
+}
+
+struct Round {
+  double figure = 0;  // nanoseconds a write; calls: that 99.9 % do not exceed; rate: delivered records a second
+  u64 delivered = 0, dropped = 0;
+  Histogram calls;  // calls, cold: ticks, the timer's included
+};
+
+// Where reader and writers run; −1: where the kernel likes.
+struct Placement {
+  Placement(const std::vector<int>& processors, const Job& job);
+  int reader = -1;
+  int writer(u32 producer) const { return writers.empty() ? -1 : writers[producer]; }
+  std::vector<int> writers;
+  bool crowded = false;  // more processes than processors: who waits lets others run
+};
+
+}  // namespace shmring::bench
