@@ -193,6 +193,7 @@ bool Daemon::each_second() {
     ring::retire<ring::HardwareMemory>(*segment_.ring.header);
     retired_ = true;
     note("incident", {{"what", "the ring was unlinked: producers see retired; what is in it is drained"}});
+    return true;  // what the last pass saw is older than retired: someone may have attached and written since
   }
   return !(retired_ && collector_->is_idle() && collector_->ledger().empty());
 }
