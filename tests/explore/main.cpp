@@ -12,6 +12,7 @@
 #include "tests/explore/plans.hpp"
 #include "tests/explore/ring_roles.hpp"
 #include "tests/explore/ring_trace.hpp"
+#include "tests/support/mode.hpp"
 
 using namespace explore;
 
@@ -205,37 +206,29 @@ int explore_one(const Options& options, Sum& sum) {
   return result.failed ? show_least_failure(options, result) : 0;
 }
 
-// Of a long run the share that SHMRING_TEST_PART=K/N says: every N-th from the K-th on.
-std::vector<std::string> share_of(const std::vector<std::string>& lines) {
-  const char* part = std::getenv("SHMRING_TEST_PART");
-  unsigned which = 1, parts = 1;
-  if (part != nullptr && (std::sscanf(part, "%u/%u", &which, &parts) != 2 || which < 1 || which > parts))
-    usage("SHMRING_TEST_PART is K/N");
-  std::vector<std::string> share;
-  for (std::size_t i = which - 1; i < lines.size(); i += parts) share.push_back(lines[i]);
-  return share;
-}
-
 // What SHMRING_TEST_MODE says.
 int run_mode(const std::string& mode) {
   if (mode != "quick" && mode != "check" && mode != "long") usage("SHMRING_TEST_MODE is quick, check or long");
   Sum sum;
-  const std::vector<std::string> all = plans_of(mode), lines = mode == "long" ? share_of(all) : all;
-  for (const std::string& line : lines) {
-    std::istringstream words(line);
+  const std::vector<std::string> plans = plans_of(mode);
+  std::size_t explored = 0;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    if (!shmring::test::is_of_part(i)) continue;
+    ++explored;
+    std::istringstream words(plans[i]);
     Options options = parse({std::istream_iterator<std::string>(words), {}});
     if (const int failed = explore_one(options, sum)) return failed;
   }
   const int missing = Rows::print();
   std::printf(
       "REPORT %s: %llu executions of the real code in %zu explorations, %.0f a second, %s; up to %d steps deep\n",
-      mode.c_str(), static_cast<unsigned long long>(sum.executions), lines.size(),
+      mode.c_str(), static_cast<unsigned long long>(sum.executions), explored,
       static_cast<double>(sum.executions) / sum.seconds,
       mode == "long" ? "each exhaustive within its bounds or random from its seed" : "each exhaustive within its bounds",
       sum.deepest);
   std::printf("REPORT %s: %zu rows of the protocol, %d never taken\n", mode.c_str(), Rows::counts.size(), missing);
   std::printf("TRIED %llu executions\n", static_cast<unsigned long long>(sum.executions));
-  const bool failed = missing > 0 && mode != "quick" && lines.size() == all.size();
+  const bool failed = missing > 0 && mode != "quick" && explored == plans.size();
   if (failed) std::printf("FAILED: a row of the protocol was never taken\n");
   return failed ? 1 : 0;
 }

@@ -3,7 +3,9 @@
 // Invariant: a drain checks every byte of what comes.
 #pragma once
 
-#include <cstdio>
+#include <doctest/doctest.h>
+
+#include <cstring>
 #include <string>
 
 #include "tests/support/sandbox.hpp"
@@ -88,5 +90,18 @@ struct Drain {
   Checker checker;
   u64 first = 0;  // sequence
 };
+
+// What a full one took is still there, and once that is read it takes more.
+template <class T>
+void check_that_it_goes_on(const Made<T>& made, Hand<T>& hand, u64 accepted) {
+  Drain<T> drain(made.name);
+  drain.all();
+  CHECK(drain.checker.total == accepted);
+  CHECK(drain.checker.last[0] == accepted);
+  CHECK(hand.write());
+  drain.all();
+  CHECK(drain.checker.total == accepted + 1);
+  CHECK(drain.checker.broken == "");
+}
 
 }  // namespace shmring::test

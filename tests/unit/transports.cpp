@@ -207,14 +207,7 @@ TEST_CASE_TEMPLATE("a full one says so, keeps what it took, and takes more once 
   CHECK(accepted >= slots / 2);
   CHECK(accepted <= slots);
   for (int i = 0; i < 10; ++i) CHECK(!hand.write());
-  Drain<T> drain(made.name);
-  drain.all();
-  CHECK(drain.checker.total == accepted);
-  CHECK(drain.checker.last[0] == accepted);
-  CHECK(hand.write());
-  drain.all();
-  CHECK(drain.checker.total == accepted + 1);
-  CHECK(drain.checker.broken == "");
+  check_that_it_goes_on(made, hand, accepted);
 }
 
 TEST_CASE_TEMPLATE("of several processes exactly what was accepted comes, in each one's order", T, TRANSPORTS, CHANNELS,

@@ -67,7 +67,7 @@ bool makes_sense(const Contender& contender, const Job& job) {
   const bool ours = contender.role == Role::libshmring, floor = contender.role == Role::floor;
   if (!contender.can(job)) return false;
   if (job.polite) return floor || contender.role == Role::alternative;
-  return (job.measure != Measure::full && job.measure != Measure::overwrite) || ours || floor;
+  return !meets_full_ring(job.measure) || ours || floor;
 }
 
 std::vector<Step> steps_of(const Options& options) {

@@ -9,7 +9,7 @@
 namespace shmring::bench {
 
 Placement::Placement(const std::vector<int>& processors, const Job& job) {
-  if (job.measure == Measure::quiet || job.measure == Measure::full || job.measure == Measure::overwrite) {
+  if (takes_turns(job.measure)) {
     reader = processors.front();
     writers.assign(job.producers, reader);
     crowded = true;

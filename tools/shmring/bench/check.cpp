@@ -53,11 +53,12 @@ Judged compare(const Row& row, const Report& report, const char* transport) {
 
 bool holds(const Row& row, const Judged& judged) { return row.at_least ? judged.of_bound >= 1 : judged.of_bound <= 1; }
 
-std::string value_text(const Row& row, double value) {
-  return row.figure.job.measure == Measure::rate ? fmt::format("{:.1f} M/s", value / 1e6) : fmt::format("{:.1f} ns", value);
-}
-
 }  // namespace
+
+std::string value_text(bool rate, double value) {
+  if (value == 0) return "–";
+  return rate ? fmt::format("{:.1f} M/s", value / 1e6) : fmt::format("{:.1f} ns", value);
+}
 
 const std::vector<Row>& rows_to_reach() {
   // Not here, for it is not measured yet: write() to the hands of an idle collector, to a line in the log; idle wake-ups.
@@ -109,7 +110,7 @@ Line judge(const Row& row, const Report& report) {
   if (row.stand_in != nullptr) {
     const Judged bare = compare(row, report, row.stand_in);
     if (bare.of_bound != 0)
-      line.reason = fmt::format("{} itself: {}, {} it", row.stand_in, value_text(row, bare.figure),
+      line.reason = fmt::format("{} itself: {}, {} it", row.stand_in, value_text(line.rate, bare.figure),
                                 holds(row, bare) ? "within" : "beyond");
   }
   if (row.by_distance && report.round_trip_ns() > far_ns) {

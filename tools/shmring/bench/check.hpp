@@ -40,6 +40,7 @@ struct Line {
   Verdict verdict = Verdict::missing;
   std::string reason{};
 };
+std::string value_text(bool rate, double value);  // of a line; "–" where there is none
 Line judge(const Row& row, const Report& report);
 // Whether a run with such lines is a negative finding.
 bool falls_short(const std::vector<Line>& lines);

@@ -41,14 +41,21 @@ double Figure::times(const Figure& other) const {
   return median_of(ratios);
 }
 
-const Figure* Report::find(const std::string& transport, const Job& job) const {
-  for (const Figure& figure : figures)
+namespace {
+
+template <class Figures>
+auto find_in(Figures& figures, const std::string& transport, const Job& job) -> decltype(figures.data()) {
+  for (auto& figure : figures)
     if (figure.transport == transport && same(figure.job, job)) return &figure;
   return nullptr;
 }
 
+}  // namespace
+
+const Figure* Report::find(const std::string& transport, const Job& job) const { return find_in(figures, transport, job); }
+
 void Report::add(const std::string& transport, Role role, const Job& job, const Round& round) {
-  auto* figure = const_cast<Figure*>(find(transport, job));
+  Figure* figure = find_in(figures, transport, job);
   if (figure == nullptr) figure = &figures.emplace_back(Figure{transport, role, job});
   figure->rounds.push_back(round.figure);
   figure->delivered += round.delivered;
@@ -64,8 +71,7 @@ double Report::round_trip_ns() const {
 }
 
 bool Report::crowded(const Job& job) const {
-  const bool apart = job.measure != Measure::quiet && job.measure != Measure::full && job.measure != Measure::overwrite;
-  return apart && machine.processors < job.producers + 1;
+  return !takes_turns(job.measure) && machine.processors < job.producers + 1;
 }
 
 const char* measure_name(Measure measure) {

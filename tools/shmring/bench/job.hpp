@@ -18,6 +18,11 @@ namespace shmring::bench {
 
 enum class Measure : std::uint8_t { quiet, live, calls, rate, full, overwrite, cold };
 
+inline constexpr bool meets_full_ring(Measure measure) { return measure == Measure::full || measure == Measure::overwrite; }
+// Writer and reader have one processor, and are never at work at the same time.
+inline constexpr bool takes_turns(Measure measure) { return measure == Measure::quiet || meets_full_ring(measure); }
+inline constexpr bool times_calls(Measure measure) { return measure == Measure::calls || measure == Measure::cold; }
+
 struct Job {
   Measure measure;
   u32 bytes;

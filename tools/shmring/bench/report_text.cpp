@@ -121,14 +121,14 @@ void print_text(const Report& report) {
   timed |= print_section(report, "Nanoseconds a write, drained live, of several writers",
                          [](const Job& job) { return job.measure == Measure::live && job.producers > 1; });
   timed |= print_section(report, "Nanoseconds a write into a full ring that nobody drains",
-                         [](const Job& job) { return job.measure == Measure::full || job.measure == Measure::overwrite; });
+                         [](const Job& job) { return meets_full_ring(job.measure); });
   if (timed)
     fmt::print(
         "quiet: nobody drains while it is written. live: drained at once. polite: the reader, where it found nothing, looks\n"
         "again after 64 pauses. Timed are batches after the first lap, but for those that met a full ring, of which none is\n"
         "in the figure (REFUSED: their refused writes among all writes), and those in which the kernel gave the processor to\n"
         "others. crowded: more processes than processors.\n");
-  const auto calls = report.jobs([](const Job& job) { return job.measure == Measure::calls || job.measure == Measure::cold; });
+  const auto calls = report.jobs([](const Job& job) { return times_calls(job.measure); });
   for (const Job& job : calls) print_calls(report, job);
   if (!calls.empty())
     fmt::print("Subtracted from each: the timer's own {:.1f} ns, the median of reads one after the other.\n",
@@ -140,12 +140,9 @@ void print_text(const Report& report) {
 void print_lines(const std::vector<Line>& lines) {
   fmt::print("\n{}\n", tool::bold("The figures to reach"));
   tool::Table table({"WHAT", ">FIGURE", ">BOUND", "VERDICT", ""});
-  auto value = [](const Line& line, double of) {
-    if (of == 0) return std::string("–");
-    return line.rate ? fmt::format("{:.1f} M/s", of / 1e6) : fmt::format("{:.1f} ns", of);
-  };
   for (const Line& line : lines)
-    table.row({line.what, value(line, line.figure), (line.at_least ? "≥ " : "≤ ") + value(line, line.bound),
+    table.row({line.what, value_text(line.rate, line.figure),
+               (line.at_least ? "≥ " : "≤ ") + value_text(line.rate, line.bound),
                verdict_name(line.verdict), line.reason});
   table.print();
 }

@@ -47,7 +47,7 @@ class Writing {
     if (job_.measure == Measure::quiet) return take_turn();
     if (job_.measure == Measure::cold) os::sleep_for(idle_ns);
     const u64 refused = write_batch();
-    const bool drained = job_.measure == Measure::live || job_.measure == Measure::calls || job_.measure == Measure::cold;
+    const bool drained = job_.measure == Measure::live || times_calls(job_.measure);
     if (refused == 0 || !drained) return;
     Patience patience(crowded_, grace_ns);
     while (board_.delivered[producer_].load(std::memory_order_acquire) < mine_.accepted) patience.once();
@@ -71,7 +71,7 @@ class Writing {
     const bool warm = is_warm();
     const u64 preempted = preemptions();
     u64 spent = 0;
-    const bool each = job_.measure == Measure::calls || job_.measure == Measure::cold;
+    const bool each = times_calls(job_.measure);
     const u64 refused = each ? write_each(warm) : write_all(spent);
     const bool wanted = refused == (job_.measure == Measure::full ? batch_.count() : 0);
     if (wanted && warm && !each && preemptions() == preempted) mine_.ticks += spent, mine_.timed += batch_.count();
