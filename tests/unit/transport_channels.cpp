@@ -47,3 +47,18 @@ TEST_CASE_TEMPLATE("a record of many slots comes out whole, or is refused whole"
   CHECK(drain.checker.last[0] <= 40 * batch.count());
   T::remove(name);
 }
+
+TEST_CASE("a record that one read of a pipe cuts in two comes out whole") {
+  const Sandbox sandbox;
+  const std::string name = fresh_name();
+  Pipe::create(name, {4096, bytes, 1});
+  Hand<Pipe> hand(name, 0);
+  u64 accepted = 0;
+  while (accepted <= 4096 && hand.write()) ++accepted;
+  REQUIRE(accepted * bytes > 65536);  // more than one read takes
+  Drain<Pipe> drain(name);
+  drain.all();
+  CHECK(drain.checker.broken == "");
+  CHECK(drain.checker.total == accepted);
+  Pipe::remove(name);
+}
