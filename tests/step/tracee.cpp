@@ -1,7 +1,9 @@
 // See tracee.hpp. A point is reached by a breakpoint in the tracee's own copy of the code, not by counting steps.
 #include "tests/step/tracee.hpp"
 
+#include <elf.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
@@ -29,6 +31,17 @@ int string_bytes(std::uintptr_t pc) {
   const int rex = code[1] == 0x48;
   const bool moves_or_fills = (code[1 + rex] & 0xfe) == 0xa4 || (code[1 + rex] & 0xfe) == 0xaa;
   return code[0] == 0xf3 && moves_or_fills ? 2 + rex : 0;
+}
+
+// The vDSO is one loaded segment, its header first. It lies at the same place in a fork.
+bool is_in_vdso(std::uintptr_t pc) {
+  const std::uintptr_t begin = ::getauxval(AT_SYSINFO_EHDR);
+  if (begin == 0 || pc < begin) return false;
+  const auto* header = reinterpret_cast<const Elf64_Ehdr*>(begin);
+  const auto* segments = reinterpret_cast<const Elf64_Phdr*>(begin + header->e_phoff);
+  for (unsigned i = 0; i < header->e_phnum; ++i)
+    if (segments[i].p_type == PT_LOAD && pc - begin < segments[i].p_offset + segments[i].p_memsz) return true;
+  return false;
 }
 
 long peek(pid_t pid, std::uintptr_t at) { return ::ptrace(PTRACE_PEEKTEXT, pid, at, nullptr); }
@@ -92,6 +105,7 @@ std::vector<Step> Tracee::walk(const std::byte* watched, std::size_t bytes) {
     steps.push_back({{here, ++hits[here]}});
     if (here == reinterpret_cast<std::uintptr_t>(&call_ends)) break;
     steps.back().system_call = is_system_call(here);
+    steps.back().in_vdso = is_in_vdso(here);
     go(PTRACE_SINGLESTEP, 0);
     if (std::memcmp(before.data(), watched, bytes) != 0) {
       steps.back().stores = true;

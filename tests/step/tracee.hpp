@@ -31,6 +31,7 @@ struct Step {
   Point at;
   bool stores = false;       // it changed the memory that was watched
   bool system_call = false;
+  bool in_vdso = false;  // the kernel's code in the process: it reads a clock again while the kernel is setting it
 };
 
 class Tracee {
