@@ -30,6 +30,7 @@ void Assembly::add_chunk(const ring::Taken& taken) {
   if (!place_chunk(partial, taken)) {
     whole_.push_back(taken);
     whole_.back().fault = ring::Taken::Fault::corrupt;
+    whole_.back().not_above = taken.header->sequence;
     releasable_.push_back(taken.place);
     return;
   }

@@ -36,7 +36,7 @@ class Collector {
         waiting_since_(ring.geometry.lanes) {}
 
   // Before the first pass: what the log says, then every slot, then the entries. False: the log cannot be written.
-  bool start(std::span<const AccountState> recovered);
+  bool start(const Accounts& known);
 
   // One pass. `entries_due`: look at the producer table too. False: the log cannot be written; stop.
   bool pass(bool entries_due);
@@ -69,8 +69,8 @@ class Collector {
 };
 
 template <class M, class Host, class Log>
-bool Collector<M, Host, Log>::start(std::span<const AccountState> recovered) {
-  ledger_.recover(recovered);
+bool Collector<M, Host, Log>::start(const Accounts& known) {
+  ledger_.recover(known);
   reader_.look_over();
   reader_.begin_pass();
   reader_.read_entries(host_);

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <iterator>
 
 namespace shmring::audit {
 
@@ -53,8 +52,9 @@ void order(std::vector<Delivery>& deliveries) {
   std::stable_sort(sound, deliveries.end(), [](const Delivery& a, const Delivery& b) { return a.time_ns < b.time_ns; });
 }
 
-void Ledger::recover(std::span<const AccountState> accounts) {
-  for (const AccountState& state : accounts) {
+void Ledger::recover(const Accounts& known) {
+  over_ = known.over;
+  for (const AccountState& state : known.accounts) {
     Account& account = accounts_[state.incarnation];
     account.producer = state.producer;
     account.incarnation = state.incarnation;
@@ -69,28 +69,16 @@ Ledger::Account* Ledger::find(u64 incarnation) {
   return it == accounts_.end() ? nullptr : &it->second;
 }
 
-bool Ledger::is_over(u64 incarnation) const {
-  const auto after = over_.upper_bound(incarnation);
-  return after != over_.begin() && std::prev(after)->second >= incarnation;
-}
-
 void Ledger::note_over(u64 incarnation) {
-  if (is_over(incarnation)) return;
-  auto after = over_.upper_bound(incarnation);
-  u64 last = incarnation;
-  if (after != over_.end() && after->first == incarnation + 1) last = after->second, after = over_.erase(after);
-  if (after != over_.begin() && std::prev(after)->second + 1 == incarnation) {
-    std::prev(after)->second = last;
-  } else {
-    over_.emplace_hint(after, incarnation, last);
-  }
+  over_.add(incarnation);
+  over_.keep_newest(most_ranges_over);
 }
 
 void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
   for (const Arrival& arrival : arrivals) {
     const ring::Newcomer& who = arrival.who;
     Account* known = find(who.incarnation);
-    if (known == nullptr && is_over(who.incarnation)) {
+    if (known == nullptr && over_.contains(who.incarnation)) {
       lines_.push_back(Note{"incident", now_ns,
                             {{"what", "an entry names an incarnation that is over: nothing of it is logged"},
                              number("inc", who.incarnation), number("entry", who.entry)}});
@@ -103,6 +91,9 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
     account.uid = who.identity.uid;
     account.lane = who.lane;
     if (known != nullptr) {
+      const u64 refused = known->causes.refusals();
+      if (who.logged.through == known->through && who.logged.refused > refused)
+        known->refused_before = who.logged.refused - refused;
       if (who.logged.through > known->through)
         lines_.push_back(Note{"incident", now_ns,
                               {{"what", "lines are gone from the end of this log: their sequences count as lost"},
@@ -128,7 +119,10 @@ void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
     const ring::RecordHeader& record = *taken.header;
     Account* account = find(taken.incarnation);
     if (taken.fault != ring::Taken::Fault::none || account == nullptr) {
-      if (account != nullptr) ++account->corrupt;
+      if (account != nullptr) {
+        ++account->corrupt;
+        account->corrupt_until = std::max(account->corrupt_until, taken.not_above);
+      }
       incident(account != nullptr ? "corrupt record" : "record of an unknown producer", now_ns, account, taken.place.lane,
                taken.place.position);
       continue;
@@ -151,9 +145,8 @@ void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
                 (record.flags & ring::flag_truncated) != 0, taken.late};
     std::memcpy(event.correlation.data(), record.correlation, sizeof record.correlation);
     lines_.push_back(event);
-    account->through = record.sequence;
+    advance(*account, record.sequence);
     ++events_;
-    touch(*account);
   }
 }
 
@@ -168,25 +161,27 @@ void Ledger::settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns) {
     if (account == nullptr || !account->open) continue;
     const u64 last = snapshot.account.last_finished();
     if (last <= account->through) continue;
-    // A refusal of the attempt in flight, which its low bits tell, is no part of the range.
+    // A refusal of the attempt in flight, which its low bits tell, is no part of the range; and where a publish may have gone
+    // unseen, which clears the mask, the mask may be this refusal's alone.
     const bool of_next = !snapshot.account.finished && snapshot.refusals.count != 0 &&
                          snapshot.refusals.last == static_cast<u16>(snapshot.account.attempted) &&
                          snapshot.refusals.count != static_cast<u32>(account->refused());
     const u32 refused = snapshot.refusals.count - (of_next ? 1 : 0);
-    lose(*account, last, explain(*account, last - account->through, refused, snapshot.refusals.mask), now_ns);
+    const u16 mask = of_next && !sees_publishes(*account) ? 0 : snapshot.refusals.mask;
+    lose(*account, last, explain(*account, last - account->through, refused, mask), now_ns);
   }
 }
 
 // A range that an open account passes over. The count of refusals is known modulo 2^32 only: without overwriting, all that is
-// missing was refused but for records seen corrupt, so the largest that fits is meant; with it, the smallest. And with it the
-// mask names no more than one: the slot of an aborted claim, whose publish cleared the mask, may have been overwritten.
+// missing was refused but for records seen corrupt, so the largest that fits is meant; with it, the smallest. And with it, or
+// beside a corrupt slot, the mask names no more than one: an aborted claim, whose publish cleared it, may have gone unseen.
 Causes Ledger::explain(Account& account, u64 count, u32 refused_now, u16 mask) const {
   u64 refused = static_cast<u32>(refused_now - static_cast<u32>(account.refused()));
   refused = std::min(refused, count);
   if (!overwrite_) refused += (count - refused) / u32_range * u32_range;
   Causes causes;
   const u64 rest = count - refused;
-  const bool named = rest == 0 && (refused == 1 || !overwrite_);
+  const bool named = rest == 0 && (refused == 1 || sees_publishes(account));
   causes[named ? sole_cause(mask) : Cause::refused] = refused;
   const u64 corrupt = overwrite_ ? std::min(rest, account.corrupt) : rest;
   causes[Cause::corrupt] += corrupt;
@@ -227,10 +222,9 @@ Causes Ledger::explain_closing(Account& account, const ring::Snapshot& snapshot)
 
 void Ledger::lose(Account& account, u64 last, Causes causes, u64 now_ns) {
   lines_.push_back(Loss{account.producer, account.incarnation, account.through + 1, last, now_ns, causes});
-  account.through = last;
   account.causes += causes;
   losses_ += causes;
-  touch(account);
+  advance(account, last);
 }
 
 void Ledger::close(Account& account, const ring::Snapshot& snapshot, u64 now_ns) {
@@ -261,6 +255,13 @@ void Ledger::drop(u64 incarnation, u64 now_ns) {
   if (account.open) lines_.push_back(Gone{account.producer, account.incarnation, account.through, now_ns});
   note_over(incarnation);
   dropped_.push_back(std::move(node));  // the line has a view of it
+}
+
+// What was seen corrupt lies below, once the account has come past it.
+void Ledger::advance(Account& account, u64 through) {
+  account.through = through;
+  if (through >= account.corrupt_until) account.corrupt = 0;
+  touch(account);
 }
 
 void Ledger::touch(const Account& account) {
@@ -298,7 +299,7 @@ u64 Ledger::through(u64 incarnation) const {
 }
 
 Accounts Ledger::accounts(u64 now_ns) const {
-  Accounts all{now_ns, {}};
+  Accounts all{now_ns, {}, over_};
   for (const auto& [incarnation, account] : accounts_)
     all.accounts.push_back({account.producer, incarnation, account.through, account.open, account.causes});
   return all;

@@ -8,8 +8,8 @@
 //   - a gap's loss line stands before the event behind it; an attach line stands before every other line of its incarnation;
 //   - what settle() has given out counts as logged: whoever calls it appends these lines, or ends;
 //   - a closed account is kept until forget(), so that no line of it is ever written twice;
-//   - an incarnation that is over never has another line, whatever the table or a record says: a scribbled entry may name one
-//     again; and a producer's name in the log is a name, whatever stands in its entry.
+//   - an incarnation that is over never has another line, whatever the table or a record says, and whichever collector closed
+//     it: a scribbled entry may name one again; and a producer's name in the log is a name, whatever stands in its entry.
 #pragma once
 
 #include <map>
@@ -42,8 +42,8 @@ class Ledger {
   // overwrite: what a range lost beyond its refusals was overwritten; else it can only be corrupt.
   explicit Ledger(bool overwrite) : overwrite_(overwrite) {}
 
-  // Before the first pass: what the log says of each incarnation that is not over and done with.
-  void recover(std::span<const AccountState> accounts);
+  // Before the first pass: what the log says.
+  void recover(const Accounts& known);
 
   // An account that no entry names any more is dropped; if it was open, by a gone line.
   void drop(u64 incarnation, u64 now_ns);
@@ -88,15 +88,19 @@ class Ledger {
     bool open = true;
     Causes causes;
     u64 refused_before = 0;  // refusals that another log holds
-    u64 corrupt = 0;         // records found corrupt, whose sequences are still to be passed
+    u64 corrupt = 0;         // slots found corrupt, whose sequences are still to be passed
+    u64 corrupt_until = 0;   // and are not above this
     u32 entry = no_entry, pid = 0, uid = 0, lane = 0;
     u64 refused() const { return refused_before + causes.refusals(); }
   };
   static constexpr u32 no_entry = ~u32{0};
+  // An attach that failed leaves a hole in the numbers. Of older ranges than these only a scribble would speak.
+  static constexpr std::size_t most_ranges_over = 1024;
 
   Account* find(u64 incarnation);
-  bool is_over(u64 incarnation) const;
   void note_over(u64 incarnation);
+  bool sees_publishes(const Account& account) const { return !overwrite_ && account.corrupt == 0; }
+  void advance(Account& account, u64 through);
   Causes explain(Account& account, u64 count, u32 refused_now, u16 mask) const;
   Causes explain_closing(Account& account, const ring::Snapshot& snapshot) const;
   void lose(Account& account, u64 last, Causes causes, u64 now_ns);
@@ -106,7 +110,7 @@ class Ledger {
 
   bool overwrite_;
   std::map<u64, Account> accounts_;  // by incarnation
-  std::map<u64, u64> over_;          // first → last: incarnations closed or dropped in this collector's life; they are dense
+  Incarnations over_;                // closed and forgotten, or dropped
   std::vector<std::map<u64, Account>::node_type> dropped_;
   std::vector<Line> lines_;
   std::vector<Moved> moved_;

@@ -177,6 +177,12 @@ void put(Pen& pen, const Accounts& line, u64 index, std::string_view ring) {
     pen << "}";
   }
   pen << "]";
+  std::string_view before = ",\"over\":[";
+  for (const auto& [first, last] : line.over.ranges()) {
+    pen << before << "[" << first << "," << last << "]";
+    before = ",";
+  }
+  if (!line.over.ranges().empty()) pen << "]";
 }
 
 void put(Pen& pen, const Gone& gone, u64 index, std::string_view ring) {

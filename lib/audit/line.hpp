@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "lib/audit/incarnations.hpp"
 #include "lib/ring/layout.hpp"
 
 namespace shmring::audit {
@@ -82,6 +83,7 @@ struct AccountState {
 struct Accounts {
   u64 time_ns;
   std::vector<AccountState> accounts;
+  Incarnations over{};  // of those that this log has closed or dropped, the newest: no line of theirs comes any more
 };
 
 struct Gone {

@@ -47,9 +47,7 @@ int Log::open(const std::string& dir, std::string_view ring, AccountsNow account
   if (const int error = recover(directory_.get(), dir_, ring_, recovered)) return error;
   next_index_ = recovered.next_index;
   since_accounts_ = recovered.lines_since_accounts;
-  Accounts found{utc_now_ns(), {}};
-  for (const RecoveredAccount& a : recovered.accounts)
-    found.accounts.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
+  const Accounts found = recovered.known(utc_now_ns());
   if (recovered.file.empty()) return begin_file(found);
   file_name_ = recovered.file, file_bytes_ = recovered.file_bytes;
   const int error = os::open_at(directory_.get(), file_name_.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW, 0, file_);

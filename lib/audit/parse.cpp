@@ -141,7 +141,7 @@ class Parser {
   bool accounts() {
     if (!want(",\"accounts\":[")) return false;
     out_.accounts.clear();
-    if (scanner_.literal("]")) return true;
+    if (scanner_.literal("]")) return over();
     do {
       AccountState account{};
       if (!name("{\"producer\":", account.producer) || !number(",\"inc\":", account.incarnation)) return false;
@@ -150,6 +150,19 @@ class Parser {
       if (!account.open && !want("false")) return miss("true or false");
       if (!causes(",\"causes\":{", account.causes) || !want("}")) return false;
       out_.accounts.push_back(account);
+    } while (scanner_.literal(","));
+    return want("]") && over();
+  }
+
+  // Absent: none.
+  bool over() {
+    out_.over = {};
+    if (!flag(",\"over\":[")) return true;
+    do {
+      u64 first, last;
+      const std::size_t begin = scanner_.offset();
+      if (!number("[", first) || !number(",", last) || !want("]")) return false;
+      if (!out_.over.append(first, last)) return miss("a range behind the one before it", begin);
     } while (scanner_.literal(","));
     return want("]");
   }

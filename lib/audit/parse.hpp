@@ -36,6 +36,7 @@ struct Parsed {
   u64 pid, uid, nested;                // attach, detach, died (nested: the last two)
   std::string_view exe;                // attach, detach, died
   std::vector<AccountState> accounts;  // accounts
+  Incarnations over;                   // accounts
   std::string_view rest;               // note: its pairs as they stand, ",\"key\":value" each
 };
 

@@ -134,7 +134,7 @@ int Recovery::last_line_is_valid(u64 begin, bool& valid) {
   Parsed line;
   Mistake mistake;
   valid = got == 1 && parse(text, line, mistake);
-  return got < 0 && got != -EFBIG ? got : 0;
+  return got < 0 ? got : 0;  // -EFBIG too: what is longer than any line was not torn from one
 }
 
 int Recovery::recover_file() {
@@ -182,6 +182,7 @@ int Recovery::apply_lines(u64 offset) {
 bool Recovery::apply(const Parsed& line) {
   if (line.kind == Kind::note) return true;
   if (line.kind == Kind::accounts) {
+    out_.over = line.over;
     out_.accounts.clear();
     places_.clear();
     for (const AccountState& account : line.accounts) {
@@ -193,7 +194,7 @@ bool Recovery::apply(const Parsed& line) {
   }
   const auto place = places_.find(line.incarnation);
   if (line.kind == Kind::attach) {
-    if (place != places_.end()) return false;
+    if (place != places_.end() || out_.over.contains(line.incarnation)) return false;
     places_[line.incarnation] = out_.accounts.size();
     out_.accounts.push_back({std::string(line.producer), line.incarnation, line.first, true, {}});
     return true;
@@ -203,7 +204,7 @@ bool Recovery::apply(const Parsed& line) {
   if (line.kind == Kind::event || line.kind == Kind::loss) account.through = line.last;
   if (line.kind == Kind::loss) account.causes += line.causes;
   if (line.kind == Kind::detach || line.kind == Kind::died) account.open = false;
-  if (line.kind == Kind::gone) places_.erase(place);  // and its account at the end
+  if (line.kind == Kind::gone) places_.erase(place), out_.over.add(line.incarnation);  // its account goes at the end
   return true;
 }
 
@@ -252,6 +253,12 @@ int Recovery::move_aside() {
 }
 
 }  // namespace
+
+Accounts Recovered::known(u64 time_ns) const {
+  Accounts known{time_ns, {}, over};
+  for (const RecoveredAccount& a : accounts) known.accounts.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
+  return known;
+}
 
 int recover(int directory, const std::string& dir, std::string_view ring, Recovered& out) {
   out = {};

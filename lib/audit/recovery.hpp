@@ -24,6 +24,7 @@ struct RecoveredAccount {
 
 struct Recovered {
   std::vector<RecoveredAccount> accounts;  // in the order in which the log names them
+  Incarnations over;                       // incarnations that have no account any more
   u64 next_index = 0;
   u64 cut_bytes = 0;  // of a torn end
   // Where they are kept, a name in the directory; empty: nothing was cut, or there was no room to keep it.
@@ -31,6 +32,9 @@ struct Recovered {
   std::string file;  // the file that the log goes on in; empty: the log has none yet
   u64 file_bytes = 0;
   u64 lines_since_accounts = 0;  // after the last `accounts` line
+
+  // What a ledger goes on from. Views of this object.
+  Accounts known(u64 time_ns) const;
 };
 
 // Recover the log of `ring`; the caller holds its lock. 0, or −errno with its text: −EBADMSG damage (file, line and

@@ -106,6 +106,9 @@ class Verifier {
   bool gone(Account& account);
   bool accounts();
   bool seed();
+  bool is_both(const AccountState& said) {
+    return deviates(said.incarnation, said.through, "an account, or that it is over", "both");
+  }
   Account* find(u64 incarnation);
 
   Verdict& verdict_;
@@ -115,6 +118,7 @@ class Verifier {
   std::string file_;  // of the line before
   u64 files_with_lines_ = 0;
   std::unordered_map<u64, Account> accounts_;
+  Incarnations over_;  // of which no line may come: closed or gone, and what an accounts line before the log's first one said
   u64 open_ = 0;
   u64 recent_incarnation_ = 0;
   Account* recent_ = nullptr;  // lines of one producer come in runs
@@ -177,7 +181,7 @@ Account* Verifier::find(u64 incarnation) {
 
 bool Verifier::attach() {
   const auto [place, added] = accounts_.try_emplace(line_.incarnation);
-  if (!added)
+  if (!added || over_.contains(line_.incarnation))
     return deviates(line_.incarnation, 0, "an incarnation attaches once, before all its lines", "it was here before");
   place->second = {std::string(line_.producer), line_.first, Account::State::open, {}, 0};
   ++open_;
@@ -248,6 +252,7 @@ bool Verifier::closing(Account& account) {
                     in_words(line_.causes));
   }
   account.state = Account::State::closed;
+  over_.add(line_.incarnation);
   --open_;
   return true;
 }
@@ -258,34 +263,47 @@ bool Verifier::gone(Account& account) {
                     join("through ", line_.last));
   }
   account.state = Account::State::gone;
+  over_.add(line_.incarnation);
   --open_;
   return true;
 }
 
 // What a log whose earlier files are elsewhere begins with. A log that begins with index 0 has nothing before it.
 bool Verifier::seed() {
+  const auto first = line_.over.ranges().begin();
+  if (verdict_.first_index == 0 && first != line_.over.ranges().end())
+    return deviates(first->first, 0, "no incarnation over before the log's first line", "one that is over");
+  over_ = line_.over;
   for (const AccountState& said : line_.accounts) {
     if (verdict_.first_index == 0) {
       return deviates(said.incarnation, said.through, "no accounts before the log's first line", "an account");
     }
+    if (line_.over.contains(said.incarnation)) return is_both(said);
     const Account account{std::string(said.producer), said.through,
                           said.open ? Account::State::open : Account::State::closed, said.causes, line_.index};
     if (!accounts_.try_emplace(said.incarnation, account).second) {
       return deviates(said.incarnation, said.through, "each account once", "it is there twice");
     }
     open_ += said.open;
+    if (!said.open) over_.add(said.incarnation);
   }
   return true;
 }
 
-// An accounts line says what the lines before it say: every open account, and of the closed ones those not yet dropped.
+// An accounts line says what the lines before it say: every open account, and of the closed ones those not yet dropped; of the
+// dropped ones, that they are over (an older log does not have that, and of many only the newest are there).
 bool Verifier::accounts() {
   if (verdict_.lines == 0) return seed();
+  for (const auto& [first, last] : line_.over.ranges()) {
+    if (!over_.contains(first, last))
+      return deviates(first, 0, "over: only incarnations that were closed or are gone", join("over: ", first, " to ", last));
+  }
   u64 open = 0;
   for (const AccountState& said : line_.accounts) {
     const auto wrong = [&](std::string expected, std::string found) {
       return deviates(said.incarnation, said.through, std::move(expected), std::move(found));
     };
+    if (line_.over.contains(said.incarnation)) return is_both(said);
     Account* const account = find(said.incarnation);
     if (account == nullptr) return wrong("only accounts that the log knows", "an unknown incarnation");
     if (account->state == Account::State::gone) return wrong("nothing after its gone line", "its account");

@@ -35,6 +35,7 @@ struct Taken {
   Place place;
   const RecordHeader* header;
   std::span<const std::byte> payload;
+  u64 not_above = 0;  // corrupt: its producer had attempted no more when it was seen
 };
 
 // What an entry said of its attempts at one moment. It decides losses once the walk has passed `tail`, which was read after.

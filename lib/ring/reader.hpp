@@ -108,6 +108,7 @@ class Reader {
     u32 lane = 0;
     u64 highest = 0;      // sequence seen
     bool dead = false;
+    bool watched = false;  // the witness was asked
     bool refused = false;
     bool fresh = false;   // snapshot taken in this pass: its tail is still to come
     std::optional<Snapshot> snapshot;
@@ -136,6 +137,7 @@ class Reader {
   std::vector<u64> vanished_;
   std::vector<Taken> taken_;
   Cells cells_;
+  u32 next_turn_ = 0;  // the lane with which the next walk begins
   u32 refused_entries_ = 0;
   u32 scribbled_ = 0;
   u64 repairs_ = 0;

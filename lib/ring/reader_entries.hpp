@@ -28,10 +28,14 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
     occupant = {};
   }
   if (before.state == OwnerState::free) {
-    if (occupant.incarnation != 0) witness.forget(entry);  // scribbled: whose end would be watched for nothing
+    if (!occupant.watched) return;
+    witness.forget(entry);  // scribbled: nobody's end is waited for here, and who comes next is looked at afresh
+    occupant.watched = false;
+    if (occupant.incarnation == 0) occupant = {};
     return;
   }
   // Also of one that has left, and whose account only waits to be closed: a slot that it left in WRITING is freed at its end.
+  occupant.watched = true;
   if (!occupant.dead) occupant.dead = witness.dead(entry, before.bits());
   if (occupant.snapshot && occupant.snapshot->closing) return;
   const Owner owner = owner_seen<M>(ring_.entries[entry]);

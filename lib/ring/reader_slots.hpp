@@ -68,17 +68,17 @@ void Reader<M>::read_tails() {
     if (occupant.fresh) occupant.snapshot->tail = lanes_[occupant.lane].tail, occupant.fresh = false;
 }
 
-// Step 3, over all lanes in turns, so that a flooded lane leaves the others their share.
+// Step 3, over all lanes in turns, so that a flooded lane leaves the others their share. Where a pass ends before all had a
+// turn, the next one goes on.
 template <class M>
 void Reader<M>::walk(u32 slots) {
-  bool progress = true;
-  while (progress && slots > 0) {
-    progress = false;
-    for (u32 lane = 0; lane < lanes(); ++lane) {
-      u32 turn = pace_.slots_a_turn < slots ? pace_.slots_a_turn : slots;
-      for (; turn > 0 && step(lane); --turn, --slots) progress = true;
-    }
+  u32 lane = next_turn_;
+  for (u32 idle = 0; idle < lanes() && slots > 0; lane = lane + 1 == lanes() ? 0 : lane + 1) {
+    ++idle;
+    u32 turn = pace_.slots_a_turn < slots ? pace_.slots_a_turn : slots;
+    for (; turn > 0 && step(lane); --turn, --slots) idle = 0;
   }
+  next_turn_ = slots > 0 ? 0 : lane;
 }
 
 // One position. False: the walk of this lane ends here for this pass.
@@ -193,7 +193,10 @@ void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
     taken.fault = Taken::Fault::unknown_owner;
   } else {
     taken.incarnation = occupants_[taken.entry].incarnation;
-    if (!fits || !is_sound(*copy, taken.entry)) taken.fault = Taken::Fault::corrupt;
+    if (!fits || !is_sound(*copy, taken.entry)) {
+      taken.fault = Taken::Fault::corrupt;
+      taken.not_above = account_seen<M>(ring_.entries[taken.entry]).attempted;
+    }
   }
   lanes_[lane].is_held[index] = true;
   ++lanes_[lane].held;

@@ -36,7 +36,11 @@ struct AccountsTag {
 struct PartialsTag {
   friend auto member(PartialsTag);
 };
+struct NextTurnTag {
+  friend auto member(NextTurnTag);
+};
 template struct Reveal<LanesTag, &shmring::ring::Reader<ExploreMemory>::lanes_>;
+template struct Reveal<NextTurnTag, &shmring::ring::Reader<ExploreMemory>::next_turn_>;
 template struct Reveal<OccupantsTag, &shmring::ring::Reader<ExploreMemory>::occupants_>;
 template struct Reveal<AccountsTag, &shmring::audit::Ledger::accounts_>;
 template struct Reveal<PartialsTag, &shmring::audit::Assembly::partials_>;
@@ -76,7 +80,7 @@ u64 digest_of_occupants(const Occupants& occupants) {
   u64 hash = 2;
   for (const auto& it : occupants) {
     hash = mix(mix(hash, it.incarnation), mix(it.lane, it.highest));
-    hash = mix(hash, u64{it.dead} | u64{it.refused} << 1 | u64{it.fresh} << 2);
+    hash = mix(hash, u64{it.dead} | u64{it.refused} << 1 | u64{it.fresh} << 2 | u64{it.watched} << 3);
     hash = mix(hash, it.snapshot ? digest_of(*it.snapshot) : 0);
   }
   return hash;
@@ -84,11 +88,11 @@ u64 digest_of_occupants(const Occupants& occupants) {
 
 template <class Accounts>
 u64 digest_of_accounts(const Accounts& accounts) {
-  static_assert(sizeof(typename Accounts::mapped_type) == 216, SHMRING_NEW_FIELD);
+  static_assert(sizeof(typename Accounts::mapped_type) == 224, SHMRING_NEW_FIELD);
   u64 hash = 3;
   for (const auto& [incarnation, it] : accounts) {
     hash = mix(mix(hash, incarnation), mix(it.through, u64{it.open} << 32 | it.entry));
-    hash = mix(mix(hash, digest_of(it.causes)), mix(it.refused_before, it.corrupt));
+    hash = mix(mix(hash, digest_of(it.causes)), mix(mix(it.refused_before, it.corrupt), it.corrupt_until));
     hash = mix(hash, u64{it.pid} << 32 | it.lane);
   }
   return hash;
@@ -111,10 +115,10 @@ u64 digest_of_partials(const Partials& partials) {
 template <class Collector>
 u64 digest_of(Collector& collector, const shmring::audit::Assembly& assembly) {
   static_assert(sizeof(shmring::audit::Assembly) == 176, SHMRING_NEW_FIELD);
-  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 288, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 296, SHMRING_NEW_FIELD);
   static_assert(sizeof(shmring::audit::Ledger) == 304, SHMRING_NEW_FIELD);
   const auto& reader = collector.reader();
-  const u64 lanes = digest_of_lanes(reader.*member(LanesTag{}));
+  const u64 lanes = mix(digest_of_lanes(reader.*member(LanesTag{})), reader.*member(NextTurnTag{}));
   const u64 occupants = digest_of_occupants(reader.*member(OccupantsTag{}));
   const u64 partials = digest_of_partials(assembly.*member(PartialsTag{}));
   return mix(mix(mix(lanes, occupants), digest_of_accounts(collector.ledger().*member(AccountsTag{}))), partials);

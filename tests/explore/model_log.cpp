@@ -104,6 +104,12 @@ std::string ModelLog::append(const Accounts& line) {
       return "an accounts line does not say what the lines before it say";
     accounts_.push_back(account);
   }
+  for (const auto& [first, last] : line.over.ranges()) {
+    for (u64 incarnation = first; incarnation <= last; ++incarnation) {
+      const Truth* known = truth(incarnation);
+      if (known == nullptr || !known->closed) return "an accounts line calls an incarnation over that is not closed";
+    }
+  }
   return "";
 }
 

@@ -87,8 +87,7 @@ void collect(RingWorld& world) {
     const auto& view = (collector.reader().*member(LanesTag{}))[lane];
     return LaneSight{view.head, view.at_end};
   };
-  const std::vector<AccountState> recovered = world.log().accounts();
-  collector.start(recovered);
+  collector.start({1, world.log().accounts(), {}});
   for (;;) {
     const u64 before = world.effects();
     const bool entries_due = scheduler.choose(2) == 0;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -57,10 +56,7 @@ class FileLife {
     auto accounts = [this] { return collector_->ledger().accounts(host_.now_utc_ns()); };
     must(log_.open(dir, "r", accounts, recovered_) == 0, os::last_error());
     collector_.emplace(ring, quick_pace, host_, store_);
-    std::vector<audit::AccountState> known;
-    for (const audit::RecoveredAccount& a : recovered_.accounts)
-      known.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
-    collector_->start(known);
+    collector_->start(recovered_.known(host_.now_utc_ns()));
   }
   FileLife(const FileLife&) = delete;
 
@@ -78,21 +74,10 @@ class FileLife {
   std::optional<audit::Collector<ring::HardwareMemory, Host, Store>> collector_;
 };
 
-// A limit that is known: a collector does not recover which incarnations are over. If an entry names one again after a restart,
-// by a scribble, it attaches a second time, and the log does not verify. Such an input says no more from there on.
-struct KnownLimit {};
-
 // A log in memory, through the lines' text.
 struct TextLog {
   plain::MemoryLog log;
   std::string text;
-  std::set<u64> over, over_before;  // incarnations; before the last restart
-
-  void note_over(const audit::Parsed& line) {
-    if (line.kind == audit::Kind::attach && over_before.contains(line.incarnation)) throw KnownLimit{};
-    if (line.kind == audit::Kind::gone || line.kind == audit::Kind::detach || line.kind == audit::Kind::died)
-      over.insert(line.incarnation);
-  }
 
   bool store(const std::vector<audit::Line>& lines) {
     for (const audit::Line& line : lines) {
@@ -104,7 +89,6 @@ struct TextLog {
       audit::Mistake mistake{};
       must(audit::parse(text, parsed, mistake), "a line is read back: " + text);
       must(parsed.producer.size() < ring::name_bytes, "a producer's name is no longer than one");
-      note_over(parsed);
       log.append(line);
     }
     must(log.broken.empty(), log.broken);
@@ -117,7 +101,6 @@ template <class M>
 class Life {
  public:
   Life(const ring::Ring& ring, TextLog& log, Host& host) : ring_(ring), collector_(ring, quick_pace, host, log) {
-    log.over_before = log.over;
     collector_.start(log.log.recovered());
   }
 

@@ -133,9 +133,7 @@ bool go_on() {
     must(contents() == before, "what recovery refuses it leaves as it was");
     return false;
   }
-  std::vector<audit::AccountState> known;
-  for (const auto& a : recovered.accounts) known.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
-  ledger.recover(known);
+  ledger.recover(recovered.known(noon));
   const std::vector<audit::Line> first{ledger.accounts(noon)};
   must(log.append(first) == 0, os::last_error());
   ledger.drop_absent([](u64 incarnation) { return incarnation == base + 3; }, noon);

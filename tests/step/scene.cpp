@@ -16,10 +16,7 @@ Drain::Drain(const std::string& log_dir) {
   host_ = std::make_unique<daemon::Host>(segment_.ring);
   store_ = std::make_unique<daemon::Store>(log_);
   collector_ = std::make_unique<Collector>(segment_.ring, ring::Pace{}, *host_, *store_);
-  std::vector<audit::AccountState> known;
-  for (const audit::RecoveredAccount& account : recovered.accounts)
-    known.push_back({account.producer, account.incarnation, account.through, account.open, account.causes});
-  if (!collector_->start(known)) trouble_ = "the collector did not start";
+  if (!collector_->start(recovered.known(host_->now_utc_ns()))) trouble_ = "the collector did not start";
 }
 
 bool Drain::pass() {

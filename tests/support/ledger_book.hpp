@@ -48,9 +48,9 @@ struct Book {
     ledger.enter(one, 1);
     return *this;
   }
-  Book& corrupt(u64 incarnation) {
+  Book& corrupt(u64 incarnation, u64 not_above = 99) {
     std::vector<Delivery> one{delivery(incarnation, 99)};
-    one[0].taken.fault = Taken::Fault::corrupt;
+    one[0].taken.fault = Taken::Fault::corrupt, one[0].taken.not_above = not_above;
     ledger.enter(one, 1);
     return *this;
   }

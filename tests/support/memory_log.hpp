@@ -54,10 +54,10 @@ class MemoryLog {
   }
 
   // The last accounts line, then the lines after it. Views last as long as this log does not change.
-  std::vector<audit::AccountState> recovered() const {
-    std::vector<audit::AccountState> out;
+  audit::Accounts recovered() const {
+    audit::Accounts out{0, {}, over_};
     for (const auto& [incarnation, account] : recovered_)
-      out.push_back({account.producer, incarnation, account.through, !account.closed, account.causes});
+      out.accounts.push_back({account.producer, incarnation, account.through, !account.closed, account.causes});
     return out;
   }
 
@@ -119,6 +119,10 @@ class MemoryLog {
   }
   void add(const audit::Accounts& line) {
     lines.push_back("accounts");
+    for (const auto& [first, last] : line.over.ranges())
+      for (u64 incarnation = first; incarnation <= last; ++incarnation)
+        must(truth_.count(incarnation) != 0 && truth_[incarnation].closed, "over, though it is not closed");
+    over_ = line.over;
     recovered_.clear();
     for (const audit::AccountState& account : line.accounts) {
       lines.back() +=
@@ -131,6 +135,7 @@ class MemoryLog {
     lines.push_back("gone " + text(line.incarnation) + " through " + std::to_string(line.through));
     truth_[line.incarnation].closed = true;
     recovered_.erase(line.incarnation);
+    over_.add(line.incarnation);
   }
   void add(const audit::Note& line) {
     lines.push_back(line.kind);
@@ -139,6 +144,7 @@ class MemoryLog {
   }
 
   std::map<u64, Fold> truth_, recovered_;
+  audit::Incarnations over_;
 };
 
 }  // namespace plain

@@ -80,6 +80,9 @@ TEST_CASE("loss, life, accounts, gone and note lines have their keys in the orde
             ",\"accounts\":[{\"producer\":\"pay\",\"inc\":10,\"through\":4,\"open\":true,\"causes\":{\"full\":2,"
             "\"died\":1}},"
             "{\"producer\":\"b\",\"inc\":11,\"through\":0,\"open\":false,\"causes\":{}}]}\n");
+  Accounts none{now, {}, {}};
+  for (const u64 incarnation : {2, 3, 4, 9}) none.over.add(incarnation);
+  CHECK(text_of(none) == "{\"v\":1,\"kind\":\"accounts\"," + head + ",\"accounts\":[],\"over\":[[2,4],[9,9]]}\n");
   CHECK(text_of(Gone{"pay", 10, 4, now}) ==
         "{\"v\":1,\"kind\":\"gone\"," + head + ",\"producer\":\"pay\",\"inc\":10,\"through\":4}\n");
   CHECK(text_of(Note{"start", now, {{"pid", "12", true}, {"why", "a \"b\"", false}}}) ==
@@ -272,10 +275,27 @@ TEST_CASE("every line that is encoded parses to what it said") {
   CHECK((out.kind == Kind::died && out.last == 9 && out.causes == lost));
   REQUIRE(parsed(Accounts{0, {{"pay", 10, 4, true, lost}, {"b", 11, 0, false, {}}}}));
   CHECK((out.accounts.size() == 2 && out.accounts[0].causes == lost && out.accounts[0].open && !out.accounts[1].open));
+  CHECK(out.over.ranges().empty());
+  Accounts some{0, {{"b", 11, 0, false, {}}}, {}};
+  for (const u64 incarnation : {2, 4, 3, 9}) some.over.add(incarnation);
+  REQUIRE(parsed(some));
+  CHECK((out.accounts.size() == 1 && out.over == some.over));
   REQUIRE(parsed(Gone{"pay", 10, 4, 0}));
   CHECK((out.kind == Kind::gone && out.last == 4));
   REQUIRE(parsed(Note{"incident", 0, {{"what", "x,y", false}, {"n", "3", true}}}));
   CHECK((out.kind == Kind::note && out.kind_name == "incident" && out.rest == ",\"what\":\"x,y\",\"n\":3"));
+}
+
+TEST_CASE("what is over stands in ranges that are in order, apart, and not empty") {
+  Parsed out;
+  Mistake mistake;
+  std::string text = text_of(Accounts{0, {}, {}});
+  text.resize(text.size() - 2);
+  const auto with = [&](const std::string& over) { return parse(text + ",\"over\":" + over + "}", out, mistake); };
+  CHECK(with("[[1,1],[3,18446744073709551615]]"));
+  for (const char* over : {"[]", "[[0,1]]", "[[2,1]]", "[[1,2],[3,4]]", "[[1,2],[2,4]]", "[[5,6],[1,2]]", "[[1]]", "[[1,2],]",
+                           "[[1,2],[4,18446744073709551616]]"})
+    CHECK_MESSAGE(!with(over), over);
 }
 
 TEST_CASE("a line with any one byte cut out, or cut short anywhere, is not taken for what it was") {

@@ -204,6 +204,33 @@ TEST_CASE("damage behind the last accounts line is refused with file, line and b
               lines[1].substr(lines[1].find("attach") + 6, lines[1].find(",\"pid\"") - lines[1].find("attach") - 6) +
               ",\"through\":0}\n",
           "2 ");
+  const auto attach = [&](u64 index) {
+    std::string line;
+    encode(life(Life::attach, "pay", 10), index, "ring", line);
+    return line;
+  };
+  std::string over, gone;
+  Accounts accounts{0, {}, {}};
+  accounts.over.add(10);
+  encode(accounts, 0, "ring", over);
+  refused(over + attach(1), "2 ");
+  encode(Gone{"pay", 10, 0, 0}, 2, "ring", gone);
+  refused(lines[0] + "\n" + attach(1) + gone + attach(3), "4 ");
+}
+
+TEST_CASE("what is over is recovered from the last accounts line, and from the gone lines after it") {
+  Directory dir;
+  {
+    Writer writer(dir.log());
+    writer.over.add(7);
+    REQUIRE(writer.append(std::vector<Line>(3000, Note{"clock", 0, {}})) == 0);  // an accounts line behind them
+    REQUIRE(writer.append({life(Life::attach, "pay", 10), Gone{"pay", 10, 0, 0}}) == 0);
+  }
+  Writer writer(dir.log());
+  REQUIRE(writer.error == 0);
+  const std::map<u64, u64> expected{{7, 7}, {10, 10}};
+  CHECK(writer.recovered.over.ranges() == expected);
+  CHECK(writer.recovered.known(1).over == writer.recovered.over);
 }
 
 TEST_CASE("a log that is refused keeps a last file without a whole line where it is") {

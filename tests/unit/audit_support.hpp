@@ -151,7 +151,7 @@ struct Writer {
     error = log.open(
         dir, ring,
         [this] {
-          return Accounts{1'795'557'608'000'000'000, ledger.accounts};
+          return Accounts{1'795'557'608'000'000'000, ledger.accounts, over};
         },
         recovered);
     for (const RecoveredAccount& a : recovered.accounts) {
@@ -166,6 +166,7 @@ struct Writer {
   Log log;
   Recovered recovered;
   PlainLedger ledger;
+  Incarnations over;
   int error;
 };
 

@@ -171,6 +171,14 @@ const Damage damages[] = {
        replace(l.first[0], "[]", "[{\"producer\":\"a\",\"inc\":1,\"through\":0,\"open\":true,\"causes\":{}}]");
      },
      true, 1, 1, 0, "no accounts before"},
+    {"over, though it is open",
+     [](TwoFiles& l) { replace(l.first[10], "]}", "],\"over\":[[10,11]]}"); }, true, 11, 10, 0, "closed or are gone"},
+    {"over, and its account",
+     [](TwoFiles& l) { replace(l.first[10], "]}", "],\"over\":[[10,10]]}"); }, true, 11, 10, 5, "or that it is over"},
+    {"over, though the log does not know it",
+     [](TwoFiles& l) { replace(l.second[0], "]}", "],\"over\":[[10,10],[12,12]]}"); }, false, 1, 12, 0, "closed or are gone"},
+    {"over before index 0", [](TwoFiles& l) { replace(l.first[0], "]}", "],\"over\":[[1,2]]}"); }, true, 1, 1, 0,
+     "before the log's first line"},
     {"a file's first line not an accounts line",
      [](TwoFiles& l) {
        l.second[0] = l.text(Note{"clock", 0, {}});

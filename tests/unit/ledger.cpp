@@ -50,7 +50,7 @@ TEST_CASE("a producer whose death can never be proven is said in the log") {
 
 TEST_CASE("what the log says already gets no attach line, and goes on where it was") {
   Book book;
-  const std::vector<AccountState> recovered{{"p0", 1, 4, true, {}}};
+  const Accounts recovered{0, {{"p0", 1, 4, true, {}}}, {}};
   book.ledger.recover(recovered);
   book.meet(1, 0, {3, 0}).enter(1, 4).enter(1, 5);
   book.expect({"event 1.5"});
@@ -85,6 +85,39 @@ TEST_CASE("what a gap holds beyond its refusals was corrupt, and then the refusa
                "loss 1.3-4 corrupt=1 refused=1", "event 1.5"});
 }
 
+TEST_CASE("beside a corrupt slot a mask names no more than one refusal: the slot may have been an aborted claim's") {
+  Book book;
+  book.meet(1).corrupt(1, 1).enter(1, 3, {2, full});
+  book.expect({"attach 1", "incident corrupt record", "loss 1.1-2 refused=2", "event 1.3"});
+}
+
+TEST_CASE("beside a corrupt slot the mask may be that of the attempt in flight alone: it names nothing before it") {
+  Book book;
+  book.meet(1).corrupt(1, 1).live(1, in_flight(2), {2, full, 2}).live(1, finished(2), {2, full, 2});
+  book.expect({"attach 1", "incident corrupt record", "loss 1.1-1 refused=1", "loss 1.2-2 full=1"});
+}
+
+TEST_CASE("slots seen corrupt, of which several were one record, are forgotten once the account has come past them") {
+  Book book;
+  book.meet(1).corrupt(1, 1).corrupt(1, 1).corrupt(1, 1).enter(1, 2).enter(1, 5, {2, full});
+  book.close(1, in_flight(6), {{Cause::full, 2, 4}});
+  book.expect({"attach 1", "incident corrupt record", "incident corrupt record", "incident corrupt record",
+               "loss 1.1-1 corrupt=1", "event 1.2", "loss 1.3-4 full=2", "event 1.5", "loss 1.6-6 died=1",
+               "died 1 last 6 full=2 died=1 corrupt=1"});
+}
+
+TEST_CASE("a log that began in the middle of a life counts the refusals before it after a restart too") {
+  Causes lost;
+  lost[Cause::full] = 2;
+  for (const bool told : {true, false}) {
+    Book book(true);
+    book.ledger.recover({0, {{"p0", 1, 20, true, lost}}, {}});
+    if (told) book.meet(1, 0, {20, 7}).enter(1, 23, {8, full});
+    if (!told) book.meet(1, 0, {19, 7}).enter(1, 23, {8, full});  // how many of the 7 are in this log is not known
+    book.expect({told ? "loss 1.21-22 overwritten=1 refused=1" : "loss 1.21-22 refused=2", "event 1.23"});
+  }
+}
+
 TEST_CASE("overwrite: what a gap holds beyond refusals and records seen corrupt was overwritten") {
   Book book(true);
   book.meet(1).corrupt(1).enter(1, 6, {2, full}).enter(1, 8, {2, 0});
@@ -100,7 +133,7 @@ TEST_CASE("overwrite: a mask names one refusal, never several, for an aborted cl
 
 TEST_CASE("a log that has less than the producer table says it had: an incident, before the loss that this becomes") {
   Book book;
-  const std::vector<AccountState> recovered{{"p0", 1, 4, true, {}}};
+  const Accounts recovered{0, {{"p0", 1, 4, true, {}}}, {}};
   book.ledger.recover(recovered);
   book.meet(1, 0, {6, 0}).enter(1, 7);
   book.expect({"incident lines are gone from the end of this log: their sequences count as lost", "loss 1.5-6 corrupt=2",
@@ -111,7 +144,7 @@ TEST_CASE("refusals are counted modulo 2^32: the count goes over its edge") {
   Book book;
   Causes before;
   before[Cause::full] = 0xffffffff;
-  const std::vector<AccountState> recovered{{"p0", 1, 0xffffffff, true, before}};
+  const Accounts recovered{0, {{"p0", 1, 0xffffffff, true, before}}, {}};
   book.ledger.recover(recovered);
   book.meet(1).enter(1, u64{1} << 32 | 1, {0xffffffff, full});
   book.expect({"loss 1.4294967296-4294967296 corrupt=1", "event 1.4294967297"});

@@ -31,7 +31,7 @@ TEST_CASE("an incarnation that was closed is over, and those beside it are not")
 
 TEST_CASE("a record behind its account's closing line is an incident") {
   Book book;
-  const std::vector<AccountState> recovered{{"p0", 1, 4, false, {}}};
+  const Accounts recovered{0, {{"p0", 1, 4, false, {}}}, {}};
   book.ledger.recover(recovered);
   book.meet(1).enter(1, 5).live(1, finished(7));
   book.expect({"incident record of a producer whose account is closed"});
@@ -49,4 +49,27 @@ TEST_CASE("counters that were scribbled below what is logged decide no total") {
   Book book;
   book.meet(1).enter(1, 4, {3, bit_of(Cause::full)}).close(1, finished(4), {{Cause::timeout, 3, 3}}, 0, false);
   book.expect({"attach 1", "loss 1.1-3 full=3", "event 1.4", "detach 1 last 4 full=3"});
+}
+
+TEST_CASE("an incarnation that an earlier collector closed has no second attach line either") {
+  Book before;
+  before.meet(1, 0).meet(2, 1).meet(3, 2);
+  before.ledger.drop(2, 1);
+  Snapshot snapshot{};
+  snapshot.incarnation = 1, snapshot.closing = true;
+  before.ledger.settle({snapshot}, 1);
+  before.ledger.forget(before.ledger.closed());
+  Book book;
+  book.ledger.recover(before.ledger.accounts(1));
+  book.meet(1, 0).meet(2, 1).meet(4, 3);
+  book.expect({"incident an entry names an incarnation that is over: nothing of it is logged",
+               "incident an entry names an incarnation that is over: nothing of it is logged", "attach 4"});
+}
+
+TEST_CASE("of incarnations that are over with holes between them, the newest ranges are kept") {
+  Book book;
+  for (u64 incarnation = 1; incarnation < 5000; incarnation += 2) book.meet(incarnation).ledger.drop(incarnation, 1);
+  const auto ranges = book.ledger.accounts(1).over.ranges();
+  CHECK(ranges.size() == 1024);
+  CHECK(ranges.rbegin()->first == 4999);
 }

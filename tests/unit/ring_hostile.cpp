@@ -240,6 +240,41 @@ TEST_CASE("a refused entry stays refused in passes that do not read the entries"
   }
 }
 
+TEST_CASE("an entry that was refused, then wiped: its next owner is looked at afresh, the last one's end is not waited for") {
+  Bench bench({.slots = 8});
+  Hand refused(bench.plain, 0), next(bench.plain, 0);
+  refused.attach();
+  bench.plain.entry(0).lane = 7;
+  bench.start();
+  bench.drain();
+  CHECK(bench.collector->reader().refused_entries() == 1);
+  bench.plain.entry(0).owner = 0, bench.plain.entry(0).incarnation = 0, bench.plain.entry(0).lane = 0;
+  const std::size_t forgotten = bench.host.forgotten.size();
+  bench.drain();
+  CHECK(bench.host.forgotten.size() > forgotten);
+  next.attach().write();
+  bench.drain();
+  CHECK(bench.collector->reader().refused_entries() == 0);
+  bench.expect({"attach 2", "event 2.1"});
+}
+
+TEST_CASE("an incarnation that was closed, and stands in an entry again after a restart, has no second attach line") {
+  Bench bench({.slots = 8});
+  Hand p(bench.plain, 0), next(bench.plain, 0);
+  p.attach().write();
+  p.detach();
+  bench.start();
+  bench.drain();
+  bench.log.append(bench.collector->ledger().accounts(1));
+  next.attach();
+  bench.plain.entry(0).incarnation = p.incarnation;
+  bench.start();
+  bench.drain();
+  CHECK_MESSAGE(bench.log.broken == "", bench.log.broken);
+  bench.expect({"attach 1", "event 1.1", "detach 1 last 1", "accounts",
+                "incident an entry names an incarnation that is over: nothing of it is logged"});
+}
+
 TEST_CASE("a wiped owner word: the next owner of the entry is another incarnation") {
   Bench bench({.slots = 8});
   Hand wiped(bench.plain, 0), next(bench.plain, 0);
@@ -262,7 +297,7 @@ TEST_CASE("a name without an end is cut, not read beyond") {
   p.attach();
   std::memset(bench.plain.entry(0).name, 'x', name_bytes);
   bench.start();
-  CHECK(bench.log.recovered()[0].producer == std::string(name_bytes - 1, 'x'));
+  CHECK(bench.log.recovered().accounts[0].producer == std::string(name_bytes - 1, 'x'));
 }
 
 TEST_CASE("an account word that goes back, or that was never attempted, writes no sequence twice") {

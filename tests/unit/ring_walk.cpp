@@ -243,6 +243,20 @@ TEST_CASE("lanes are walked in turns, so that a flooded one leaves the others th
   CHECK(reader.head(2) == 1);
 }
 
+TEST_CASE("a pass that ends before every lane had its turn is followed by one that goes on there") {
+  PlainRing plain({.slots = 16, .lanes = 3});
+  FakeHost host;
+  Reader<CollectorMemory> reader(plain.ring, Pace{4, 2, 0});
+  reader.look_over();
+  for (const std::vector<u64>& heads : {std::vector<u64>{2, 2, 0}, {4, 2, 2}, {4, 4, 4}}) {
+    for (u32 lane : {0u, 1u, 2u}) plain.set_tail(reader.head(lane) + 16, lane);
+    reader.begin_pass();
+    reader.read_tails();
+    reader.walk(4);
+    for (u32 lane : {0u, 1u, 2u}) CHECK(reader.head(lane) == heads[lane]);
+  }
+}
+
 TEST_CASE("a tail that was read earlier is a lower bound: what is READY beyond it is taken all the same") {
   Walk walk({.slots = 4}, 0, 0);
   for (u64 sequence : {1, 2, 3}) {

@@ -131,10 +131,7 @@ bool Daemon::open_log_again() {
 }
 
 int Daemon::collect() {
-  std::vector<audit::AccountState> known;
-  for (const audit::RecoveredAccount& account : recovered_.accounts)
-    known.push_back({account.producer, account.incarnation, account.through, account.open, account.causes});
-  bool writable = begin(known, recovered_.next_index);
+  bool writable = begin();
   bool death = true;  // the first pass looks at the entries
   while (writable && !os::stop_requested()) {
     const u64 now = host_->now_ns();
@@ -158,13 +155,13 @@ int Daemon::collect() {
   return writable && drain() ? stop("asked to") : tool::io;
 }
 
-bool Daemon::begin(std::span<const audit::AccountState> recovered, u64 next_index) {
+bool Daemon::begin() {
   announce(segment_.ring.header->board, os::self(*segment_.ring.header));
-  if (next_index > 0) {
+  if (recovered_.next_index > 0) {
     u64 open = 0;
-    for (const audit::AccountState& account : recovered) open += account.open;
-    note("recovery", {number("accounts", recovered.size()), number("open", open), number("cut_bytes", recovered_.cut_bytes),
-                      {"aside", recovered_.aside}});
+    for (const audit::RecoveredAccount& account : recovered_.accounts) open += account.open;
+    note("recovery", {number("accounts", recovered_.accounts.size()), number("open", open),
+                      number("cut_bytes", recovered_.cut_bytes), {"aside", recovered_.aside}});
   }
   const ring::Geometry& geometry = segment_.ring.geometry;
   note("start", {number("pid", os::self(*segment_.ring.header).pid), number("slots", geometry.slots),
@@ -172,7 +169,7 @@ bool Daemon::begin(std::span<const audit::AccountState> recovered, u64 next_inde
                  {"tier", "T0"}});
   if (!host_->deaths().can_judge())
     note("incident", {{"what", "other pid or time namespace than the ring's: no producer is ever judged dead"}});
-  return collector_->start(recovered);
+  return collector_->start(recovered_.known(host_->now_utc_ns()));
 }
 
 bool Daemon::pass(bool entries_due) {

@@ -83,7 +83,7 @@ class Daemon {
   int collect();
   int open_whole_log(u64 lines);
   bool open_log_again();
-  bool begin(std::span<const audit::AccountState> recovered, u64 next_index);
+  bool begin();
   bool each_second();
   bool drain();
   bool pass(bool entries_due);
