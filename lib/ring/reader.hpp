@@ -79,7 +79,7 @@ class Reader {
   // Entries whose words make no sense, as of the last read_entries; stalled slots whose words make none, as of this pass.
   u32 refused_entries() const { return refused_entries_; }
   u32 scribbled() const { return scribbled_; }
-  u64 repairs() const { return repairs_; }  // heads that could not be, or were left behind by laps, so far
+  u64 repairs() const { return repairs_; }  // heads and tails that could not be, so far
   void begin_pass();
 
   u32 lanes() const { return ring_.geometry.lanes; }

@@ -57,7 +57,7 @@ void Reader<M>::jump(u32 lane) {
     if (word.state != SlotState::empty && ring_.position(word.lap, index) < to) list(lane, index, word.owner);
   }
   view.head = to;
-  ++repairs_;
+  if (ring_.geometry.on_full != static_cast<u32>(OnFull::overwrite)) ++repairs_;  // it cannot be: scribbled
 }
 
 // Step 2, after the entries: a snapshot waits for a tail that is not older than what it says.

@@ -93,8 +93,7 @@ void collect(RingWorld& world) {
     const bool entries_due = scheduler.choose(2) == 0;
     collector.pass(entries_due);
     world.rows().pass_is_over();
-    if (world.plan().policy != ring::OnFull::overwrite && collector.reader().repairs() != 0)
-      scheduler.fail("the collector repairs a head, although nobody scribbled");
+    if (collector.reader().repairs() != 0) scheduler.fail("the collector repairs a head or a tail, although nobody scribbled");
     if (collector.reader().refused_entries() != 0) scheduler.fail("the collector refuses an entry, although nobody scribbled");
     scheduler.knows_only(mix(digest_of(collector, collector.*member(AssemblyTag{})),
                              static_cast<u64>(log.since_accounts) << 1 | u64{short_walk}));

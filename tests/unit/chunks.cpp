@@ -230,7 +230,8 @@ TEST_CASE("a chunk that is held stays its record's when the collector jumps over
       bench.pass();
       for (int i = 0; i < 16; ++i) CHECK(write(other, "x") == 0);
       bench.pass();
-      CHECK(bench.collector->reader().repairs() == 1);
+      CHECK(bench.collector->reader().head(0) > 12);  // a pass walks 4 slots
+      CHECK(bench.collector->reader().repairs() == 0);
       CHECK(bench.plain.word(0) == reading(0, 1));
     });
     CHECK(write(p, bytes_of(2 * room)) == SHMRING_FULL);
