@@ -11,8 +11,8 @@ import subprocess
 import unittest
 
 from command_case import (ABSENT, BOOT_ID, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, FIRST_SLOT,
-                          GEOMETRY_SLOTS, IO, NOBODY, OK, PERMISSION, SHMRING, SLOTS, SLOT_BYTES, USAGE,
-                          VERSION, main)
+                          GEOMETRY_SLOTS, IO, NOBODY, OK, PERMISSION, SHMRING, SHMRINGD, SLOTS, SLOT_BYTES,
+                          USAGE, VERSION, main)
 
 
 class Errors(CommandCase):
@@ -136,6 +136,20 @@ class Errors(CommandCase):
                                            restore_signals=restore))
                 os.close(write)
                 self.assertEqual((done.status, done.err), (status, ""))
+        with open("/dev/full", "wb") as full:
+            done = Done(subprocess.run([SHMRINGD, "--help"], stdout=full, stderr=subprocess.PIPE))
+        self.assertEqual(done.status, IO, done.err)
+        self.assertIn("cannot write to standard output: No space left on device", done.err)
+
+    def test_a_message_that_cannot_be_written_changes_no_status(self):
+        self.create()
+        for status, program, *arguments in [
+                (ABSENT, SHMRING, "rm", "absent"), (ABSENT, SHMRING, "verify", f"{self.folder}/absent"),
+                (USAGE, SHMRING, "dump"), (OK, SHMRING, "gc"), (USAGE, SHMRINGD, "--frob"),
+                (CONFIGURATION, SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", "--durability", "every"),
+                (PERMISSION, SHMRINGD, "--ring", "r", "--log", "/proc/none")]:
+            with open("/dev/full", "wb") as full:
+                self.assertEqual(subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=full).returncode, status)
 
 
 if __name__ == "__main__":

@@ -4,21 +4,19 @@
 // Invariants:
 //   - data on stdout, messages on stderr, a usage error is exit status 2;
 //   - output that could not be written is never a success: status 7, but 0 where the reader has gone away (EPIPE).
-//     SIGPIPE is left as it was.
+//     SIGPIPE is left as it was;
+//   - nothing that is thrown leaves main(): it has a message, and status 7.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <cstring>
 #include <exception>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "lib/os/calls.hpp"
-#include "tools/common/exit.hpp"
+#include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/text.hpp"
 
@@ -56,7 +54,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
 
 int misused(std::string_view what, std::string_view usage_line, const std::string& command) {
   complain(what);
-  fmt::print(stderr, "usage: {}\nsee {} --help\n", usage_line, command);
+  say("usage: {}\nsee {} --help\n", usage_line, command);
   return usage;
 }
 
@@ -94,12 +92,6 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
       !extra.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
     what = fmt::format("'{}' is not known here{}", safe(extra.front()), nearest(extra.front(), known));
   return misused(command.get_name() + ": " + what, usage_of(command), "shmring " + command.get_name());
-}
-
-int cannot_write(int error) {
-  if (error == EPIPE) return ok;
-  complain(fmt::format("cannot write to standard output: {}: what was printed is not complete", std::strerror(error)));
-  return io;
 }
 
 // A mapped file that somebody cuts off ends here.
@@ -145,9 +137,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return report(app, error);
   }
-  errno = 0;
-  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
-  return failed ? cannot_write(errno != 0 ? errno : EIO) : status;
+  return finish("shmring", status);
 }
 
 }  // namespace
@@ -158,7 +148,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::system_error& error) {
-    return cannot_write(error.code().value());
+    return cannot_write("shmring", error.code().value());
   } catch (const std::exception& error) {
     complain(error.what());
     return io;

@@ -3,12 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-
 #include "lib/os/error.hpp"
 #include "lib/os/signals.hpp"
 #include "lib/os/wakeup.hpp"
-#include "tools/common/exit.hpp"
+#include "tools/common/say.hpp"
 #include "tools/shmringd/board.hpp"
 
 namespace shmring::daemon {
@@ -22,7 +20,7 @@ constexpr u64 store_retry_ns = 100'000'000;
 constexpr u64 drain_limit_ns = 5 * second_ns;
 
 int complain(int error) {
-  fmt::print(stderr, "shmringd: {}\n", os::last_error());
+  tool::say("shmringd: {}\n", os::last_error());
   return tool::exit_of(error);
 }
 
@@ -42,19 +40,19 @@ bool Store::store(std::span<const audit::Line> lines) {
   int said = 0;
   for (int error = log_.append(lines); error != 0; error = log_.append(lines)) {
     if (error == -ESTALE) return give_up();
-    if (error != said) fmt::print(stderr, "shmringd: {}; nothing is released until it works\n", os::last_error());
+    if (error != said) tool::say("shmringd: {}; nothing is released until it works\n", os::last_error());
     said = error;
     os::sleep_for(store_retry_ns);
     if (os::stop_requested()) return false;
   }
-  if (said != 0) fmt::print(stderr, "shmringd: the log can be written again\n");
+  if (said != 0) tool::say("shmringd: the log can be written again\n");
   return true;
 }
 
 bool Store::in_place() { return log_.in_place() != -ESTALE || give_up(); }
 
 bool Store::give_up() {
-  fmt::print(stderr, "shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
+  tool::say("shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
   lost_ = true;
   return false;
 }
@@ -66,7 +64,7 @@ int Daemon::set_up(const Options& options) {
   int error = os::take_signals(tool::damaged, bus_text.c_str());
   if (error == 0) error = os::leave_no_core();
   if (error != 0) {
-    fmt::print(stderr, "shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
+    tool::say("shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
     return tool::io;
   }
   if (error = open_ring(options); error != 0) return complain(error);
@@ -120,7 +118,7 @@ bool Daemon::open_log_again() {
   log_ = {};
   int said = 0;
   for (int error = open_whole_log(lines); error != 0; error = open_whole_log(lines)) {
-    if (error != said) fmt::print(stderr, "shmringd: {}; nothing is released until it works\n", os::last_error());
+    if (error != said) tool::say("shmringd: {}; nothing is released until it works\n", os::last_error());
     said = error;
     os::sleep_for(store_retry_ns);
     if (os::stop_requested()) return false;

@@ -1,12 +1,33 @@
 // shmringd: drain one ring into one audit log. Parse, set up, run.
+//
+// Invariant: whatever is thrown, memory that ends first of all, is said and becomes status 7; what the log has by then is whole.
+#include <exception>
+
+#include "tools/common/say.hpp"
 #include "tools/shmringd/daemon.hpp"
 #include "tools/shmringd/options.hpp"
 
-int main(int argc, char** argv) {
-  shmring::daemon::Options options;
+namespace shmring::daemon {
+namespace {
+
+int run(int argc, char** argv) {
+  Options options;
   int status = 0;
-  if (!shmring::daemon::parse(argc, argv, options, status)) return status;
-  shmring::daemon::Daemon daemon;
+  if (!parse(argc, argv, options, status)) return status;
+  Daemon daemon;
   status = daemon.set_up(options);
   return status != 0 ? status : daemon.run();
+}
+
+}  // namespace
+}  // namespace shmring::daemon
+
+int main(int argc, char** argv) {
+  using namespace shmring;
+  try {
+    return tool::finish("shmringd", daemon::run(argc, argv));
+  } catch (const std::exception& error) {
+    tool::say("shmringd: {}\n", error.what());
+    return tool::io;
+  }
 }

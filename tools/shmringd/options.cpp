@@ -4,10 +4,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <map>
 
-#include "tools/common/exit.hpp"
+#include "tools/common/say.hpp"
 
 namespace shmring::daemon {
 
@@ -58,12 +57,12 @@ bool parse(int argc, char** argv, Options& out, int& status) {
     status = app.exit(success);
     return false;
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", error.what());
+    tool::say("shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", error.what());
     status = tool::usage;
     return false;
   }
   if (durability != "write") {
-    fmt::print(stderr, "shmringd: durability '{}' is not in this version; leave the option out, or say write\n", durability);
+    tool::say("shmringd: durability '{}' is not in this version; leave the option out, or say write\n", durability);
     status = tool::configuration;
     return false;
   }
