@@ -12,7 +12,7 @@ import unittest
 
 from command_case import (ABSENT, BOOT_ID, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, FIRST_SLOT,
                           GEOMETRY_SLOTS, IO, NOBODY, OK, PERMISSION, SHMRING, SHMRINGD, SLOTS, SLOT_BYTES,
-                          USAGE, VERSION, main)
+                          USAGE, VERSION, main, until)
 
 
 class Errors(CommandCase):
@@ -147,9 +147,26 @@ class Errors(CommandCase):
                 (ABSENT, SHMRING, "rm", "absent"), (ABSENT, SHMRING, "verify", f"{self.folder}/absent"),
                 (USAGE, SHMRING, "dump"), (OK, SHMRING, "gc"), (USAGE, SHMRINGD, "--frob"),
                 (CONFIGURATION, SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", "--durability", "every"),
-                (PERMISSION, SHMRINGD, "--ring", "r", "--log", "/proc/none")]:
+                (ABSENT, SHMRINGD, "--ring", "r", "--log", "/proc/none")]:
             with open("/dev/full", "wb") as full:
                 self.assertEqual(subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=full).returncode, status)
+
+    def test_no_message_gets_into_a_file_that_was_opened_instead_of_a_closed_descriptor(self):
+        self.create()
+        log, moved = f"{self.folder}/log", f"{self.folder}/moved"
+        closed = {"preexec_fn": lambda: os.closerange(0, 3)}
+        daemon = self.start(SHMRINGD, "--ring", "r", "--log", log, **closed)
+        begun = lambda: any('"kind":"start"' in file.read_text() for file in pathlib.Path(log).glob("*.jsonl"))
+        until(begun, "a log that is begun")
+        os.rename(log, moved)
+        until(begun, "another log in its place, of which a message tells")
+        daemon.terminate()
+        self.assertEqual(daemon.wait(30), OK)
+        for whole in [log, moved]:
+            self.expect(OK, "verify", whole)
+        self.assertEqual(self.start(SHMRING, "dump", "r", **closed).wait(30), IO)
+        self.assertEqual(self.start(SHMRING, "emit", "r", **closed).wait(30), IO)
+        self.assertEqual(self.start(SHMRING, "rm", "r", **closed).wait(30), IO)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <exception>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "lib/os/calls.hpp"
+#include "lib/os/process.hpp"
 #include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/text.hpp"
@@ -108,6 +110,10 @@ void watch_for_truncation() {
 }
 
 int run(int argc, char** argv) {
+  if (const int error = os::hold_standard_descriptors(); error != 0) {
+    complain(fmt::format("cannot open /dev/null in place of a closed descriptor: {}", std::strerror(-error)));
+    return io;
+  }
   CLI::App app{"Look at rings, write into them, and read and verify their audit logs.", "shmring"};
   int status = ok;
   register_dump(app, status);

@@ -1,8 +1,10 @@
 // shmringd: drain one ring into one audit log. Parse, set up, run.
 //
 // Invariant: whatever is thrown, memory that ends first of all, is said and becomes status 7; what the log has by then is whole.
+#include <cstring>
 #include <exception>
 
+#include "lib/os/process.hpp"
 #include "tools/common/say.hpp"
 #include "tools/shmringd/daemon.hpp"
 #include "tools/shmringd/options.hpp"
@@ -11,6 +13,10 @@ namespace shmring::daemon {
 namespace {
 
 int run(int argc, char** argv) {
+  if (const int error = os::hold_standard_descriptors(); error != 0) {
+    tool::say("shmringd: cannot open /dev/null in place of a closed descriptor: {}\n", std::strerror(-error));
+    return tool::io;
+  }
   Options options;
   int status = 0;
   if (!parse(argc, argv, options, status)) return status;
