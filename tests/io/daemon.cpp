@@ -133,7 +133,8 @@ struct World {
     CHECK_MESSAGE(run.status >= 0, run.text, " ", run.said);
     CHECK_MESSAGE(!run.held, run.text);
     CHECK(run.status <= 8);
-    if (run.status != 0) CHECK_MESSAGE(run.said.starts_with("shmringd: "), run.said);
+    const bool mute = fault.for_good && call_kinds()[fault.kind].name == std::string("write");  // messages are writes, too
+    if (run.status != 0 && !mute) CHECK_MESSAGE(run.said.starts_with("shmringd: "), run.said);
     if (run.status == 0 || !log_files(log).empty()) {
       const Findings then = consult(log, place.journals, {.closed = false, .complete = run.status == 0}, run.status != 0);
       const bool torn_only = log_text(log).find('\n') == std::string::npos;  // a file whose first line could not be written
@@ -179,7 +180,60 @@ void fail_each_call_of_a_collector(const char* name, bool fresh, bool for_good) 
   std::printf("REPORT io %s: %zu faults%s\n", name, faults.size(), text.c_str());
 }
 
+shmring::daemon::Options options_for(const std::string& log) {
+  shmring::daemon::Options options;
+  options.ring = Workplace::ring, options.log_dir = log;
+  options.create.struct_size = sizeof options.create;
+  return options;
+}
+
+void make_ring(u32 slots) {
+  shmring_create_options options{};
+  options.struct_size = sizeof options;
+  options.slots = slots, options.lanes = 1, options.max_record = room;
+  REQUIRE(shmring_create(Workplace::ring, &options) == 0);
+}
+
+// In the moment in which the collector looks, behind its first pass, whether its ring was unlinked: it is, and not empty.
+Journal* last_producer;
+ino_t ring_file;
+int unlink_before_the_look(int fd, struct stat* out) {
+  const auto real = Replaced<&os::Calls::fstat>::real;
+  const int result = real(fd, out);
+  if (last_producer == nullptr || result != 0 || out->st_ino != ring_file) return result;
+  Journal& journal = *std::exchange(last_producer, nullptr);  // what follows looks at the ring's file, too
+  View view;
+  if (view.board().heartbeat_ns == 0) {
+    last_producer = &journal;
+    return result;
+  }
+  if (produce(Workplace::ring, journal, {SHMRING_LANE_SHARED, 20}) != 0 || shmring_unlink(Workplace::ring) != 0) return -1;
+  return real(fd, out);
+}
+
 }  // namespace
+
+TEST_CASE("a record written right before its ring was unlinked is in the log, whenever the collector looks") {
+  Workplace place;
+  make_ring(64);
+  Journal& journal = place.journal(20);
+  last_producer = &journal;
+  struct stat status {};
+  REQUIRE(::stat(place.file().c_str(), &status) == 0);
+  ring_file = status.st_ino;
+  CHECK(in_child([&] {
+    ::alarm(30);
+    Replaced<&os::Calls::fstat> look(unlink_before_the_look);
+    shmring::daemon::Daemon daemon;
+    const int error = daemon.set_up(options_for(place.log));
+    return std::to_string(error != 0 ? error : daemon.run());
+  }) == "0");
+  last_producer = nullptr;
+  CHECK(journal->begun == 20);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  CHECK(found.last_kind == "stop");
+}
 
 TEST_CASE("whichever system call of a collector fails, nothing is released that is not stored, and the next one completes it") {
   fail_each_call_of_a_collector("collector, one call fails", false, false);
