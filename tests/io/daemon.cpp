@@ -235,6 +235,23 @@ TEST_CASE("a record written right before its ring was unlinked is in the log, wh
   CHECK(found.last_kind == "stop");
 }
 
+TEST_CASE("a collector names itself before it opens its log, which may take long, and not any more where it cannot") {
+  Workplace place;
+  make_ring(64);
+  static bool named;
+  CHECK(in_child([&] {
+    Replaced<&os::Calls::mkdirat> at_the_log([](int, const char*, mode_t) {
+      const View view;
+      named = view.collector() == static_cast<u32>(::getpid()) && view.board().heartbeat_ns == 0;
+      errno = EACCES;
+      return -1;
+    });
+    ::close(2);
+    const int status = shmring::daemon::Daemon().set_up(options_for(place.log));
+    return std::to_string(status) + (named ? " named" : "") + (View().collector() == 0 ? " withdrawn" : "");
+  }) == "4 named withdrawn");
+}
+
 TEST_CASE("whichever system call of a collector fails, nothing is released that is not stored, and the next one completes it") {
   fail_each_call_of_a_collector("collector, one call fails", false, false);
 }

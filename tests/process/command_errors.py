@@ -98,7 +98,7 @@ class Errors(CommandCase):
         self.expect(OK, "emit", "r", data=b"kept\n")
         os.truncate(self.path(), FIRST_SLOT + (SLOTS + 1) * SLOT_BYTES)  # lane 1, slot 0 is still there
         self.expect(DAMAGED, "emit", "r", err="size of the file")
-        self.expect(BUSY, "rm", "r", err="1 position is not drained")
+        self.expect(BUSY, "rm", "r", err="1 position not drained")
         done = self.expect(DAMAGED, "dump", "r", "--state", "ready", err="size of the file is")
         self.assertIn(b"kept", done.out)
         os.truncate(self.path(), 1000)

@@ -5,16 +5,21 @@ usage: commands.py SHMRING SHMRINGD LIBSHMRING.SO
 """
 import base64
 import ctypes
+import fcntl
 import os
 import pathlib
 import resource
 import signal
+import struct
 import subprocess
 import sys
 
 from command_case import (ABSENT, BUSY, CONFIGURATION, CommandCase, DAMAGED, ENTRIES, FIRST_SLOT, LANES,
                           LANE_0, LANE_TAIL, LIBRARY, NEGATIVE, OK, PAYLOAD, SHMRING, SHMRINGD, SLOTS,
                           SLOT_BYTES, STATE, USAGE, VERSION, main, until)
+
+TOO_BIG = 2  # shmring_condition
+HEARTBEAT = 320 + 16  # of the board in the header
 
 
 class Commands(CommandCase):
@@ -182,7 +187,7 @@ class Commands(CommandCase):
     def test_rm_gives_nothing_up_without_force(self):
         self.create()
         self.expect(OK, "emit", "r", data=b"line\n")
-        self.expect(BUSY, "rm", "r", err="1 position is not drained")
+        self.expect(BUSY, "rm", "r", err="1 position not drained")
         emit = self.start(SHMRING, "emit", "r", stdin=subprocess.PIPE)
         until(lambda: self.run_it("rm", "r").err.count("1 producer is attached"), "attached")
         (removed,) = self.expect(OK, "rm", "r", "--force", "-o", "json").lines
@@ -190,6 +195,28 @@ class Commands(CommandCase):
         self.expect(ABSENT, "rm", "r", err="there is no")
         self.assertEqual(emit.communicate(b"", 30), (None, None))
         self.assertEqual(emit.returncode, OK)
+
+    def test_rm_gives_up_no_refusal_that_no_log_has_and_names_no_collector_that_it_does_not_know(self):
+        self.create()
+        held, handle = ctypes.c_void_p(), ctypes.c_void_p()
+        attach = lambda out: self.assertEqual(self.lib.shmring_attach(b"r", None, ctypes.byref(out)), 0)
+        attach(handle)
+        self.assertEqual(self.lib.shmring_write(handle, None, bytes(1 << 20), ctypes.c_size_t(1 << 20)), TOO_BIG)
+        self.lib.shmring_detach(handle)
+        self.expect(BUSY, "rm", "r", err="ring r: not removed: 1 attempt in no log: start shmringd --ring r")
+        attach(held)
+        lock = os.open(self.path(), os.O_RDWR)
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))  # the collector's lease
+        done = self.expect(BUSY, "rm", "r", err="a collector has just taken it: see who: shmring stat r")
+        self.assertNotIn("kill", done.err)
+        self.poke(HEARTBEAT, "Q", 1)
+        (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
+        self.assertEqual([one["remedy"] for one in stat["warnings"] if "kill" in one["remedy"]], [])
+        self.assertIn(b"starting", self.expect(OK, "stat", "r", "--interval", "0").out)
+        os.close(lock)
+        self.lib.shmring_detach(held)
+        (removed,) = self.expect(OK, "rm", "r", "--force", "-o", "json").lines
+        self.assertEqual((removed["undrained"], removed["unlogged"]), (0, 1))
 
 
 if __name__ == "__main__":

@@ -149,9 +149,9 @@ std::string path_of(const std::string& name) {
 }
 
 std::string collector_text(const audit::CollectorFacts& collector) {
-  if (collector.holds_lease)
-    return collector.identity.pid != 0 ? fmt::format("pid {}", collector.identity.pid) : "starting";
-  return "none";
+  if (!collector.holds_lease) return "none";
+  if (collector.identity.pid == 0) return "starting";
+  return fmt::format("pid {}{}", collector.identity.pid, collector.heartbeat_ns == 0 ? ", starting" : "");
 }
 
 bool is_unused(const audit::LaneFacts& lane) {

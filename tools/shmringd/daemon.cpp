@@ -70,7 +70,10 @@ int Daemon::set_up(const Options& options) {
   if (error = open_ring(options); error != 0) return complain(error);
   log_dir_ = options.log_dir;
   idle_ = Idle(options.busy);
-  if (error = open_log(); error != 0) return complain(error);
+  if (error = open_log(); error != 0) {
+    withdraw(segment_.ring.header->board);
+    return complain(error);
+  }
   return 0;
 }
 
@@ -81,7 +84,9 @@ int Daemon::open_ring(const Options& options) {
     if (error != 0 && error != -EEXIST) return error;
     error = os::attach(options.ring, segment_);
   }
-  return error != 0 ? error : os::take_lease(segment_);
+  if (error == 0) error = os::take_lease(segment_);
+  if (error == 0) announce(segment_.ring.header->board, os::self(*segment_.ring.header));  // recovery may take long
+  return error;
 }
 
 int Daemon::open_log() {
@@ -125,6 +130,7 @@ bool Daemon::open_log_again() {
     collector_.reset();
     log_ = {};
   }
+  announce(segment_.ring.header->board, os::self(*segment_.ring.header));
   return true;
 }
 
@@ -157,7 +163,6 @@ int Daemon::collect() {
 }
 
 bool Daemon::begin(std::span<const audit::AccountState> recovered, u64 next_index) {
-  announce(segment_.ring.header->board, os::self(*segment_.ring.header));
   if (next_index > 0) {
     u64 open = 0;
     for (const audit::AccountState& account : recovered) open += account.open;
