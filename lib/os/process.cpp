@@ -119,6 +119,14 @@ void program_name(char (&out)[ring::name_bytes]) {
   if (!valid_name(out)) std::memcpy(out, "_", 2);  // empty, or only dots
 }
 
+int hold_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (calls.fcntl(fd, F_GETFD, nullptr) != -1) continue;
+    if (calls.open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY, 0) < 0) return -errno;  // all below are open: it gets this one
+  }
+  return 0;
+}
+
 int leave_no_core() { return result(calls.prctl(PR_SET_DUMPABLE, 0)); }
 
 std::string exe_path(u32 pid) {

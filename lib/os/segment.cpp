@@ -257,10 +257,14 @@ int unlink(std::string_view ring, bool force, const Segment* only) {
     if (calls.flock(segment.fd.get(), LOCK_EX) != 0) {
       return fail(errno, "ring %.80s: cannot lock %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
     }
-    if (only != nullptr && calls.fstat(only->fd.get(), &status) != 0) return fail(errno, "%s", std::strerror(errno));
-    if (const int error = check_name(at, status)) return error;
-    refused = map_checked(at, status, segment);
   }
+  if (only != nullptr && calls.fstat(only->fd.get(), &status) != 0) {
+    return fail(errno, "ring %.80s: cannot read the status of what was judged: %s", at.ring.c_str(), std::strerror(errno));
+  }
+  if (refused == 0 || only != nullptr) {
+    if (const int error = check_name(at, status)) return error;
+  }
+  if (refused == 0) refused = map_checked(at, status, segment);
   if (refused != 0 && refused != -ESTALE && !force) return refused;
   // The name first: who may not remove it must not retire it. If we die in between, the collector sees it unlinked.
   if (calls.unlinkat(at.dir.get(), at.file.c_str(), 0) != 0) {
@@ -305,6 +309,10 @@ int take_lease(const Segment& segment) {
   if (errno != EAGAIN && errno != EACCES)
     return fail(errno, "ring %s: cannot lock it for its collector: %s", segment.name, std::strerror(errno));
   const ring::Owner holder = ring::Owner::of(segment.ring.header->board.identity.load());
+  if (holder.pid == 0) {
+    return fail(EBUSY, "ring %s: a process that has just started collects it already, expected none: see who: shmring stat %s",
+                segment.name, segment.name);
+  }
   return fail(EBUSY, "ring %s: process %u collects it already, expected none: stop that one first", segment.name,
               holder.pid);
 }

@@ -11,8 +11,8 @@ import subprocess
 import unittest
 
 from command_case import (ABSENT, BOOT_ID, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, FIRST_SLOT,
-                          GEOMETRY_SLOTS, IO, NOBODY, OK, PERMISSION, SHMRING, SLOTS, SLOT_BYTES, USAGE,
-                          VERSION, main)
+                          GEOMETRY_SLOTS, IO, NOBODY, OK, PERMISSION, SHMRING, SHMRINGD, SLOTS, SLOT_BYTES,
+                          USAGE, VERSION, main, until)
 
 
 class Errors(CommandCase):
@@ -98,7 +98,7 @@ class Errors(CommandCase):
         self.expect(OK, "emit", "r", data=b"kept\n")
         os.truncate(self.path(), FIRST_SLOT + (SLOTS + 1) * SLOT_BYTES)  # lane 1, slot 0 is still there
         self.expect(DAMAGED, "emit", "r", err="size of the file")
-        self.expect(BUSY, "rm", "r", err="1 position is not drained")
+        self.expect(BUSY, "rm", "r", err="1 position not drained")
         done = self.expect(DAMAGED, "dump", "r", "--state", "ready", err="size of the file is")
         self.assertIn(b"kept", done.out)
         os.truncate(self.path(), 1000)
@@ -136,6 +136,38 @@ class Errors(CommandCase):
                                            restore_signals=restore))
                 os.close(write)
                 self.assertEqual((done.status, done.err), (status, ""))
+        with open("/dev/full", "wb") as full:
+            done = Done(subprocess.run([SHMRINGD, "--help"], stdout=full, stderr=subprocess.PIPE))
+        self.assertEqual(done.status, IO, done.err)
+        self.assertIn("cannot write to standard output: No space left on device", done.err)
+
+    def test_a_message_that_cannot_be_written_changes_no_status(self):
+        self.create()
+        for status, program, *arguments in [
+                (ABSENT, SHMRING, "rm", "absent"), (ABSENT, SHMRING, "verify", f"{self.folder}/absent"),
+                (USAGE, SHMRING, "dump"), (OK, SHMRING, "gc"), (USAGE, SHMRINGD, "--frob"),
+                (CONFIGURATION, SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", "--durability", "every"),
+                (ABSENT, SHMRINGD, "--ring", "r", "--log", "/proc/none")]:
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=full)
+            self.assertEqual(done.returncode, status, arguments)
+
+    def test_no_message_gets_into_a_file_that_was_opened_instead_of_a_closed_descriptor(self):
+        self.create()
+        log, moved = f"{self.folder}/log", f"{self.folder}/moved"
+        closed = {"preexec_fn": lambda: os.closerange(0, 3)}
+        daemon = self.start(SHMRINGD, "--ring", "r", "--log", log, **closed)
+        begun = lambda: any('"kind":"start"' in file.read_text() for file in pathlib.Path(log).glob("*.jsonl"))
+        until(begun, "a log that is begun")
+        os.rename(log, moved)
+        until(begun, "another log in its place, of which a message tells")
+        daemon.terminate()
+        self.assertEqual(daemon.wait(30), OK)
+        for whole in [log, moved]:
+            self.expect(OK, "verify", whole)
+        self.assertEqual(self.start(SHMRING, "dump", "r", **closed).wait(30), IO)
+        self.assertEqual(self.start(SHMRING, "emit", "r", **closed).wait(30), IO)
+        self.assertEqual(self.start(SHMRING, "rm", "r", **closed).wait(30), IO)
 
 
 if __name__ == "__main__":

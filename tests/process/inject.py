@@ -115,6 +115,29 @@ class Injection(CommandCase):
                     type(self).injected += 1
         self.complete(log, written)
 
+    def test_rm_leaves_a_ring_alone_that_was_made_anew_since_it_judged_the_old_one(self):
+        self.create()
+        trace = os.path.join(self.folder, "trace")
+        # Stopped as it has opened the directory to remove the name: the fourth path in it that it opens.
+        rm = self.start("strace", "-f", "-qq", "-o", trace, "-P", self.rings, "-e", "trace=openat", "-e",
+                        "inject=openat:signal=SIGSTOP:when=4", SHMRING, "rm", "--force", "r", stderr=subprocess.PIPE)
+
+        def traced():
+            with open(trace, encoding="utf-8") as file:
+                return file.read()
+
+        until(lambda: os.path.exists(trace) and "stopped by SIGSTOP" in traced(), "stopped")
+        self.assertIn('"shmring.r", O_RDONLY', traced())
+        self.assertNotIn('"shmring.r", O_RDWR', traced())
+        os.rename(self.path(), f"{self.folder}/old")
+        self.create()
+        for pid in self.tracees(rm.pid):
+            os.kill(pid, 18)
+        _, err = rm.communicate(timeout=60)
+        self.assertEqual(rm.returncode, 3, err)
+        self.assertIn(b"was removed by somebody else just now", err)
+        self.assertTrue(os.path.exists(self.path()))
+
     def attempted(self):
         return sum(p["attempted"] for p in json.loads(
             self.run_it("stat", "r", "--interval", "0", "-o", "json").out)["producers"])

@@ -133,12 +133,12 @@ class Daemon {
     });
   }
 
-  // It holds the ring: its pid stands on the board.
+  // It holds the ring, its pid stands on the board; and it has made a pass.
   bool collects() {
     return eventually(
         [this] {
           View view;
-          return view.opened && view.collector() == static_cast<u32>(process.pid());
+          return view.opened && view.collector() == static_cast<u32>(process.pid()) && view.board().heartbeat_ns != 0;
         },
         std::chrono::seconds(20));
   }

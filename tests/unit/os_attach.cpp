@@ -337,6 +337,22 @@ TEST_CASE("unlink leaves the ring alone that somebody has created under the name
   CHECK(std::filesystem::exists(name));
 }
 
+TEST_CASE("unlink of what was judged leaves alone whatever stands under the name since") {
+  Box box;
+  os::Segment judged;
+  std::vector<std::string> findings;
+  REQUIRE(os::open_readonly("audit", judged, findings) == 0);
+  std::filesystem::rename(box.audit, box.file("moved"));
+  std::filesystem::copy(box.file("moved"), box.audit);
+  CHECK(os::unlink("audit", true, &judged) == -ENOENT);
+  std::filesystem::rename(box.audit, box.file("other"));
+  std::filesystem::create_symlink(box.file("moved"), box.audit);
+  CHECK(os::unlink("audit", true, &judged) == -ENOENT);
+  CHECK(std::filesystem::is_symlink(box.audit));
+  std::filesystem::rename(box.file("moved"), box.audit);
+  CHECK(os::unlink("audit", true, &judged) == 0);
+}
+
 TEST_CASE("list has the names of all rings, sorted, and nothing else") {
   Box box;
   for (const char* other : {"shmring.z", "shmring.a.b", "shmring.m", "shmring.b", "shmring.y", "shmring.c", "shmring",
@@ -355,6 +371,8 @@ TEST_CASE("a ring has one collector: the second is EBUSY, and the text has the f
   REQUIRE(os::attach("audit", first) == 0);
   REQUIRE(os::attach("audit", second) == 0);
   REQUIRE(os::take_lease(first) == 0);
+  CHECK(os::take_lease(second) == -EBUSY);  // it has not said yet who it is
+  CHECK(says("has just started"));
   first.ring.header->board.identity = ring::Owner{4711, 1, ring::OwnerState::attached}.bits();
   CHECK(os::take_lease(second) == -EBUSY);
   CHECK(says("4711"));

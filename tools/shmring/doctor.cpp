@@ -143,12 +143,13 @@ void check_open_ring(const std::string& name, const Look& now, Report& report) {
                    lost.empty() ? "shmring gc" : fmt::format("shmringd --ring {} --log DIR, then shmring gc", name));
     return;
   }
+  const bool beats = facts.collector.holds_lease && facts.collector.heartbeat_ns != 0;
   report.fact(
       subject,
       fmt::format("{}, {} when full; collector {}{}; {} producers, {} positions not drained",
                   bytes_text(facts.header.file_bytes), policy_name(facts.header.geometry.on_full),
                   collector_text(facts.collector),
-                  facts.collector.holds_lease ? ", heartbeat " + duration_text(heartbeat_age(now)) + " ago" : "",
+                  beats ? ", heartbeat " + duration_text(heartbeat_age(now)) + " ago" : "",
                   live_producers(facts), facts.undrained()));
   if (facts.header.this_boot.value_or(true) && !facts.header.our_namespaces)
     report.finding(subject, "it is of another pid or time namespace: deaths cannot be proven from here",

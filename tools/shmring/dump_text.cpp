@@ -47,7 +47,7 @@ void print_collector(const Inspection& facts) {
   if (!collector.holds_lease && collector.identity.pid != 0)
     text += fmt::format(" (the last was pid {})", collector.identity.pid);
   text += fmt::format(", epoch {}", collector.epoch);
-  if (facts.header.this_boot.value_or(false) && now >= collector.heartbeat_ns)
+  if (facts.header.this_boot.value_or(false) && collector.heartbeat_ns != 0 && now >= collector.heartbeat_ns)
     text += fmt::format(", heartbeat {} ago", duration_text(now - collector.heartbeat_ns));
   text += fmt::format("; {} logged, {} lost, {} stalled", collector.logged, collector.lost, collector.stalled);
   print_fact("collector", text);

@@ -15,7 +15,7 @@
 #include "lib/audit/parse.hpp"
 #include "lib/audit/reading.hpp"
 #include "lib/os/error.hpp"
-#include "tools/common/exit.hpp"
+#include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/log_filter.hpp"
 
@@ -138,7 +138,7 @@ class Printer {
 
  private:
   int complain(int error) {
-    fmt::print(stderr, "shmring: {}\n", os::last_error());
+    say("shmring: {}\n", os::last_error());
     return exit_of(error);
   }
 
@@ -161,9 +161,7 @@ class Printer {
     audit::Mistake mistake{"its end", 0};
     if (!line.whole || !audit::parse(line.text, parsed_, mistake)) {
       status_ = damaged;
-      fmt::print(
-          stderr,
-          "shmring: log {}/{}: line {} (byte {}) is damaged: expected {} at its byte {}; run `shmring verify {}`\n",
+      say("shmring: log {}/{}: line {} (byte {}) is damaged: expected {} at its byte {}; run `shmring verify {}`\n",
           options_.dir, line.file, line.number, line.byte, mistake.expected, mistake.offset, options_.dir);
       return true;
     }

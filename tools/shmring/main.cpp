@@ -4,13 +4,12 @@
 // Invariants:
 //   - data on stdout, messages on stderr, a usage error is exit status 2;
 //   - output that could not be written is never a success: status 7, but 0 where the reader has gone away (EPIPE).
-//     SIGPIPE is left as it was.
+//     SIGPIPE is left as it was;
+//   - nothing that is thrown leaves main(): it has a message, and status 7.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <string_view>
@@ -18,7 +17,8 @@
 #include <vector>
 
 #include "lib/os/calls.hpp"
-#include "tools/common/exit.hpp"
+#include "lib/os/process.hpp"
+#include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/text.hpp"
 
@@ -56,7 +56,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
 
 int misused(std::string_view what, std::string_view usage_line, const std::string& command) {
   complain(what);
-  fmt::print(stderr, "usage: {}\nsee {} --help\n", usage_line, command);
+  say("usage: {}\nsee {} --help\n", usage_line, command);
   return usage;
 }
 
@@ -96,12 +96,6 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   return misused(command.get_name() + ": " + what, usage_of(command), "shmring " + command.get_name());
 }
 
-int cannot_write(int error) {
-  if (error == EPIPE) return ok;
-  complain(fmt::format("cannot write to standard output: {}: what was printed is not complete", std::strerror(error)));
-  return io;
-}
-
 // A mapped file that somebody cuts off ends here.
 void on_bus_error(int) {
   constexpr std::string_view text = "shmring: the file was truncated while it was read\n";
@@ -116,6 +110,10 @@ void watch_for_truncation() {
 }
 
 int run(int argc, char** argv) {
+  if (const int error = os::hold_standard_descriptors(); error != 0) {
+    complain(fmt::format("cannot open /dev/null in place of a closed descriptor: {}", std::strerror(-error)));
+    return io;
+  }
   CLI::App app{"Look at rings, write into them, and read and verify their audit logs.", "shmring"};
   int status = ok;
   register_dump(app, status);
@@ -145,9 +143,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return report(app, error);
   }
-  errno = 0;
-  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
-  return failed ? cannot_write(errno != 0 ? errno : EIO) : status;
+  return finish("shmring", status);
 }
 
 }  // namespace
@@ -158,7 +154,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::system_error& error) {
-    return cannot_write(error.code().value());
+    return cannot_write("shmring", error.code().value());
   } catch (const std::exception& error) {
     complain(error.what());
     return io;

@@ -1,11 +1,14 @@
 // shmring rm NAME: retire a ring and remove its name, unless somebody still needs it.
 //
-// Invariant: without --force nothing that is not in a log yet, and nobody's place, is given up.
+// Invariants:
+//   - without --force nothing that is not in a log yet, and nobody's place, is given up;
+//   - what is removed is the segment that was judged, not one that has got its name since.
 #include <memory>
 
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/shmring/commands.hpp"
+#include "tools/shmring/leftover.hpp"
 #include "tools/shmring/text.hpp"
 
 namespace shmring::tool {
@@ -20,46 +23,44 @@ struct Options {
 std::vector<std::string> reasons(const std::string& name, const audit::Inspection& facts) {
   std::vector<std::string> reasons;
   if (facts.collector.holds_lease)
-    reasons.push_back(fmt::format("a collector ({}) drains it: stop it first: kill -TERM {}",
-                                  collector_text(facts.collector), facts.collector.identity.pid));
+    reasons.push_back(facts.collector.identity.pid != 0
+                          ? fmt::format("a collector ({}) drains it: stop it first: kill -TERM {}",
+                                        collector_text(facts.collector), facts.collector.identity.pid)
+                          : fmt::format("a collector has just taken it: see who: shmring stat {}", name));
   if (const u64 live = live_producers(facts))
     reasons.push_back(
         fmt::format("{} producer{} attached: see `shmring stat {}`", live, live == 1 ? " is" : "s are", name));
-  if (const u64 left = facts.undrained())
-    reasons.push_back(
-        fmt::format("{} position{} not drained: start shmringd --ring {} --log DIR, or look at them with "
-                    "`shmring dump {} --state ready`",
-                    left, left == 1 ? " is" : "s are", name, name));
+  if (const std::string lost = loss_text(judge(facts)); !lost.empty())
+    reasons.push_back(fmt::format("{}: start shmringd --ring {} --log DIR, or look at it with `shmring dump {} --state ready`",
+                                  lost, name, name));
   return reasons;
 }
 
 void print_removed(const Options& options, const std::string& path, const audit::Inspection& facts) {
-  const u64 live = live_producers(facts), left = facts.undrained();
+  const u64 live = live_producers(facts);
+  const Leftover leftover = judge(facts);
   if (options.output == "json") {
     Json json;
     json.string("removed", options.name).string("path", path).number("size", facts.header.file_bytes);
-    json.number("producers", live).number("undrained", left).print();
+    json.number("producers", live).number("undrained", leftover.undrained).number("unlogged", leftover.unlogged).print();
     return;
   }
   fmt::print("removed ring {} ({}, {})", options.name, path, bytes_text(facts.header.file_bytes));
   if (live != 0) fmt::print("; {} attached producer{} will be told that it is retired", live, live == 1 ? "" : "s");
-  if (left != 0 && !facts.collector.holds_lease)
-    fmt::print("; {} position{} were not drained", left, left == 1 ? "" : "s");
+  if (leftover.loses() && !facts.collector.holds_lease) fmt::print("; lost: {}", loss_text(leftover));
   fmt::print("\n");
 }
 
 int run(const Options& options) {
   const std::string path = path_of(options.name);
   audit::Inspection facts;
-  {
-    os::Segment segment;
-    std::vector<std::string> findings;
-    const int error = os::open_readonly(options.name, segment, findings);
-    if (error == 0) facts = audit::inspect(segment, findings, false);
-    if (error == -ENOENT || (error != 0 && !options.force)) {
-      complain(os::last_error());
-      return exit_of(error);
-    }
+  os::Segment segment;
+  std::vector<std::string> findings;
+  const int unreadable = os::open_readonly(options.name, segment, findings);
+  if (unreadable == 0) facts = audit::inspect(segment, findings, false);
+  if (unreadable == -ENOENT || (unreadable != 0 && !options.force)) {
+    complain(os::last_error());
+    return exit_of(unreadable);
   }
   const std::vector<std::string> against = reasons(options.name, facts);
   if (!against.empty() && !options.force) {
@@ -67,7 +68,7 @@ int run(const Options& options) {
     complain(fmt::format("ring {}: to give that up, say --force", options.name));
     return busy;
   }
-  if (const int error = os::unlink(options.name, options.force)) {
+  if (const int error = os::unlink(options.name, options.force, unreadable == 0 ? &segment : nullptr)) {
     complain(os::last_error());
     return exit_of(error);
   }

@@ -45,7 +45,8 @@ void print_summary(const Look& now, const Rates& rates) {
                    header.geometry.slots, header.geometry.slot_bytes, bytes_text(header.file_bytes)));
   std::string text = collector_text(collector);
   if (collector.epoch != 0) text += fmt::format(", epoch {}", collector.epoch);
-  if (collector.holds_lease) text += fmt::format(", heartbeat {} ago", duration_text(heartbeat_age(now)));
+  if (collector.holds_lease && collector.heartbeat_ns != 0)
+    text += fmt::format(", heartbeat {} ago", duration_text(heartbeat_age(now)));
   if (rates.of_collector)
     text += fmt::format("; {:.0f} wake-ups/s, {:.1f}% of a processor", rates.wakeups, rates.cpu * 100);
   fact("collector", text);

@@ -26,7 +26,7 @@ void warn_of_collector(const Look& now, std::vector<Warning>& out) {
     out.push_back({overwrites ? "no collector: once the ring is full, a record takes the place of one that no log has"
                               : "no collector: records stay in the ring until it is full, and are then refused",
                    fmt::format("start one: shmringd --ring {} --log DIR", ring)});
-  } else if (const u64 age = heartbeat_age(now); age > late_pass_ns) {
+  } else if (const u64 age = heartbeat_age(now); age > late_pass_ns && facts.collector.identity.pid != 0) {
     const u32 pid = facts.collector.identity.pid;
     out.push_back({fmt::format("the collector (pid {}) made no pass for {}", pid, duration_text(age)),
                    fmt::format("if it is stopped: kill -CONT {}; if not, see whether its log's disk is full", pid)});

@@ -11,7 +11,7 @@
 #include "lib/audit/json.hpp"
 #include "lib/audit/line.hpp"
 #include "lib/os/error.hpp"
-#include "tools/common/exit.hpp"
+#include "tools/common/say.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -88,8 +88,8 @@ std::string counters_text(const audit::ProducerFacts& producer, const char* form
   return text;
 }
 
-void complain(std::string_view text) { fmt::print(stderr, "shmring: {}\n", text); }
-void warn(std::string_view text) { fmt::print(stderr, "shmring: warning: {}\n", text); }
+void complain(std::string_view text) { say("shmring: {}\n", text); }
+void warn(std::string_view text) { say("shmring: warning: {}\n", text); }
 
 std::string bold(std::string_view text) {
   return is_colourful() ? fmt::format("\033[1m{}\033[0m", text) : std::string(text);
@@ -149,9 +149,9 @@ std::string path_of(const std::string& name) {
 }
 
 std::string collector_text(const audit::CollectorFacts& collector) {
-  if (collector.holds_lease)
-    return collector.identity.pid != 0 ? fmt::format("pid {}", collector.identity.pid) : "starting";
-  return "none";
+  if (!collector.holds_lease) return "none";
+  if (collector.identity.pid == 0) return "starting";
+  return fmt::format("pid {}{}", collector.identity.pid, collector.heartbeat_ns == 0 ? ", starting" : "");
 }
 
 bool is_unused(const audit::LaneFacts& lane) {

@@ -11,7 +11,7 @@
 
 #include "lib/audit/json.hpp"
 #include "lib/os/error.hpp"
-#include "tools/common/exit.hpp"
+#include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
 
 namespace shmring::tool {
@@ -53,10 +53,8 @@ void print_proof(const Options& options, const Verdict& v) {
              lost, causes);
   fmt::print("accounts: {} closed, {} open, {} gone\n", v.closed, v.open, v.gone);
   if (v.torn_bytes == 0) return;
-  fmt::print(stderr,
-             "shmring: log {}/{}: {} byte{} behind the last whole line: a line being written, or torn; not part of the "
-             "proof\n",
-             options.dir, v.last_file, v.torn_bytes, plural(v.torn_bytes));
+  say("shmring: log {}/{}: {} byte{} behind the last whole line: a line being written, or torn; not part of the proof\n",
+      options.dir, v.last_file, v.torn_bytes, plural(v.torn_bytes));
 }
 
 void print_deviation(const Options& options, const Verdict& v) {
@@ -87,7 +85,7 @@ void print_json(const Verdict& v) {
 int run(const Options& options) {
   Verdict verdict;
   if (const int error = audit::verify(options.dir, verdict)) {
-    fmt::print(stderr, "shmring: {}\n", os::last_error());
+    say("shmring: {}\n", os::last_error());
     return exit_of(error);
   }
   if (options.output == "json") {

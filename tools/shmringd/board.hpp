@@ -10,8 +10,10 @@ namespace shmring::daemon {
 using ring::CollectorBoard;
 using ring::u64;
 
+// Right after the lease was taken, so that nobody is told of the process that had it before. Heartbeat 0: no pass was made yet.
 inline void announce(CollectorBoard& board, ring::Owner self) {
   self.state = ring::OwnerState::attached;
+  board.heartbeat_ns = 0;
   board.identity = self.bits();
   ++board.epoch;
   board.wakeups = 0;

@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <functional>
 
+#include "lib/audit/inspect.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/signals.hpp"
 #include "lib/os/wakeup.hpp"
-#include "tools/common/exit.hpp"
+#include "tools/common/say.hpp"
 #include "tools/shmringd/board.hpp"
 
 namespace shmring::daemon {
@@ -22,7 +24,7 @@ constexpr u64 store_retry_ns = 100'000'000;
 constexpr u64 drain_limit_ns = 5 * second_ns;
 
 int complain(int error) {
-  fmt::print(stderr, "shmringd: {}\n", os::last_error());
+  tool::say("shmringd: {}\n", os::last_error());
   return tool::exit_of(error);
 }
 
@@ -42,19 +44,19 @@ bool Store::store(std::span<const audit::Line> lines) {
   int said = 0;
   for (int error = log_.append(lines); error != 0; error = log_.append(lines)) {
     if (error == -ESTALE) return give_up();
-    if (error != said) fmt::print(stderr, "shmringd: {}; nothing is released until it works\n", os::last_error());
+    if (error != said) tool::say("shmringd: {}; nothing is released until it works\n", os::last_error());
     said = error;
     os::sleep_for(store_retry_ns);
     if (os::stop_requested()) return false;
   }
-  if (said != 0) fmt::print(stderr, "shmringd: the log can be written again\n");
+  if (said != 0) tool::say("shmringd: the log can be written again\n");
   return true;
 }
 
 bool Store::in_place() { return log_.in_place() != -ESTALE || give_up(); }
 
 bool Store::give_up() {
-  fmt::print(stderr, "shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
+  tool::say("shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
   lost_ = true;
   return false;
 }
@@ -66,13 +68,16 @@ int Daemon::set_up(const Options& options) {
   int error = os::take_signals(tool::damaged, bus_text.c_str());
   if (error == 0) error = os::leave_no_core();
   if (error != 0) {
-    fmt::print(stderr, "shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
+    tool::say("shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
     return tool::io;
   }
   if (error = open_ring(options); error != 0) return complain(error);
   log_dir_ = options.log_dir;
   idle_ = Idle(options.busy);
-  if (error = open_log(); error != 0) return complain(error);
+  if (error = open_log(); error != 0) {
+    withdraw(segment_.ring.header->board);
+    return complain(error);
+  }
   return 0;
 }
 
@@ -83,7 +88,9 @@ int Daemon::open_ring(const Options& options) {
     if (error != 0 && error != -EEXIST) return error;
     error = os::attach(options.ring, segment_);
   }
-  return error != 0 ? error : os::take_lease(segment_);
+  if (error == 0) error = os::take_lease(segment_);
+  if (error == 0) announce(segment_.ring.header->board, os::self(*segment_.ring.header));  // recovery may take long
+  return error;
 }
 
 int Daemon::open_log() {
@@ -120,13 +127,15 @@ bool Daemon::open_log_again() {
   log_ = {};
   int said = 0;
   for (int error = open_whole_log(lines); error != 0; error = open_whole_log(lines)) {
-    if (error != said) fmt::print(stderr, "shmringd: {}; nothing is released until it works\n", os::last_error());
+    if (error != said) tool::say("shmringd: {}; nothing is released until it works\n", os::last_error());
     said = error;
     os::sleep_for(store_retry_ns);
     if (os::stop_requested()) return false;
     collector_.reset();
     log_ = {};
   }
+  noted_ = {};
+  announce(segment_.ring.header->board, os::self(*segment_.ring.header));
   return true;
 }
 
@@ -139,7 +148,7 @@ int Daemon::collect() {
     death = false;
     if (writable && now - second_ns_ >= second_ns) {
       second_ns_ = now;
-      if (!each_second()) return stop("the ring was unlinked, and is drained to its end");
+      if (!each_second()) return stop({{"reason", "the ring was unlinked, and is drained to its end"}});
       writable = store_->in_place();
       if (!writable) break;
     }
@@ -152,11 +161,10 @@ int Daemon::collect() {
     death = host_->deaths().wait(sleep_ns, os::waiting_mask()) > 0;
     if (sleep_ns != 0) count_wakeup(segment_.ring.header->board);
   }
-  return writable && drain() ? stop("asked to") : tool::io;
+  return writable ? drain() : tool::io;
 }
 
 bool Daemon::begin() {
-  announce(segment_.ring.header->board, os::self(*segment_.ring.header));
   if (recovered_.next_index > 0) {
     u64 open = 0;
     for (const audit::RecoveredAccount& account : recovered_.accounts) open += account.open;
@@ -186,50 +194,61 @@ bool Daemon::each_second() {
     note("clock", {{"jump_ns", std::to_string(jump), true}});
   show_clock(segment_.ring.header->board, host_->anchor());
   note_conditions();
-  if (!retired_ && os::unlinked(segment_)) {
+  if (!noted_.retired && os::unlinked(segment_)) {
     ring::retire<ring::HardwareMemory>(*segment_.ring.header);
-    retired_ = true;
+    noted_.retired = true;
     note("incident", {{"what", "the ring was unlinked: producers see retired; what is in it is drained"}});
     return true;  // what the last pass saw is older than retired: someone may have attached and written since
   }
-  return !(retired_ && collector_->is_idle() && collector_->ledger().empty());
+  return !(noted_.retired && collector_->is_idle() && collector_->ledger().empty());
 }
 
 // Conditions that people should know of: once when they begin.
 void Daemon::note_conditions() {
   const ring::Reader<ring::HardwareMemory>& reader = collector_->reader();
   const bool stalled = reader.stalled() > segment_.ring.geometry.slots / 4;
-  if (stalled && !stalled_)
+  if (stalled && !noted_.stalled)
     note("incident",
          {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
-  stalled_ = stalled;
-  if (reader.refused_entries() > refused_entries_)
+  noted_.stalled = stalled;
+  if (reader.refused_entries() > noted_.refused_entries)
     note("incident", {{"what", "an entry of the producer table cannot be: its records are not logged"}});
-  refused_entries_ = reader.refused_entries();
-  if (reader.scribbled() > scribbled_)
+  noted_.refused_entries = reader.refused_entries();
+  if (reader.scribbled() > noted_.scribbled)
     note("incident", {{"what", "a slot's state word was scribbled: it costs its slot"}, number("slots", reader.scribbled())});
-  scribbled_ = reader.scribbled();
-  if (reader.repairs() > repairs_)
+  noted_.scribbled = reader.scribbled();
+  if (reader.repairs() > noted_.repairs)
     note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
-  repairs_ = reader.repairs();
-  if (log_.roll_error() != 0 && roll_error_ == 0)
+  noted_.repairs = reader.repairs();
+  if (log_.roll_error() != 0 && noted_.roll_error == 0)
     note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
                       number("errno", static_cast<u64>(-log_.roll_error()))});
-  roll_error_ = log_.roll_error();
+  noted_.roll_error = log_.roll_error();
 }
 
-// What was there when the stop was asked for; producers that go on writing do not hold us for ever.
-bool Daemon::drain() {
+// What was there when the stop was asked for; producers that go on writing do not hold us for ever. What they wrote since may
+// be left, and that is no failure. A log that is too slow for the rest is one.
+int Daemon::drain() {
+  const audit::Inspection asked = audit::inspect(segment_, {}, false);
   host_->look_at_clocks();
   const u64 until = host_->now_ns() + drain_limit_ns;
   do {
-    if (!pass(true)) return false;
+    if (!pass(true)) return tool::io;
   } while (!collector_->is_idle() && host_->now_ns() < until);
-  return true;
+  const audit::Inspection now = audit::inspect(segment_, {}, false);
+  const u64 left = now.undrained();
+  if (collector_->is_idle() || left == 0) return stop({{"reason", "asked to"}});
+  const bool behind = !std::ranges::equal(asked.lanes, now.lanes, std::ranges::less_equal(), &audit::LaneFacts::tail,
+                                          &audit::LaneFacts::head);
+  tool::say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, the next shmringd logs them\n",
+            segment_.name, left, behind ? ", for the log is too slow" : "");
+  const int status =
+      stop({{"reason", "asked to, and not all is drained: the next collector logs what is left"}, number("left", left)});
+  return behind ? tool::io : status;
 }
 
-int Daemon::stop(const char* reason) {
-  note("stop", {{"reason", reason}});
+int Daemon::stop(std::vector<audit::Note::Pair> pairs) {
+  note("stop", std::move(pairs));
   const bool stored = store_->store(collector_->ledger().lines());
   withdraw(segment_.ring.header->board);
   return stored ? tool::ok : tool::io;

@@ -18,6 +18,7 @@
 #include "lib/os/calls.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/wakeup.hpp"
+#include "tools/common/say.hpp"
 
 namespace shmring::bench {
 namespace {
@@ -71,7 +72,7 @@ Child::Child(const std::function<int()>& role) {
   try {
     status = role();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "shmring: bench: %s\n", error.what());
+    tool::say("shmring: bench: {}\n", error.what());
   }
   ::_exit(status);
 }

@@ -1,0 +1,41 @@
+// What both programs say, and how they end where standard output cannot be written.
+//
+// Invariants: a message is written at once, and one that cannot be written is lost and nothing else (standard error may be a
+// full disk, exactly when there is something to say); output that could not be written is never a success.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+#include "lib/os/file.hpp"
+#include "tools/common/exit.hpp"
+
+namespace shmring::tool {
+
+template <class... A>
+void say(fmt::format_string<A...> form, A&&... arguments) {
+  fmt::memory_buffer text;
+  fmt::format_to(std::back_inserter(text), form, std::forward<A>(arguments)...);
+  os::write_full(2, text.data(), text.size());
+}
+
+// The exit status where standard output failed with this errno: a reader that has gone away (EPIPE) wants no more.
+inline int cannot_write(const char* program, int error) {
+  if (error == EPIPE) return ok;
+  say("{}: cannot write to standard output: {}: what was printed is not complete\n", program, std::strerror(error));
+  return io;
+}
+
+// The exit status of a program that has done all but to write out what it printed.
+inline int finish(const char* program, int status) {
+  errno = 0;
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  return failed ? cannot_write(program, errno != 0 ? errno : EIO) : status;
+}
+
+}  // namespace shmring::tool
