@@ -105,6 +105,7 @@ Round sum_up(const Board& board, const Job& job) {
     const Board::WriterLine& writer = board.writers[producer];
     const u64 delivered = board.delivered[producer].load(std::memory_order_acquire);
     compare(producer, writer.accepted, delivered, job);
+    round.attempted += writer.attempted;
     round.delivered += delivered;
     round.dropped += writer.refused + writer.accepted - delivered;
     round.calls.add(writer.calls);

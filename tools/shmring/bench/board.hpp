@@ -20,7 +20,7 @@ namespace shmring::bench {
 struct Board {
   enum Turn : u32 { writers_turn = 0, readers_turn = 1, over = 2 };
   struct WriterLine {
-    alignas(64) u64 accepted, refused, newest;  // newest: sequence of the last that was accepted
+    alignas(64) u64 attempted, accepted, refused, newest;  // newest: sequence of the last that was accepted
     u64 ticks, timed;                           // ticks of `timed` writes
     Histogram calls;
   };

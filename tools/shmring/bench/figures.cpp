@@ -58,6 +58,7 @@ void Report::add(const std::string& transport, Role role, const Job& job, const 
   Figure* figure = find_in(figures, transport, job);
   if (figure == nullptr) figure = &figures.emplace_back(Figure{transport, role, job});
   figure->rounds.push_back(round.figure);
+  figure->attempted += round.attempted;
   figure->delivered += round.delivered;
   figure->dropped += round.dropped;
   figure->calls.add(round.calls);

@@ -46,7 +46,7 @@ inline constexpr u32 batch_of(const Job& job) {
 
 struct Round {
   double figure = 0;  // nanoseconds a write; calls: that 99.9 % do not exceed; rate: delivered records a second
-  u64 delivered = 0, dropped = 0;
+  u64 attempted = 0, delivered = 0, dropped = 0;
   Histogram calls;  // calls, cold: ticks, the timer's included
 };
 

@@ -56,6 +56,7 @@ std::string figure_json(const Report& report, const Figure& figure) {
       .real("median", figure.median())
       .real("spread", figure.spread())
       .raw("rounds", tool::json_array(rounds))
+      .number("attempted", figure.attempted)
       .number("delivered", figure.delivered)
       .number("dropped", figure.dropped);
   if (figure.calls.count() != 0) json.raw("calls", calls_json(figure.calls));
