@@ -26,11 +26,14 @@ SVG = "{http://www.w3.org/2000/svg}"
 class Bench(CommandCase):
     def setUp(self):
         super().setUp()
+        self.logs = os.environ["TMPDIR"] = os.path.join(self.folder, "logs")
+        os.mkdir(self.logs)
         if TMPFS:
             self.rings = os.environ["SHMRING_DIR"] = tempfile.mkdtemp(prefix="shmring-test-", dir="/dev/shm")
 
     def tearDown(self):
-        left = os.listdir(self.rings)
+        left = os.listdir(self.rings) + os.listdir(self.logs)
+        del os.environ["TMPDIR"]
         shutil.rmtree(self.rings)
         os.makedirs(os.path.join(self.folder, "rings"), exist_ok=True)
         super().tearDown()
@@ -48,7 +51,8 @@ class Bench(CommandCase):
         text = self.expect(OK, "bench", "--quick").out.decode()
         for part in ["processor ", "kernel ", "compiler ", "commit ", "distance ", "× FLOOR", "64 B QUIET", "64 B LIVE POLITE",
                      "Nanoseconds a write: best / median", "Nanoseconds a write into a full ring",
-                     "Nanoseconds of single calls, 64 B", "Million records a second"]:
+                     "Nanoseconds of single calls, 64 B", "Million records a second", "memory ", "µs\nCOLLECTOR ",
+                     "What a collector does with a record", "\nlogged ", "\nencoded ", "\nidle "]:
             self.assertIn(part, text)
         for transport in ["floor", "exclusive", "shared", "boost-mq", "robust-mutex", "rwlock", "boost-lockfree", "pipe"]:
             self.assertRegex(text, rf"(?m)^{transport} ")
@@ -56,10 +60,10 @@ class Bench(CommandCase):
     def test_the_document_has_its_keys_and_every_record_is_accounted_for(self):
         status, document = self.document(*FEW)
         self.assertEqual(status, OK)
-        self.assertEqual(set(document), set("machine rounds took_ns slots batch notes figures".split()))
+        self.assertEqual(set(document), set("machine rounds took_ns slots batch memory notes figures".split()))
         self.assertEqual(document["rounds"], 1)
-        self.assertGreaterEqual(set(document["machine"]), set("processor processors kernel compiler commit time_source timer_ns "
-                                                             "distance round_trip_ns far".split()))
+        self.assertGreaterEqual(set(document["machine"]), set("processor processors kernel compiler commit time_source "
+                                                             "timer_ns distance round_trip_ns far".split()))
         self.assertEqual({figure["measure"] for figure in document["figures"]},
                          {"quiet", "live", "calls", "full", "overwrite", "rate"})
         for figure in document["figures"]:
@@ -74,6 +78,28 @@ class Bench(CommandCase):
                 self.assertEqual(figure["dropped"], 0)
             if figure["measure"] == "calls":
                 self.assertEqual(set(figure["calls"]), {"count", "min", "p50", "p99", "p99.9", "p99.99", "max"})
+
+    def test_a_collector_s_figures_are_of_all_that_it_was_given(self):
+        status, document = self.document("--quick", "--rounds", "1", "--measure", "collector")
+        self.assertEqual(status, OK)
+        self.assertEqual(set(document["memory"]), {"slot_header", "producer", "lane"})
+        found = {(figure["transport"], figure["measure"]): figure for figure in document["figures"]}
+        self.assertEqual({name: figure["unit"] for name, figure in found.items()}, {
+            ("collector", "handoff"): "ns", ("collector-busy", "handoff"): "ns", ("collector", "logged"): "records/s",
+            ("encoder", "encode"): "lines/s", ("collector", "stages"): "ns", ("collector", "idle"): "wake-ups/s"})
+        for figure in found.values():
+            self.assertGreater(figure["median"], 0)
+            self.assertEqual(figure["delivered"], figure["attempted"] - figure["dropped"])
+            self.assertEqual(set(figure) - {"calls", "parts"}, FIGURE)
+        for transport in "collector", "collector-busy":
+            figure = found[transport, "handoff"]
+            self.assertEqual(figure["calls"]["count"], figure["attempted"])
+        for name in ("collector", "logged"), ("collector", "stages"), ("encoder", "encode"):
+            self.assertGreater(found[name]["attempted"], 0)
+        stages = found["collector", "stages"]
+        self.assertEqual(list(stages["parts"]), ["walk", "order", "encode", "write", "release"])
+        self.assertAlmostEqual(sum(stages["parts"].values()), stages["median"], places=1)
+        self.assertEqual(list(found["collector", "idle"]["parts"]), ["cpu_percent"])
 
     def test_sizes_measures_and_transports_can_be_chosen(self):
         _, document = self.document("--quick", "--rounds", "2", "--only", "exclusive-bare,floor", "--measure", "quiet",

@@ -24,7 +24,7 @@ struct Options {
   bool quick = false, check = false;
   u32 rounds = 0;  // 0: as many as fit
   std::vector<u32> bytes;
-  std::vector<std::string> only, measures{"quiet", "live", "calls", "full", "rate"};
+  std::vector<std::string> only, measures{"quiet", "live", "calls", "full", "rate", "collector"};
 };
 
 constexpr u32 usual_rounds = 9, quick_rounds = 2;
@@ -32,6 +32,7 @@ constexpr u32 usual_rounds = 9, quick_rounds = 2;
 constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 5'000'000'000, check_limit_ns = 90'000'000'000;
 constexpr u64 usual_budget_ns = 40'000'000, quick_budget_ns = 20'000'000;  // of one measurement
 constexpr u64 cold_budget_ns = 2'500'000'000;                              // three idle seconds
+constexpr u64 collector_budget_ns = 250'000'000;                           // what sleeps for milliseconds, or fills a file
 
 const std::vector<Contender>& all() {
   static const std::vector<Contender> all = contenders();
@@ -60,6 +61,8 @@ std::vector<Job> jobs_of(const Options& options) {
     for (const u32 producers : {2, 4, 8}) jobs.push_back({Measure::live, sizes.front(), producers});
   if (wanted("rate"))
     for (const u32 producers : {1, 2, 4, 8}) jobs.push_back({Measure::rate, sizes.front(), producers});
+  if (wanted("collector"))
+    for (const Measure measure : collector_measures) jobs.push_back({measure, 64});
   return jobs;
 }
 
@@ -105,7 +108,11 @@ std::vector<Step> steps_of_rows() {
 }
 
 void give_time(std::vector<Step>& steps, u64 budget_ns) {
-  for (Step& step : steps) step.job.budget_ns = step.job.measure == Measure::cold ? cold_budget_ns : budget_ns;
+  for (Step& step : steps) {
+    const Measure measure = step.job.measure;
+    const bool slow = measure == Measure::handoff || measure == Measure::logged || measure == Measure::idle;
+    step.job.budget_ns = measure == Measure::cold ? cold_budget_ns : slow ? collector_budget_ns : budget_ns;
+  }
 }
 
 Limits limits_of(const Options& options) {
@@ -203,7 +210,7 @@ void add_options(CLI::App& command, Options& options) {
   auto* measures = command.add_option("--measure", options.measures, "Default: all but contended and cold")
                        ->type_name("NAME…")
                        ->delimiter(',')
-                       ->check(CLI::IsMember({"quiet", "live", "calls", "full", "contended", "rate", "cold"}));
+                       ->check(CLI::IsMember({"quiet", "live", "calls", "full", "contended", "rate", "cold", "collector"}));
   auto* reader = command.add_option("--reader", options.reader, "Of live: eager, polite, or both (default; first size only)")
                      ->check(CLI::IsMember({"eager", "polite", "both"}));
   command.add_flag("--check", options.check, "Measure what the figures to reach need, and judge them: 2 min at most")
