@@ -118,11 +118,11 @@ TEST_CASE("the floor is judged beside a row, as the reason") {
 }
 
 TEST_CASE("a run is negative where a figure was not reached or not measured, not where it is far") {
-  CHECK(falls_short({{"", false, false, 0, 0, 0, Verdict::failed}}));
-  CHECK(falls_short({{"", false, false, 0, 0, 0, Verdict::missing}}));
-  CHECK(!falls_short({{"", false, false, 0, 0, 0, Verdict::ok},
-                      {"", false, false, 0, 0, 0, Verdict::far},
-                      {"", false, false, 0, 0, 0, Verdict::crowded}}));
+  CHECK(falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::failed}}));
+  CHECK(falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::missing}}));
+  CHECK(!falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::ok},
+                      {"", Unit::ns, false, 0, 0, 0, Verdict::far},
+                      {"", Unit::ns, false, 0, 0, 0, Verdict::crowded}}));
 }
 
 TEST_CASE("the rows to reach can be told apart, and have bounds") {
@@ -132,6 +132,44 @@ TEST_CASE("the rows to reach can be told apart, and have bounds") {
     CHECK((row.reference.transport != nullptr || row.factor == 0));
     for (const Row& other : rows_to_reach()) CHECK((&row == &other || std::string(row.what) != other.what));
   }
+}
+
+TEST_CASE("a figure has the unit of its measure, and the best of a rate is the largest") {
+  CHECK(value_text(unit_of(Measure::live), 12.34) == "12.3 ns");
+  CHECK(value_text(unit_of(Measure::handoff), 987'654) == "987.7 µs");
+  CHECK(value_text(unit_of(Measure::handoff), 1.5e6) == "1.5 ms");
+  CHECK(value_text(unit_of(Measure::logged), 1.25e6) == "1.2 M/s");
+  CHECK(value_text(unit_of(Measure::encode), 8e6) == "8.0 M/s");
+  CHECK(value_text(unit_of(Measure::idle), 44.4) == "44 /s");
+  CHECK(value_text(Unit::ns, 0) == "–");
+  for (const Measure measure : {Measure::rate, Measure::logged, Measure::encode})
+    CHECK(Figure{"", Role::collector, {measure, 64}, {2, 3, 1}}.best() == 3);
+  for (const Measure measure : {Measure::live, Measure::handoff, Measure::idle})
+    CHECK(Figure{"", Role::collector, {measure, 64}, {2, 3, 1}}.best() == 1);
+}
+
+TEST_CASE("what a figure is made of is kept by round") {
+  Report report = report_of(near_ns);
+  const Job job{Measure::stages, 64};
+  for (const double ns : {1.0, 5.0, 3.0}) {
+    Round round;
+    round.figure = 3 * ns, round.parts = {{"walk", ns}, {"write", 2 * ns}};
+    report.add("collector", Role::collector, job, round);
+  }
+  const Figure* figure = report.find("collector", job);
+  REQUIRE(figure != nullptr);
+  REQUIRE(figure->parts.size() == 2);
+  CHECK(figure->parts[0].name == "walk");
+  CHECK(median_of(figure->parts[0].rounds) == 3);
+  CHECK(median_of(figure->parts[1].rounds) == 6);
+}
+
+TEST_CASE("what one process does alone is not crowded; one collector and one writer are, on one processor") {
+  Report report = report_of(near_ns);
+  report.machine.processors = 1;
+  for (const Measure measure : {Measure::encode, Measure::stages, Measure::idle, Measure::quiet})
+    CHECK(!report.crowded({measure, 64}));
+  for (const Measure measure : {Measure::handoff, Measure::logged, Measure::live}) CHECK(report.crowded({measure, 64}));
 }
 
 TEST_CASE("a picture of nothing is one, and hostile names are harmless in it") {

@@ -2,6 +2,8 @@
 //
 // Invariant: what is measured is a list of steps, made from the options or from the rows to reach; how, is bench/run.hpp's.
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <memory>
 
@@ -22,7 +24,7 @@ struct Options {
   bool quick = false, check = false;
   u32 rounds = 0;  // 0: as many as fit
   std::vector<u32> bytes;
-  std::vector<std::string> only, measures{"quiet", "live", "calls", "full", "rate"};
+  std::vector<std::string> only, measures{"quiet", "live", "calls", "full", "rate", "collector"};
 };
 
 constexpr u32 usual_rounds = 9, quick_rounds = 2;
@@ -30,6 +32,7 @@ constexpr u32 usual_rounds = 9, quick_rounds = 2;
 constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 5'000'000'000, check_limit_ns = 90'000'000'000;
 constexpr u64 usual_budget_ns = 40'000'000, quick_budget_ns = 20'000'000;  // of one measurement
 constexpr u64 cold_budget_ns = 2'500'000'000;                              // three idle seconds
+constexpr u64 collector_budget_ns = 250'000'000;                           // what sleeps for milliseconds, or fills a file
 
 const std::vector<Contender>& all() {
   static const std::vector<Contender> all = contenders();
@@ -58,6 +61,8 @@ std::vector<Job> jobs_of(const Options& options) {
     for (const u32 producers : {2, 4, 8}) jobs.push_back({Measure::live, sizes.front(), producers});
   if (wanted("rate"))
     for (const u32 producers : {1, 2, 4, 8}) jobs.push_back({Measure::rate, sizes.front(), producers});
+  if (wanted("collector"))
+    for (const Measure measure : collector_measures) jobs.push_back({measure, 64});
   return jobs;
 }
 
@@ -103,7 +108,11 @@ std::vector<Step> steps_of_rows() {
 }
 
 void give_time(std::vector<Step>& steps, u64 budget_ns) {
-  for (Step& step : steps) step.job.budget_ns = step.job.measure == Measure::cold ? cold_budget_ns : budget_ns;
+  for (Step& step : steps) {
+    const Measure measure = step.job.measure;
+    const bool slow = measure == Measure::handoff || measure == Measure::logged || measure == Measure::idle;
+    step.job.budget_ns = measure == Measure::cold ? cold_budget_ns : slow ? collector_budget_ns : budget_ns;
+  }
 }
 
 Limits limits_of(const Options& options) {
@@ -113,11 +122,29 @@ Limits limits_of(const Options& options) {
   return {usual_rounds, options.check ? check_limit_ns : usual_limit_ns};
 }
 
-void write_picture(const std::string& path, const Report& report) {
-  std::ofstream file(path);
-  file << svg(report) << std::flush;
-  if (!file) throw std::runtime_error("cannot write " + safe(path));
-}
+// Opened before anything is measured: what cannot be written is said at once.
+class Picture {
+ public:
+  explicit Picture(const std::string& path) : path_(path) {
+    if (path_.empty()) return;
+    errno = 0;
+    file_.open(path_);
+    check("open");
+  }
+  void write(const Report& report) {
+    if (path_.empty()) return;
+    errno = 0;
+    file_ << svg(report) << std::flush;
+    check("write");
+  }
+
+ private:
+  void check(const char* what) const {
+    if (!file_) throw std::runtime_error(fmt::format("cannot {} {}: {}", what, safe(path_), std::strerror(errno)));
+  }
+  std::string path_;
+  std::ofstream file_;
+};
 
 int measure(const Options& options) {
   std::vector<Step> steps = options.check ? steps_of_rows() : steps_of(options);
@@ -126,6 +153,7 @@ int measure(const Options& options) {
     return usage;
   }
   give_time(steps, options.quick ? quick_budget_ns : usual_budget_ns);
+  Picture picture(options.picture);
   const Report report = run_steps(steps, limits_of(options));
   std::vector<Line> lines;
   if (options.check)
@@ -136,7 +164,7 @@ int measure(const Options& options) {
     print_text(report);
     if (options.check) print_lines(lines);
   }
-  if (!options.picture.empty()) write_picture(options.picture, report);
+  picture.write(report);
   return falls_short(lines) ? negative : ok;
 }
 
@@ -182,7 +210,7 @@ void add_options(CLI::App& command, Options& options) {
   auto* measures = command.add_option("--measure", options.measures, "Default: all but contended and cold")
                        ->type_name("NAME…")
                        ->delimiter(',')
-                       ->check(CLI::IsMember({"quiet", "live", "calls", "full", "contended", "rate", "cold"}));
+                       ->check(CLI::IsMember({"quiet", "live", "calls", "full", "contended", "rate", "cold", "collector"}));
   auto* reader = command.add_option("--reader", options.reader, "Of live: eager, polite, or both (default; first size only)")
                      ->check(CLI::IsMember({"eager", "polite", "both"}));
   command.add_flag("--check", options.check, "Measure what the figures to reach need, and judge them: 2 min at most")
@@ -203,7 +231,9 @@ void register_bench(CLI::App& app, int& status) {
   command->footer(
       "It makes rings of its own and removes them; run it on a machine that does nothing else. floor: a slot ring for\n"
       "one writer, without any check; floor-shared: one for many, by fetch-and-add. bare: without time and tripwire;\n"
-      "in-place: claim, fill, commit; a record of more than 1024 bytes is written in chunks. Exit status: 0 ok,\n"
+      "in-place: claim, fill, commit; a record of more than 1024 bytes is written in chunks. json: machine,\n"
+      "rounds, notes, check, and of each of figures: transport, measure, unit, reader, bytes, writers, crowded, best,\n"
+      "median, spread, rounds, attempted, delivered, dropped, calls (of single ones). Exit status: 0 ok,\n"
       "1 --check: a figure was not reached, or not measured, 2 usage, 7 no memory or process to be had, or a transport\n"
       "lost or changed a record.");
   command->callback([options, &status] { status = run(*options); });

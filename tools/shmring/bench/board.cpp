@@ -76,6 +76,17 @@ void break_off(Board& board, const std::string& why) {
   if (board.broken[0] == '\0') std::snprintf(board.broken, sizeof board.broken, "%s", why.c_str());
 }
 
+int play(Board& board, int processor, const std::function<void()>& part) {
+  if (processor >= 0) pin(processor);
+  try {
+    part();
+    return 0;
+  } catch (const std::exception& error) {
+    break_off(board, error.what());
+    return 1;
+  }
+}
+
 namespace {
 
 // A child that fails ends the measurement for all.
@@ -105,17 +116,18 @@ Round sum_up(const Board& board, const Job& job) {
     const Board::WriterLine& writer = board.writers[producer];
     const u64 delivered = board.delivered[producer].load(std::memory_order_acquire);
     compare(producer, writer.accepted, delivered, job);
+    round.attempted += writer.attempted;
     round.delivered += delivered;
     round.dropped += writer.refused + writer.accepted - delivered;
     round.calls.add(writer.calls);
     spent += writer.ticks;
     timed += writer.timed;
   }
-  if (job.measure == Measure::rate) {
+  if (is_rate(unit_of(job.measure))) {
     const double seconds = static_cast<double>(board.last_ticks - board.first_ticks) * ns_per_tick() / 1e9;
     round.figure = round.delivered != 0 ? static_cast<double>(round.delivered) / seconds : 0;
   } else if (round.calls.count() != 0) {
-    round.figure = call_ns(round.calls, job.measure == Measure::cold ? 0.5 : 0.999);
+    round.figure = call_ns(round.calls, job.measure == Measure::calls ? 0.999 : 0.5);
   } else if (timed != 0) {
     round.figure = static_cast<double>(spent) * ns_per_tick() / static_cast<double>(timed);
   }

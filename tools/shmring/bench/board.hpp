@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -20,7 +21,7 @@ namespace shmring::bench {
 struct Board {
   enum Turn : u32 { writers_turn = 0, readers_turn = 1, over = 2 };
   struct WriterLine {
-    alignas(64) u64 accepted, refused, newest;  // newest: sequence of the last that was accepted
+    alignas(64) u64 attempted, accepted, refused, newest;  // newest: sequence of the last that was accepted
     u64 ticks, timed;                           // ticks of `timed` writes
     Histogram calls;
   };
@@ -71,6 +72,8 @@ void be_ready(Board& board, bool crowded);
 void give_turn(Board& board, Board::Turn turn);
 u32 wait_for_turn(Board& board, Board::Turn wanted);  // that, or over
 void break_off(Board& board, const std::string& why);
+// A child's part, on this processor (−1: any); what goes wrong is said on the board. The exit status.
+int play(Board& board, int processor, const std::function<void()>& part);
 // Runs the children to their end, and makes a Round of what they left on the board.
 Round supervise(Board& board, std::vector<Child>& children, const Job& job);
 

@@ -55,13 +55,15 @@ bool holds(const Row& row, const Judged& judged) { return row.at_least ? judged.
 
 }  // namespace
 
-std::string value_text(bool rate, double value) {
+std::string value_text(Unit unit, double value) {
   if (value == 0) return "–";
-  return rate ? fmt::format("{:.1f} M/s", value / 1e6) : fmt::format("{:.1f} ns", value);
+  if (is_rate(unit)) return fmt::format("{:.1f} M/s", value / 1e6);
+  if (unit == Unit::wakeups) return fmt::format("{:.0f} /s", value);
+  if (value < 1e4) return fmt::format("{:.1f} ns", value);
+  return value < 1e6 ? fmt::format("{:.1f} µs", value / 1e3) : fmt::format("{:.1f} ms", value / 1e6);
 }
 
 const std::vector<Row>& rows_to_reach() {
-  // Not here, for it is not measured yet: write() to the hands of an idle collector, to a line in the log; idle wake-ups.
   static const std::vector<Row> rows{
       {"exclusive lane, all on, drained live", live("exclusive"), false, live("floor"), 1, 20, 1.8},
       {"exclusive lane without time and tripwire", live("exclusive-bare"), false, live("floor"), 1.3},
@@ -88,6 +90,13 @@ const std::vector<Row>& rows_to_reach() {
       {"1 KiB, drained live", live("exclusive", 1, 1024), false, live("floor", 1, 1024), 1.3, 25},
       {"a refused write, exclusive lane full", full("exclusive"), false, {nullptr, {}}, 0, 30, 0, false},
       {"a refused write, shared lane full", full("shared"), false, {nullptr, {}}, 0, 30, 0, false},
+      {"write() to a polling collector's hands", {"collector-busy", {Measure::handoff, 64}}, false, {nullptr, {}}, 0, 1000, 0,
+       true, true},
+      {"write() to a sleeping collector's hands", {"collector", {Measure::handoff, 64}}, false, {nullptr, {}}, 0, 2e6, 0,
+       false},
+      {"lines in the log, one producer", {"collector", {Measure::logged, 64}}, true, {nullptr, {}}, 0, 1.5e6, 0, true, true},
+      {"lines encoded, the encoder alone", {"encoder", {Measure::encode, 64}}, true, {nullptr, {}}, 0, 8e6, 0, false},
+      {"wake-ups of an idle collector", {"collector", {Measure::idle, 64}}, false, {nullptr, {}}, 0, 50, 0, false},
   };
   return rows;
 }
@@ -99,7 +108,7 @@ const char* verdict_name(Verdict verdict) {
 
 Line judge(const Row& row, const Report& report) {
   const Judged judged = compare(row, report, row.figure.transport);
-  Line line{row.what, row.figure.job.measure == Measure::rate, row.at_least, judged.figure, judged.bound, judged.of_bound};
+  Line line{row.what, unit_of(row.figure.job.measure), row.at_least, judged.figure, judged.bound, judged.of_bound};
   if (row.needs_cores && report.crowded(row.figure.job)) {
     line.verdict = Verdict::crowded;
     line.reason = fmt::format("{} processes, {} processors", row.figure.job.producers + 1, report.machine.processors);
@@ -110,7 +119,7 @@ Line judge(const Row& row, const Report& report) {
   if (row.stand_in != nullptr) {
     const Judged bare = compare(row, report, row.stand_in);
     if (bare.of_bound != 0)
-      line.reason = fmt::format("{} itself: {}, {} it", row.stand_in, value_text(line.rate, bare.figure),
+      line.reason = fmt::format("{} itself: {}, {} it", row.stand_in, value_text(line.unit, bare.figure),
                                 holds(row, bare) ? "within" : "beyond");
   }
   if (row.by_distance && report.round_trip_ns() > far_ns) {

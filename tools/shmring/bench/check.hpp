@@ -34,13 +34,14 @@ const char* verdict_name(Verdict verdict);
 
 struct Line {
   std::string what;
-  bool rate, at_least;
+  Unit unit;
+  bool at_least;
   double figure = 0, bound = 0;  // medians
   double of_bound = 0;           // how many times the bound the figure is, by the rounds
   Verdict verdict = Verdict::missing;
   std::string reason{};
 };
-std::string value_text(bool rate, double value);  // of a line; "–" where there is none
+std::string value_text(Unit unit, double value);  // of a line; "–" where there is none
 Line judge(const Row& row, const Report& report);
 // Whether a run with such lines is a negative finding.
 bool falls_short(const std::vector<Line>& lines);

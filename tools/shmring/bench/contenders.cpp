@@ -1,6 +1,7 @@
 // See contenders.hpp. The one file that compiles the measurement of each transport.
 #include "tools/shmring/bench/contenders.hpp"
 
+#include "tools/shmring/bench/collecting.hpp"
 #include "tools/shmring/bench/floors.hpp"
 #include "tools/shmring/bench/kernel_channels.hpp"
 #include "tools/shmring/bench/locked_ring.hpp"
@@ -41,6 +42,17 @@ Round run_lockfree(const Job& job) {
   return Measurement<LockfreeQueue<bench_slots, bench_small_bytes>>(job).run();
 }
 
+Contender collecting(const char* name, Round (*run)(const Job&), std::vector<Measure> measures) {
+  return {name, Role::collector, true, false, 1, bench_small_bytes, run, nullptr, std::move(measures)};
+}
+
+Round run_collector(const Job& job) {
+  if (job.measure == Measure::handoff) return run_handoff(job, false);
+  if (job.measure == Measure::logged) return run_logged(job);
+  return job.measure == Measure::stages ? run_stages(job) : run_idle(job);
+}
+Round run_busy_handoff(const Job& job) { return run_handoff(job, true); }
+
 }  // namespace
 
 std::vector<Contender> contenders() {
@@ -61,7 +73,10 @@ std::vector<Contender> contenders() {
           contender<MessageQueue>(),
           contender<Pipe>(),
           contender<SeqPacket>(),
-          contender<PosixQueue>()};
+          contender<PosixQueue>(),
+          collecting("collector", run_collector, {Measure::handoff, Measure::logged, Measure::stages, Measure::idle}),
+          collecting("collector-busy", run_busy_handoff, {Measure::handoff}),
+          collecting("encoder", run_encode, {Measure::encode})};
 }
 
 }  // namespace shmring::bench

@@ -1,6 +1,7 @@
 // Everything that can be measured side by side, by name.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,8 +18,11 @@ struct Contender {
   u32 max_producers, max_bytes;
   std::function<Round(const Job&)> run;
   std::function<std::string()> note = nullptr;  // what the report has to say of it, "" if nothing
+  std::vector<Measure> collects{};              // of a collector: which
 
   bool can(const Job& job) const {
+    const bool its_own = std::find(collects.begin(), collects.end(), job.measure) != collects.end();
+    if (is_collectors(job.measure) || role == Role::collector) return its_own;
     return job.producers <= max_producers && job.bytes <= max_bytes && (job.measure != Measure::overwrite || overwrites);
   }
 };

@@ -22,7 +22,7 @@ std::vector<double> Figure::known() const {
 double Figure::best() const {
   const std::vector<double> all = known();
   if (all.empty()) return 0;
-  return job.measure == Measure::rate ? *std::max_element(all.begin(), all.end()) : *std::min_element(all.begin(), all.end());
+  return is_rate(unit_of(job.measure)) ? *std::max_element(all.begin(), all.end()) : *std::min_element(all.begin(), all.end());
 }
 
 double Figure::median() const { return median_of(known()); }
@@ -58,9 +58,14 @@ void Report::add(const std::string& transport, Role role, const Job& job, const 
   Figure* figure = find_in(figures, transport, job);
   if (figure == nullptr) figure = &figures.emplace_back(Figure{transport, role, job});
   figure->rounds.push_back(round.figure);
+  figure->attempted += round.attempted;
   figure->delivered += round.delivered;
   figure->dropped += round.dropped;
   figure->calls.add(round.calls);
+  for (std::size_t part = 0; part < round.parts.size(); ++part) {
+    if (part == figure->parts.size()) figure->parts.push_back({round.parts[part].name, {}});
+    figure->parts[part].rounds.push_back(round.parts[part].value);
+  }
 }
 
 double Report::round_trip_ns() const {
@@ -75,13 +80,19 @@ bool Report::crowded(const Job& job) const {
 }
 
 const char* measure_name(Measure measure) {
-  constexpr const char* names[] = {"quiet", "live", "calls", "rate", "full", "overwrite", "cold"};
+  constexpr const char* names[] = {"quiet",   "live",   "calls",  "rate",   "full", "overwrite",
+                                   "cold", "handoff", "logged", "encode", "stages", "idle"};
   return names[static_cast<std::size_t>(measure)];
 }
 
 const char* role_name(Role role) {
-  constexpr const char* names[] = {"floor", "alternative", "kernel", "libshmring"};
+  constexpr const char* names[] = {"floor", "alternative", "kernel", "libshmring", "collector"};
   return names[static_cast<std::size_t>(role)];
+}
+
+const char* unit_name(Unit unit) {
+  constexpr const char* names[] = {"ns", "records/s", "lines/s", "wake-ups/s"};
+  return names[static_cast<std::size_t>(unit)];
 }
 
 }  // namespace shmring::bench

@@ -18,8 +18,13 @@ struct Figure {
   Role role;
   Job job;
   std::vector<double> rounds{};    // one each; 0: not one whole batch in time
-  u64 delivered = 0, dropped = 0;  // over all rounds
+  u64 attempted = 0, delivered = 0, dropped = 0;  // over all rounds
   Histogram calls{};               // over all rounds
+  struct Series {
+    std::string name;
+    std::vector<double> rounds;
+  };
+  std::vector<Series> parts{};
 
   // 0 where no round had one.
   double best() const;
@@ -59,5 +64,6 @@ struct Report {
 // What both outputs call things.
 const char* measure_name(Measure measure);
 const char* role_name(Role role);
+const char* unit_name(Unit unit);
 
 }  // namespace shmring::bench

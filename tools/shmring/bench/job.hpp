@@ -7,6 +7,14 @@
 //   full       nobody drains and there is no room: what a refused write costs
 //   overwrite  the same under the policy that the oldest makes room: what such a write costs
 //   cold       the first write after an idle second
+//
+// and of a collector, as shmringd is one:
+//
+//   handoff    from the time in a record to the collector that has it in hand, and found nothing right before
+//   logged     one writer that waits for room: from the first write to the last line in the log
+//   encode     the encoder of lines alone
+//   stages     what the collector does for one record, stage by stage, alone on a processor
+//   idle       nothing to do
 #pragma once
 
 #include <vector>
@@ -16,11 +24,26 @@
 
 namespace shmring::bench {
 
-enum class Measure : std::uint8_t { quiet, live, calls, rate, full, overwrite, cold };
+enum class Measure : std::uint8_t { quiet, live, calls, rate, full, overwrite, cold, handoff, logged, encode, stages, idle };
+inline constexpr Measure collector_measures[] = {Measure::handoff, Measure::logged, Measure::encode, Measure::stages,
+                                                 Measure::idle};
+inline constexpr bool is_collectors(Measure measure) { return measure >= Measure::handoff; }
+
+// What a figure of it counts.
+enum class Unit : std::uint8_t { ns, records, lines, wakeups };  // the others: a second
+inline constexpr Unit unit_of(Measure measure) {
+  if (measure == Measure::rate || measure == Measure::logged) return Unit::records;
+  if (measure == Measure::idle) return Unit::wakeups;
+  return measure == Measure::encode ? Unit::lines : Unit::ns;
+}
+inline constexpr bool is_rate(Unit unit) { return unit == Unit::records || unit == Unit::lines; }
 
 inline constexpr bool meets_full_ring(Measure measure) { return measure == Measure::full || measure == Measure::overwrite; }
 // Writer and reader have one processor, and are never at work at the same time.
-inline constexpr bool takes_turns(Measure measure) { return measure == Measure::quiet || meets_full_ring(measure); }
+inline constexpr bool takes_turns(Measure measure) {
+  const bool one_process = measure == Measure::encode || measure == Measure::stages || measure == Measure::idle;
+  return measure == Measure::quiet || meets_full_ring(measure) || one_process;
+}
 inline constexpr bool times_calls(Measure measure) { return measure == Measure::calls || measure == Measure::cold; }
 
 struct Job {
@@ -44,10 +67,17 @@ inline constexpr u32 batch_of(const Job& job) {
   return job.measure == Measure::cold ? 1 : job.bytes <= bench_small_bytes ? 256 : 16;
 }
 
+struct Part {
+  const char* name;
+  double value;
+};
+
 struct Round {
-  double figure = 0;  // nanoseconds a write; calls: that 99.9 % do not exceed; rate: delivered records a second
-  u64 delivered = 0, dropped = 0;
-  Histogram calls;  // calls, cold: ticks, the timer's included
+  // Nanoseconds a write; calls: that 99.9 % do not exceed, cold, handoff: 50 %; others: so many a second. 0: none.
+  double figure = 0;
+  u64 attempted = 0, delivered = 0, dropped = 0;
+  Histogram calls;           // calls, cold, handoff: ticks, the timer's included
+  std::vector<Part> parts{};  // stages, idle: what it is made of
 };
 
 // Where reader and writers run; −1: where the kernel likes.

@@ -20,12 +20,14 @@ class Measurement {
     const Removal removal{name_};
     T::create(name_, {slots_of(job_.bytes), job_.bytes, job_.producers, job_.measure == Measure::overwrite});
     std::vector<Child> children;
-    children.emplace_back(
-        [this] { return as(placement_.reader, [this] { Reading<T>(*board_, job_, placement_.crowded, name_).run(); }); });
+    children.emplace_back([this] {
+      return play(*board_, placement_.reader, [this] { Reading<T>(*board_, job_, placement_.crowded, name_).run(); });
+    });
     for (u32 producer = 0; producer < job_.producers; ++producer)
       children.emplace_back([this, producer] {
-        return as(placement_.writer(producer),
-                  [this, producer] { Writing<T>(*board_, job_, placement_.crowded, name_, producer).run(); });
+        return play(*board_, placement_.writer(producer), [this, producer] {
+          Writing<T>(*board_, job_, placement_.crowded, name_, producer).run();
+        });
       });
     return supervise(*board_, children, job_);
   }
@@ -35,18 +37,6 @@ class Measurement {
     const std::string& name;
     ~Removal() { T::remove(name); }
   };
-
-  template <class Part>
-  int as(int processor, const Part& part) {
-    if (processor >= 0) pin(processor);
-    try {
-      part();
-      return 0;
-    } catch (const std::exception& error) {
-      break_off(*board_, error.what());
-      return 1;
-    }
-  }
 
   Job job_;
   std::string name_;

@@ -33,6 +33,7 @@ class Child {
   ~Child();
 
   void kill() const;
+  pid_t pid() const { return pid_; }
   bool ended();
   // The exit status; −signal; `running` when the deadline (CLOCK_MONOTONIC) has passed.
   int wait(std::uint64_t deadline_ns);

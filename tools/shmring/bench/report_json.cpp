@@ -47,7 +47,7 @@ std::string figure_json(const Report& report, const Figure& figure) {
   json.string("transport", figure.transport)
       .string("role", role_name(figure.role))
       .string("measure", measure_name(figure.job.measure))
-      .string("unit", figure.job.measure == Measure::rate ? "records/s" : "ns")
+      .string("unit", unit_name(unit_of(figure.job.measure)))
       .string("reader", figure.job.polite ? "polite" : "eager")
       .number("bytes", figure.job.bytes)
       .number("writers", figure.job.producers)
@@ -56,15 +56,27 @@ std::string figure_json(const Report& report, const Figure& figure) {
       .real("median", figure.median())
       .real("spread", figure.spread())
       .raw("rounds", tool::json_array(rounds))
+      .number("attempted", figure.attempted)
       .number("delivered", figure.delivered)
       .number("dropped", figure.dropped);
   if (figure.calls.count() != 0) json.raw("calls", calls_json(figure.calls));
+  if (!figure.parts.empty()) {
+    Json parts;
+    for (const Figure::Series& part : figure.parts) parts.real(part.name, median_of(part.rounds));
+    json.raw("parts", parts.text());
+  }
+  return json.text();
+}
+
+std::string memory_json() {
+  Json json;
+  json.number("slot_header", sizeof(ring::Slot)).number("producer", sizeof(ring::Entry)).number("lane", sizeof(ring::Lane));
   return json.text();
 }
 
 std::string line_json(const Line& line) {
   Json json;
-  json.string("what", line.what).string("unit", line.rate ? "records/s" : "ns").real("figure", line.figure);
+  json.string("what", line.what).string("unit", unit_name(line.unit)).real("figure", line.figure);
   json.string("bound_is", line.at_least ? "least" : "most").real("bound", line.bound).real("of_bound", line.of_bound);
   return json.string("verdict", verdict_name(line.verdict)).string("reason", line.reason).text();
 }
@@ -82,6 +94,7 @@ void print_json(const Report& report, const std::vector<Line>& lines) {
       .number("took_ns", report.took_ns)
       .number("slots", bench_slots)
       .number("batch", Batch::most)
+      .raw("memory", memory_json())
       .raw("notes", tool::json_array(notes))
       .raw("figures", tool::json_array(figures));
   if (!lines.empty()) document.raw("check", tool::json_array(checks));

@@ -9,7 +9,7 @@ namespace {
 std::string cell(const Figure* figure) {
   if (figure == nullptr) return "–";
   if (figure->median() == 0) return "none in time";
-  const double unit = figure->job.measure == Measure::rate ? 1e6 : 1;
+  const double unit = is_rate(unit_of(figure->job.measure)) ? 1e6 : 1;
   return fmt::format("{:.1f} / {:.1f} ±{:.0f}%", figure->best() / unit, figure->median() / unit, figure->spread() * 50);
 }
 
@@ -89,6 +89,59 @@ void print_calls(const Report& report, const Job& job) {
   table.print();
 }
 
+constexpr u64 micro = 1000;
+
+// The collector's figures, as far as they were measured.
+void print_hands(const Report& report, const Job& job) {
+  fmt::print("\n{}\n", tool::bold(fmt::format("From write() into a collector's hands, {} B, µs", job.bytes)));
+  tool::Table table({"COLLECTOR", ">MIN", ">P50", ">P99", ">MAX", ">RECORDS"});
+  for (const Figure& figure : report.figures) {
+    if (!same(figure.job, job)) continue;
+    std::vector<std::string> row{figure.transport == "collector-busy" ? "polling" : "sleeping"};
+    for (const double part : {0.0, 0.5, 0.99, 1.0})
+      row.push_back(fmt::format("{:.2f}", call_ns(figure.calls, part) / micro));
+    row.push_back(std::to_string(figure.calls.count()));
+    table.row(row);
+  }
+  table.print();
+}
+
+void print_parts(const Figure& figure) {
+  std::vector<std::string> heads{""}, row{"ns a record"};
+  for (const Figure::Series& part : figure.parts) {
+    heads.push_back(">" + part.name);
+    row.push_back(fmt::format("{:.1f}", median_of(part.rounds)));
+  }
+  heads.push_back(">all"), row.push_back(cell(&figure));
+  tool::Table table(heads);
+  table.row(row);
+  fmt::print("\n{}\n", tool::bold("What a collector does with a record of 64 B, alone on a processor"));
+  table.print();
+}
+
+void print_collector(const Report& report) {
+  for (const Job& job : report.jobs([](const Job& job) { return job.measure == Measure::handoff; })) print_hands(report, job);
+  std::string text;
+  for (const Figure& figure : report.figures) {
+    if (figure.job.measure == Measure::stages) print_parts(figure);
+    if (figure.job.measure == Measure::logged)
+      text += fmt::format("logged   {} million records a second of one waiting writer, each in the log, as verify says\n",
+                          cell(&figure));
+    if (figure.job.measure == Measure::encode) text += fmt::format("encoded  {} million lines a second\n", cell(&figure));
+    if (figure.job.measure == Measure::idle)
+      text += fmt::format("idle     {} wake-ups a second, {:.2f} % of a processor\n", cell(&figure),
+                          figure.parts.empty() ? 0.0 : median_of(figure.parts.front().rounds));
+  }
+  if (!text.empty()) fmt::print("\n{}\n{}", tool::bold("The collector, durability write"), text);
+}
+
+// From the geometry.
+std::string memory_text() {
+  constexpr u64 slot = 128, ring = bench_slots * slot;
+  return fmt::format("a slot of up to {} B: {} B; a producer: {} B, and in a lane of its own {} B and its slots, here {}",
+                     slot - sizeof(ring::Slot), slot, sizeof(ring::Entry), sizeof(ring::Lane), tool::bytes_text(ring));
+}
+
 void print_head(const Report& report) {
   const Machine& machine = report.machine;
   fmt::print("processor  {}, {} usable\n", tool::safe(machine.processor), machine.processors);
@@ -102,6 +155,7 @@ void print_head(const Report& report) {
                before.best_ns, before.median_ns, after.best_ns, after.median_ns, median_ns, median_ns > far_ns ? ": far" : "");
   }
   fmt::print("\nring       {} slots; separate processes; the reader checks every byte of every record\n", bench_slots);
+  fmt::print("memory     {}\n", memory_text());
   for (const std::string& note : report.notes) fmt::print("note       {}\n", note);
 }
 
@@ -135,14 +189,15 @@ void print_text(const Report& report) {
                report.machine.timer_ns);
   print_section(report, "Million records a second: delivered and checked; what was refused is dropped",
                 [](const Job& job) { return job.measure == Measure::rate; });
+  print_collector(report);
 }
 
 void print_lines(const std::vector<Line>& lines) {
   fmt::print("\n{}\n", tool::bold("The figures to reach"));
   tool::Table table({"WHAT", ">FIGURE", ">BOUND", "VERDICT", ""});
   for (const Line& line : lines)
-    table.row({line.what, value_text(line.rate, line.figure),
-               (line.at_least ? "≥ " : "≤ ") + value_text(line.rate, line.bound),
+    table.row({line.what, value_text(line.unit, line.figure),
+               (line.at_least ? "≥ " : "≤ ") + value_text(line.unit, line.bound),
                verdict_name(line.verdict), line.reason});
   table.print();
 }

@@ -27,7 +27,7 @@ struct Shape {
   bool overwrite = false;  // full: the oldest record makes room, where the kind can
 };
 
-enum class Role : std::uint8_t { floor, alternative, kernel, libshmring };
+enum class Role : std::uint8_t { floor, alternative, kernel, libshmring, collector };
 
 // Records that one read() hands over at most, and a reader that locks takes out under one lock.
 inline constexpr std::size_t read_batch = 64;

@@ -75,6 +75,7 @@ class Writing {
     const u64 refused = each ? write_each(warm) : write_all(spent);
     const bool wanted = refused == (job_.measure == Measure::full ? batch_.count() : 0);
     if (wanted && warm && !each && preemptions() == preempted) mine_.ticks += spent, mine_.timed += batch_.count();
+    mine_.attempted = batch_.sequence(batch_.count() - 1);
     mine_.accepted += batch_.count() - refused;
     mine_.refused += refused;
     return refused;
