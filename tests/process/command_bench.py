@@ -174,6 +174,11 @@ class Bench(CommandCase):
             self.assertRegex(done.stderr, "File too large|the limit for a file's size is 1048576")
             self.assertEqual(done.stdout, "")
 
+    def test_no_folder_for_a_log_is_status_7_and_says_which(self):
+        os.environ["TMPDIR"] = absent = os.path.join(self.folder, "absent")
+        self.expect(IO, "bench", "--quick", "--measure", "collector",
+                    err=f"collector: no folder for a log: TMPDIR is {absent}: No such file or directory")
+
     @unittest.skipUnless(os.geteuid() == 0, "needs root, to mount a small tmpfs")
     def test_a_full_shared_memory_is_status_7_and_says_how_much_is_needed(self):
         small = os.path.join(self.folder, "small")

@@ -229,13 +229,14 @@ void register_bench(CLI::App& app, int& status) {
       app.add_subcommand("bench", "Measure this machine: libshmring beside its alternatives and bare floors");
   add_options(*command, *options);
   command->footer(
-      "It makes rings of its own and removes them; run it on a machine that does nothing else. floor: a slot ring for\n"
-      "one writer, without any check; floor-shared: one for many, by fetch-and-add. bare: without time and tripwire;\n"
-      "in-place: claim, fill, commit; a record of more than 1024 bytes is written in chunks. json: machine,\n"
-      "rounds, notes, check, and of each of figures: transport, measure, unit, reader, bytes, writers, crowded, best,\n"
-      "median, spread, rounds, attempted, delivered, dropped, calls (of single ones). Exit status: 0 ok,\n"
-      "1 --check: a figure was not reached, or not measured, 2 usage, 7 no memory or process to be had, or a transport\n"
-      "lost or changed a record.");
+      "It makes rings and logs of its own and removes them; run it on a machine that does nothing else. floor: a slot\n"
+      "ring for one writer, without any check; floor-shared: one for many, by fetch-and-add. bare: without time and\n"
+      "tripwire; in-place: claim, fill, commit; a record of more than 1024 bytes is written in chunks. collector: how\n"
+      "soon it has a record in hand, polling (-busy) or asleep; lines in the log, which lies in $TMPDIR or /tmp; what\n"
+      "each stage takes; wake-ups when idle. json: machine, rounds, memory, notes, check, and of each of figures:\n"
+      "transport, measure, unit, reader, bytes, writers, crowded, best, median, spread, rounds, attempted, delivered,\n"
+      "dropped, calls (of single ones), parts (of a sum). Exit status: 0 ok, 1 --check: a figure was not reached, or not\n"
+      "measured, 2 usage, 7 no memory, file or process to be had, or a transport lost or changed a record.");
   command->callback([options, &status] { status = run(*options); });
 }
 

@@ -2,6 +2,7 @@
 #include "tools/shmring/bench/collecting.hpp"
 
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -11,7 +12,20 @@
 
 namespace shmring::bench {
 
-Place::Place(u32 slots, u32 on_full) : name(fresh_name()), log(std::filesystem::temp_directory_path() / name) {
+namespace {
+
+std::string folder_for_logs() {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+  if (!error) return folder;
+  const char* named = std::getenv("TMPDIR");
+  throw std::runtime_error(std::string("no folder for a log: TMPDIR is ") + (named != nullptr ? named : "not set") + ": " +
+                           error.message());
+}
+
+}  // namespace
+
+Place::Place(u32 slots, u32 on_full) : name(fresh_name()), log(folder_for_logs() + "/" + name) {
   shmring_create_options options{};
   options.struct_size = sizeof options;
   options.slots = slots, options.slot_bytes = 128, options.lanes = 2;
