@@ -48,7 +48,7 @@ void program_name(char (&out)[ring::name_bytes]);
 // −errno.
 int leave_no_core();
 
-// Descriptors 0 to 2 are open from now on, so that no file that is opened later gets one of these numbers, and messages meant for
+// Descriptors 0 to 2 are open from now on, so that no file that is opened later gets one of these numbers, and what is said to
 // people. Where one was closed it fails as before: /dev/null, open the wrong way round. 0 or −errno.
 int hold_standard_descriptors();
 

@@ -211,6 +211,43 @@ int unlink_before_the_look(int fd, struct stat* out) {
   return real(fd, out);
 }
 
+// Each batch of events takes the log six seconds, while a producer writes on.
+u64 slowness_ns;
+std::function<void()> write_on;
+ssize_t slow_write(int fd, const void* data, std::size_t bytes) {
+  if (bytes > 10'000) slowness_ns += 6'000'000'000, write_on();
+  return Replaced<&os::Calls::write>::real(fd, data, bytes);
+}
+int slow_clock(clockid_t clock, timespec* out) {
+  const int result = Replaced<&os::Calls::clock_gettime>::real(clock, out);
+  out->tv_sec += static_cast<time_t>(slowness_ns / 1'000'000'000);
+  return result;
+}
+
+// Stopped at once, over that log, with so many positions in the ring: two passes drain 2048 of them, and then the time is over.
+// The status, and whether message and log say what is left.
+std::string stop_over_a_slow_log(const std::string& log, Journal& journal, u64 positions) {
+  ::alarm(30);
+  ::dup2(::open((log + ".stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), 2);
+  shmring_producer* producer = attach(Workplace::ring, journal, SHMRING_LANE_SHARED);
+  const View view;
+  while (view.tail(0) < positions) write_noted(producer, journal);
+  write_on = [&] {
+    for (int i = 0; i < 200; ++i) write_noted(producer, journal);
+  };
+  Replaced<&os::Calls::write> write(slow_write);
+  Replaced<&os::Calls::clock_gettime> clock(slow_clock);
+  shmring::daemon::Daemon daemon;
+  int status = daemon.set_up(options_for(log));
+  ::raise(SIGTERM);  // blocked by now
+  if (status == 0) status = daemon.run();
+  detach(producer, journal);
+  const std::string left = std::to_string(view.tail(0) - 2'048), said = contents(log + ".stderr");
+  const bool told = said.find(left + " positions not drained") != said.npos &&
+                    log_text(log).find("the next collector logs what is left\",\"left\":" + left) != std::string::npos;
+  return std::to_string(status) + (told ? " told" : ": " + said);
+}
+
 }  // namespace
 
 TEST_CASE("a record written right before its ring was unlinked is in the log, whenever the collector looks") {
@@ -250,6 +287,18 @@ TEST_CASE("a collector names itself before it opens its log, which may take long
     const int status = shmring::daemon::Daemon().set_up(options_for(place.log));
     return std::to_string(status) + (named ? " named" : "") + (View().collector() == 0 ? " withdrawn" : "");
   }) == "4 named withdrawn");
+}
+
+TEST_CASE("a drain that is cut short says how much is left, and is a failure only if it was there before the stop") {
+  for (const auto& stop : {std::pair(u64{2'048}, std::string("0 told")), {3'000, "7 told"}}) {
+    Workplace place;
+    make_ring(4'096);
+    Journal& journal = place.journal(10'000);
+    CHECK(in_child([&] { return stop_over_a_slow_log(place.log, journal, stop.first); }) == stop.second);
+    CHECK(run_daemon(place.log).status == 0);
+    const Findings found = consult(place.log, place.journals);
+    CHECK_MESSAGE(found.problems.empty(), found.text());
+  }
 }
 
 TEST_CASE("whichever system call of a collector fails, nothing is released that is not stored, and the next one completes it") {

@@ -149,7 +149,8 @@ class Errors(CommandCase):
                 (CONFIGURATION, SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", "--durability", "every"),
                 (ABSENT, SHMRINGD, "--ring", "r", "--log", "/proc/none")]:
             with open("/dev/full", "wb") as full:
-                self.assertEqual(subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=full).returncode, status)
+                done = subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=full)
+            self.assertEqual(done.returncode, status, arguments)
 
     def test_no_message_gets_into_a_file_that_was_opened_instead_of_a_closed_descriptor(self):
         self.create()

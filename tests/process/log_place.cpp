@@ -148,6 +148,26 @@ TEST_CASE("a log that is removed while nothing is written is noticed, too") {
   CHECK(proven(busy.place.log));
 }
 
+TEST_CASE("what is odd about the ring is said in a log that is begun anew, too") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  Journal& journal = place.journal(10);
+  shmring_producer* producer = attach(Workplace::ring, journal, SHMRING_LANE_AUTO);
+  REQUIRE(producer != nullptr);
+  for (int i = 0; i < 10; ++i) write_noted(producer, journal);
+  CHECK(shmring_unlink(Workplace::ring) == 0);
+  const auto told = [&] { return log_text(place.log).find("the ring was unlinked: producers see") != std::string::npos; };
+  CHECK(eventually(told));
+  const std::string old = place.home + "/old";
+  fs::rename(place.log, old);
+  CHECK(eventually(told, std::chrono::seconds(20)));
+  detach(producer, journal);
+  CHECK(daemon.process.wait() == 0);
+  CHECK(proven(old));
+  CHECK(proven(place.log));
+}
+
 TEST_CASE("a log in whose place something else stands: nothing is released, no writer waits, until there is a place again") {
   for (const bool restarted : {false, true}) {
     Busy busy;

@@ -1,7 +1,7 @@
 // What both programs say, and how they end where standard output cannot be written.
 //
-// Invariants: a message is written at once, and one that cannot be written is lost and nothing else (standard error may be a full
-// disk, exactly when there is something to say); output that could not be written is never a success.
+// Invariants: a message is written at once, and one that cannot be written is lost and nothing else (standard error may be a
+// full disk, exactly when there is something to say); output that could not be written is never a success.
 #pragma once
 
 #include <fmt/format.h>

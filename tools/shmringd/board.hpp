@@ -10,7 +10,7 @@ namespace shmring::daemon {
 using ring::CollectorBoard;
 using ring::u64;
 
-// Right after the lease was taken, so that nobody is told of the process that had it before. No heartbeat: there was no pass yet.
+// Right after the lease was taken, so that nobody is told of the process that had it before. Heartbeat 0: no pass was made yet.
 inline void announce(CollectorBoard& board, ring::Owner self) {
   self.state = ring::OwnerState::attached;
   board.heartbeat_ns = 0;

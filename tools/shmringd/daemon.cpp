@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+
+#include "lib/audit/inspect.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/signals.hpp"
 #include "lib/os/wakeup.hpp"
@@ -130,6 +134,7 @@ bool Daemon::open_log_again() {
     collector_.reset();
     log_ = {};
   }
+  noted_ = {};
   announce(segment_.ring.header->board, os::self(*segment_.ring.header));
   return true;
 }
@@ -146,7 +151,7 @@ int Daemon::collect() {
     death = false;
     if (writable && now - second_ns_ >= second_ns) {
       second_ns_ = now;
-      if (!each_second()) return stop("the ring was unlinked, and is drained to its end");
+      if (!each_second()) return stop({{"reason", "the ring was unlinked, and is drained to its end"}});
       writable = store_->in_place();
       if (!writable) break;
     }
@@ -159,7 +164,7 @@ int Daemon::collect() {
     death = host_->deaths().wait(sleep_ns, os::waiting_mask()) > 0;
     if (sleep_ns != 0) count_wakeup(segment_.ring.header->board);
   }
-  return writable && drain() ? stop("asked to") : tool::io;
+  return writable ? drain() : tool::io;
 }
 
 bool Daemon::begin(std::span<const audit::AccountState> recovered, u64 next_index) {
@@ -192,50 +197,62 @@ bool Daemon::each_second() {
     note("clock", {{"jump_ns", std::to_string(jump), true}});
   show_clock(segment_.ring.header->board, host_->anchor());
   note_conditions();
-  if (!retired_ && os::unlinked(segment_)) {
+  if (!noted_.retired && os::unlinked(segment_)) {
     ring::retire<ring::HardwareMemory>(*segment_.ring.header);
-    retired_ = true;
+    noted_.retired = true;
     note("incident", {{"what", "the ring was unlinked: producers see retired; what is in it is drained"}});
     return true;  // what the last pass saw is older than retired: someone may have attached and written since
   }
-  return !(retired_ && collector_->is_idle() && collector_->ledger().empty());
+  return !(noted_.retired && collector_->is_idle() && collector_->ledger().empty());
 }
 
 // Conditions that people should know of: once when they begin.
 void Daemon::note_conditions() {
   const ring::Reader<ring::HardwareMemory>& reader = collector_->reader();
   const bool stalled = reader.stalled() > segment_.ring.geometry.slots / 4;
-  if (stalled && !stalled_)
+  if (stalled && !noted_.stalled)
     note("incident",
          {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
-  stalled_ = stalled;
-  if (reader.refused_entries() > refused_entries_)
+  noted_.stalled = stalled;
+  if (reader.refused_entries() > noted_.refused_entries)
     note("incident", {{"what", "an entry of the producer table cannot be: its records are not logged"}});
-  refused_entries_ = reader.refused_entries();
-  if (reader.scribbled() > scribbled_)
+  noted_.refused_entries = reader.refused_entries();
+  if (reader.scribbled() > noted_.scribbled)
     note("incident", {{"what", "a slot's state word was scribbled: it costs its slot"}, number("slots", reader.scribbled())});
-  scribbled_ = reader.scribbled();
-  if (reader.repairs() > repairs_)
+  noted_.scribbled = reader.scribbled();
+  if (reader.repairs() > noted_.repairs)
     note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
-  repairs_ = reader.repairs();
-  if (log_.roll_error() != 0 && roll_error_ == 0)
+  noted_.repairs = reader.repairs();
+  if (log_.roll_error() != 0 && noted_.roll_error == 0)
     note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
                       number("errno", static_cast<u64>(-log_.roll_error()))});
-  roll_error_ = log_.roll_error();
+  noted_.roll_error = log_.roll_error();
 }
 
-// What was there when the stop was asked for; producers that go on writing do not hold us for ever.
-bool Daemon::drain() {
+// What was there when the stop was asked for; producers that go on writing do not hold us for ever. What they wrote since may
+// be left, and that is no failure. A log that is too slow for the rest is one.
+int Daemon::drain() {
+  const audit::Inspection asked = audit::inspect(segment_, {}, false);
   host_->look_at_clocks();
   const u64 until = host_->now_ns() + drain_limit_ns;
   do {
-    if (!pass(true)) return false;
+    if (!pass(true)) return tool::io;
   } while (!collector_->is_idle() && host_->now_ns() < until);
-  return true;
+  // Where a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled.
+  if (collector_->is_idle() || collector_->taken() == 0) return stop({{"reason", "asked to"}});
+  const audit::Inspection now = audit::inspect(segment_, {}, false);
+  const u64 left = now.undrained();
+  const bool behind = !std::ranges::equal(asked.lanes, now.lanes, std::ranges::less_equal(), &audit::LaneFacts::tail,
+                                          &audit::LaneFacts::head);
+  tool::say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, the next shmringd logs them\n",
+            segment_.name, left, behind ? ", for the log is too slow" : "");
+  const int status =
+      stop({{"reason", "asked to, and not all is drained: the next collector logs what is left"}, number("left", left)});
+  return behind ? tool::io : status;
 }
 
-int Daemon::stop(const char* reason) {
-  note("stop", {{"reason", reason}});
+int Daemon::stop(std::vector<audit::Note::Pair> pairs) {
+  note("stop", std::move(pairs));
   const bool stored = store_->store(collector_->ledger().lines());
   withdraw(segment_.ring.header->board);
   return stored ? tool::ok : tool::io;

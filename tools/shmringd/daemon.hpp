@@ -5,7 +5,8 @@
 //   - it never gives up what it holds while the log cannot be written: it says so, and tries again until it can, or is told
 //     to stop; a log that was taken away under it is begun anew, as by a new collector, where the accounts go on;
 //   - it ends with status 0 after a stop line, 5 if the segment is taken from under it, 7 if it was stopped while the log
-//     could not be written; in each case the log verifies.
+//     could not be written, or was too slow to drain the ring in time; in each case the log verifies, and what is in no log is
+//     still in the ring.
 #pragma once
 
 #include <csignal>
@@ -85,11 +86,11 @@ class Daemon {
   bool open_log_again();
   bool begin(std::span<const audit::AccountState> recovered, u64 next_index);
   bool each_second();
-  bool drain();
+  int drain();
   bool pass(bool entries_due);
   void note(std::string kind, std::vector<audit::Note::Pair> pairs);
   void note_conditions();
-  int stop(const char* reason);
+  int stop(std::vector<audit::Note::Pair> pairs);
 
   os::Segment segment_;
   std::string log_dir_;
@@ -100,10 +101,13 @@ class Daemon {
   std::optional<Collector> collector_;
   Idle idle_;
   u64 entries_read_ns_ = 0, deaths_asked_ns_ = 0, second_ns_ = 0;  // monotonic
-  u64 repairs_ = 0;
-  u32 refused_entries_ = 0, scribbled_ = 0;
-  int roll_error_ = 0;
-  bool stalled_ = false, retired_ = false;
+  // What this log has been told, of what the present reader has counted.
+  struct Noted {
+    u64 repairs = 0;
+    u32 refused_entries = 0, scribbled = 0;
+    int roll_error = 0;
+    bool stalled = false, retired = false;
+  } noted_;
 };
 
 }  // namespace shmring::daemon

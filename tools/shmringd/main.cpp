@@ -1,6 +1,6 @@
 // shmringd: drain one ring into one audit log. Parse, set up, run.
 //
-// Invariant: whatever is thrown, memory that ends first of all, is said and becomes status 7; what the log has by then is whole.
+// Invariant: what is thrown (there is no memory left) is said and becomes status 7; what the log has by then is whole.
 #include <cstring>
 #include <exception>
 
