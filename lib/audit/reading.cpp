@@ -10,8 +10,11 @@
 #include <ctime>
 
 #include "lib/os/error.hpp"
+#include "lib/ring/validate.hpp"
 
 namespace shmring::audit {
+
+static_assert(6 * (ring::longest_record + 2 * ring::max_slot_bytes) + (128 << 10) <= max_line_bytes, "every record has a line");
 namespace {
 
 constexpr std::size_t block_bytes = std::size_t{256} << 10;

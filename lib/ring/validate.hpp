@@ -22,6 +22,9 @@ inline constexpr u32 min_slots = 64, max_slots = 1u << 24;
 inline constexpr u32 min_slot_bytes = 128, max_slot_bytes = 65536;
 inline constexpr u32 max_chunks = 65535;  // Slot::chunks has 16 bits
 inline constexpr u64 page_bytes = 4096;
+// What readers of a log take as one line, 128 MiB, must hold any record, also one that a hostile segment passes off as such: a
+// byte becomes at most six ("\u0001"), and two slots, values of fields, and the line's other keys add less than 1 MiB.
+inline constexpr u64 longest_record = (u64{127} << 20) / 6;
 
 // The first value that is not as it must be: `field` is `found`, but must be `rule` `expected`. error 0: all is well.
 struct Finding {
@@ -50,9 +53,10 @@ constexpr Places plan(const Geometry& geometry) {
   return at;
 }
 
-// The largest payload of one record, for slots and slot_bytes that are in range: a quarter of a lane.
+// The largest payload of one record, for slots and slot_bytes that are in range: a quarter of a lane, and a line of the log.
 constexpr u64 max_record_limit(const Geometry& geometry) {
-  return u64{std::min(geometry.slots / 4, max_chunks)} * (geometry.slot_bytes - sizeof(Slot));
+  const u64 quarter = u64{std::min(geometry.slots / 4, max_chunks)} * (geometry.slot_bytes - sizeof(Slot));
+  return std::min(quarter, longest_record);
 }
 
 // Everything but `size`; `error` is the finding's code.

@@ -83,11 +83,17 @@ TEST_CASE("the largest geometry does not overflow") {
   CHECK(plan(geometry).size < (u64{1} << 46) + (u64{1} << 23));
 }
 
-TEST_CASE("a record has at most a quarter of a lane, and no more chunks than a slot can count") {
+TEST_CASE("a record has at most a quarter of a lane, no more chunks than a slot can count, and a line in the log") {
   Geometry geometry = small_geometry();
   CHECK(max_record_limit(geometry) == 16 * 64);
   geometry.slots = max_slots;
   CHECK(max_record_limit(geometry) == u64{65535} * 64);
+  geometry.slot_bytes = 4096;
+  CHECK(max_record_limit(geometry) == longest_record);
+  geometry.max_record = longest_record;
+  CHECK_FALSE(check(geometry, EBADMSG));
+  geometry.max_record = longest_record + 1;
+  CHECK(std::string(check(geometry, EBADMSG).field) == "max_record");
 }
 
 TEST_CASE("a header as create writes it becomes a view of its memory") {

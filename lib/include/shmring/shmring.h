@@ -68,7 +68,8 @@ typedef struct shmring_create_options {
   uint32_t lanes;       /* 1 … 64, lane 0 (shared) included; default 8 */
   uint32_t on_full;     /* enum shmring_on_full; default drop */
   uint32_t wait_us;     /* deadline of wait and hybrid in microseconds; default 100 000, hybrid 1 000 */
-  uint32_t max_record;  /* largest payload in bytes, at most a quarter of a lane; default 65 536 or that quarter */
+  uint32_t max_record;  /* largest payload in bytes, at most a quarter of a lane and 22 194 858 (21 MiB: a line of the log
+                           holds it whatever its bytes); default 65 536 or that quarter */
   uint32_t mode;        /* permission bits of the segment; default 0600 */
   const char* group;    /* group of the segment (mode then defaults to 0660); NULL: the creator's */
   uint32_t flags;       /* SHMRING_CREATE_… */
