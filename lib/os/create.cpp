@@ -77,9 +77,10 @@ int reserve(const Target& at, u64 bytes, int fd) {
                 at.ring.c_str(), static_cast<unsigned long long>(bytes),
                 static_cast<unsigned long long>(limit.rlim_cur));
   }
-  int error;
-  do error = calls.posix_fallocate(fd, 0, static_cast<off_t>(bytes));
-  while (error == EINTR);
+  // A tmpfs that is interrupted begins again from the start: under a profiler's timer it might never end.
+  constexpr int tries = 64;
+  int error = EINTR;
+  for (int i = 0; i < tries && error == EINTR; ++i) error = calls.posix_fallocate(fd, 0, static_cast<off_t>(bytes));
   if (error == ENOSPC || error == ENOMEM || error == EDQUOT) return no_space(at, bytes, fd, error);
   return error ? failed(at, error, "reserve its memory") : 0;
 }

@@ -12,6 +12,7 @@ namespace shmring::os {
 
 namespace {
 
+constexpr int stops[] = {SIGTERM, SIGINT, SIGHUP};
 volatile std::sig_atomic_t stop_asked = 0;
 sigset_t open_mask;
 int bus_status = 0;
@@ -36,17 +37,17 @@ int handle(int signal, void (*handler)(int)) {
 int take_signals(int status, const char* text) {
   bus_status = status;
   bus_text = text;
+  struct sigaction hang_up {};
+  if (calls.sigaction(SIGHUP, nullptr, &hang_up) != 0) return -errno;
   sigset_t blocked;
   sigemptyset(&blocked);
-  sigaddset(&blocked, SIGTERM);
-  sigaddset(&blocked, SIGINT);
+  for (const int signal : stops) sigaddset(&blocked, signal);
   if (const int error = calls.pthread_sigmask(SIG_BLOCK, &blocked, &open_mask); error != 0) return -error;
-  sigdelset(&open_mask, SIGTERM);
-  sigdelset(&open_mask, SIGINT);
+  for (const int signal : stops) sigdelset(&open_mask, signal);
   const struct {
     int signal;
     void (*handler)(int);
-  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, SIG_IGN},
+  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, hang_up.sa_handler == SIG_IGN ? SIG_IGN : on_stop},
                   {SIGUSR1, SIG_IGN}, {SIGPIPE, SIG_IGN}, {SIGBUS, on_bus}};
   for (const auto& [signal, handler] : handlers)
     if (const int error = handle(signal, handler); error != 0) return error;

@@ -6,6 +6,7 @@ usage: commands.py SHMRING SHMRINGD LIBSHMRING.SO
 import base64
 import ctypes
 import fcntl
+import grp
 import os
 import pathlib
 import resource
@@ -14,7 +15,7 @@ import struct
 import subprocess
 import sys
 
-from command_case import (ABSENT, BUSY, CONFIGURATION, CommandCase, DAMAGED, ENTRIES, FIRST_SLOT, LANES,
+from command_case import (ABSENT, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, ENTRIES, FIRST_SLOT, LANES,
                           LANE_0, LANE_TAIL, LIBRARY, NEGATIVE, OK, PAYLOAD, SHMRING, SHMRINGD, SLOTS,
                           SLOT_BYTES, STATE, USAGE, VERSION, main, until)
 
@@ -206,7 +207,8 @@ class Commands(CommandCase):
         self.expect(BUSY, "rm", "r", err="ring r: not removed: 1 attempt in no log: start shmringd --ring r")
         attach(held)
         lock = os.open(self.path(), os.O_RDWR)
-        fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))  # the collector's lease
+        lease = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # a collector's, which has not said who it is
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLK, lease)
         done = self.expect(BUSY, "rm", "r", err="a collector has just taken it: see who: shmring stat r")
         self.assertNotIn("kill", done.err)
         self.poke(HEARTBEAT, "Q", 1)
@@ -217,6 +219,29 @@ class Commands(CommandCase):
         self.lib.shmring_detach(held)
         (removed,) = self.expect(OK, "rm", "r", "--force", "-o", "json").lines
         self.assertEqual((removed["undrained"], removed["unlogged"]), (0, 1))
+
+    # ------------------------------------------------------------------------------------------------ shmringd
+
+    def test_a_collector_makes_the_ring_for_whom_it_is_told_to(self):
+        ours = os.getgroups() if os.geteuid() != 0 else [group.gr_gid for group in grp.getgrall()]
+        group = next((gid for gid in ours if gid != os.getegid()), os.getegid())
+        name = grp.getgrgid(group).gr_name
+        for options, mode, gid in [([], 0o600, os.getegid()), (["--mode", "0640"], 0o640, os.getegid()),
+                                   (["--group", name], 0o660, group), (["--group", name, "--mode", "600"], 0o600, group)]:
+            daemon = self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", "--slots", "64", *options)
+            until(lambda: os.path.exists(self.path()), "a ring")
+            status = os.stat(self.path())
+            self.assertEqual((status.st_mode & 0o7777, status.st_gid), (mode, gid), options)
+            self.expect(OK, "rm", "--force", "r")
+            self.assertEqual(daemon.wait(30), OK)
+        for options, status, text in [
+                (["--mode", "0680"], USAGE, "'0680' is no mode: expected octal digits"), (["--mode", "0"], USAGE, "no mode"),
+                (["--mode", "0666"], CONFIGURATION, "mode is 0666, expected no bits beyond 0660"),
+                (["--group", "no such group"], CONFIGURATION, 'there is no group "no such group"')]:
+            done = Done(subprocess.run([SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", *options], capture_output=True))
+            self.assertEqual(done.status, status, done.err)
+            self.assertIn(text, done.err)
+            self.assertFalse(os.path.exists(self.path()))
 
 
 if __name__ == "__main__":

@@ -329,6 +329,17 @@ TEST_CASE("a limit for file sizes is ENOSPC at create, not a signal") {
   CHECK(outcome.find("ulimit -f") != std::string::npos);
 }
 
+TEST_CASE("a reservation that signals interrupt again and again ends with EINTR, and nothing is left of the ring") {
+  Sandbox box;
+  static int calls;
+  calls = 0;
+  Replaced<&os::Calls::posix_fallocate> interrupted([](int, off_t, off_t) { return ++calls > 1'000'000 ? ENOTSUP : EINTR; });
+  const auto options = small_options();
+  CHECK(os::create("audit", &options) == -EINTR);
+  CHECK(says("reserve its memory"));
+  CHECK(box.empty());
+}
+
 TEST_CASE("SHMRING_DIR must be absolute and there") {
   ::setenv("SHMRING_DIR", "relative", 1);
   CHECK(os::create("audit", nullptr) == -EINVAL);

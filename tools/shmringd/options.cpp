@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <map>
 
 #include "tools/common/say.hpp"
@@ -13,13 +14,22 @@ namespace shmring::daemon {
 namespace {
 
 constexpr const char* footer =
-    "Creates the ring if it is absent; on an existing ring its own geometry and policy hold.\n"
-    "SIGTERM drains, writes a stop line and exits 0.\n\n"
+    "Creates the ring if it is absent; on an existing ring its own geometry, policy and permissions hold.\n"
+    "SIGTERM, SIGINT and SIGHUP (a terminal that goes away; not under nohup) drain, write a stop line and exit 0.\n"
+    "If 5 s do not suffice for what is in the ring, the rest stays there for the next shmringd: exit 7. SIGUSR1 is ignored.\n\n"
     "Exit status: 0 ok, 2 usage, 4 permission, 5 damaged ring or log, 6 configuration, 7 I/O,\n"
     "8 another collector holds the ring or the log.\n\n"
     "Example: shmringd --ring payments --log /var/log/payments-audit";
 
-void add_ring_options(CLI::App& app, shmring_create_options& create, std::string& durability) {
+// As chmod takes it: octal digits. 0 would mean the default.
+std::string read_mode(const std::string& text, std::uint32_t& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, 8);
+  const bool all = error == std::errc{} && end == text.data() + text.size() && out != 0;
+  return all ? "" : "'" + text + "' is no mode: expected octal digits, for instance 0660";
+}
+
+void add_ring_options(CLI::App& app, Options& out, std::string& durability) {
+  shmring_create_options& create = out.create;
   const std::map<std::string, std::uint32_t> policies{
       {"drop", SHMRING_DROP}, {"overwrite", SHMRING_OVERWRITE}, {"wait", SHMRING_WAIT}, {"hybrid", SHMRING_HYBRID}};
   app.add_option("--on-full", create.on_full, "what a full ring does to a write: drop, overwrite, wait, hybrid")
@@ -31,6 +41,11 @@ void add_ring_options(CLI::App& app, shmring_create_options& create, std::string
       ->type_name("N");
   app.add_option("--lanes", create.lanes, "lanes: one shared, the others exclusive (default 8)")->type_name("N");
   app.add_option("--max-record", create.max_record, "largest payload in bytes (default 65536)")->type_name("N");
+  app.add_option("--group", out.group, "group whose members may attach, too (default: none)")->type_name("GROUP");
+  app.add_option_function<std::string>("--mode", [&create](const std::string& text) {
+       if (const std::string error = read_mode(text, create.mode); !error.empty()) throw CLI::ValidationError("--mode", error);
+     }, "permissions of the ring, octal, at most 0660 (default 0600; with --group 0660)")
+      ->type_name("MODE");
   app.add_option("--durability", durability, "when a line counts as stored: write")
       ->check(CLI::IsMember({"none", "write", "interval", "every"}))
       ->type_name("LEVEL");
@@ -46,7 +61,7 @@ bool parse(int argc, char** argv, Options& out, int& status) {
                        fmt::format("shmringd {}.{}", SHMRING_VERSION_MAJOR, SHMRING_VERSION_MINOR));
   app.add_option("--ring", out.ring, "name of the ring: 1 to 63 of A-Z a-z 0-9 . _ -")->required()->type_name("NAME");
   app.add_option("--log", out.log_dir, "directory of the log; created if absent")->required()->type_name("DIR");
-  add_ring_options(app, out.create, durability);
+  add_ring_options(app, out, durability);
   app.add_flag("--busy", out.busy,
                "never sleep: a record is taken at once, and a processor is spent on it; else it waits for up to 2 ms, or\n"
                "25 ms if none came for a second");
@@ -61,6 +76,7 @@ bool parse(int argc, char** argv, Options& out, int& status) {
     status = tool::usage;
     return false;
   }
+  if (!out.group.empty()) out.create.group = out.group.c_str();
   if (durability != "write") {
     tool::say("shmringd: durability '{}' is not in this version; leave the option out, or say write\n", durability);
     status = tool::configuration;

@@ -8,8 +8,8 @@
 namespace shmring::daemon {
 
 struct Options {
-  std::string ring, log_dir;
-  shmring_create_options create{};
+  std::string ring, log_dir, group;
+  shmring_create_options create{};  // its group points into the string above
   bool busy = false;  // never sleep
 };
 
