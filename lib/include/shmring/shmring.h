@@ -84,34 +84,43 @@ typedef struct shmring_attach_options {
 } shmring_attach_options;
 
 /* Create the ring: all memory is reserved and touched here, so that a full tmpfs is an error now and not SIGBUS later.
- * Errors: EEXIST, EACCES, ENOSPC, ENOMEM, EINVAL (a name or an option; the text says which). Not for the write path. */
+ * Errors: EINVAL (a name, an option, a group that there is not; the text says which), EEXIST, ENOENT (no directory for
+ * rings), EACCES, EPERM (the group is not ours), ENOSPC (also: above the limit for a file's size), ENOMEM, EINTR (signals
+ * interrupted it again and again), or what else a system call failed with. Not for the write path. */
 SHMRING_API int shmring_create(const char* ring, const shmring_create_options* options);
 
 /* Retire the ring and remove its name. Attached producers see RETIRED; a running collector drains what is there.
- * Errors: ENOENT, EACCES, EPERM. */
+ * Errors: EINVAL (the name), ENOENT, EACCES, EPERM, and what is no ring of ours is left there: EPROTO, ENOEXEC, EBADMSG, as
+ * for attach; `shmring rm --force` removes that. A ring that is retired or of another boot is removed like any other. */
 SHMRING_API int shmring_unlink(const char* ring);
 
-/* Attach as a producer. Errors: ENOENT absent, EACCES permission, EPERM wrong owner or mode, ESTALE retired or of another
- * boot, EPROTO other version, ENOEXEC other layout, EBADMSG size, EUSERS producer table full, EBUSY no exclusive lane free
- * (both: try again; places return within 200 ms after a death or detach while a collector runs), EINVAL, ENOMEM. */
+/* Attach as a producer. Errors: ENOENT absent, EACCES permission, EPERM wrong owner or mode, or no regular file, ESTALE
+ * retired or of another boot, EPROTO other version, ENOEXEC other layout, EBADMSG size or geometry, EUSERS producer table full,
+ * EBUSY no exclusive lane free (both: try again; places return within 200 ms after a death or detach while a collector runs),
+ * EINVAL a name or an option (or the kernel cannot wipe memory on fork), ENOMEM; with `create` those of shmring_create but
+ * EEXIST; or what else a system call failed with. On an error *out is NULL. */
 SHMRING_API int shmring_attach(const char* ring, const shmring_attach_options* options, shmring_producer** out);
 
 /* Write one record. Takes a sequence whatever comes of it, unless it returns < 0, NESTED, FORKED, or RETIRED at entry.
  * No lock, no system call (policies drop and overwrite), no allocation. meta NULL: text of type 0. payload may be NULL if
- * bytes is 0. Async-signal-safe. Conditions: FULL, TOO_BIG, NESTED, RETIRED, FORKED, TIMEOUT. Errors: EINVAL (kind, flags). */
+ * bytes is 0. Async-signal-safe. Conditions: FULL, TOO_BIG, NESTED, RETIRED, FORKED, TIMEOUT.
+ * Errors: EINVAL (producer NULL, payload NULL, kind, flags). Neither this nor claim, commit and abort set a text for
+ * shmring_last_error, which costs too much here: it stays what an earlier call left. shmring_strerror has one for the code. */
 SHMRING_API int shmring_write(shmring_producer* producer, const shmring_meta* meta, const void* payload, size_t bytes);
 
 /* Write in place: claim a slot, fill *payload, then commit or abort. Copies nothing; a record of one slot at most.
  *
  * claim takes a sequence, as write does, and waits as write does. On 0, `bytes` bytes at *payload are the caller's
  * until commit or abort; what stands in them is of an older record. On anything else *payload is NULL: nothing to end.
- * Conditions: FULL, TOO_BIG (above shmring_slot_payload bytes), NESTED, RETIRED, FORKED, TIMEOUT. Errors: EINVAL. */
+ * Conditions: FULL, TOO_BIG (above shmring_slot_payload bytes), NESTED, RETIRED, FORKED, TIMEOUT. Errors: EINVAL (a NULL). */
 SHMRING_API int shmring_claim(shmring_producer* producer, size_t bytes, void** payload);
 /* Publish the first `bytes` of what was claimed, with the meta data of now (NULL: as for write; its flags must be 0).
  * The claim is over, also with the condition TOO_BIG: `bytes` is more than was claimed, the record is a counted loss.
- * Conditions: TOO_BIG, NESTED, FORKED. Errors: EINVAL (no claim is open; or kind or flags, then the claim stays). */
+ * Conditions: TOO_BIG, NESTED, FORKED. Errors: EINVAL (producer NULL, or no claim is open; or kind or flags, then the claim
+ * stays). */
 SHMRING_API int shmring_commit(shmring_producer* producer, const shmring_meta* meta, size_t bytes);
-/* Give the claim up: its sequence is a loss of cause `aborted`. Conditions: NESTED, FORKED. Errors: EINVAL (none).
+/* Give the claim up: its sequence is a loss of cause `aborted`. Conditions: NESTED, FORKED. Errors: EINVAL (producer NULL, or
+ * no claim is open).
  *
  * Between claim and commit the handle is for commit and abort only, by the thread that claimed. Whoever leaves with an
  * exception, longjmp or siglongjmp does no harm: the handle's next write or claim, or its detach, aborts the stale
@@ -122,13 +131,15 @@ SHMRING_API int shmring_abort(shmring_producer* producer);
 /* Payload bytes of one slot: the most that a claim may ask for. 0: producer is NULL, or the parent process's. */
 SHMRING_API size_t shmring_slot_payload(const shmring_producer* producer);
 
-/* The sequence of the last attempt on this handle; 0: none yet. (incarnation, sequence) names a record for ever. */
+/* The sequence of the last attempt on this handle; 0: none yet, or producer is NULL, or the parent process's. (incarnation,
+ * sequence) names a record for ever. */
 SHMRING_API uint64_t shmring_sequence(const shmring_producer* producer);
-/* The number of this attachment, never used again, below 2^53. */
+/* The number of this attachment, never used again, below 2^53; 0: producer is NULL, or the parent process's. */
 SHMRING_API uint64_t shmring_incarnation(const shmring_producer* producer);
 
 /* Give a record type a name, once per ring; takes no sequence. The log then shows the name instead of the number.
- * Errors: EEXIST the type has another name, ENOSPC the table (64 names) is full, EINVAL bad name. */
+ * Condition: FORKED. Errors: EEXIST the type has another name, ENOSPC the table (64 names) is full, EINVAL producer NULL,
+ * type 0, or a name that is not 1 to 55 of [A-Za-z0-9._-]. */
 SHMRING_API int shmring_name_type(shmring_producer* producer, uint32_t type, const char* name);
 
 /* Wait until the collector has made `sequence` durable. -EOPNOTSUPP for now. */
@@ -139,8 +150,8 @@ SHMRING_API void shmring_detach(shmring_producer* producer);
 
 /* A text for a return value of any function here. Never NULL. */
 SHMRING_API const char* shmring_strerror(int code);
-/* The calling thread's last error: ring, what was found, what was expected, what to do. Valid until its next call; never
- * NULL. */
+/* The calling thread's last error: ring, what was found, what was expected, what to do. Of a call that says so it is not: see
+ * shmring_write. Valid until the thread's next call; never NULL, "" before the first error. */
 SHMRING_API const char* shmring_last_error(void);
 
 #ifdef __cplusplus
