@@ -64,7 +64,8 @@ class Doctor(CommandCase):
 
     def collect(self):
         daemon = self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log")
-        until(lambda: self.run_it("stat", "r", "--interval", "0", "-o", "json").lines[0]["collector"].get("pid"), "up")
+        stat = lambda: self.run_it("stat", "r", "--interval", "0", "-o", "json").lines[0]
+        until(lambda: stat()["collector"].get("heartbeat_age_ns"), "its first pass")
         return daemon
 
     def findings(self, *arguments, **more):
