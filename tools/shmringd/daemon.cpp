@@ -235,9 +235,10 @@ int Daemon::drain() {
   do {
     if (!pass(true)) return tool::io;
   } while (!collector_->is_idle() && host_->now_ns() < until);
+  // Where a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled.
+  if (collector_->is_idle() || collector_->taken() == 0) return stop({{"reason", "asked to"}});
   const audit::Inspection now = audit::inspect(segment_, {}, false);
   const u64 left = now.undrained();
-  if (collector_->is_idle() || left == 0) return stop({{"reason", "asked to"}});
   const bool behind = !std::ranges::equal(asked.lanes, now.lanes, std::ranges::less_equal(), &audit::LaneFacts::tail,
                                           &audit::LaneFacts::head);
   tool::say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, the next shmringd logs them\n",
