@@ -12,7 +12,7 @@ namespace shmring::os {
 
 namespace {
 
-constexpr int stops[] = {SIGTERM, SIGINT, SIGHUP};
+constexpr int stops[] = {SIGTERM, SIGINT};
 volatile std::sig_atomic_t stop_asked = 0;
 sigset_t open_mask;
 int bus_status = 0;
@@ -37,8 +37,6 @@ int handle(int signal, void (*handler)(int)) {
 int take_signals(int status, const char* text) {
   bus_status = status;
   bus_text = text;
-  struct sigaction hang_up {};
-  if (calls.sigaction(SIGHUP, nullptr, &hang_up) != 0) return -errno;
   sigset_t blocked;
   sigemptyset(&blocked);
   for (const int signal : stops) sigaddset(&blocked, signal);
@@ -47,7 +45,7 @@ int take_signals(int status, const char* text) {
   const struct {
     int signal;
     void (*handler)(int);
-  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, hang_up.sa_handler == SIG_IGN ? SIG_IGN : on_stop},
+  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop},  {SIGHUP, SIG_IGN},
                   {SIGUSR1, SIG_IGN}, {SIGPIPE, SIG_IGN}, {SIGBUS, on_bus}};
   for (const auto& [signal, handler] : handlers)
     if (const int error = handle(signal, handler); error != 0) return error;

@@ -115,27 +115,22 @@ TEST_CASE("SIGTERM drains what was written before it, writes a stop line, and en
   report("%d times SIGTERM behind 16000 writes: %lu attempts in the log, a stop line, status 0", rounds, records);
 }
 
-TEST_CASE("a terminal that goes away ends it as SIGTERM does, but not under nohup; SIGUSR1 never does") {
-  for (const bool nohup : {false, true}) {
-    Workplace place;
-    Daemon daemon(place, {"--slots", "1024"}, false);
-    daemon.start([&] { ::signal(SIGHUP, nohup ? SIG_IGN : SIG_DFL); });
-    REQUIRE(daemon.collects());
-    daemon.process.signal(SIGUSR1);
-    if (nohup) {
-      daemon.process.signal(SIGHUP);
-      Journal& journal = place.journal(100);
-      CHECK(Child([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, 100}); }).wait() == 0);
-      CHECK(all_closed());
-      CHECK(daemon.end() == 0);
-    } else {
-      daemon.process.signal(SIGHUP);
-      CHECK(daemon.process.wait(std::chrono::seconds(20)) == 0);
-    }
-    const Findings found = consult(place.log, place.journals);
-    CHECK_MESSAGE(found.problems.empty(), found.text());
-    CHECK(found.last_kind == "stop");
-  }
+TEST_CASE("SIGHUP and SIGUSR1, again and again under load, neither end it nor cost a line") {
+  Workplace place;
+  Daemon daemon(place, {"--slots", "1024"});
+  REQUIRE(daemon.collects());
+  Journal& journal = place.journal(20'000);
+  Child writer([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, 20'000}); });
+  u64 sent = 0;
+  for (; writer.running(); ++sent) daemon.process.signal(sent % 2 == 0 ? SIGHUP : SIGUSR1);
+  CHECK(writer.wait() == 0);
+  CHECK(sent > 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  CHECK(found.last_kind == "stop");
+  report("%lu signals SIGHUP and SIGUSR1 under load", sent);
 }
 
 TEST_CASE("exclusive lanes are free again after detach and after death") {

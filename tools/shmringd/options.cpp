@@ -15,8 +15,8 @@ namespace {
 
 constexpr const char* footer =
     "Creates the ring if it is absent; on an existing ring its own geometry, policy and permissions hold.\n"
-    "SIGTERM, SIGINT and SIGHUP (a terminal that goes away; not under nohup) drain, write a stop line and exit 0.\n"
-    "If 5 s do not suffice for what is in the ring, the rest stays there for the next shmringd: exit 7. SIGUSR1 is ignored.\n\n"
+    "SIGTERM and SIGINT drain, write a stop line and exit 0; SIGHUP and SIGUSR1 are ignored: there is nothing to reload yet.\n"
+    "If 5 s do not suffice for what is in the ring, the rest stays there for the next shmringd: exit 7.\n\n"
     "Exit status: 0 ok, 2 usage, 4 permission, 5 damaged ring or log, 6 configuration, 7 I/O,\n"
     "8 another collector holds the ring or the log.\n\n"
     "Example: shmringd --ring payments --log /var/log/payments-audit";
