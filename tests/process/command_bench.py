@@ -47,8 +47,9 @@ class Bench(CommandCase):
 
     # ---------------------------------------------------------------------------------------------- what it prints
 
-    def test_the_text_has_a_section_for_each_kind_of_figure(self):
-        text = self.expect(OK, "bench", "--quick").out.decode()
+    def test_the_text_has_a_section_for_each_kind_of_figure_and_the_picture_its_curves(self):
+        path = os.path.join(self.folder, "picture.svg")
+        text = self.expect(OK, "bench", "--quick", "--svg", path).out.decode()
         for part in ["processor ", "kernel ", "compiler ", "commit ", "distance ", "× FLOOR", "64 B QUIET", "64 B LIVE POLITE",
                      "Nanoseconds a write: best / median", "Nanoseconds a write into a full ring",
                      "Nanoseconds of single calls, 64 B", "Million records a second", "memory ", "µs\nCOLLECTOR ",
@@ -56,6 +57,23 @@ class Bench(CommandCase):
             self.assertIn(part, text)
         for transport in ["floor", "exclusive", "shared", "boost-mq", "robust-mutex", "rwlock", "boost-lockfree", "pipe"]:
             self.assertRegex(text, rf"(?m)^{transport} ")
+        self.examine(path)
+
+    def examine(self, path):
+        """A picture: well-formed, with colours for light and dark, and a curve and a name in the legend for each transport."""
+        root = ElementTree.parse(path).getroot()
+        self.assertEqual(root.tag, SVG + "svg")
+        self.assertTrue(root.find(SVG + "title").text)
+        light, dark = root.find(SVG + "style").text.split("@media (prefers-color-scheme: dark)")
+        for scheme, background in (light, "#ffffff"), (dark, "#0d1117"):
+            self.assertIn(f".back {{ fill: {background} }}", scheme)
+            self.assertIn(".c0 {", scheme)
+        texts = [element.text for element in root.iter(SVG + "text")]
+        curves = [element.text for element in root.iterfind(f".//{SVG}g/{SVG}title")]
+        for transport in ["floor", "exclusive", "shared", "boost-mq", "pipe"]:
+            self.assertIn(transport, texts)
+            self.assertEqual(curves.count(transport), 2, "latency, and throughput")
+        self.assertNotIn("collector", texts)
 
     def test_the_document_has_its_keys_and_every_record_is_accounted_for(self):
         status, document = self.document(*FEW)
@@ -106,21 +124,6 @@ class Bench(CommandCase):
                                     "--bytes", "16,2048")
         found = [(figure["transport"], figure["bytes"], len(figure["rounds"])) for figure in document["figures"]]
         self.assertEqual(sorted(found), [(name, size, 2) for name in ("exclusive-bare", "floor") for size in (16, 2048)])
-
-    def test_the_picture_is_well_formed_and_has_colours_for_light_and_dark(self):
-        path = os.path.join(self.folder, "picture.svg")
-        self.expect(OK, "bench", *FEW, "--measure", "calls,rate", "--svg", path)
-        root = ElementTree.parse(path).getroot()
-        self.assertEqual(root.tag, SVG + "svg")
-        self.assertTrue(root.find(SVG + "title").text)
-        light, dark = root.find(SVG + "style").text.split("@media (prefers-color-scheme: dark)")
-        for scheme, background in (light, "#ffffff"), (dark, "#0d1117"):
-            self.assertIn(f".back {{ fill: {background} }}", scheme)
-            self.assertIn(".c0 {", scheme)
-        texts = [element.text for element in root.iter(SVG + "text")]
-        for transport in ["floor", "exclusive", "shared"]:
-            self.assertIn(transport, texts)
-            self.assertIn(transport, [element.text for element in root.iterfind(f".//{SVG}g/{SVG}title")])
 
     # ------------------------------------------------------------------------------------------------------ --check
 
