@@ -6,16 +6,18 @@ namespace {
 
 constexpr char hex[] = "0123456789abcdef";
 
-// Nonzero if one of the eight bytes is not plain. Each term sets the high bit of a byte that it finds (a borrow may
-// mark a byte after a found one as well: only zero or not is used).
-u64 special_bytes(u64 word) {
-  constexpr u64 ones = 0x0101010101010101, high = 0x8080808080808080;
-  const u64 quote = word ^ ones * '"';
-  const u64 backslash = word ^ ones * '\\';
-  const u64 below_space = (word - ones * 0x20) & ~word;
-  const u64 above_tilde = (word + ones) | word;  // 0x7f and more
-  return (below_space | above_tilde | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & high;
+// Whether all bytes of a vector are plain. As signed numbers those above 0x7f are below a space.
+template <class Vector>
+bool all_plain(const char* at) {
+  Vector bytes;
+  std::memcpy(&bytes, at, sizeof bytes);
+  const auto special = (bytes < ' ') | (bytes == 0x7f) | (bytes == '"') | (bytes == '\\');
+  u64 words[sizeof bytes / 8];
+  std::memcpy(words, &special, sizeof words);
+  return words[0] == 0 && words[sizeof words / 8 - 1] == 0;
 }
+using Bytes8 [[gnu::vector_size(8)]] = signed char;
+using Bytes16 [[gnu::vector_size(16)]] = signed char;
 
 bool is_plain(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -83,10 +85,10 @@ std::size_t plain_prefix(std::string_view text) {
   const char* const begin = text.data();
   const char* const end = begin + text.size();
   const char* at = begin;
-  for (u64 word; end - at >= 8; at += 8) {
-    std::memcpy(&word, at, 8);
-    if (special_bytes(word) != 0) break;
-  }
+  while (end - at >= 16 && all_plain<Bytes16>(at)) at += 16;
+  // The rest, with what was looked at before.
+  if (end - at < 16 && text.size() >= 16 && all_plain<Bytes16>(end - 16)) return text.size();
+  if (text.size() >= 8 && text.size() < 16 && all_plain<Bytes8>(at) && all_plain<Bytes8>(end - 8)) return text.size();
   while (at != end && is_plain(*at)) ++at;
   return static_cast<std::size_t>(at - begin);
 }

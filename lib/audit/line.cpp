@@ -2,6 +2,8 @@
 #include "lib/audit/line.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 
 #include "lib/audit/fields.hpp"
@@ -12,53 +14,80 @@
 namespace shmring::audit {
 namespace {
 
-// Collects the fixed part of a line on the stack: one append to the string instead of one a key.
+constexpr auto powers_of_ten = [] {
+  std::array<u64, 20> powers{1};
+  for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = 10 * powers[i - 1];
+  return powers;
+}();
+
+std::size_t digits_of(u64 value) {
+  const auto least = static_cast<std::size_t>(std::bit_width(value | 1)) * 1233 >> 12;  // bits × log10 2: this, or one more
+  return least + (value >= powers_of_ten[least] || least == 0);
+}
+
+// Writes into room at the string's end, which it makes in steps and gives back: one growth a line instead of one a key, and
+// no byte is copied again (small stores that are read back as wide words right away cost more than the rest of a line).
 class Pen {
  public:
-  explicit Pen(std::string& out) : out_(out) {}
+  explicit Pen(std::string& out) : out_(out), at_(out.data() + out.size()), end_(at_) {}
   Pen(const Pen&) = delete;
   ~Pen() { flush(); }
 
+  // Room for so many bytes, which the caller writes.
+  [[gnu::always_inline]] char* take(std::size_t bytes) {
+    if (bytes > static_cast<std::size_t>(end_ - at_)) [[unlikely]] make_room(bytes);
+    at_ += bytes;
+    return at_ - bytes;
+  }
+
   [[gnu::always_inline]] Pen& operator<<(std::string_view text) {
-    if (text.size() > static_cast<std::size_t>(buffer_ + sizeof buffer_ - at_)) {
-      flush();
-      if (text.size() > sizeof buffer_) return out_ += text, *this;
-    }
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+    std::memcpy(take(text.size()), text.data(), text.size());
     return *this;
   }
 
   Pen& operator<<(u64 value) {
-    char digits[20];
-    char* first = digits + sizeof digits;
-    while (value >= 100) put_two(first -= 2, value % 100), value /= 100;
+    const std::size_t digits = digits_of(value);
+    char* const first = take(digits);
+    char* at = first + digits;
+    while (value >= 100) put_two(at -= 2, value % 100), value /= 100;
     if (value >= 10) {
-      put_two(first -= 2, value);
+      put_two(first, value);
     } else {
-      *--first = static_cast<char>('0' + value);
+      *first = static_cast<char>('0' + value);
     }
-    return *this << std::string_view(first, static_cast<std::size_t>(digits + sizeof digits - first));
+    return *this;
   }
 
   Pen& string(std::string_view text) {
-    if (plain_prefix(text) == text.size()) return *this << "\"" << text << "\"";
+    if (plain_prefix(text) == text.size()) return plain(text);
     *this << "\"";
     append_escaped(flush(), text);
     return *this << "\"";
   }
 
+  // A text that plain_prefix() has found to have no other characters.
+  Pen& plain(std::string_view text) { return *this << "\"" << text << "\""; }
+
   // What stands so far is in the string: go on there.
   std::string& flush() {
-    out_.append(buffer_, static_cast<std::size_t>(at_ - buffer_));
-    at_ = buffer_;
+    if (at_ == end_) return out_;
+    out_.resize(static_cast<std::size_t>(at_ - out_.data()));
+    end_ = at_;
     return out_;
   }
 
  private:
+  static constexpr std::size_t step = 384;
+
+  [[gnu::noinline]] void make_room(std::size_t bytes) {
+    const std::size_t used = at_ == end_ ? out_.size() : static_cast<std::size_t>(at_ - out_.data());
+    out_.resize(used + bytes + step);
+    at_ = out_.data() + used, end_ = out_.data() + out_.size();
+  }
+
   std::string& out_;
-  char* at_ = buffer_;
-  char buffer_[512];
+  char* at_;   // the next byte
+  char* end_;  // of the room; where at_ is, all of the string is written, also what others appended to it after a flush
 };
 
 void put_time(Pen& pen, u64 time_ns) {
@@ -69,14 +98,14 @@ void put_time(Pen& pen, u64 time_ns) {
   thread_local Cache cache;
   const u64 second = time_ns / second_ns, fraction = time_ns % second_ns;
   if (second != cache.second) format_second(static_cast<i64>(second), cache.text), cache.second = second;
-  char text[10];
-  format_fraction(fraction, text);
-  pen << std::string_view(cache.text, sizeof cache.text) << std::string_view(text, sizeof text);
+  pen << std::string_view(cache.text, sizeof cache.text);
+  format_fraction(fraction, pen.take(10));
 }
 
+// kind: one of ours.
 void put_head(Pen& pen, std::string_view kind, u64 index, u64 time_ns, std::string_view ring) {
   pen << "{\"v\":1,\"kind\":";
-  pen.string(kind) << ",\"index\":" << index << ",\"time\":\"";
+  pen.plain(kind) << ",\"index\":" << index << ",\"time\":\"";
   put_time(pen, time_ns);
   (pen << "\",\"ring\":").string(ring);
 }
@@ -114,7 +143,9 @@ bool put_data(Pen& pen, u8 kind, std::span<const std::byte> payload) {
   if (kind == SHMRING_JSON && append_canonical(pen.flush(), text)) return true;
   if (kind == SHMRING_FIELDS && append_fields(pen.flush(), payload)) return true;
   const bool as_text = kind == SHMRING_TEXT || kind == SHMRING_JSON;
-  if (as_text && (plain_prefix(text) == text.size() || valid_utf8(text))) {
+  if (as_text && plain_prefix(text) == text.size()) {
+    pen.plain(text);
+  } else if (as_text && valid_utf8(text)) {
     pen.string(text);
   } else {
     pen << "{\"base64\":\"";

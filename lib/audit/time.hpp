@@ -32,8 +32,8 @@ inline void put_two(char* to, u64 value) { std::memcpy(to, &pairs_of_digits[2 * 
 // "2026-11-24T22:00:08." of a second since 1970.
 void format_second(i64 second, char (&to)[20]);
 
-// "123456789Z", behind it, of the nanoseconds in that second.
-inline void format_fraction(u64 ns, char (&to)[10]) {
+// "123456789Z", behind it, of the nanoseconds in that second: 10 bytes.
+inline void format_fraction(u64 ns, char* to) {
   put_two(to, ns / 10'000'000);
   put_two(to + 2, ns / 100'000 % 100);
   put_two(to + 4, ns / 1'000 % 100);

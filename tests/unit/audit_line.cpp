@@ -220,15 +220,27 @@ TEST_CASE("a JSON payload that is none stands as text and is marked invalid") {
   CHECK(data_of("abc", 200) == "{\"base64\":\"YWJj\"},\"invalid\":true");
 }
 
-TEST_CASE("every payload comes back byte for byte, from each kind and at each length around a machine word") {
+TEST_CASE("numbers of each length have all their digits and no other") {
+  u64 power = 1;
+  for (int digits = 1; digits <= 20; ++digits) {
+    for (const u64 number : {power - 1, power, power + 1, power * 9, power * 5 + 7})
+      CHECK(text_of(Gone{"p", 1, number, 0}).ends_with(",\"through\":" + std::to_string(number) + "}\n"));
+    power *= 10;
+  }
+  for (int bit = 0; bit < 64; ++bit)
+    for (const u64 number : {u64{1} << bit, (u64{1} << bit) - 1})
+      CHECK(text_of(Gone{"p", 1, number, 0}).ends_with(",\"through\":" + std::to_string(number) + "}\n"));
+}
+
+TEST_CASE("every payload comes back byte for byte, from each kind and at each length around what is looked at at once") {
   std::string all;
   for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
   CHECK(round_trip(all, SHMRING_TEXT) == all);
   CHECK(round_trip(all.substr(0, 128), SHMRING_TEXT) == all.substr(0, 128));
   CHECK(round_trip(all, SHMRING_BYTES) == all);
-  for (std::size_t length = 0; length < 20; ++length) {
+  for (std::size_t length = 0; length < 50; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
-      for (char special : {'"', '\\', '\n', '\x1f', '\x7f', '\0', '~', ' '}) {
+      for (char special : {'"', '\\', '\n', '\x1f', '\x7f', '\x80', '\xff', '\0', '~', ' '}) {
         std::string text(length, 'x');
         text[at] = special;
         CHECK(round_trip(text, SHMRING_TEXT) == text);
