@@ -172,7 +172,8 @@ std::vector<std::size_t> choose(const std::vector<Step>& steps, Density density)
   for (std::size_t n = 0; n < steps.size(); ++n) {
     const bool is_near = density.accesses && (touches(n) || (n > 0 && touches(n - 1)));
     const bool is_next = density.every != 0 && n % density.every == 0;
-    const unsigned most_hits = steps[n].in_vdso ? 1 : density.most_hits;  // how often it looks again, time alone decides
+    // The vDSO is the kernel's, and how often it looks again, time alone decides: in a long run, once.
+    const unsigned most_hits = steps[n].in_vdso ? by_mode(0u, 0u, 1u) : density.most_hits;
     if (steps[n].at.hit <= most_hits && (is_near || is_next)) chosen.push_back(n);
   }
   return chosen;
