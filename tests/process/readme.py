@@ -41,6 +41,7 @@ def shape(text):
     """A text without its numbers, times and what depends on them."""
     text = re.sub(r'"time":"[^"]*"', '"time":T', text)
     text = re.sub(r'"full":\d+,', "", text)  # what the full ring refused just before may stand in the same line
+    text = re.sub(r"full \d+, ", "", text)   # or the ring never was full, where the collector kept up
     text = re.sub(r"\d+ lines? in \d+ files?", "N lines in N files", text)
     return re.sub(r"\d+", "N", text)
 
