@@ -100,7 +100,8 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
     account.lane = who.lane;
     if (known != nullptr) {
       const u64 refused = known->causes.refusals();
-      if (who.logged.through == known->through && who.logged.refused > refused)
+      // Less, if the last lines, which it may not have been told of, hold refusals.
+      if (who.logged.through <= known->through && who.logged.refused > refused)
         known->refused_before = who.logged.refused - refused;
       if (who.logged.through > known->through)
         lines_.push_back(Note{"incident", now_ns,
@@ -127,7 +128,7 @@ void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
     const ring::RecordHeader& record = *taken.header;
     Account* account = find(taken.incarnation);
     if (taken.fault != ring::Taken::Fault::none || account == nullptr) {
-      if (account != nullptr) {
+      if (account != nullptr && taken.not_above > account->through) {  // else its loss is in the log already
         ++account->corrupt;
         account->corrupt_until = std::max(account->corrupt_until, taken.not_above);
       }

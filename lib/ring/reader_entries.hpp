@@ -28,7 +28,7 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
     occupant = {};
   }
   if (before.state == OwnerState::free) {
-    if (!occupant.watched) return;
+    if (!occupant.watched && !occupant.refused) return;
     witness.forget(entry);  // scribbled: nobody's end is waited for here, and who comes next is looked at afresh
     occupant.watched = false;
     if (occupant.incarnation == 0) occupant = {};

@@ -258,6 +258,20 @@ TEST_CASE("an entry that was refused, then wiped: its next owner is looked at af
   bench.expect({"attach 2", "event 2.1"});
 }
 
+TEST_CASE("an entry that was refused by a record alone, and wiped before it was read: its next owner is looked at afresh") {
+  Bench bench({.slots = 8});
+  Hand refused(bench.plain, 0), next(bench.plain, 0);
+  bench.start();
+  refused.attach().write();
+  bench.plain.entry(0).lane = 7;
+  bench.pass(false);
+  bench.plain.entry(0).owner = 0, bench.plain.entry(0).incarnation = 0, bench.plain.entry(0).lane = 0;
+  bench.drain();
+  next.attach().write();
+  bench.drain();
+  bench.expect({"incident record of an unknown producer", "attach 2", "event 2.1"});
+}
+
 TEST_CASE("an incarnation that was closed, and stands in an entry again after a restart, has no second attach line") {
   Bench bench({.slots = 8});
   Hand p(bench.plain, 0), next(bench.plain, 0);
