@@ -12,7 +12,6 @@ namespace shmring::os {
 
 namespace {
 
-constexpr int stops[] = {SIGTERM, SIGINT};
 volatile std::sig_atomic_t stop_asked = 0;
 sigset_t open_mask;
 int bus_status = 0;
@@ -39,13 +38,15 @@ int take_signals(int status, const char* text) {
   bus_text = text;
   sigset_t blocked;
   sigemptyset(&blocked);
-  for (const int signal : stops) sigaddset(&blocked, signal);
+  sigaddset(&blocked, SIGTERM);
+  sigaddset(&blocked, SIGINT);
   if (const int error = calls.pthread_sigmask(SIG_BLOCK, &blocked, &open_mask); error != 0) return -error;
-  for (const int signal : stops) sigdelset(&open_mask, signal);
+  sigdelset(&open_mask, SIGTERM);
+  sigdelset(&open_mask, SIGINT);
   const struct {
     int signal;
     void (*handler)(int);
-  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop},  {SIGHUP, SIG_IGN},
+  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, SIG_IGN},
                   {SIGUSR1, SIG_IGN}, {SIGPIPE, SIG_IGN}, {SIGBUS, on_bus}};
   for (const auto& [signal, handler] : handlers)
     if (const int error = handle(signal, handler); error != 0) return error;
