@@ -240,6 +240,10 @@ TEST_CASE("a refused entry stays refused in passes that do not read the entries"
   }
 }
 
+namespace {
+void wipe(Entry& entry) { entry.owner = 0, entry.incarnation = 0, entry.lane = 0; }
+}  // namespace
+
 TEST_CASE("an entry that was refused, then wiped: its next owner is looked at afresh, the last one's end is not waited for") {
   Bench bench({.slots = 8});
   Hand refused(bench.plain, 0), next(bench.plain, 0);
@@ -248,7 +252,7 @@ TEST_CASE("an entry that was refused, then wiped: its next owner is looked at af
   bench.start();
   bench.drain();
   CHECK(bench.collector->reader().refused_entries() == 1);
-  bench.plain.entry(0).owner = 0, bench.plain.entry(0).incarnation = 0, bench.plain.entry(0).lane = 0;
+  wipe(bench.plain.entry(0));
   const std::size_t forgotten = bench.host.forgotten.size();
   bench.drain();
   CHECK(bench.host.forgotten.size() > forgotten);
@@ -265,7 +269,7 @@ TEST_CASE("an entry that was refused by a record alone, and wiped before it was 
   refused.attach().write();
   bench.plain.entry(0).lane = 7;
   bench.pass(false);
-  bench.plain.entry(0).owner = 0, bench.plain.entry(0).incarnation = 0, bench.plain.entry(0).lane = 0;
+  wipe(bench.plain.entry(0));
   bench.drain();
   next.attach().write();
   bench.drain();
