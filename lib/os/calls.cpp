@@ -35,6 +35,7 @@ constinit Calls calls{
     .mkdirat = ::mkdirat,
     .linkat = ::linkat,
     .unlinkat = ::unlinkat,
+    .symlinkat = ::symlinkat,
     .renameat = ::renameat,
     .readlink = ::readlink,
     .fdopendir = ::fdopendir,

@@ -50,6 +50,7 @@ struct Calls {
   int (*mkdirat)(int dir, const char* path, mode_t mode);
   int (*linkat)(int from_dir, const char* from, int to_dir, const char* to, int flags);
   int (*unlinkat)(int dir, const char* path, int flags);
+  int (*symlinkat)(const char* text, int dir, const char* path);
   int (*renameat)(int from_dir, const char* from, int to_dir, const char* to);
   ssize_t (*readlink)(const char* path, char* buffer, std::size_t bytes);
   DIR* (*fdopendir)(int fd);

@@ -168,6 +168,43 @@ TEST_CASE("what is odd about the ring is said in a log that is begun anew, too")
   CHECK(proven(place.log));
 }
 
+TEST_CASE("a log is not gone on with for another ring of that name while its own is there; then it is") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  Journal& journal = place.journal(30);
+  shmring_producer* producer = attach(Workplace::ring, journal, SHMRING_LANE_AUTO);
+  REQUIRE(producer != nullptr);
+  for (int i = 0; i < 10; ++i) write_noted(producer, journal);
+  CHECK(daemon.end() == 0);
+
+  const std::string before = log_text(place.log), other = place.home + "/other", same = place.home + "/same";
+  fs::create_directory(other);
+  daemon.start([&] { ::setenv("SHMRING_DIR", other.c_str(), 1); });
+  CHECK(daemon.process.wait() == 6);
+  CHECK(daemon.said().find("it is of the ring at " + place.file() + ", which is still there") != std::string::npos);
+  CHECK(fs::is_empty(other));
+  CHECK(log_text(place.log) == before);
+
+  fs::create_directory_symlink(place.rings, same);  // another path to the same one
+  daemon.start([&] { ::setenv("SHMRING_DIR", same.c_str(), 1); });
+  REQUIRE(daemon.collects());
+  for (int i = 0; i < 10; ++i) write_noted(producer, journal);
+  detach(producer, journal);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+
+  fs::remove(place.file());
+  ::setenv("SHMRING_DIR", other.c_str(), 1);
+  daemon.start();
+  REQUIRE(daemon.collects());
+  CHECK(daemon.end() == 0);
+  CHECK(fs::read_symlink(place.log + "/segment") == other + "/shmring.r");
+  CHECK(proven(place.log));
+}
+
 TEST_CASE("a log in whose place something else stands: nothing is released, no writer waits, until there is a place again") {
   for (const bool restarted : {false, true}) {
     Busy busy;

@@ -58,6 +58,7 @@ inline const std::vector<CallKind>& call_kinds() {
       {"mkdirat", {EACCES, ENOSPC, EROFS, EMLINK}},
       {"linkat", {EACCES, ENOSPC, EIO, EPERM, EMLINK}},
       {"unlinkat", {EACCES, EIO, EBUSY, EROFS}},
+      {"symlinkat", {EACCES, ENOSPC, EIO, EPERM}},
       {"renameat", {EACCES, EIO, ENOSPC}},
       {"readlink", {EACCES, EIO, ENOMEM}},
       {"fdopendir", {ENOMEM, EIO}},
@@ -103,7 +104,7 @@ class Failing {
   ~Failing() { os::calls = kept_; }
   Failing(const Failing&) = delete;
 
-  static constexpr std::size_t kinds = 41;
+  static constexpr std::size_t kinds = 42;
   bool fired() const { return fired_; }
   const std::array<int, kinds>& counts() const { return counts_; }
 
@@ -118,10 +119,10 @@ class Failing {
       Member<&C::lseek>, Member<&C::ftruncate>, Member<&C::posix_fallocate>, Member<&C::fsync>, Member<&C::fdatasync>,
       Member<&C::fstat>, Member<&C::fstatfs>, Member<&C::fchmod>, Member<&C::fchown>, Member<&C::flock>, Member<&C::fcntl>,
       Member<&C::isatty>, Member<&C::fstatat>, Member<&C::mkdirat>, Member<&C::linkat>, Member<&C::unlinkat>,
-      Member<&C::renameat>, Member<&C::readlink>, Member<&C::fdopendir>, Member<&C::readdir>, Member<&C::closedir>,
-      Member<&C::mmap>, Member<&C::munmap>, Member<&C::madvise>, Member<&C::getrlimit>, Member<&C::getgroups>,
-      Member<&C::getgrnam_r>, Member<&C::pidfd_open>, Member<&C::kill>, Member<&C::sigaction>, Member<&C::pthread_sigmask>,
-      Member<&C::prctl>, Member<&C::ppoll>, Member<&C::clock_nanosleep>, Member<&C::futex>>;
+      Member<&C::symlinkat>, Member<&C::renameat>, Member<&C::readlink>, Member<&C::fdopendir>, Member<&C::readdir>,
+      Member<&C::closedir>, Member<&C::mmap>, Member<&C::munmap>, Member<&C::madvise>, Member<&C::getrlimit>,
+      Member<&C::getgroups>, Member<&C::getgrnam_r>, Member<&C::pidfd_open>, Member<&C::kill>, Member<&C::sigaction>,
+      Member<&C::pthread_sigmask>, Member<&C::prctl>, Member<&C::ppoll>, Member<&C::clock_nanosleep>, Member<&C::futex>>;
   template <std::size_t I>
   static constexpr auto member = std::tuple_element_t<I, Members>::value;
 

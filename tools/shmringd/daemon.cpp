@@ -8,6 +8,7 @@
 
 #include "lib/audit/inspect.hpp"
 #include "lib/os/error.hpp"
+#include "lib/os/origin.hpp"
 #include "lib/os/signals.hpp"
 #include "lib/os/wakeup.hpp"
 #include "tools/common/say.hpp"
@@ -71,7 +72,8 @@ int Daemon::set_up(const Options& options) {
     tool::say("shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
     return tool::io;
   }
-  if (error = open_ring(options); error != 0) return complain(error);
+  if (error = os::check_origin(options.log_dir, options.ring); error == 0) error = open_ring(options);
+  if (error != 0) return complain(error);
   log_dir_ = options.log_dir;
   idle_ = Idle(options.busy);
   if (error = open_log(); error != 0) {
@@ -96,6 +98,7 @@ int Daemon::open_ring(const Options& options) {
 int Daemon::open_log() {
   auto accounts = [this] { return collector_->ledger().accounts(host_->now_utc_ns()); };
   if (const int error = log_.open(log_dir_, segment_.name, accounts, recovered_); error != 0) return error;
+  if (os::record_origin(log_dir_, segment_.name) != 0) tool::say("shmringd: {}; it goes on without\n", os::last_error());
   host_.emplace(segment_.ring);
   store_.emplace(log_);
   collector_.emplace(segment_.ring, ring::Pace{}, *host_, *store_);
