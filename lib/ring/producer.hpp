@@ -16,7 +16,7 @@
 
 namespace shmring::ring {
 
-// Slots ahead whose lines are fetched for writing.
+// Slots ahead whose lines are fetched for writing: as many of them as this record has.
 inline constexpr u32 prefetch_slots = 8;
 // Looks at a full lane before a waiter sleeps; and the longest sleep, so that it notices a ring that was unlinked.
 inline constexpr u32 wait_spins = 64;
@@ -177,6 +177,7 @@ template <class M>
   const Slot& ahead = slot_at(position + prefetch_slots);
   M::prefetch(&ahead);
   M::prefetch(&ahead + 1);
+  for (u32 line = 2; line <= header.length / sizeof(Slot); ++line) M::prefetch(&ahead + line);
   fill<M>(&slot.header, &header, sizeof header);
   if (payload != nullptr && header.length != 0) fill<M>(Ring::payload(slot), payload, header.length);
   if (ring_.geometry.flags & with_tripwire) slot.header.hash = tripwire(&slot.header);
