@@ -103,15 +103,42 @@ void put_time(Pen& pen, u64 time_ns) {
 }
 
 // kind: one of ours.
-void put_head(Pen& pen, std::string_view kind, u64 index, u64 time_ns, std::string_view ring) {
+void put_kind(Pen& pen, std::string_view kind, u64 index, u64 time_ns) {
   pen << "{\"v\":1,\"kind\":";
   pen.plain(kind) << ",\"index\":" << index << ",\"time\":\"";
   put_time(pen, time_ns);
-  (pen << "\",\"ring\":").string(ring);
+}
+
+void put_ring(Pen& pen, std::string_view ring) { (pen << "\",\"ring\":").string(ring); }
+
+void put_head(Pen& pen, std::string_view kind, u64 index, u64 time_ns, std::string_view ring) {
+  put_kind(pen, kind, index, time_ns);
+  put_ring(pen, ring);
 }
 
 void put_producer(Pen& pen, std::string_view producer, u64 incarnation) {
   (pen << ",\"producer\":").string(producer) << ",\"inc\":" << incarnation;
+}
+
+// Both, as they were encoded for an earlier event: a producer writes many. Incarnations that live together are mostly in a row.
+void put_source(Pen& pen, std::string_view ring, std::string_view producer, u64 incarnation) {
+  struct Source {
+    u64 incarnation = 0;
+    std::string ring, producer, text;
+  };
+  thread_local std::array<Source, 16> sources;
+  Source& source = sources[incarnation % sources.size()];
+  const bool known = source.incarnation == incarnation && source.producer == producer && source.ring == ring;
+  if (!known || source.text.empty()) [[unlikely]] {
+    Source other{incarnation, std::string(ring), std::string(producer), {}};
+    {
+      Pen text(other.text);
+      put_ring(text, ring);
+      put_producer(text, producer, incarnation);
+    }
+    source = std::move(other);
+  }
+  pen << std::string_view(source.text);
 }
 
 void put_causes(Pen& pen, const Causes& causes) {
@@ -156,8 +183,8 @@ bool put_data(Pen& pen, u8 kind, std::span<const std::byte> payload) {
 }
 
 void put(Pen& pen, const Event& event, u64 index, std::string_view ring) {
-  put_head(pen, "event", index, event.time_ns, ring);
-  put_producer(pen, event.producer, event.incarnation);
+  put_kind(pen, "event", index, event.time_ns);
+  put_source(pen, ring, event.producer, event.incarnation);
   pen << ",\"seq\":" << event.sequence << ",\"lane\":" << u64{event.lane} << ",\"pos\":" << event.position
       << ",\"type\":";
   if (event.type_name.empty()) {
