@@ -21,10 +21,15 @@ const Plans quick = {
 };
 
 const Plans check = {
-    "--writes 2 --preemptions 2 --cuts 0",
-    "--writes 1 --preemptions 2 --cuts 1",
+    "--writes 1 --preemptions 2 --cuts 0",
     "--writes 1 --preemptions 2 --cuts 0 --lanes 2",
-    "--writes 2 --preemptions 2 --cuts 0 --slots 1",
+    // A kill and a restart in one execution of these: in long.
+    "--writes 2 --preemptions 2 --cuts 0 --restarts 0",
+    "--writes 2 --preemptions 2 --cuts 0 --kills 0",
+    "--writes 1 --preemptions 2 --cuts 1 --restarts 0",
+    "--writes 1 --preemptions 2 --cuts 1 --kills 0",
+    "--writes 2 --preemptions 2 --cuts 0 --slots 1 --restarts 0",
+    "--writes 2 --preemptions 2 --cuts 0 --slots 1 --kills 0",
     "--writes 1 --preemptions 1 --cuts 0 --heirs 1",
     "--policy overwrite --writes 2 --preemptions 2 --cuts 0 --restarts 0 --steps 20000",
     "--policy overwrite --producers 1 --writes 3 --preemptions 2 --cuts 0 --steps 20000",
@@ -60,7 +65,7 @@ const Plans check = {
 const Plans once_of_long = {
     "--random 1 --executions 300000 --producers 3 --writes 3 --preemptions 7 --kills 0 --restarts 0 --cuts 7",
     "--writes 3 --preemptions 2 --cuts 0",
-    "--writes 2 --preemptions 2 --cuts 1",
+    "--writes 2 --preemptions 2 --cuts 1 --restarts 0",
     "--writes 1 --preemptions 3 --cuts 0",
     "--writes 1 --preemptions 2 --cuts 0 --heirs 1",
     "--writes 1 --preemptions 1 --cuts 0 --kills 2 --restarts 2",
@@ -74,6 +79,9 @@ const Plans once_of_long = {
     "--writes 2 --preemptions 1 --kills 0 --restarts 0 --cuts 0 --stale 2",
     "--policy wait --writes 2 --preemptions 1 --kills 0 --restarts 0 --cuts 0 --stale 2",
     "--policy overwrite --writes 2 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 1 --steps 20000",
+    "--writes 2 --preemptions 2 --cuts 1 --kills 0",
+    "--writes 1 --preemptions 2 --cuts 1",
+    "--writes 2 --preemptions 2 --cuts 0 --slots 1",
 };
 
 // Each for half a minute from each seed.

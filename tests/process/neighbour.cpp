@@ -234,7 +234,7 @@ TEST_CASE("a neighbour that cuts the segment off, or punches holes, ends the col
   std::mt19937_64 random = seeded(72);
   for (const bool cut : {true, false}) {
     Sums sums;
-    for (u64 i = by_mode<u64>(3, 6, part_of(200)); i > 0; --i) damage_once(cut, random, sums);
+    for (u64 i = by_mode<u64>(3, 6, part_of(80)); i > 0; --i) damage_once(cut, random, sums);
     report("%lu times %s: %lu collectors ended with status 5, %lu producers by SIGBUS, %lu events, %lu lost, %lu incidents",
            sums.scribbles, cut ? "cut off" : "punched", sums.exit_5, sums.bus, sums.events, sums.lost, sums.incidents);
   }
