@@ -83,6 +83,23 @@ TEST_CASE("what was not measured is never ok") {
   CHECK(judge(at_most, report_of(near_ns)).verdict == Verdict::missing);
 }
 
+TEST_CASE("rounds in which fixed work took longer than at other times are not judged, and counted") {
+  Report report = report_of(near_ns);
+  report.rounds = 5;
+  put(report, "ours", live64, {13, 20, 20, 20, 12});
+  put(report, "floor", live64, {10, 10, 10, 10, 10});
+  CHECK(judge(at_most, report).verdict == Verdict::failed);
+  report.figures.front().parts = {{fixed_work_name, {100, 111, 140, 112, 109}}};
+  const Line line = judge(at_most, report);
+  CHECK(line.verdict == Verdict::ok);
+  CHECK(line.figure == 12.5);
+  CHECK(line.reason.starts_with("of 2 of 5 rounds"));
+  report.figures.front().parts.front().name = "another part";
+  CHECK(judge(at_most, report).verdict == Verdict::failed);
+  report.figures.front().parts = {{fixed_work_name, {100, 111}}};  // not of each round
+  CHECK(judge(at_most, report).verdict == Verdict::failed);
+}
+
 TEST_CASE("a row that needs processors is not judged where there are too few") {
   Row row = at_most;
   row.needs_cores = true;
@@ -105,7 +122,7 @@ TEST_CASE("of both readers the one counts that makes the alternative cheaper") {
   CHECK(judge(row, report).verdict == Verdict::ok);
 }
 
-TEST_CASE("the floor is judged beside a row, as the reason") {
+TEST_CASE("the floor is judged beside a row: where it is beyond the bound too, it is the reason, and the row does not fail") {
   Row row = at_most;
   row.stand_in = "bare";
   Report report = report_of(near_ns);
@@ -113,8 +130,15 @@ TEST_CASE("the floor is judged beside a row, as the reason") {
   put(report, "floor", live64, {10});
   put(report, "bare", live64, {15});
   CHECK(judge(row, report).reason == "bare itself: 15.0 ns, beyond it");
+  CHECK(judge(row, report).verdict == Verdict::floor);
   report.figures.back().rounds = {11};
   CHECK(judge(row, report).reason == "bare itself: 11.0 ns, within it");
+  CHECK(judge(row, report).verdict == Verdict::failed);
+  report.figures.back().rounds = {};
+  CHECK(judge(row, report).verdict == Verdict::failed);
+  report.figures.front().rounds = {13};
+  report.figures.back().rounds = {15};
+  CHECK(judge(row, report).verdict == Verdict::ok);
 }
 
 TEST_CASE("a run is negative where a figure was not reached or not measured, not where it is far") {
@@ -122,6 +146,7 @@ TEST_CASE("a run is negative where a figure was not reached or not measured, not
   CHECK(falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::missing}}));
   CHECK(!falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::ok},
                       {"", Unit::ns, false, 0, 0, 0, Verdict::far},
+                      {"", Unit::ns, false, 0, 0, 0, Verdict::floor},
                       {"", Unit::ns, false, 0, 0, 0, Verdict::crowded}}));
 }
 

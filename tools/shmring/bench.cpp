@@ -230,7 +230,8 @@ void register_bench(CLI::App& app, int& status) {
   add_options(*command, *options);
   command->footer(
       "It makes rings and logs of its own and removes them; run it on a machine that does nothing else. floor: a slot\n"
-      "ring for one writer, without any check; floor-shared: one for many, by fetch-and-add. bare: without time and\n"
+      "ring for one writer, without any check; floor-shared: one for many, by fetch-and-add; floor-claim: one for\n"
+      "many, by compare-and-swap on the slot, as whoever survives a writer's death has to. bare: without time and\n"
       "tripwire; in-place: claim, fill, commit; a record of more than 1024 bytes is written in chunks. collector: how\n"
       "soon it has a record in hand, polling (-busy) or asleep; lines in the log, which lies in $TMPDIR or /tmp; what\n"
       "each stage takes; wake-ups when idle. json: machine, rounds, memory, notes, check, and of each of figures:\n"

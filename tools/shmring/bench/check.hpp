@@ -3,7 +3,9 @@
 // Invariants:
 //   - a row is judged by the median, over the rounds, of figure to bound, each from the same round: never one run against
 //     another;
-//   - a row whose figures were not measured never reads ok.
+//   - a row whose figures were not measured never reads ok;
+//   - where fixed work was done beside a figure, rounds in which that took longer than at other times are not judged: the
+//     processor was somebody else's, too. How many they are is said.
 #pragma once
 
 #include "tools/shmring/bench/figures.hpp"
@@ -25,11 +27,12 @@ struct Row {
   double or_factor = 0;            // or this × reference, where that is more
   bool by_distance = true;         // cores far apart decide it
   bool needs_cores = false;        // says something only where each process has a processor
-  const char* stand_in = nullptr;  // a bare floor that is judged beside it, as the reason
+  const char* stand_in = nullptr;  // a bare floor that is judged beside it: where it does not hold, it is the reason
 };
 const std::vector<Row>& rows_to_reach();
 
-enum class Verdict : std::uint8_t { ok, failed, far, crowded, missing };
+// floor: not reached, and not by what is bare of every guarantee either.
+enum class Verdict : std::uint8_t { ok, failed, far, crowded, floor, missing };
 const char* verdict_name(Verdict verdict);
 
 struct Line {

@@ -59,6 +59,7 @@ std::vector<Contender> contenders() {
   using Lockfree = LockfreeQueue<bench_slots, 64>;
   return {contender<SingleFloor>(),
           contender<SharedFloor>(),
+          contender<ClaimFloor>(false),
           contender<ExclusiveLane>(),
           contender<SharedLane>(),
           variant<ExclusiveNoTime>(),

@@ -117,4 +117,62 @@ struct SharedFloor : FloorBase {
   };
 };
 
+// Many writers, each of whom takes a position by the change of its slot's word, so that none is ever taken by nobody; then the
+// tail is brought forward, by whoever comes first. Two lines that the writers contend for, where fetch-and-add has one: the
+// price of surviving a writer's death, without anything else that libshmring does. The words are of its own kind.
+struct ClaimFloor : FloorBase {
+  static constexpr const char* name = "floor-claim";
+  static constexpr u32 max_producers = 8;
+
+  // 4 × lap + state.
+  static constexpr u64 free = 0, taken = 1, whole = 2;
+
+  class Reader {
+   public:
+    explicit Reader(const std::string& file) : ring_(file) {}
+    template <class Sink>
+    std::size_t read(Sink&& sink) {
+      std::size_t count = 0;
+      for (; count < read_batch; ++count, ++head_) {
+        Slot& slot = ring_.at(head_);
+        const u64 lap = head_ / ring_.slots();
+        if (slot.word.load(std::memory_order_acquire) != 4 * lap + whole) break;
+        sink(static_cast<const std::byte*>(slot.payload()), static_cast<std::size_t>(slot.length));
+        slot.word.store(4 * (lap + 1) + free, std::memory_order_release);
+      }
+      return count;
+    }
+
+   private:
+    SlotRing<FloorControl> ring_;
+    u64 head_ = 0;
+  };
+
+  class Writer {
+   public:
+    explicit Writer(const std::string& file) : ring_(file) {}
+    bool write(const void* record, std::size_t bytes) {
+      std::atomic<u64>& tail = ring_.control().tail;
+      while (true) {
+        u64 position = tail.load(std::memory_order_relaxed);
+        Slot& slot = ring_.at(position);
+        const u64 lap = position / ring_.slots();
+        u64 word = slot.word.load(std::memory_order_relaxed);
+        if (word < 4 * lap) return false;  // not read yet
+        const bool mine = word == 4 * lap + free &&
+                          slot.word.compare_exchange_strong(word, 4 * lap + taken, std::memory_order_acq_rel);
+        tail.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel);
+        if (!mine) continue;
+        slot.length = bytes;
+        std::memcpy(slot.payload(), record, bytes);
+        slot.word.store(4 * lap + whole, std::memory_order_release);
+        return true;
+      }
+    }
+
+   private:
+    SlotRing<FloorControl> ring_;
+  };
+};
+
 }  // namespace shmring::bench
