@@ -100,6 +100,24 @@ TEST_CASE("rounds in which fixed work took longer than at other times are not ju
   CHECK(judge(at_most, report).verdict == Verdict::failed);
 }
 
+TEST_CASE("in a run that is near on the whole, rounds beside which the cores were far apart are not judged, and counted") {
+  Report report = report_of(near_ns);
+  report.rounds = 4;
+  report.trips = {{500, 500}, {100, 100}, {100, 100}, {100, 100}, {100, 251}};
+  put(report, "ours", live64, {20, 12, 13, 20});
+  put(report, "floor", live64, {10, 10, 10, 10});
+  const Line line = judge(at_most, report);
+  CHECK(line.verdict == Verdict::ok);
+  CHECK(line.figure == 12.5);
+  CHECK(line.reason == "of 2 of 4 rounds: in the others the cores were far apart");
+  Row row = at_most;
+  row.by_distance = false;
+  CHECK(judge(row, report).verdict == Verdict::failed);
+  report.trips[1] = report.trips[2] = {500, 500};
+  CHECK(judge(at_most, report).verdict == Verdict::far);
+  CHECK(judge(at_most, report).figure == 16.5);  // of all
+}
+
 TEST_CASE("a row that needs processors is not judged where there are too few") {
   Row row = at_most;
   row.needs_cores = true;

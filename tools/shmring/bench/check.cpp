@@ -39,34 +39,39 @@ struct Judged {
 
 constexpr double slow = 1.1;  // times the least that fixed work took in this run
 
-// Which rounds of a subject's figure the processor was slow in.
-std::vector<bool> slowed_rounds(const Report& report, const char* transport, const Job& job) {
-  const Figure* figure = report.find(transport, job);
-  std::vector<bool> slowed(figure != nullptr ? figure->rounds.size() : 0);
-  if (figure == nullptr) return slowed;
+bool is_far(const Row& row, const Report& report) { return row.by_distance && report.round_trip_ns() > far_ns; }
+
+// Which rounds are not judged: in which the processor was slow, or, in a run that is not far on the whole, the cores were.
+std::vector<bool> rounds_left_out(const Row& row, const Report& report, const char* transport) {
+  const Figure* figure = report.find(transport, row.figure.job);
+  std::vector<bool> out(figure != nullptr ? figure->rounds.size() : 0);
+  if (figure == nullptr) return out;
   for (const Figure::Series& part : figure->parts) {
-    if (part.name != fixed_work_name || part.rounds.size() != slowed.size()) continue;
+    if (part.name != fixed_work_name || part.rounds.size() != out.size()) continue;
     const double least = *std::min_element(part.rounds.begin(), part.rounds.end());
-    for (std::size_t round = 0; round < slowed.size(); ++round) slowed[round] = part.rounds[round] > slow * least;
+    for (std::size_t round = 0; round < out.size(); ++round) out[round] = part.rounds[round] > slow * least;
   }
-  return slowed;
+  if (!row.by_distance || is_far(row, report) || report.trips.size() != out.size() + 1) return out;
+  for (std::size_t round = 0; round < out.size(); ++round)
+    out[round] = report.trips[round].median_ns > far_ns || report.trips[round + 1].median_ns > far_ns;
+  return out;
 }
 
 Judged compare(const Row& row, const Report& report, const char* transport) {
   const std::vector<double> figures = series(report, {transport, row.figure.job, row.figure.cheaper});
   const bool alone = row.reference.transport == nullptr;
   const std::vector<double> references = alone ? std::vector<double>{} : series(report, row.reference);
-  const std::vector<bool> slowed = slowed_rounds(report, transport, row.figure.job);
+  const std::vector<bool> out = rounds_left_out(row, report, transport);
   std::vector<double> known, bounds, ratios;
   for (std::size_t round = 0; round < figures.size(); ++round) {
-    if (slowed[round]) continue;
+    if (out[round]) continue;
     if (figures[round] == 0 || (!alone && (round >= references.size() || references[round] == 0))) continue;
     const double reference = alone ? 0 : references[round];
     bounds.push_back(std::max(row.factor * reference + row.extra, row.or_factor * reference));
     known.push_back(figures[round]);
     ratios.push_back(figures[round] / bounds.back());
   }
-  const auto left_out = static_cast<std::size_t>(std::count(slowed.begin(), slowed.end(), true));
+  const auto left_out = static_cast<std::size_t>(std::count(out.begin(), out.end(), true));
   return {median_of(known), median_of(bounds), median_of(ratios), left_out};
 }
 
@@ -137,17 +142,18 @@ Line judge(const Row& row, const Report& report) {
   if (judged.of_bound == 0) return line;
   line.verdict = holds(row, judged) ? Verdict::ok : Verdict::failed;
   if (judged.left_out != 0) {
-    line.reason = fmt::format("of {} of {} rounds: in the others fixed work took more than {} times its least",
-                              report.rounds - judged.left_out, report.rounds, slow);
+    const std::string why =
+        row.by_distance ? "the cores were far apart" : fmt::format("fixed work took more than {} times its least", slow);
+    line.reason = fmt::format("of {} of {} rounds: in the others {}", report.rounds - judged.left_out, report.rounds, why);
   }
   if (row.stand_in != nullptr) {
     const Judged bare = compare(row, report, row.stand_in);
     if (bare.of_bound != 0 && line.verdict == Verdict::failed && !holds(row, bare)) line.verdict = Verdict::floor;
     if (bare.of_bound != 0)
-      line.reason = fmt::format("{} itself: {}, {} it", row.stand_in, value_text(line.unit, bare.figure),
-                                holds(row, bare) ? "within" : "beyond");
+      line.reason = fmt::format("{} itself: {}, {} it{}{}", row.stand_in, value_text(line.unit, bare.figure),
+                                holds(row, bare) ? "within" : "beyond", line.reason.empty() ? "" : "; ", line.reason);
   }
-  if (row.by_distance && report.round_trip_ns() > far_ns) {
+  if (is_far(row, report)) {
     line.verdict = Verdict::far;
     line.reason = fmt::format("a cache line there and back: {:.0f} ns{}{}", report.round_trip_ns(),
                               line.reason.empty() ? "" : "; ", line.reason);

@@ -5,7 +5,8 @@
 //     another;
 //   - a row whose figures were not measured never reads ok;
 //   - where fixed work was done beside a figure, rounds in which that took longer than at other times are not judged: the
-//     processor was somebody else's, too. How many they are is said.
+//     processor was somebody else's, too. Nor, by distance, are those before or after which the cores were far apart, in a run
+//     in which they mostly were not. How many they are is said.
 #pragma once
 
 #include "tools/shmring/bench/figures.hpp"
