@@ -63,6 +63,7 @@ class Producer {
   int enter_claim();
   int refuse_nested();
   int leave(Outcome outcome);
+  void finish(Outcome outcome);
   Outcome attempt(const shmring_meta& meta, const void* payload, std::size_t bytes);
   Outcome attempt_chunks(const shmring_meta& meta, u16 flags, const std::byte* payload, std::size_t bytes);
   Claim try_claim();
@@ -121,18 +122,24 @@ template <class M>
   return SHMRING_RETIRED;
 }
 
+// The end of a call that took a sequence.
+template <class M>
+[[gnu::always_inline]] inline int Producer<M>::leave(Outcome outcome) {
+  finish(outcome);
+  signal_fence();
+  inside_ = false;
+  return outcome.result;
+}
+
 // The end of an attempt. The mask is cleared after the account is finished: a collector that sees the finished account and a
 // mask knows that the mask is not older than the last publish.
 template <class M>
-[[gnu::always_inline]] inline int Producer<M>::leave(Outcome outcome) {
+[[gnu::always_inline]] inline void Producer<M>::finish(Outcome outcome) {
   finish_attempt<M>(*entry_, sequence_);
   if (outcome.published && mask_ != 0) [[unlikely]] {
     mask_ = 0;
     set_refusals<M>(*entry_, {refusals_, 0, last_refused_});
   }
-  signal_fence();
-  inside_ = false;
-  return outcome.result;
 }
 
 template <class M>

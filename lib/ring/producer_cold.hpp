@@ -215,15 +215,11 @@ int Producer<M>::abort() {
 }
 
 // An open claim whose owner came back without commit or abort: an exception, or siglongjmp. Its slot is published, for a slot
-// is never given back by anyone but the collector.
+// is never given back by anyone but the collector. Inside, and it stays so: the call that it is for goes on.
 template <class M>
 [[gnu::noinline]] void Producer<M>::end_stale_claim() {
-  const bool inside = inside_;
-  inside_ = true;
-  signal_fence();
   open_ = false;
-  leave(publish_refused(open_position_, Cause::aborted));
-  inside_ = inside;
+  finish(publish_refused(open_position_, Cause::aborted));
 }
 
 // -------------------------------------------------------------------------------------------------------------- names

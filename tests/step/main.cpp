@@ -97,6 +97,12 @@ TEST_CASE("attach and detach survive a kill and a stop, a write in a handler, an
            {"detach with an open claim, exclusive", Call::detach, 64, exclusive}});
 }
 
+// It left that call for one instruction, between the claim's end and its own.
+TEST_CASE("a detach that ends a claim refuses a handler's write at every instruction") {
+  const auto density = by_mode<Density>({25, false, 1}, {1, true, 3}, {25, false, 1});  // long: above
+  try_all({"detach that ends a claim, shared", Call::detach, 64, shared}, {Action::signal}, density);
+}
+
 int main(int argc, char** argv) {
   if (!Tracee::permitted()) {
     std::puts("skipped: a process here may not trace its own child (PTRACE_TRACEME is refused)");

@@ -156,7 +156,7 @@ Round run_encode(const Job& job) {
       const std::span payload(reinterpret_cast<const std::byte*>(usual_text.data()), usual_text.size());
       std::string out;
       u64 index = 0;
-      volatile u64 kept = 0;  // so that the work is done
+      [[maybe_unused]] volatile u64 kept = 0;  // so that the work is done
       const u64 end_ns = os::monotonic_now_ns() + job.budget_ns, start_ns = u64{1'800'000'000} * 1'000'000'000;
       while (os::monotonic_now_ns() < end_ns) {
         out.clear();
