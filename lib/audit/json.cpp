@@ -6,13 +6,16 @@ namespace {
 
 constexpr char hex[] = "0123456789abcdef";
 
-// Whether all bytes of a vector are plain. As signed numbers those above 0x7f are below a space.
-template <class Vector>
+// Whether all bytes of so many vectors are plain. As signed numbers those above 0x7f are below a space.
+template <class Vector, std::size_t Count = 1>
 bool all_plain(const char* at) {
-  Vector bytes;
-  std::memcpy(&bytes, at, sizeof bytes);
-  const auto special = (bytes < ' ') | (bytes == 0x7f) | (bytes == '"') | (bytes == '\\');
-  u64 words[sizeof bytes / 8];
+  auto special = Vector{} != Vector{};
+  for (std::size_t i = 0; i < Count; ++i) {
+    Vector bytes;
+    std::memcpy(&bytes, at + i * sizeof bytes, sizeof bytes);
+    special |= (bytes < ' ') | (bytes == 0x7f) | (bytes == '"') | (bytes == '\\');
+  }
+  u64 words[sizeof special / 8];
   std::memcpy(words, &special, sizeof words);
   return words[0] == 0 && words[sizeof words / 8 - 1] == 0;
 }
@@ -85,7 +88,9 @@ std::size_t plain_prefix(std::string_view text) {
   const char* const begin = text.data();
   const char* const end = begin + text.size();
   const char* at = begin;
+  while (end - at >= 64 && all_plain<Bytes16, 4>(at)) at += 64;
   while (end - at >= 16 && all_plain<Bytes16>(at)) at += 16;
+  if (at == end) return text.size();
   // The rest, with what was looked at before.
   if (end - at < 16 && text.size() >= 16 && all_plain<Bytes16>(end - 16)) return text.size();
   if (text.size() >= 8 && text.size() < 16 && all_plain<Bytes8>(at) && all_plain<Bytes8>(end - 8)) return text.size();

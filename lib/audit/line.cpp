@@ -25,8 +25,9 @@ std::size_t digits_of(u64 value) {
   return least + (value >= powers_of_ten[least] || least == 0);
 }
 
-// Writes into room at the string's end, which it makes in steps and gives back: one growth a line instead of one a key, and
-// no byte is copied again (small stores that are read back as wide words right away cost more than the rest of a line).
+// Writes into room at the string's end, which it makes in steps and gives back: one growth for many keys, for many lines where
+// nobody else appends in between, and no byte is copied again (small stores that are read back as wide words right away cost more
+// than the rest of a line).
 class Pen {
  public:
   explicit Pen(std::string& out) : out_(out), at_(out.data() + out.size()), end_(at_) {}
@@ -73,21 +74,24 @@ class Pen {
     if (at_ == end_) return out_;
     out_.resize(static_cast<std::size_t>(at_ - out_.data()));
     end_ = at_;
+    step_ = least_step;
     return out_;
   }
 
  private:
-  static constexpr std::size_t step = 384;
+  static constexpr std::size_t least_step = 384, most_step = 65536;
 
   [[gnu::noinline]] void make_room(std::size_t bytes) {
     const std::size_t used = at_ == end_ ? out_.size() : static_cast<std::size_t>(at_ - out_.data());
-    out_.resize(used + bytes + step);
+    out_.resize(used + bytes + step_);
     at_ = out_.data() + used, end_ = out_.data() + out_.size();
+    step_ = std::min(2 * step_, most_step);
   }
 
   std::string& out_;
   char* at_;   // the next byte
   char* end_;  // of the room; where at_ is, all of the string is written, also what others appended to it after a flush
+  std::size_t step_ = least_step;
 };
 
 void put_time(Pen& pen, u64 time_ns) {
@@ -293,10 +297,13 @@ bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload) 
   return put_data(pen, kind, payload);
 }
 
-void encode(const Line& line, u64 index, std::string_view ring, std::string& out) {
+void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out) {
   Pen pen(out);
-  std::visit([&](const auto& value) { put(pen, value, index, ring); }, line);
-  pen << "}\n";
+  for (const Line& line : lines) {
+    std::visit([&](const auto& value) { put(pen, value, index, ring); }, line);
+    pen << "}\n";
+    ++index;
+  }
 }
 
 }  // namespace shmring::audit

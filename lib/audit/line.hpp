@@ -109,7 +109,8 @@ using Line = std::variant<Event, Loss, LifeLine, Accounts, Gone, Note>;
 // base64.
 bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload);
 
-// Append the line's text and its newline to `out`. No allocation but out's growth.
-void encode(const Line& line, u64 index, std::string_view ring, std::string& out);
+// Append the lines' texts, each with its newline, to `out`; `index` is that of the first. No allocation but out's growth.
+void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out);
+inline void encode(const Line& line, u64 index, std::string_view ring, std::string& out) { encode({&line, 1}, index, ring, out); }
 
 }  // namespace shmring::audit

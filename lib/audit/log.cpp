@@ -94,11 +94,10 @@ int Log::begin_file(const Accounts& accounts) {
 int Log::append(std::span<const Line> lines) {
   if (lines.empty()) return 0;
   text_.clear();
-  u64 index = next_index_;
-  for (const Line& line : lines) encode(line, index++, ring_, text_);
+  encode(lines, next_index_, ring_, text_);
   // Behind this batch, or the next one could end beyond the limit.
   const bool accounts = since_accounts_ + lines.size() + usual_batch_lines >= accounts_every_lines;
-  if (accounts) encode(accounts_(), index, ring_, text_);
+  if (accounts) encode(accounts_(), next_index_ + lines.size(), ring_, text_);
   if (const int error = write_batch(lines.size(), accounts)) return error;
   if (file_bytes_ >= log_file_bytes) roll_error_ = begin_file(accounts_());
   return 0;
