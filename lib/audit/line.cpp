@@ -25,9 +25,9 @@ std::size_t digits_of(u64 value) {
   return least + (value >= powers_of_ten[least] || least == 0);
 }
 
-// Writes into room at the string's end, which it makes in steps and gives back: one growth for many keys, for many lines where
-// nobody else appends in between, and no byte is copied again (small stores that are read back as wide words right away cost more
-// than the rest of a line).
+// Writes into room at the string's end, which it makes in steps and gives back: one growth for many keys, and for many lines
+// where nobody else appends in between; and no byte is copied again (small stores that are read back as wide words right away
+// cost more than the rest of a line).
 class Pen {
  public:
   explicit Pen(std::string& out) : out_(out), at_(out.data() + out.size()), end_(at_) {}

@@ -111,6 +111,8 @@ bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload);
 
 // Append the lines' texts, each with its newline, to `out`; `index` is that of the first. No allocation but out's growth.
 void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out);
-inline void encode(const Line& line, u64 index, std::string_view ring, std::string& out) { encode({&line, 1}, index, ring, out); }
+inline void encode(const Line& line, u64 index, std::string_view ring, std::string& out) {
+  encode({&line, 1}, index, ring, out);
+}
 
 }  // namespace shmring::audit

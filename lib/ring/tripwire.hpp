@@ -5,14 +5,17 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "lib/ring/layout.hpp"
+#include "lib/ring/hash.hpp"
 
 namespace shmring::ring {
+
+inline constexpr std::size_t most_short = 240;  // bytes that XXH3 hashes without vectors
 
 // Over all that follows the hash in the header, and `header->length` bytes of payload that stand right behind it.
 inline u32 tripwire(const RecordHeader* header) {
   const auto* from = reinterpret_cast<const unsigned char*>(header) + offsetof(RecordHeader, refused);
-  return static_cast<u32>(XXH3_64bits(from, sizeof(RecordHeader) - offsetof(RecordHeader, refused) + header->length));
+  const std::size_t bytes = sizeof(RecordHeader) - offsetof(RecordHeader, refused) + header->length;
+  return static_cast<u32>(bytes <= most_short ? XXH3_64bits(from, bytes) : hash_long(from, bytes));
 }
 
 }  // namespace shmring::ring

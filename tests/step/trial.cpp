@@ -193,8 +193,8 @@ void try_places(const std::string& name, const std::vector<Step>& steps, const s
       if (!outcome.problem.empty() && ++failed == 3) return;
     }
   // What reads a clock, or a pid's digits, may take another path elsewhere, and inside the vDSO often does; a stepper that
-  // loses its way must not pass.
-  CHECK_MESSAGE(missed <= 1 + done / 50, name << ": " << missed << " of " << done << " places were not reached");
+  // loses its way must not pass: it misses a fifth and more.
+  CHECK_MESSAGE(missed <= 2 + done / 20, name << ": " << missed << " of " << done << " places were not reached");
   report("step %s: %zu instructions; %zu places x %zu actions, of these %zu here, %zu not reached, %.1f s", name.c_str(),
          steps.size(), places.size(), actions.size(), done, missed, milliseconds_since(begin) / 1000);
   tried(done, "faults at an instruction");

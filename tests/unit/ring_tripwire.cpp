@@ -100,3 +100,16 @@ TEST_CASE("refusals and a corrupt record in one gap are told apart by number") {
   bench.expect({"attach 1", "incident corrupt record", "loss 1.1-2 corrupt=1 refused=1", "event 1.3",
                 "detach 1 last 3 too_big=1 corrupt=1"});
 }
+
+TEST_CASE("a long record has the same hash, whichever vectors it was made with") {
+  std::string bytes(70'000, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 131 >> 3);
+  for (const std::size_t length : {241u, 255u, 256u, 1024u, 1025u, 4096u, 65'535u, 70'000u - 3}) {
+    CAPTURE(length);
+    CHECK(hash_long(bytes.data() + 3, length) == XXH3_64bits(bytes.data() + 3, length));
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+      CHECK(hash_long_avx2(bytes.data() + 3, length) == XXH3_64bits(bytes.data() + 3, length));
+#endif
+  }
+}
