@@ -109,7 +109,8 @@ using Line = std::variant<Event, Loss, LifeLine, Accounts, Gone, Note>;
 // base64.
 bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload);
 
-// Append the lines' texts, each with its newline, to `out`; `index` is that of the first. No allocation but out's growth.
+// Append the lines' texts, each with its newline, to `out`; `index` is that of the first. Nothing is allocated but out's
+// growth and what is kept of a producer.
 void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out);
 inline void encode(const Line& line, u64 index, std::string_view ring, std::string& out) {
   encode({&line, 1}, index, ring, out);

@@ -1,4 +1,4 @@
-// The link from a log to its segment, see origin.hpp. Invariant: it is read as a text, never opened.
+// The link from a log to its segment, see origin.hpp. Invariant: what it names is looked at, and believed in nothing else.
 #include "lib/os/origin.hpp"
 
 #include <fcntl.h>
@@ -22,44 +22,63 @@ int place_of(const std::string& ring, std::string& path) {
   return error;
 }
 
-// "": none, or what is no absolute path.
-std::string recorded(const std::string& log_dir) {
-  char path[PATH_MAX];
-  const ssize_t bytes = calls.readlink(link_of(log_dir).c_str(), path, sizeof path);
-  if (bytes <= 0 || bytes == sizeof path || path[0] != '/') return "";
-  return {path, static_cast<std::size_t>(bytes)};
+// 0: `path` is what the link says · −ENOENT: there is none, or it says what no collector wrote · −EINVAL: it is no link
+int recorded(const std::string& log_dir, const std::string& ring, std::string& path) {
+  char text[PATH_MAX];
+  const ssize_t bytes = calls.readlink(link_of(log_dir).c_str(), text, sizeof text);
+  if (bytes < 0) return errno == ENOTDIR ? -ENOENT : -errno;
+  path.assign(text, static_cast<std::size_t>(bytes));
+  return bytes < PATH_MAX && path.starts_with('/') && path.ends_with("/" + file_name(ring)) ? 0 : -ENOENT;
 }
 
-bool status_of(const std::string& path, struct stat& out) {
-  return calls.fstatat(AT_FDCWD, path.c_str(), &out, AT_SYMLINK_NOFOLLOW) == 0;
+bool is_same_file(const std::string& one, const std::string& other) {
+  struct stat first {}, second {};
+  return calls.fstatat(AT_FDCWD, one.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 &&
+         calls.fstatat(AT_FDCWD, other.c_str(), &second, AT_SYMLINK_NOFOLLOW) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+// 0: no ring is there that producers could be attached to; 1: one is; −EACCES: that cannot be seen.
+int is_there(const std::string& path) {
+  Segment segment;
+  std::vector<std::string> findings;
+  const int error = open_readonly(path, segment, findings);
+  if (error == -EACCES) return error;
+  return error == 0 && findings.empty() ? 1 : 0;
 }
 
 }  // namespace
 
 int check_origin(const std::string& log_dir, const std::string& ring) {
   if (!valid_name(ring)) return 0;  // attach says so
-  std::string here;
+  std::string here, there;
   if (const int error = place_of(ring, here)) return error;
-  const std::string there = recorded(log_dir);
-  struct stat first {}, ours {};
-  if (there.empty() || there == here || !status_of(there, first)) return 0;
-  // One place may have two paths.
-  if (status_of(here, ours) && ours.st_dev == first.st_dev && ours.st_ino == first.st_ino) return 0;
+  if (recorded(log_dir, ring, there) != 0 || there == here || is_same_file(there, here)) return 0;
+  const int found = is_there(there);
+  if (found == 0) return 0;
   const std::string directory = there.substr(0, there.rfind('/'));
   return fail(EINVAL,
-              "log %.200s: it is of the ring at %.200s, which is still there, expected %.200s: start with SHMRING_DIR=%.200s, "
-              "or give another log; if that ring is over, remove it: SHMRING_DIR=%.200s shmring rm %.80s",
-              log_dir.c_str(), there.c_str(), here.c_str(), directory.c_str(), directory.c_str(), ring.c_str());
+              "log %.100s: it is of the ring at %.100s, which %s, expected %.100s: start with SHMRING_DIR=%.100s, or give "
+              "another log, or remove the link `segment` in it",
+              log_dir.c_str(), there.c_str(), found < 0 ? "may still be there" : "is still there", here.c_str(),
+              directory.c_str());
 }
 
 int record_origin(const std::string& log_dir, const std::string& ring) {
-  std::string here;
+  std::string here, there;
   if (const int error = place_of(ring, here)) return error;
-  if (recorded(log_dir) == here) return 0;
-  const std::string link = link_of(log_dir);
-  calls.unlinkat(AT_FDCWD, link.c_str(), 0);
-  if (calls.symlinkat(here.c_str(), AT_FDCWD, link.c_str()) == 0) return 0;
-  return fail(errno, "log %.200s: cannot link segment to %.200s: %s", log_dir.c_str(), here.c_str(), std::strerror(errno));
+  const std::string link = link_of(log_dir), next = link + ".next";
+  int error = recorded(log_dir, ring, there);
+  if (error == 0 && (there == here || is_same_file(there, here))) return 0;
+  if (error == 0 || error == -ENOENT) {
+    calls.unlinkat(AT_FDCWD, next.c_str(), 0);  // of one who died here
+    const bool done = calls.symlinkat(here.c_str(), AT_FDCWD, next.c_str()) == 0 &&
+                      calls.renameat(AT_FDCWD, next.c_str(), AT_FDCWD, link.c_str()) == 0;
+    error = done ? 0 : -errno;
+  }
+  if (error == 0) return 0;
+  return fail(-error, "log %.200s: cannot make the link `segment` in it to %.200s: %s", log_dir.c_str(), here.c_str(),
+              std::strerror(-error));
 }
 
 }  // namespace shmring::os

@@ -9,8 +9,8 @@
 
 namespace shmring::os {
 
-// Before the ring is opened or made. 0: the log, if there is one, is this ring's or of one that is not there any more.
-// −EINVAL: of another that is there; what open_directory says.
+// Before the ring is opened or made, and again with the log locked. 0: the log, if there is one, is this ring's, or of one that
+// is not there any more, or is over. −EINVAL: of another of that name that is there, or may be; what open_directory says.
 int check_origin(const std::string& log_dir, const std::string& ring);
 
 // With the log locked. 0 or −errno, with its text.

@@ -16,8 +16,8 @@
 
 namespace shmring::ring {
 
-// Slots ahead whose lines are fetched for writing: as many of them as this record has.
-inline constexpr u32 prefetch_slots = 8;
+// Slots ahead whose lines are fetched for writing: as many of them as this record has, up to so many.
+inline constexpr u32 prefetch_slots = 8, most_prefetched = 32;
 // Looks at a full lane before a waiter sleeps; and the longest sleep, so that it notices a ring that was unlinked.
 inline constexpr u32 wait_spins = 64;
 inline constexpr u64 wait_slice_ns = 50'000'000;
@@ -184,7 +184,8 @@ template <class M>
   const Slot& ahead = slot_at(position + prefetch_slots);
   M::prefetch(&ahead);
   M::prefetch(&ahead + 1);
-  for (u32 line = 2; line <= header.length / sizeof(Slot); ++line) M::prefetch(&ahead + line);
+  const u32 lines = 1 + (header.length + u32{sizeof(Slot)} - 1) / u32{sizeof(Slot)};
+  for (u32 line = 2; line < lines && line < most_prefetched; ++line) M::prefetch(&ahead + line);
   fill<M>(&slot.header, &header, sizeof header);
   if (payload != nullptr && header.length != 0) fill<M>(Ring::payload(slot), payload, header.length);
   if (ring_.geometry.flags & with_tripwire) slot.header.hash = tripwire(&slot.header);

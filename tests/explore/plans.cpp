@@ -82,6 +82,7 @@ const Plans once_of_long = {
     "--writes 2 --preemptions 2 --cuts 1 --kills 0",
     "--writes 1 --preemptions 2 --cuts 1",
     "--writes 2 --preemptions 2 --cuts 0 --slots 1",
+    "--writes 2 --preemptions 1 --cuts 1",
 };
 
 // Each for half a minute from each seed.

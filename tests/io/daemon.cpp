@@ -125,7 +125,8 @@ struct World {
     fs::remove_all(place.home + "/case");
     fs::create_directory(place.home + "/case");
     if (fresh) fs::remove(rings + "/shmring." + Workplace::ring);
-    if (!fresh) fs::copy(place.log, log);
+    if (!fresh) fs::copy(place.log, log, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    if (!fresh) fs::remove(log + "/segment");  // which names the ring that this one is a copy of
     if (!fresh) fs::copy_file(place.file(), rings + "/shmring." + Workplace::ring, fs::copy_options::overwrite_existing);
     ::setenv("SHMRING_DIR", rings.c_str(), 1);
   }

@@ -180,7 +180,8 @@ TEST_CASE("a log is not gone on with for another ring of that name while its own
 
   const std::string before = log_text(place.log), other = place.home + "/other", same = place.home + "/same";
   fs::create_directory(other);
-  daemon.start([&] { ::setenv("SHMRING_DIR", other.c_str(), 1); });
+  const auto elsewhere = [&] { ::setenv("SHMRING_DIR", other.c_str(), 1); };
+  daemon.start(elsewhere);
   CHECK(daemon.process.wait() == 6);
   CHECK(daemon.said().find("it is of the ring at " + place.file() + ", which is still there") != std::string::npos);
   CHECK(fs::is_empty(other));
@@ -196,13 +197,16 @@ TEST_CASE("a log is not gone on with for another ring of that name while its own
   const Findings found = consult(place.log, place.journals);
   CHECK_MESSAGE(found.problems.empty(), found.text());
 
-  fs::remove(place.file());
-  ::setenv("SHMRING_DIR", other.c_str(), 1);
+  // What is no ring there, or none any more, keeps nobody out.
+  fs::rename(place.file(), place.rings + "/aside");
+  std::ofstream(place.file()) << "a file";
+  elsewhere();
   daemon.start();
   REQUIRE(daemon.collects());
   CHECK(daemon.end() == 0);
   CHECK(fs::read_symlink(place.log + "/segment") == other + "/shmring.r");
   CHECK(proven(place.log));
+  fs::rename(place.rings + "/aside", place.file());
 }
 
 TEST_CASE("a log in whose place something else stands: nothing is released, no writer waits, until there is a place again") {

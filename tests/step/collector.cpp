@@ -130,7 +130,7 @@ void try_passes(const char* name, Shape shape) {
   std::vector<std::size_t> places;
   for (const std::size_t n : choose(steps, by_mode<Density>({0, true, 1000}, {0, true, 1000}, {40, true, 1000})))
     if (n % by_mode<std::size_t>(9, 1, 1) == 0) places.push_back(n);
-  try_places(name, steps, places, {Action::kill, Action::stop},
+  try_places(name, steps, places, {Action::kill, Action::stop}, 8,
              [&](Action action, std::size_t n) { return try_at(shape, action, steps[n].at); });
 }
 

@@ -29,7 +29,7 @@ void try_all(const Scenario& scenario, const std::vector<Action>& actions, Densi
     if (steps[n].stores) first = std::min(first, n), last = n;
   // Who waits does the same again and again, the oftener the slower it goes.
   if (scenario.waiting()) density.most_hits = 1;
-  try_places(scenario.name, steps, choose(steps, density), actions, [&](Action action, std::size_t n) {
+  try_places(scenario.name, steps, choose(steps, density), actions, 2, [&](Action action, std::size_t n) {
     return run({scenario, action, steps[n].at, n > first && (n <= last || scenario.call == Call::detach)});
   });
 }
@@ -99,7 +99,7 @@ TEST_CASE("attach and detach survive a kill and a stop, a write in a handler, an
 
 // It left that call for one instruction, between the claim's end and its own.
 TEST_CASE("a detach that ends a claim refuses a handler's write at every instruction") {
-  const auto density = by_mode<Density>({25, false, 1}, {1, true, 3}, {25, false, 1});  // long: above
+  const auto density = by_mode<Density>({25, false, 1}, {1, true, 3}, {1, true, 3});
   try_all({"detach that ends a claim, shared", Call::detach, 64, shared}, {Action::signal}, density);
 }
 

@@ -180,7 +180,8 @@ std::vector<std::size_t> choose(const std::vector<Step>& steps, Density density)
 }
 
 void try_places(const std::string& name, const std::vector<Step>& steps, const std::vector<std::size_t>& places,
-                const std::vector<Action>& actions, const std::function<Outcome(Action, std::size_t)>& one) {
+                const std::vector<Action>& actions, std::size_t may_miss,
+                const std::function<Outcome(Action, std::size_t)>& one) {
   const auto begin = Steady::now();
   std::size_t done = 0, missed = 0, failed = 0;
   for (const Action action : actions)
@@ -192,9 +193,9 @@ void try_places(const std::string& name, const std::vector<Step>& steps, const s
                                                   << where(steps, places[i]) << ":\n" << outcome.problem);
       if (!outcome.problem.empty() && ++failed == 3) return;
     }
-  // What reads a clock, or a pid's digits, may take another path elsewhere, and inside the vDSO often does; a stepper that
-  // loses its way must not pass: it misses a fifth and more.
-  CHECK_MESSAGE(missed <= 2 + done / 20, name << ": " << missed << " of " << done << " places were not reached");
+  // What reads a clock, or a pid's digits, may take another path elsewhere, and inside the vDSO often does; so may a collector,
+  // most of whose rhythm is time. A stepper that loses its way must not pass.
+  CHECK_MESSAGE(missed <= 1 + done * may_miss / 100, name << ": " << missed << " of " << done << " places were not reached");
   report("step %s: %zu instructions; %zu places x %zu actions, of these %zu here, %zu not reached, %.1f s", name.c_str(),
          steps.size(), places.size(), actions.size(), done, missed, milliseconds_since(begin) / 1000);
   tried(done, "faults at an instruction");

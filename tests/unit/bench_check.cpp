@@ -94,7 +94,9 @@ TEST_CASE("rounds in which fixed work took longer than at other times are not ju
   CHECK(line.verdict == Verdict::ok);
   CHECK(line.figure == 12.5);
   CHECK(line.reason.starts_with("of 2 of 5 rounds"));
-  report.figures.front().parts.front().name = "another part";
+  report.figures.front().parts = {{fixed_work_name, {100, 150, 150, 150, 150}}};  // one of five says too little
+  CHECK(judge(at_most, report).verdict == Verdict::failed);
+  report.figures.front().parts = {{"another part", {100, 111, 140, 112, 109}}};
   CHECK(judge(at_most, report).verdict == Verdict::failed);
   report.figures.front().parts = {{fixed_work_name, {100, 111}}};  // not of each round
   CHECK(judge(at_most, report).verdict == Verdict::failed);
@@ -109,13 +111,15 @@ TEST_CASE("in a run that is near on the whole, rounds beside which the cores wer
   const Line line = judge(at_most, report);
   CHECK(line.verdict == Verdict::ok);
   CHECK(line.figure == 12.5);
-  CHECK(line.reason == "of 2 of 4 rounds: in the others the cores were far apart");
+  CHECK(line.reason.starts_with("of 2 of 4 rounds: beside the others the cores were far apart"));
   Row row = at_most;
   row.by_distance = false;
   CHECK(judge(row, report).verdict == Verdict::failed);
   report.trips[1] = report.trips[2] = {500, 500};
   CHECK(judge(at_most, report).verdict == Verdict::far);
   CHECK(judge(at_most, report).figure == 16.5);  // of all
+  report.trips = {{100, 100}, {500, 500}, {100, 100}, {500, 500}, {100, 100}};  // near in the median, and beside no round
+  CHECK(judge(at_most, report).verdict == Verdict::far);
 }
 
 TEST_CASE("a row that needs processors is not judged where there are too few") {
@@ -149,6 +153,9 @@ TEST_CASE("the floor is judged beside a row: where it is beyond the bound too, i
   put(report, "bare", live64, {15});
   CHECK(judge(row, report).reason == "bare itself: 15.0 ns, beyond it");
   CHECK(judge(row, report).verdict == Verdict::floor);
+  report.figures.front().rounds = {900};
+  CHECK(judge(row, report).verdict == Verdict::failed);
+  report.figures.front().rounds = {20};
   report.figures.back().rounds = {11};
   CHECK(judge(row, report).reason == "bare itself: 11.0 ns, within it");
   CHECK(judge(row, report).verdict == Verdict::failed);

@@ -7,7 +7,6 @@
 #include <climits>
 #include <cstring>
 #include <fstream>
-#include <thread>
 
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
@@ -159,18 +158,6 @@ TEST_CASE("a wake-up is for all sleepers, of all processes") {
   CHECK(operation == FUTEX_WAIT_BITSET);
 }
 
-TEST_CASE("a waker wakes all who sleep on the word") {
-  std::atomic<ring::u32> word{0};
-  int results[2] = {1, 1};
-  const ring::u64 deadline = os::monotonic_now_ns() + 60 * second;
-  auto sleep_on = [&](int i) { results[i] = os::futex_wait(word, 0, deadline); };
-  std::thread first(sleep_on, 0), second_(sleep_on, 1);
-  for (int woken = 0; woken < 2 && os::monotonic_now_ns() < deadline;) woken += os::futex_wake_all(word);
-  first.join();
-  second_.join();
-  CHECK((results[0] == 0 && results[1] == 0));
-}
-
 TEST_CASE("a handle page keeps its words in its process and is all zero in a forked child") {
   auto* words = static_cast<u64*>(os::new_handle_page(8192));
   REQUIRE(words);
@@ -239,12 +226,4 @@ TEST_CASE("a descriptor closes once, and closing leaves errno alone") {
     CHECK(errno == ENOSPC);
   }
   CHECK(open_descriptors() == before);
-}
-
-TEST_CASE("the last error is one thread's own, is cut where it is too long, and never NULL") {
-  CHECK(os::fail(EIO, "%s", std::string(2000, 'x').c_str()) == -EIO);
-  CHECK(std::strlen(os::last_error()) == 511);
-  const char* elsewhere = "x";
-  std::thread([&] { elsewhere = *os::last_error() == '\0' ? "" : "x"; }).join();
-  CHECK(*elsewhere == '\0');
 }

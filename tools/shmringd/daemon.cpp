@@ -98,6 +98,7 @@ int Daemon::open_ring(const Options& options) {
 int Daemon::open_log() {
   auto accounts = [this] { return collector_->ledger().accounts(host_->now_utc_ns()); };
   if (const int error = log_.open(log_dir_, segment_.name, accounts, recovered_); error != 0) return error;
+  if (const int error = os::check_origin(log_dir_, segment_.name); error != 0) return error;  // it may be another by now
   if (os::record_origin(log_dir_, segment_.name) != 0) tool::say("shmringd: {}; it goes on without\n", os::last_error());
   host_.emplace(segment_.ring);
   store_.emplace(log_);

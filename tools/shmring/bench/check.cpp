@@ -39,7 +39,23 @@ struct Judged {
 
 constexpr double slow = 1.1;  // times the least that fixed work took in this run
 
-bool is_far(const Row& row, const Report& report) { return row.by_distance && report.round_trip_ns() > far_ns; }
+// Of a run that is not far on the whole: before or after which rounds the cores were.
+std::vector<bool> far_rounds(const Report& report, std::size_t rounds) {
+  std::vector<bool> out(rounds);
+  if (report.trips.size() != rounds + 1) return out;
+  for (std::size_t round = 0; round < rounds; ++round)
+    out[round] = report.trips[round].median_ns > far_ns || report.trips[round + 1].median_ns > far_ns;
+  return out;
+}
+
+// Whether so many rounds are left that they may stand for all.
+bool leaves_enough(const std::vector<bool>& out) {
+  return static_cast<std::size_t>(std::count(out.begin(), out.end(), false)) * 3 >= out.size();
+}
+
+bool is_far(const Row& row, const Report& report) {
+  return row.by_distance && (report.round_trip_ns() > far_ns || !leaves_enough(far_rounds(report, report.rounds)));
+}
 
 // Which rounds are not judged: in which the processor was slow, or, in a run that is not far on the whole, the cores were.
 std::vector<bool> rounds_left_out(const Row& row, const Report& report, const char* transport) {
@@ -51,9 +67,10 @@ std::vector<bool> rounds_left_out(const Row& row, const Report& report, const ch
     const double least = *std::min_element(part.rounds.begin(), part.rounds.end());
     for (std::size_t round = 0; round < out.size(); ++round) out[round] = part.rounds[round] > slow * least;
   }
-  if (!row.by_distance || is_far(row, report) || report.trips.size() != out.size() + 1) return out;
-  for (std::size_t round = 0; round < out.size(); ++round)
-    out[round] = report.trips[round].median_ns > far_ns || report.trips[round + 1].median_ns > far_ns;
+  if (!leaves_enough(out)) out.assign(out.size(), false);
+  if (!row.by_distance || is_far(row, report)) return out;
+  const std::vector<bool> far = far_rounds(report, out.size());
+  for (std::size_t round = 0; round < out.size(); ++round) out[round] = out[round] || far[round];
   return out;
 }
 
@@ -74,6 +91,9 @@ Judged compare(const Row& row, const Report& report, const char* transport) {
   const auto left_out = static_cast<std::size_t>(std::count(out.begin(), out.end(), true));
   return {median_of(known), median_of(bounds), median_of(ratios), left_out};
 }
+
+// As dear as what is bare of every guarantee, or little more.
+bool is_like(const Judged& bare, const Judged& ours) { return ours.figure <= 1.3 * bare.figure + 20; }
 
 bool holds(const Row& row, const Judged& judged) { return row.at_least ? judged.of_bound >= 1 : judged.of_bound <= 1; }
 
@@ -142,13 +162,13 @@ Line judge(const Row& row, const Report& report) {
   if (judged.of_bound == 0) return line;
   line.verdict = holds(row, judged) ? Verdict::ok : Verdict::failed;
   if (judged.left_out != 0) {
-    const std::string why =
-        row.by_distance ? "the cores were far apart" : fmt::format("fixed work took more than {} times its least", slow);
-    line.reason = fmt::format("of {} of {} rounds: in the others {}", report.rounds - judged.left_out, report.rounds, why);
+    line.reason = fmt::format("of {} of {} rounds: beside the others the cores were far apart, or slow ({} times the least for "
+                              "fixed work)", report.rounds - judged.left_out, report.rounds, slow);
   }
   if (row.stand_in != nullptr) {
     const Judged bare = compare(row, report, row.stand_in);
-    if (bare.of_bound != 0 && line.verdict == Verdict::failed && !holds(row, bare)) line.verdict = Verdict::floor;
+    const bool beyond = bare.of_bound != 0 && !holds(row, bare) && !row.at_least;
+    if (line.verdict == Verdict::failed && beyond && is_like(bare, judged)) line.verdict = Verdict::floor;
     if (bare.of_bound != 0)
       line.reason = fmt::format("{} itself: {}, {} it{}{}", row.stand_in, value_text(line.unit, bare.figure),
                                 holds(row, bare) ? "within" : "beyond", line.reason.empty() ? "" : "; ", line.reason);

@@ -32,7 +32,7 @@ struct Row {
 };
 const std::vector<Row>& rows_to_reach();
 
-// floor: not reached, and not by what is bare of every guarantee either.
+// floor: not reached, and not by what is bare of every guarantee either, of which the figure is at most 1.3 times, and 20 ns.
 enum class Verdict : std::uint8_t { ok, failed, far, crowded, floor, missing };
 const char* verdict_name(Verdict verdict);
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 
 #include "lib/ring/memory.hpp"
 #include "tools/shmring/bench/shared_file.hpp"
@@ -129,13 +130,13 @@ struct ClaimFloor : FloorBase {
 
   class Reader {
    public:
-    explicit Reader(const std::string& file) : ring_(file) {}
+    explicit Reader(const std::string& file) : ring_(file), lap_shift_(std::countr_zero(ring_.slots())) {}
     template <class Sink>
     std::size_t read(Sink&& sink) {
       std::size_t count = 0;
       for (; count < read_batch; ++count, ++head_) {
         Slot& slot = ring_.at(head_);
-        const u64 lap = head_ / ring_.slots();
+        const u64 lap = head_ >> lap_shift_;
         if (slot.word.load(std::memory_order_acquire) != 4 * lap + whole) break;
         sink(static_cast<const std::byte*>(slot.payload()), static_cast<std::size_t>(slot.length));
         slot.word.store(4 * (lap + 1) + free, std::memory_order_release);
@@ -145,18 +146,19 @@ struct ClaimFloor : FloorBase {
 
    private:
     SlotRing<FloorControl> ring_;
+    int lap_shift_;
     u64 head_ = 0;
   };
 
   class Writer {
    public:
-    explicit Writer(const std::string& file) : ring_(file) {}
+    explicit Writer(const std::string& file) : ring_(file), lap_shift_(std::countr_zero(ring_.slots())) {}
     bool write(const void* record, std::size_t bytes) {
       std::atomic<u64>& tail = ring_.control().tail;
       while (true) {
         u64 position = tail.load(std::memory_order_relaxed);
         Slot& slot = ring_.at(position);
-        const u64 lap = position / ring_.slots();
+        const u64 lap = position >> lap_shift_;
         u64 word = slot.word.load(std::memory_order_relaxed);
         if (word < 4 * lap) return false;  // not read yet
         const bool mine = word == 4 * lap + free &&
@@ -172,6 +174,7 @@ struct ClaimFloor : FloorBase {
 
    private:
     SlotRing<FloorControl> ring_;
+    int lap_shift_;
   };
 };
 
