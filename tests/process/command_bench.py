@@ -83,15 +83,17 @@ class Bench(CommandCase):
         self.assertGreaterEqual(set(document["machine"]), set("processor processors kernel compiler commit time_source "
                                                              "timer_ns distance round_trip_ns far".split()))
         self.assertEqual({figure["measure"] for figure in document["figures"]},
-                         {"quiet", "live", "calls", "full", "overwrite", "rate"})
+                         {"quiet", "live", "calls", "full", "overwrite", "wait", "hybrid", "rate"})
         for figure in document["figures"]:
             self.assertEqual(set(figure) - {"calls"}, FIGURE)
             self.assertEqual(figure["delivered"], figure["attempted"] - figure["dropped"])
             self.assertGreater(figure["attempted"], 0)
             self.assertEqual(len(figure["rounds"]), 1)
             self.assertEqual(figure["unit"], "records/s" if figure["measure"] == "rate" else "ns")
-            if figure["measure"] == "full":
+            if figure["measure"] in ("full", "wait", "hybrid"):
                 self.assertGreater(figure["dropped"], 0)
+            if figure["measure"] in ("wait", "hybrid") and figure["best"] is not None:
+                self.assertGreater(figure["best"], 50_000, "its deadline")
             if figure["measure"] == "quiet":
                 self.assertEqual(figure["dropped"], 0)
             if figure["measure"] == "calls":

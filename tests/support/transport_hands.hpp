@@ -20,7 +20,9 @@ inline constexpr u64 long_ns = 10'000'000'000;  // nothing that works takes so l
 
 template <class T>
 struct Made {
-  explicit Made(bool overwrite = false) : name(fresh_name()) { T::create(name, {slots, bytes, 6, overwrite}); }
+  explicit Made(bool overwrite = false) : name(fresh_name()) {
+    T::create(name, {slots, bytes, 6, overwrite ? WhenFull::overwrite : WhenFull::refuse});
+  }
   ~Made() { T::remove(name); }
   Sandbox sandbox;
   const std::string name;

@@ -55,6 +55,8 @@ std::vector<Job> jobs_of(const Options& options) {
       jobs.push_back({Measure::live, bytes, 1, 0, true});
     if (wanted("calls")) jobs.push_back({Measure::calls, bytes});
     if (wanted("full")) jobs.push_back({Measure::full, bytes}), jobs.push_back({Measure::overwrite, bytes});
+    if (wanted("full") && bytes == sizes.front())
+      jobs.push_back({Measure::wait, bytes}), jobs.push_back({Measure::hybrid, bytes});
     if (wanted("cold")) jobs.push_back({Measure::cold, bytes});
   }
   if (wanted("contended"))

@@ -23,7 +23,9 @@ struct Contender {
   bool can(const Job& job) const {
     const bool its_own = std::find(collects.begin(), collects.end(), job.measure) != collects.end();
     if (is_collectors(job.measure) || role == Role::collector) return its_own;
-    return job.producers <= max_producers && job.bytes <= max_bytes && (job.measure != Measure::overwrite || overwrites);
+    if (job.producers > max_producers || job.bytes > max_bytes) return false;
+    if (waits_in_vain(job.measure)) return role == Role::libshmring;
+    return job.measure != Measure::overwrite || overwrites;
   }
 };
 

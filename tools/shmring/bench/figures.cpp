@@ -80,7 +80,7 @@ bool Report::crowded(const Job& job) const {
 }
 
 const char* measure_name(Measure measure) {
-  constexpr const char* names[] = {"quiet",   "live",   "calls",  "rate",   "full", "overwrite",
+  constexpr const char* names[] = {"quiet",   "live",   "calls",  "rate",   "full", "overwrite", "wait", "hybrid",
                                    "cold", "handoff", "logged", "encode", "stages", "idle"};
   return names[static_cast<std::size_t>(measure)];
 }

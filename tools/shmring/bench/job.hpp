@@ -6,6 +6,7 @@
 //   rate       writers and the reader, everybody as fast as he can; a refused record is dropped
 //   full       nobody drains and there is no room: what a refused write costs
 //   overwrite  the same under the policy that the oldest makes room: what such a write costs
+//   wait, hybrid  the same under these policies, with a deadline of 50 µs: when a write comes back that waits in vain
 //   cold       the first write after an idle second
 //
 // and of a collector, as shmringd is one:
@@ -24,7 +25,9 @@
 
 namespace shmring::bench {
 
-enum class Measure : std::uint8_t { quiet, live, calls, rate, full, overwrite, cold, handoff, logged, encode, stages, idle };
+enum class Measure : std::uint8_t {
+  quiet, live, calls, rate, full, overwrite, wait, hybrid, cold, handoff, logged, encode, stages, idle
+};
 inline constexpr Measure collector_measures[] = {Measure::handoff, Measure::logged, Measure::encode, Measure::stages,
                                                  Measure::idle};
 inline constexpr bool is_collectors(Measure measure) { return measure >= Measure::handoff; }
@@ -38,7 +41,12 @@ inline constexpr Unit unit_of(Measure measure) {
 }
 inline constexpr bool is_rate(Unit unit) { return unit == Unit::records || unit == Unit::lines; }
 
-inline constexpr bool meets_full_ring(Measure measure) { return measure == Measure::full || measure == Measure::overwrite; }
+inline constexpr bool meets_full_ring(Measure measure) { return measure >= Measure::full && measure <= Measure::hybrid; }
+inline constexpr bool waits_in_vain(Measure measure) { return measure == Measure::wait || measure == Measure::hybrid; }
+inline constexpr WhenFull when_full(Measure measure) {
+  if (measure == Measure::overwrite) return WhenFull::overwrite;
+  return measure == Measure::wait ? WhenFull::wait : measure == Measure::hybrid ? WhenFull::hybrid : WhenFull::refuse;
+}
 // Writer and reader have one processor, and are never at work at the same time.
 inline constexpr bool takes_turns(Measure measure) {
   const bool one_process = measure == Measure::encode || measure == Measure::stages || measure == Measure::idle;
@@ -60,11 +68,11 @@ inline bool same(const Job& a, const Job& b) {
 }
 
 // A ring of 8 KiB records has fewer of them: all rings of a run fit into a container's shared memory.
-inline constexpr u32 bench_slots = 16384, bench_large_slots = 512, bench_small_bytes = 1024;
+inline constexpr u32 bench_slots = 16384, bench_large_slots = 512, bench_small_bytes = 1024, bench_wait_us = 50;
 inline constexpr u32 slots_of(u32 bytes) { return bytes <= bench_small_bytes ? bench_slots : bench_large_slots; }
 // Records that are timed together; a turn, a quarter of a ring, is several of them.
 inline constexpr u32 batch_of(const Job& job) {
-  return job.measure == Measure::cold ? 1 : job.bytes <= bench_small_bytes ? 256 : 16;
+  return job.measure == Measure::cold ? 1 : waits_in_vain(job.measure) ? 16 : job.bytes <= bench_small_bytes ? 256 : 16;
 }
 
 struct Part {

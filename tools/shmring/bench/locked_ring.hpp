@@ -117,7 +117,7 @@ class LockedRing {
       const u64 tail = control.tail.load(relaxed);
       const u64 head = control.head.load(relaxed);
       if (tail - head == ring_.slots()) {
-        if (!control.shape.overwrite) {
+        if (control.shape.when_full != WhenFull::overwrite) {
           control.lock.unlock();
           return false;
         }

@@ -18,7 +18,7 @@ class Measurement {
 
   Round run() {
     const Removal removal{name_};
-    T::create(name_, {slots_of(job_.bytes), job_.bytes, job_.producers, job_.measure == Measure::overwrite});
+    T::create(name_, {slots_of(job_.bytes), job_.bytes, job_.producers, when_full(job_.measure)});
     std::vector<Child> children;
     children.emplace_back([this] {
       return play(*board_, placement_.reader, [this] { Reading<T>(*board_, job_, placement_.crowded, name_).run(); });

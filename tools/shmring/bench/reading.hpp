@@ -24,6 +24,8 @@ class Reading {
         return;
       case Measure::full:
       case Measure::overwrite:
+      case Measure::wait:
+      case Measure::hybrid:
         while (wait_for_turn(board_, Board::over) != Board::over) continue;
         return drain([this] { return checker_.last[0] >= board_.writers[0].newest; });
       default:

@@ -30,7 +30,8 @@ bool shows_ratio(const Job& job) { return job.measure == Measure::live && job.pr
 bool shows_dropped(const Job& job) { return job.measure == Measure::live || job.measure == Measure::rate; }
 
 std::string head(const Report& report, const Job& job) {
-  constexpr const char* names[] = {"QUIET", "LIVE", "CALLS", "RATE", "REFUSED WRITE", "OVERWRITING", "COLD"};
+  constexpr const char* names[] = {"QUIET", "LIVE", "CALLS", "RATE", "REFUSED WRITE", "OVERWRITING",
+                                   "WAIT 50 µs", "HYBRID 50 µs", "COLD"};
   std::string text = fmt::format(">{} B ", job.bytes);
   if (job.measure == Measure::rate || job.producers > 1) {
     text += fmt::format("{} WRITER{}", job.producers, job.producers == 1 ? "" : "S");
@@ -181,7 +182,7 @@ void print_text(const Report& report) {
         "quiet: nobody drains while it is written. live: drained at once. polite: the reader, where it found nothing, looks\n"
         "again after 64 pauses. Timed are batches after the first lap, but for those that met a full ring, of which none is\n"
         "in the figure (REFUSED: their refused writes among all writes), and those in which the kernel gave the processor to\n"
-        "others. crowded: more processes than processors.\n");
+        "others. crowded: more processes than processors. wait, hybrid: when a write comes back whose 50 µs were in vain.\n");
   const auto calls = report.jobs([](const Job& job) { return times_calls(job.measure); });
   for (const Job& job : calls) print_calls(report, job);
   if (!calls.empty())

@@ -134,7 +134,9 @@ class ShmringLane {
     const u64 payload = options.slot_bytes - sizeof(ring::Slot), chunks = (shape.bytes + payload - 1) / payload;
     options.slots = static_cast<u32>(std::bit_ceil(shape.slots * chunks));
     options.lanes = shared ? 1 : 1 + shape.producers;
-    options.on_full = shape.overwrite ? SHMRING_OVERWRITE : SHMRING_DROP;
+    constexpr u32 policies[] = {SHMRING_DROP, SHMRING_OVERWRITE, SHMRING_WAIT, SHMRING_HYBRID};
+    options.on_full = policies[static_cast<std::size_t>(shape.when_full)];
+    options.wait_us = options.on_full >= SHMRING_WAIT ? bench_wait_us : 0;
     options.max_record = shape.bytes;
     options.flags = Variant::flags;
     must_be_done(shmring_create(ring.c_str(), &options));

@@ -20,11 +20,14 @@ namespace shmring::bench {
 using u32 = std::uint32_t;
 using u64 = std::uint64_t;
 
+// What a write does where there is no room, where the kind knows more than to refuse it.
+enum class WhenFull : std::uint8_t { refuse, overwrite, wait, hybrid };
+
 struct Shape {
   u32 slots;               // records that it has room for; a power of two, at least 64
   u32 bytes;               // of the largest record
   u32 producers = 1;       // at a time
-  bool overwrite = false;  // full: the oldest record makes room, where the kind can
+  WhenFull when_full = WhenFull::refuse;
 };
 
 enum class Role : std::uint8_t { floor, alternative, kernel, libshmring, collector };
@@ -41,7 +44,7 @@ concept Transport = requires(const std::string& name, const Shape& shape, typena
                              typename T::Reader& reader, const void* record, std::size_t bytes, AnySink sink) {
   { T::name } -> std::convertible_to<const char*>;
   { T::role } -> std::convertible_to<Role>;
-  { T::overwrites } -> std::convertible_to<bool>;      // knows Shape::overwrite
+  { T::overwrites } -> std::convertible_to<bool>;      // knows WhenFull::overwrite; libshmring alone knows those that wait
   { T::survives_death } -> std::convertible_to<bool>;  // of a writer in the middle of a write
   { T::max_producers } -> std::convertible_to<u32>;
   T::create(name, shape);

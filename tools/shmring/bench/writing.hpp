@@ -73,7 +73,8 @@ class Writing {
     u64 spent = 0;
     const bool each = times_calls(job_.measure);
     const u64 refused = each ? write_each(warm) : write_all(spent);
-    const bool wanted = refused == (job_.measure == Measure::full ? batch_.count() : 0);
+    const bool all_refused = job_.measure == Measure::full || waits_in_vain(job_.measure);
+    const bool wanted = refused == (all_refused ? batch_.count() : 0);
     if (wanted && warm && !each && preemptions() == preempted) mine_.ticks += spent, mine_.timed += batch_.count();
     mine_.attempted = batch_.sequence(batch_.count() - 1);
     mine_.accepted += batch_.count() - refused;
