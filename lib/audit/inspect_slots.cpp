@@ -50,7 +50,7 @@ SlotFacts read_slot(const ring::Ring& ring, u32 lane, u32 index, std::byte* cell
   if (!(ring.geometry.flags & ring::with_tripwire)) {
     facts.hash = Hash::absent;
   } else {
-    facts.hash = ring::tripwire(record) == record->hash ? Hash::good : Hash::bad;
+    facts.hash = ring::tripwire(*record) == record->hash ? Hash::good : Hash::bad;
     if (facts.hash == Hash::bad)
       findings.add(at(facts) + "the hash does not match: the record was changed after it was written");
   }

@@ -188,7 +188,7 @@ template <class M>
   for (u32 line = 2; line < lines && line < most_prefetched; ++line) M::prefetch(&ahead + line);
   fill<M>(&slot.header, &header, sizeof header);
   if (payload != nullptr && header.length != 0) fill<M>(Ring::payload(slot), payload, header.length);
-  if (ring_.geometry.flags & with_tripwire) slot.header.hash = tripwire(&slot.header);
+  if (ring_.geometry.flags & with_tripwire) slot.header.hash = tripwire(&slot.header, header.length);
   publish<M>(slot, ring_.lap(position), self_);
 }
 

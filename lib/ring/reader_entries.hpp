@@ -115,7 +115,7 @@ void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
 // What a record says of itself, against its hash and its owner's entry, which is asked only where the sequence is not the next.
 template <class M>
 bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
-  if ((ring_.geometry.flags & with_tripwire) && tripwire(&record) != record.hash) return false;
+  if ((ring_.geometry.flags & with_tripwire) && tripwire(record) != record.hash) return false;
   const bool aborted = (record.flags & flag_aborted) != 0;
   if (record.kind >= (aborted ? refusal_causes : SHMRING_BYTES + 1)) return false;
   const u32 room = ring_.slot_payload();

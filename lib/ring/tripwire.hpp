@@ -11,11 +11,15 @@ namespace shmring::ring {
 
 inline constexpr std::size_t most_short = 240;  // bytes that XXH3 hashes without vectors
 
-// Over all that follows the hash in the header, and `header->length` bytes of payload that stand right behind it.
-inline u32 tripwire(const RecordHeader* header) {
+// Over all that follows the hash in the header, and `length` bytes of payload that stand right behind it. The length is the
+// caller's: in the slot it may be another by now, and lead beyond the segment.
+inline u32 tripwire(const RecordHeader* header, std::size_t length) {
   const auto* from = reinterpret_cast<const unsigned char*>(header) + offsetof(RecordHeader, refused);
-  const std::size_t bytes = sizeof(RecordHeader) - offsetof(RecordHeader, refused) + header->length;
+  const std::size_t bytes = sizeof(RecordHeader) - offsetof(RecordHeader, refused) + length;
   return static_cast<u32>(bytes <= most_short ? XXH3_64bits(from, bytes) : hash_long(from, bytes));
 }
+
+// Of a private copy, whose length was looked at.
+inline u32 tripwire(const RecordHeader& copy) { return tripwire(&copy, copy.length); }
 
 }  // namespace shmring::ring

@@ -128,7 +128,7 @@ class Scribbler {
     header.chunks = static_cast<u16>(input_.take<u8>() % 20), header.chunk = static_cast<u16>(input_.take<u8>() % 20);
     header.length = input_.flip() ? static_cast<u16>(ring_.slot_payload()) : input_.take<u16>();
     header.kind = input_.take<u8>() % 16, header.flags = input_.take<u8>() % 4, header.why = input_.take<u16>();
-    if (header.length <= ring_.slot_payload()) header.hash = ring::tripwire(&header);
+    if (header.length <= ring_.slot_payload()) header.hash = ring::tripwire(header);
     state_word(slot);
   }
   void copy_entry() {

@@ -128,7 +128,7 @@ struct Hand {
     header.refused = refused, header.sequence = sequence, header.chunks = 1, header.why = mask;
     header.length = static_cast<u16>(payload.size());
     std::memcpy(Ring::payload(slot()), payload.data(), payload.size());
-    header.hash = tripwire(&header);
+    header.hash = tripwire(header);
   }
   void publish() const {
     fill("record " + std::to_string(sequence));

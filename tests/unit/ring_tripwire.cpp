@@ -113,3 +113,15 @@ TEST_CASE("a long record has the same hash, whichever vectors it was made with")
 #endif
   }
 }
+
+// Found by fuzzing: the length was read again from the slot, and 64 KiB from there hashed, beyond the segment.
+TEST_CASE("a length that changes in the slot before the hash is made does not lead the producer astray") {
+  using Hooked = HookedMemory<7>;
+  PlainRing plain(guarded);
+  Producer<Hooked> producer;
+  REQUIRE(producer.attach(plain.ring, owner(1), identity("app"), SHMRING_LANE_SHARED) == 0);
+  Hooked::Hook scribble(At::fill, 2, [&] { plain.slot(0).header.length = 25; });  // the header is there, the payload not yet
+  REQUIRE(producer.write(nullptr, "a payload of some length", 24) == 0);
+  CHECK(scribble.seen() == 2);
+  CHECK(plain.slot(0).header.hash == tripwire(&plain.slot(0).header, 24));
+}
