@@ -83,25 +83,6 @@ TEST_CASE("what was not measured is never ok") {
   CHECK(judge(at_most, report_of(near_ns)).verdict == Verdict::missing);
 }
 
-TEST_CASE("rounds in which fixed work took longer than at other times are not judged, and counted") {
-  Report report = report_of(near_ns);
-  report.rounds = 5;
-  put(report, "ours", live64, {13, 20, 20, 20, 12});
-  put(report, "floor", live64, {10, 10, 10, 10, 10});
-  CHECK(judge(at_most, report).verdict == Verdict::failed);
-  report.figures.front().parts = {{fixed_work_name, {100, 111, 140, 112, 109}}};
-  const Line line = judge(at_most, report);
-  CHECK(line.verdict == Verdict::ok);
-  CHECK(line.figure == 12.5);
-  CHECK(line.reason.starts_with("of 2 of 5 rounds"));
-  report.figures.front().parts = {{fixed_work_name, {100, 150, 150, 150, 150}}};  // one of five says too little
-  CHECK(judge(at_most, report).verdict == Verdict::failed);
-  report.figures.front().parts = {{"another part", {100, 111, 140, 112, 109}}};
-  CHECK(judge(at_most, report).verdict == Verdict::failed);
-  report.figures.front().parts = {{fixed_work_name, {100, 111}}};  // not of each round
-  CHECK(judge(at_most, report).verdict == Verdict::failed);
-}
-
 TEST_CASE("in a run that is near on the whole, rounds beside which the cores were far apart are not judged, and counted") {
   Report report = report_of(near_ns);
   report.rounds = 4;

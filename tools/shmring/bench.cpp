@@ -27,9 +27,9 @@ struct Options {
   std::vector<std::string> only, measures{"quiet", "live", "calls", "full", "rate", "collector"};
 };
 
-constexpr u32 usual_rounds = 9, quick_rounds = 2;
+constexpr u32 usual_rounds = 9, quick_rounds = 2, check_rounds = 25;
 // After these no further round begins, unless the caller has said how many he wants.
-constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 5'000'000'000, check_limit_ns = 90'000'000'000;
+constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 5'000'000'000, check_limit_ns = 100'000'000'000;
 constexpr u64 usual_budget_ns = 40'000'000, quick_budget_ns = 20'000'000;  // of one measurement
 constexpr u64 cold_budget_ns = 2'500'000'000;                              // three idle seconds
 constexpr u64 collector_budget_ns = 250'000'000;                           // what sleeps for milliseconds, or fills a file
@@ -121,7 +121,8 @@ Limits limits_of(const Options& options) {
   if (options.rounds != 0) return {options.rounds, ~u64{0}};
   if (options.quick) return {quick_rounds, quick_limit_ns};
   if (listed(options.measures, "cold")) return {1, usual_limit_ns};
-  return {usual_rounds, options.check ? check_limit_ns : usual_limit_ns};
+  if (options.check) return {check_rounds, check_limit_ns};
+  return {usual_rounds, usual_limit_ns};
 }
 
 // Opened before anything is measured: what cannot be written is said at once.

@@ -37,8 +37,6 @@ struct Judged {
   std::size_t left_out = 0;  // rounds
 };
 
-constexpr double slow = 1.1;  // times the least that fixed work took in this run
-
 // Of a run that is not far on the whole: before or after which rounds the cores were.
 std::vector<bool> far_rounds(const Report& report, std::size_t rounds) {
   std::vector<bool> out(rounds);
@@ -57,28 +55,16 @@ bool is_far(const Row& row, const Report& report) {
   return row.by_distance && (report.round_trip_ns() > far_ns || !leaves_enough(far_rounds(report, report.rounds)));
 }
 
-// Which rounds are not judged: in which the processor was slow, or, in a run that is not far on the whole, the cores were.
-std::vector<bool> rounds_left_out(const Row& row, const Report& report, const char* transport) {
-  const Figure* figure = report.find(transport, row.figure.job);
-  std::vector<bool> out(figure != nullptr ? figure->rounds.size() : 0);
-  if (figure == nullptr) return out;
-  for (const Figure::Series& part : figure->parts) {
-    if (part.name != fixed_work_name || part.rounds.size() != out.size()) continue;
-    const double least = *std::min_element(part.rounds.begin(), part.rounds.end());
-    for (std::size_t round = 0; round < out.size(); ++round) out[round] = part.rounds[round] > slow * least;
-  }
-  if (!leaves_enough(out)) out.assign(out.size(), false);
-  if (!row.by_distance || is_far(row, report)) return out;
-  const std::vector<bool> far = far_rounds(report, out.size());
-  for (std::size_t round = 0; round < out.size(); ++round) out[round] = out[round] || far[round];
-  return out;
+// Which rounds are not judged: in a run that is not far on the whole, those in which the cores were.
+std::vector<bool> rounds_left_out(const Row& row, const Report& report, std::size_t rounds) {
+  return row.by_distance && !is_far(row, report) ? far_rounds(report, rounds) : std::vector<bool>(rounds);
 }
 
 Judged compare(const Row& row, const Report& report, const char* transport) {
   const std::vector<double> figures = series(report, {transport, row.figure.job, row.figure.cheaper});
   const bool alone = row.reference.transport == nullptr;
   const std::vector<double> references = alone ? std::vector<double>{} : series(report, row.reference);
-  const std::vector<bool> out = rounds_left_out(row, report, transport);
+  const std::vector<bool> out = rounds_left_out(row, report, figures.size());
   std::vector<double> known, bounds, ratios;
   for (std::size_t round = 0; round < figures.size(); ++round) {
     if (out[round]) continue;
@@ -161,10 +147,9 @@ Line judge(const Row& row, const Report& report) {
   }
   if (judged.of_bound == 0) return line;
   line.verdict = holds(row, judged) ? Verdict::ok : Verdict::failed;
-  if (judged.left_out != 0) {
-    line.reason = fmt::format("of {} of {} rounds: beside the others the cores were far apart, or slow ({} times the least for "
-                              "fixed work)", report.rounds - judged.left_out, report.rounds, slow);
-  }
+  if (judged.left_out != 0)
+    line.reason = fmt::format("of {} of {} rounds: beside the others the cores were far apart", report.rounds - judged.left_out,
+                              report.rounds);
   if (row.stand_in != nullptr) {
     const Judged bare = compare(row, report, row.stand_in);
     const bool beyond = bare.of_bound != 0 && !holds(row, bare) && !row.at_least;

@@ -4,9 +4,8 @@
 //   - a row is judged by the median, over the rounds, of figure to bound, each from the same round: never one run against
 //     another;
 //   - a row whose figures were not measured never reads ok;
-//   - where fixed work was done beside a figure, rounds in which that took longer than at other times are not judged: the
-//     processor was somebody else's, too. Nor, by distance, are those before or after which the cores were far apart, in a run
-//     in which they mostly were not. How many they are is said.
+//   - where the distance decides, rounds before or after which the cores were far apart are not judged, in a run in which they
+//     mostly were not. How many they are is said.
 #pragma once
 
 #include "tools/shmring/bench/figures.hpp"

@@ -85,11 +85,8 @@ struct Round {
   double figure = 0;
   u64 attempted = 0, delivered = 0, dropped = 0;
   Histogram calls;           // calls, cold, handoff: ticks, the timer's included
-  std::vector<Part> parts{};  // stages: what it is made of; idle, encode: what was measured beside it
+  std::vector<Part> parts{};  // stages: what it is made of; idle: what was measured beside it
 };
-
-// A part that is work of a fixed amount, in nanoseconds, done by turns with what is measured: how fast the processor was.
-inline constexpr const char* fixed_work_name = "fixed_work";
 
 // Where reader and writers run; −1: where the kernel likes.
 struct Placement {

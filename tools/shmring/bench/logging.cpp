@@ -2,8 +2,6 @@
 // the encoder alone. See collecting.hpp.
 #include <csignal>
 #include <ctime>
-#include <iterator>
-#include <numeric>
 
 #include "lib/audit/verify.hpp"
 #include "lib/os/file.hpp"
@@ -138,15 +136,6 @@ Round run_idle(const Job& job) {
   return round;
 }
 
-// Work that is always the same, some microseconds of it: who takes longer for it than at other times shares the processor with
-// somebody who is not to be seen from here (the core's other thread, another virtual machine).
-u64 fixed_work(u64 seed) {
-  u64 sums[8] = {seed, 2, 3, 4, 5, 6, 7, 8};
-  for (u32 step = 0; step < 2048; ++step)
-    for (u64& sum : sums) sum = (sum ^ step) * 0x100000001b3;
-  return std::accumulate(std::begin(sums), std::end(sums), u64{0});
-}
-
 Round run_encode(const Job& job) {
   SharedWithChildren<Board> board;
   std::vector<Child> children;
@@ -157,7 +146,6 @@ Round run_encode(const Job& job) {
       std::string out;
       std::vector<audit::Line> lines;
       u64 index = 0;
-      volatile u64 kept = 1;  // so that the work is done, and where it stands
       const u64 end_ns = os::monotonic_now_ns() + job.budget_ns, start_ns = u64{1'800'000'000} * 1'000'000'000;
       while (os::monotonic_now_ns() < end_ns) {
         out.clear(), lines.clear();
@@ -167,22 +155,18 @@ Round run_encode(const Job& job) {
         const u64 preempted = preemptions(), start = ticks();
         audit::encode(lines, index, "payments", out);
         index += batch_of(job);
-        const u64 middle = ticks();
-        kept = fixed_work(kept);
         const u64 end = ticks();
         if (preemptions() != preempted) continue;
-        board->writers[0].ticks += middle - start, board->writers[0].timed += batch_of(job);
-        board->writers[1].ticks += end - middle, board->writers[1].timed += 1;
+        board->writers[0].ticks += end - start, board->writers[0].timed += batch_of(job);
       }
       board->writers[0].attempted = board->writers[0].accepted = index;
       board->delivered[0].store(index, std::memory_order_release);
     });
   });
   Round round = supervise(*board, children, job);
-  const Board::WriterLine &done = board->writers[0], &work = board->writers[1];
+  const Board::WriterLine& done = board->writers[0];
   if (done.timed == 0) return round;  // others had the processor all the time
   round.figure = static_cast<double>(done.timed) / static_cast<double>(done.ticks) / ns_per_tick() * 1e9;
-  round.parts.push_back({fixed_work_name, static_cast<double>(work.ticks) / static_cast<double>(work.timed) * ns_per_tick()});
   return round;
 }
 

@@ -195,12 +195,13 @@ void print_text(const Report& report) {
 
 void print_lines(const std::vector<Line>& lines) {
   fmt::print("\n{}\n", tool::bold("The figures to reach"));
-  tool::Table table({"WHAT", ">FIGURE", ">BOUND", "VERDICT", ""});
+  tool::Table table({"WHAT", ">FIGURE", ">BOUND", ">× BOUND", "VERDICT", ""});
   for (const Line& line : lines)
     table.row({line.what, value_text(line.unit, line.figure),
                (line.at_least ? "≥ " : "≤ ") + value_text(line.unit, line.bound),
-               verdict_name(line.verdict), line.reason});
+               line.of_bound != 0 ? fmt::format("{:.2f}", line.of_bound) : "–", verdict_name(line.verdict), line.reason});
   table.print();
+  fmt::print("Figure and bound are medians of the rounds; × bound, which decides, is the median of each round's own.\n");
 }
 
 }  // namespace shmring::bench
