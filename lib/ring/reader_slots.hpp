@@ -1,6 +1,8 @@
 // Reader, its half that looks at slots: look_over, read_tails, walk, revisit, release, publish_head.
 #pragma once
 
+#include <algorithm>
+
 #include "lib/ring/reader.hpp"
 
 namespace shmring::ring {
@@ -31,6 +33,7 @@ void Reader<M>::look_over() {
 
 template <class M>
 void Reader<M>::begin_pass() {
+  flowing_ = !taken_.empty();
   newcomers_.clear(), vanished_.clear(), taken_.clear(), cells_.clear();
   for (LaneView& view : lanes_) view.walked = 0, view.at_end = false;
 }
@@ -91,7 +94,7 @@ bool Reader<M>::step(u32 lane) {
   Slot& slot = ring_.slot(lane, index);
   Word word = observe<M>(slot);
   for (u32 spin = 0; word.lap == lap && word.state == SlotState::writing && spin < pace_.spins; ++spin) {
-    for (u32 pause = 0; pause < pace_.pauses; ++pause) M::pause();
+    for (u32 pauses = pace_.pauses_before(spin, flowing_); pauses > 0; --pauses) M::pause();
     word = observe<M>(slot);
   }
   ++view.walked;  // a lost compare-and-swap counts too: that bounds the pass
@@ -229,6 +232,16 @@ bool Reader<M>::publish_head(u32 lane) {
   }
   view.published = view.head;
   return std::exchange(view.released, false) && freed<M>(ring_.lanes[lane]);
+}
+
+template <class M>
+bool Reader<M>::is_idle() const {
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const LaneView& view) { return view.at_end; });
+}
+
+template <class M>
+void Reader<M>::rest() const {
+  for (u32 pauses = taken_.empty() ? 1 : is_idle() ? pace_.pauses : 0; pauses > 0; --pauses) M::pause();
 }
 
 template <class M>

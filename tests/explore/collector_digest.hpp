@@ -6,7 +6,7 @@
 //              waiting_since_ is not zero where at_end is true (the host's clock moves as far as it is asked)
 //   Assembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
 //   Reader:    newcomers_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_ never change;
-//              refused_entries_, repairs_ are figures
+//              refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees
 //   LaneView:  walked is set by begin_pass; held follows from is_held
 //   Ledger:    events_, losses_ are figures; lines_, moved_, closed_ are cleared before they are used; over_ matters
 //              only where an entry was scribbled
@@ -115,7 +115,7 @@ u64 digest_of_partials(const Partials& partials) {
 template <class Collector>
 u64 digest_of(Collector& collector, const shmring::audit::Assembly& assembly) {
   static_assert(sizeof(shmring::audit::Assembly) == 176, SHMRING_NEW_FIELD);
-  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 296, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 304, SHMRING_NEW_FIELD);
   static_assert(sizeof(shmring::audit::Ledger) == 304, SHMRING_NEW_FIELD);
   const auto& reader = collector.reader();
   const u64 lanes = mix(digest_of_lanes(reader.*member(LanesTag{})), reader.*member(NextTurnTag{}));

@@ -71,11 +71,13 @@ struct HookedMemory : shmring::ring::HardwareMemory {
     before(at);
     HardwareMemory::copy(at, to, from, bytes);
   }
+  static void pause() { ++pauses; }
   static void sleep(At at, std::atomic<shmring::ring::u32>& word, shmring::ring::u32 expected, shmring::ring::u64 deadline_ns) {
     before(at);
     if (word.load() == expected) time = std::max(time, deadline_ns);
   }
   static shmring::ring::u64 now_ns() { return time; }
+  static inline unsigned pauses = 0;  // so far
 
  private:
   static inline std::vector<Hook*> hooks;

@@ -128,6 +128,52 @@ TEST_CASE("a WRITING slot that is published within the spin is taken in order") 
   CHECK(walk.reader->stalled() == 0);
 }
 
+TEST_CASE("before a WRITING slot the reader pauses at full length while records flow, and shortly at first where none came") {
+  Walk walk({.slots = 8}, 0, 1, Pace{1024, 128, 6, 64, 4});
+  auto pauses_of_walk = [&] {
+    const unsigned before = CollectorMemory::pauses;
+    walk.walk();
+    return CollectorMemory::pauses - before;
+  };
+  walk.writer.sequence = 1;
+  walk.writer.claim();
+  CHECK(pauses_of_walk() == 4 + 8 + 16 + 32 + 64 + 64);
+  walk.writer.publish();
+  walk.reader->begin_pass();
+  walk.reader->revisit();
+  REQUIRE(walk.reader->taken().size() == 1);
+  walk.reader->begin_pass();
+  walk.writer.sequence = 2, walk.writer.position = 1;
+  walk.writer.claim();
+  CHECK(pauses_of_walk() == 6 * 64);
+  walk.reader->begin_pass();  // the last pass found nothing
+  walk.writer.sequence = 3, walk.writer.position = 2;
+  walk.writer.claim();
+  CHECK(pauses_of_walk() == 4 + 8 + 16 + 32 + 64 + 64);
+}
+
+TEST_CASE("between two passes the reader rests where it caught up with writers at work, not where more lies ready") {
+  Walk walk({.slots = 8}, 0, 0, Pace{1024, 128, 6, 64, 4});
+  auto pauses_of_rest = [&] {
+    const unsigned before = CollectorMemory::pauses;
+    walk.reader->rest();
+    return CollectorMemory::pauses - before;
+  };
+  walk.walk();
+  CHECK(pauses_of_rest() == 1);
+  for (u64 position : {0, 1}) {
+    walk.writer.sequence = position + 1, walk.writer.position = position;
+    walk.writer.publish();
+  }
+  walk.reader->begin_pass();
+  walk.reader->walk(1);
+  REQUIRE(walk.reader->taken().size() == 1);
+  CHECK(pauses_of_rest() == 0);
+  walk.walk();
+  REQUIRE(walk.reader->taken().size() == 2);
+  CHECK(pauses_of_rest() == 64);
+}
+
 TEST_CASE("an EMPTY slot at the tail is nothing: the walk ends there and touches nothing") {
   on_each_shape([](Shape shape, u64 lap, u32 index, u64 position) {
     for (u64 seen : {lap, lap - 1}) {
