@@ -1,7 +1,7 @@
 // What is measured: one transport, one kind of measurement, one size, so many writers; and what one round of it came to.
 //
 //   quiet      writer and reader take turns on one processor: nobody drains while it writes; each turn fits into the ring
-//   live       the reader drains on another processor, as fast as it can
+//   live       the reader drains on another processor, as fast as it can, and is never far behind
 //   calls      as live, each write() timed for itself
 //   rate       writers and the reader, everybody as fast as he can; a refused record is dropped
 //   full       nobody drains and there is no room: what a refused write costs
@@ -53,6 +53,8 @@ inline constexpr bool takes_turns(Measure measure) {
   return measure == Measure::quiet || meets_full_ring(measure) || one_process;
 }
 inline constexpr bool times_calls(Measure measure) { return measure == Measure::calls || measure == Measure::cold; }
+// The reader is at work, and nearly as far as the writer.
+inline constexpr bool is_drained(Measure measure) { return measure == Measure::live || times_calls(measure); }
 
 struct Job {
   Measure measure;
@@ -70,6 +72,8 @@ inline bool same(const Job& a, const Job& b) {
 // A ring of 8 KiB records has fewer of them: all rings of a run fit into a container's shared memory.
 inline constexpr u32 bench_slots = 16384, bench_large_slots = 512, bench_small_bytes = 1024, bench_wait_us = 50;
 inline constexpr u32 slots_of(u32 bytes) { return bytes <= bench_small_bytes ? bench_slots : bench_large_slots; }
+// How far a live reader may be behind: more is no reader who drains at once, and writes to lines that he does not want yet.
+inline constexpr u32 most_behind(u32 bytes) { return slots_of(bytes) / 16; }
 // Records that are timed together; a turn, a quarter of a ring, is several of them.
 inline constexpr u32 batch_of(const Job& job) {
   return job.measure == Measure::cold ? 1 : waits_in_vain(job.measure) ? 16 : job.bytes <= bench_small_bytes ? 256 : 16;

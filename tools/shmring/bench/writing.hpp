@@ -3,8 +3,10 @@
 // Invariants:
 //   - write times are of whole batches, after the first lap, in which all was accepted (full: all refused) and the kernel
 //     did not take the processor away for others (a transport that puts its writer to sleep is timed); records are made
-//     before the batch is timed. What meets a full ring is not timed elsewhere: it is left to run empty before the next batch;
-//   - calls are timed from the end of one to the end of the next; a refused one is left out, what the kernel did is not.
+//     before the batch is timed;
+//   - where the reader is to be at work, a batch has a figure only if the reader was not far behind at its end; what met a full
+//     ring or left him far behind has none: the ring is left to run empty before the next;
+//   - calls are timed from the end of one to the end of the next; what the kernel did is in them.
 #pragma once
 
 #include "tools/shmring/bench/board.hpp"
@@ -46,12 +48,13 @@ class Writing {
   void step() {
     if (job_.measure == Measure::quiet) return take_turn();
     if (job_.measure == Measure::cold) os::sleep_for(idle_ns);
-    const u64 refused = write_batch();
-    const bool drained = job_.measure == Measure::live || times_calls(job_.measure);
-    if (refused == 0 || !drained) return;
+    write_batch();
+    if (!is_drained(job_.measure) || !is_behind_) return;
     Patience patience(crowded_, grace_ns);
-    while (board_.delivered[producer_].load(std::memory_order_acquire) < mine_.accepted) patience.once();
+    while (delivered() < mine_.accepted) patience.once();
   }
+
+  u64 delivered() const { return board_.delivered[producer_].load(std::memory_order_acquire); }
 
   // A kernel's channel may have room for less than a turn: then it is over sooner.
   void take_turn() {
@@ -72,13 +75,19 @@ class Writing {
     const u64 preempted = preemptions();
     u64 spent = 0;
     const bool each = times_calls(job_.measure);
-    const u64 refused = each ? write_each(warm) : write_all(spent);
-    const bool all_refused = job_.measure == Measure::full || waits_in_vain(job_.measure);
-    const bool wanted = refused == (all_refused ? batch_.count() : 0);
-    if (wanted && warm && !each && preemptions() == preempted) mine_.ticks += spent, mine_.timed += batch_.count();
+    const u64 refused = each ? write_each() : write_all(spent);
     mine_.attempted = batch_.sequence(batch_.count() - 1);
     mine_.accepted += batch_.count() - refused;
     mine_.refused += refused;
+    is_behind_ = is_drained(job_.measure) && (refused != 0 || mine_.accepted - delivered() > most_behind(job_.bytes));
+    const bool all_refused = job_.measure == Measure::full || waits_in_vain(job_.measure);
+    const bool wanted = refused == (all_refused ? batch_.count() : 0) && !is_behind_;
+    if (!wanted || !warm) return refused;
+    if (each) {
+      for (u32 i = 0; i < batch_.count(); ++i) mine_.calls.add(calls_[i]);
+    } else if (preemptions() == preempted) {
+      mine_.ticks += spent, mine_.timed += batch_.count();
+    }
     return refused;
   }
 
@@ -100,19 +109,15 @@ class Writing {
     return refused;
   }
 
-  u64 write_each(bool warm) {
+  u64 write_each() {
     std::array<u64, Batch::most + 1> moments;
-    std::array<bool, Batch::most> accepted;
     u64 refused = 0;
     moments[0] = ticks();
     for (u32 i = 0; i < batch_.count(); ++i) {
-      accepted[i] = writer_.write(batch_.at(i), job_.bytes);
+      refused += writer_.write(batch_.at(i), job_.bytes) ? 0 : 1;
       moments[i + 1] = ticks();
     }
-    for (u32 i = 0; i < batch_.count(); ++i) {
-      if (!accepted[i]) ++refused;
-      if (accepted[i] && warm) mine_.calls.add(moments[i + 1] - moments[i]);
-    }
+    for (u32 i = 0; i < batch_.count(); ++i) calls_[i] = moments[i + 1] - moments[i];
     return refused;
   }
 
@@ -123,6 +128,8 @@ class Writing {
   const u32 producer_;
   typename T::Writer writer_;
   Batch batch_;
+  std::array<u64, Batch::most> calls_{};  // of the last batch, where they are timed one by one
+  bool is_behind_ = false;                // after the last batch, the reader; or the ring was full
 };
 
 }  // namespace shmring::bench
