@@ -1,6 +1,8 @@
 // The text of a line: format, and that no payload can break it.
 #include <doctest/doctest.h>
 
+#include <tuple>
+
 #include "lib/audit/json.hpp"
 #include "lib/audit/parse.hpp"
 #include "tests/support/log_text.hpp"
@@ -238,7 +240,7 @@ TEST_CASE("every payload comes back byte for byte, from each kind and at each le
   CHECK(round_trip(all, SHMRING_TEXT) == all);
   CHECK(round_trip(all.substr(0, 128), SHMRING_TEXT) == all.substr(0, 128));
   CHECK(round_trip(all, SHMRING_BYTES) == all);
-  for (std::size_t length = 0; length < 50; ++length) {
+  for (std::size_t length = 0; length < 140; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
       for (char special : {'"', '\\', '\n', '\x1f', '\x7f', '\x80', '\xff', '\0', '~', ' '}) {
         std::string text(length, 'x');
@@ -251,6 +253,22 @@ TEST_CASE("every payload comes back byte for byte, from each kind and at each le
   for (std::size_t i = 0; i < large.size(); i += 7) large[i] = 'x';
   CHECK(round_trip(large, SHMRING_TEXT) == large);
   CHECK(round_trip(large, SHMRING_BYTES) == large);
+}
+
+TEST_CASE("each event line names its own ring, producer and incarnation, whichever of them was another one a line before") {
+  auto check = [](std::string ring, std::string producer, u64 incarnation) {
+    std::string line;
+    encode(event(producer.c_str(), incarnation, 1, "x"), 3, ring, line);
+    CHECK(line.find("\"ring\":\"" + ring + "\",\"producer\":\"" + producer + "\",\"inc\":" + std::to_string(incarnation) +
+                    ",") != line.npos);
+  };
+  for (u64 other = 2; other <= 1000; ++other) {
+    for (const auto& [ring, producer, incarnation] :
+         {std::tuple{"ring", "pay", other}, {"ring", "bay", u64{1}}, {"sing", "pay", u64{1}}}) {
+      check("ring", "pay", 1);
+      check(ring, producer, incarnation);
+    }
+  }
 }
 
 TEST_CASE("hostile names cannot break a line either") {

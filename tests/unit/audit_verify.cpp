@@ -70,7 +70,7 @@ void replace(std::string& text, std::string_view from, std::string_view to) {
 }
 
 struct Damage {
-  const char* what;
+  std::string what;
   std::function<void(TwoFiles&)> make;
   bool in_first;
   u64 line, incarnation, sequence;
