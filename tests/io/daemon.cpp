@@ -290,6 +290,25 @@ TEST_CASE("a collector names itself before it opens its log, which may take long
   }) == "4 named withdrawn");
 }
 
+TEST_CASE("a log that another ring's collector used between the first look and the lock is not gone on with") {
+  Workplace place;
+  make_ring(64);
+  static std::string link, other;
+  link = place.log + "/segment", other = place.home + "/other/shmring." + Workplace::ring;
+  fs::create_directory(place.home + "/other");
+  fs::copy_file(place.file(), other);
+  CHECK(in_child([&] {
+    Replaced<&os::Calls::flock> at_the_lock([](int fd, int operation) {
+      fs::create_symlink(other, link);
+      return Replaced<&os::Calls::flock>::real(fd, operation);
+    });
+    ::close(2);
+    const int status = shmring::daemon::Daemon().set_up(options_for(place.log));
+    return std::to_string(status) + (View().collector() == 0 ? " withdrawn" : "");
+  }) == "6 withdrawn");
+  CHECK(fs::read_symlink(link) == other);
+}
+
 TEST_CASE("a drain that is cut short says how much is left, and is a failure only if it was there before the stop") {
   for (const auto& stop : {std::pair(u64{2'048}, std::string("0 told")), {3'000, "7 told"}}) {
     Workplace place;
