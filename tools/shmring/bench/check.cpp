@@ -148,8 +148,7 @@ Line judge(const Row& row, const Report& report) {
   if (judged.of_bound == 0) return line;
   line.verdict = holds(row, judged) ? Verdict::ok : Verdict::failed;
   if (judged.left_out != 0)
-    line.reason = fmt::format("of {} of {} rounds: beside the others the cores were far apart", report.rounds - judged.left_out,
-                              report.rounds);
+    line.reason = fmt::format("of the {} of {} rounds with near cores", report.rounds - judged.left_out, report.rounds);
   if (row.stand_in != nullptr) {
     const Judged bare = compare(row, report, row.stand_in);
     const bool beyond = bare.of_bound != 0 && !holds(row, bare) && !row.at_least;

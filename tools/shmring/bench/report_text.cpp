@@ -181,9 +181,9 @@ void print_text(const Report& report) {
     fmt::print(
         "quiet: nobody drains while it is written. live: drained at once. polite: the reader, where it found nothing, looks\n"
         "again after 64 pauses. Timed are batches after the first lap, but for those that met a full ring (REFUSED: their\n"
-        "refused writes among all writes) or left a live reader more than a 16th of the ring behind, and those in which the\n"
-        "kernel gave the processor to others. crowded: more processes than processors. wait, hybrid: when a write comes back\n"
-        "whose 50 µs were in vain.\n");
+        "refused writes among all writes) or left a live reader more than a 16th of the ring behind (not where it is\n"
+        "crowded: more processes than processors), and those in which the kernel gave the processor to others. wait, hybrid:\n"
+        "when a write comes back whose 50 µs were in vain.\n");
   const auto calls = report.jobs([](const Job& job) { return times_calls(job.measure); });
   for (const Job& job : calls) print_calls(report, job);
   if (!calls.empty())

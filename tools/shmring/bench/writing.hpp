@@ -4,8 +4,8 @@
 //   - write times are of whole batches, after the first lap, in which all was accepted (full: all refused) and the kernel
 //     did not take the processor away for others (a transport that puts its writer to sleep is timed); records are made
 //     before the batch is timed;
-//   - where the reader is to be at work, a batch has a figure only if the reader was not far behind at its end; what met a full
-//     ring or left him far behind has none: the ring is left to run empty before the next;
+//   - where the reader is to be at work, and has a processor, a batch has a figure only if he was not far behind at its end;
+//     what met a full ring or left him far behind has none: the ring is left to run empty before the next;
 //   - calls are timed from the end of one to the end of the next; what the kernel did is in them.
 #pragma once
 
@@ -79,7 +79,8 @@ class Writing {
     mine_.attempted = batch_.sequence(batch_.count() - 1);
     mine_.accepted += batch_.count() - refused;
     mine_.refused += refused;
-    is_behind_ = is_drained(job_.measure) && (refused != 0 || mine_.accepted - delivered() > most_behind(job_.bytes));
+    const bool far_behind = !crowded_ && mine_.accepted - delivered() > most_behind(job_.bytes);
+    is_behind_ = is_drained(job_.measure) && (refused != 0 || far_behind);
     const bool all_refused = job_.measure == Measure::full || waits_in_vain(job_.measure);
     const bool wanted = refused == (all_refused ? batch_.count() : 0) && !is_behind_;
     if (!wanted || !warm) return refused;
