@@ -45,9 +45,6 @@ class Collector {
   std::size_t taken() const { return reader_.taken().size(); }
   bool is_idle() const { return reader_.is_idle(); }  // every lane's walk found nothing
 
-  // Instead of a sleep between two passes.
-  void rest() const { reader_.rest(); }
-
   Ledger& ledger() { return ledger_; }
   const ring::Reader<M>& reader() const { return reader_; }
 

@@ -51,7 +51,7 @@ struct Pace {
   u32 slots_a_turn = 128;   // of one lane, before the next lane has its turn
   u32 spins = 8;            // looks at a WRITING slot before it is listed as stalled
   u32 pauses = 64;          // before each: a look takes the line from the one who is filling it, and the next slot's, and so on
-  u32 first_pauses = 4;     // and where nothing came before it, who waits wants it soon: so many, then twice as many each time
+  u32 first_pauses = 4;     // and of a record that comes alone, which is wanted soon: so many, then twice as many each time
 
   u32 pauses_before(u32 spin, bool flowing) const {
     return flowing || u64{first_pauses} << spin > pauses ? pauses : first_pauses << spin;
@@ -75,9 +75,6 @@ class Reader {
   bool publish_head(u32 lane);
   template <class Witness>
   void free_entries(const std::vector<u32>& entries, Witness& witness);
-  // Instead of a sleep between two passes: where the walk caught up with writers at work, so long as before a look at a slot
-  // that is being filled, and for the same reason: the next slot's line is theirs by now.
-  void rest() const;
   void note_logged(u32 entry, u64 through, u64 refused) { set_logged<M>(ring_.entries[entry], through, refused); }
 
   // Found in this pass so far.
@@ -147,7 +144,7 @@ class Reader {
   std::vector<Taken> taken_;
   Cells cells_;
   u32 next_turn_ = 0;  // the lane with which the next walk begins
-  bool flowing_ = false;  // the last pass found records
+  bool flowing_ = false;  // the pass before found records
   u32 refused_entries_ = 0;
   u32 scribbled_ = 0;
   u64 repairs_ = 0;

@@ -94,7 +94,7 @@ bool Reader<M>::step(u32 lane) {
   Slot& slot = ring_.slot(lane, index);
   Word word = observe<M>(slot);
   for (u32 spin = 0; word.lap == lap && word.state == SlotState::writing && spin < pace_.spins; ++spin) {
-    for (u32 pauses = pace_.pauses_before(spin, flowing_); pauses > 0; --pauses) M::pause();
+    for (u32 pauses = pace_.pauses_before(spin, flowing_ || !taken_.empty()); pauses > 0; --pauses) M::pause();
     word = observe<M>(slot);
   }
   ++view.walked;  // a lost compare-and-swap counts too: that bounds the pass
@@ -237,11 +237,6 @@ bool Reader<M>::publish_head(u32 lane) {
 template <class M>
 bool Reader<M>::is_idle() const {
   return std::all_of(lanes_.begin(), lanes_.end(), [](const LaneView& view) { return view.at_end; });
-}
-
-template <class M>
-void Reader<M>::rest() const {
-  for (u32 pauses = taken_.empty() ? 1 : is_idle() ? pace_.pauses : 0; pauses > 0; --pauses) M::pause();
 }
 
 template <class M>

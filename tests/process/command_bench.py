@@ -18,7 +18,7 @@ from command_case import CommandCase, IO, NEGATIVE, OK, SHMRING, USAGE, main, un
 TMPFS = os.access("/dev/shm", os.W_OK)
 FEW = ("--quick", "--rounds", "1", "--only", "floor,exclusive,shared")
 FIGURE = set("transport role measure unit reader bytes writers crowded best median spread rounds attempted delivered "
-             "dropped".split())
+             "dropped left_out".split())
 VERDICTS = {"ok", "FAIL", "far", "crowded", "floor", "not measured"}
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -147,6 +147,17 @@ TEST_CASE("the floor is judged beside a row: where it is beyond the bound too, i
   CHECK(judge(row, report).verdict == Verdict::ok);
 }
 
+TEST_CASE("a reader who is to drain at once is outrun where one writer leaves more than a 16th of the ring to him") {
+  CHECK_FALSE(is_outrun(live64, false, bench_slots / 16));
+  CHECK(is_outrun(live64, false, bench_slots / 16 + 1));
+  CHECK_FALSE(is_outrun(live64, true, bench_slots));  // he has no processor of his own
+  CHECK_FALSE(is_outrun({Measure::live, 64, 2}, false, bench_slots));
+  CHECK(is_outrun({Measure::live, 8192}, false, bench_large_slots / 16 + 1));
+  CHECK(is_outrun({Measure::calls, 64}, false, bench_slots));
+  for (Measure measure : {Measure::quiet, Measure::rate, Measure::full, Measure::logged})
+    CHECK_FALSE(is_outrun({measure, 64}, false, bench_slots));
+}
+
 TEST_CASE("a run is negative where a figure was not reached or not measured, not where it is far") {
   CHECK(falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::failed}}));
   CHECK(falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::missing}}));

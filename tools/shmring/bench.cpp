@@ -68,12 +68,11 @@ std::vector<Job> jobs_of(const Options& options) {
   return jobs;
 }
 
-// Ours pauses by itself where a slot is being filled: a polite reader is for the others. A full ring is for ours and the
-// floors.
+// A full ring is for ours and the floors.
 bool makes_sense(const Contender& contender, const Job& job) {
   const bool ours = contender.role == Role::libshmring, floor = contender.role == Role::floor;
   if (!contender.can(job)) return false;
-  if (job.polite) return floor || contender.role == Role::alternative;
+  if (job.polite) return contender.role != Role::kernel;
   return !meets_full_ring(job.measure) || ours || floor;
 }
 

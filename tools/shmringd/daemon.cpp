@@ -158,7 +158,7 @@ int Daemon::collect() {
     }
     const u64 sleep_ns = idle_.after_pass(collector_->taken() > 0 || !collector_->is_idle(), now);
     if (sleep_ns == 0 && now - deaths_asked_ns_ < deaths_every_ns) {
-      collector_->rest();
+      if (collector_->taken() == 0) ring::HardwareMemory::pause();
       continue;
     }
     deaths_asked_ns_ = now;

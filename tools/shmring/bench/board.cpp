@@ -119,6 +119,7 @@ Round sum_up(const Board& board, const Job& job) {
     round.attempted += writer.attempted;
     round.delivered += delivered;
     round.dropped += writer.refused + writer.accepted - delivered;
+    round.left_out += writer.left_out;
     round.calls.add(writer.calls);
     spent += writer.ticks;
     timed += writer.timed;

@@ -23,6 +23,7 @@ struct Board {
   struct WriterLine {
     alignas(64) u64 attempted, accepted, refused, newest;  // newest: sequence of the last that was accepted
     u64 ticks, timed;                           // ticks of `timed` writes
+    u64 left_out;
     Histogram calls;
   };
   alignas(64) std::atomic<u32> ready;

@@ -134,7 +134,6 @@ class WatchedCollector {
     if (watch_.in_hand()) watch_.lap(releasing);
     return collector_->taken() > 0 || !collector_->is_idle();
   }
-  void rest() const { collector_->rest(); }
   u64 events() { return collector_->ledger().events(); }
   u64 now_ns() const { return host_->now_ns(); }
   bool sleep(u64 sleep_ns) { return host_->deaths().wait(sleep_ns) > 0; }
@@ -161,7 +160,7 @@ void collect(Board& board, const Place& place, bool busy, bool crowded) {
     board.delivered[0].store(collector.events(), std::memory_order_release);
     const u64 sleep_ns = idle.after_pass(found, collector.now_ns());
     death = sleep_ns != 0 && collector.sleep(sleep_ns);
-    if (sleep_ns == 0) crowded ? yield() : collector.rest();
+    if (sleep_ns == 0) crowded ? yield() : ring::HardwareMemory::pause();
   }
   board.writers[0].calls.add(collector.watch().hands());
 }

@@ -61,6 +61,7 @@ void Report::add(const std::string& transport, Role role, const Job& job, const 
   figure->attempted += round.attempted;
   figure->delivered += round.delivered;
   figure->dropped += round.dropped;
+  figure->left_out += round.left_out;
   figure->calls.add(round.calls);
   for (std::size_t part = 0; part < round.parts.size(); ++part) {
     if (part == figure->parts.size()) figure->parts.push_back({round.parts[part].name, {}});

@@ -1,7 +1,7 @@
 // What is measured: one transport, one kind of measurement, one size, so many writers; and what one round of it came to.
 //
 //   quiet      writer and reader take turns on one processor: nobody drains while it writes; each turn fits into the ring
-//   live       the reader drains on another processor, as fast as it can, and is never far behind
+//   live       the reader drains on another processor, and keeps up
 //   calls      as live, each write() timed for itself
 //   rate       writers and the reader, everybody as fast as he can; a refused record is dropped
 //   full       nobody drains and there is no room: what a refused write costs
@@ -72,11 +72,15 @@ inline bool same(const Job& a, const Job& b) {
 // A ring of 8 KiB records has fewer of them: all rings of a run fit into a container's shared memory.
 inline constexpr u32 bench_slots = 16384, bench_large_slots = 512, bench_small_bytes = 1024, bench_wait_us = 50;
 inline constexpr u32 slots_of(u32 bytes) { return bytes <= bench_small_bytes ? bench_slots : bench_large_slots; }
-// How far a live reader may be behind: more is no reader who drains at once, and writes to lines that he does not want yet.
-inline constexpr u32 most_behind(u32 bytes) { return slots_of(bytes) / 16; }
 // Records that are timed together; a turn, a quarter of a ring, is several of them.
 inline constexpr u32 batch_of(const Job& job) {
   return job.measure == Measure::cold ? 1 : waits_in_vain(job.measure) ? 16 : job.bytes <= bench_small_bytes ? 256 : 16;
+}
+
+// Whether a writer has outrun the reader that is to drain at once: it writes to lines that nobody wants yet. Several may, and
+// where he has no processor of his own.
+inline constexpr bool is_outrun(const Job& job, bool crowded, u64 records_behind) {
+  return is_drained(job.measure) && job.producers == 1 && !crowded && records_behind > slots_of(job.bytes) / 16;
 }
 
 struct Part {
@@ -88,6 +92,7 @@ struct Round {
   // Nanoseconds a write; calls: that 99.9 % do not exceed, cold, handoff: 50 %; others: so many a second. 0: none.
   double figure = 0;
   u64 attempted = 0, delivered = 0, dropped = 0;
+  u64 left_out = 0;           // writes without a figure: their batch met a full ring, or outran the reader
   Histogram calls;           // calls, cold, handoff: ticks, the timer's included
   std::vector<Part> parts{};  // stages: what it is made of; idle: what was measured beside it
 };

@@ -47,11 +47,13 @@ class Reading {
   template <class Complete>
   void drain(const Complete& complete) {
     std::optional<Patience> patience;
-    auto sink = [this](const std::byte* record, std::size_t bytes) { checker_.add(record, bytes); };
+    auto sink = [this](const std::byte* record, std::size_t bytes) {
+      checker_.add(record, bytes);
+      if (checker_.total % read_batch == 0) publish();
+    };
     while (true) {
       if (reader_.read(sink) != 0) {
-        for (u32 producer = 0; producer < job_.producers; ++producer)
-          board_.delivered[producer].store(checker_.delivered[producer], std::memory_order_release);
+        publish();
         if (!checker_.broken.empty()) throw std::runtime_error(checker_.broken);
         board_.last_ticks = ticks();
         patience.reset();
@@ -63,6 +65,12 @@ class Reading {
         for (u32 pause = 1; pause < polite_pauses; ++pause) ring::HardwareMemory::pause();
       patience->once();
     }
+  }
+
+  // As often for each transport: a writer asks how far the reader is.
+  void publish() {
+    for (u32 producer = 0; producer < job_.producers; ++producer)
+      board_.delivered[producer].store(checker_.delivered[producer], std::memory_order_release);
   }
 
   Board& board_;

@@ -58,7 +58,8 @@ std::string figure_json(const Report& report, const Figure& figure) {
       .raw("rounds", tool::json_array(rounds))
       .number("attempted", figure.attempted)
       .number("delivered", figure.delivered)
-      .number("dropped", figure.dropped);
+      .number("dropped", figure.dropped)
+      .number("left_out", figure.left_out);
   if (figure.calls.count() != 0) json.raw("calls", calls_json(figure.calls));
   if (!figure.parts.empty()) {
     Json parts;

@@ -20,14 +20,14 @@ std::string ratio(const Report& report, const Figure* mine, const Job& job) {
   return times != 0 ? fmt::format("{:.2f}", times) : "–";
 }
 
-std::string dropped_text(const Figure* figure) {
+std::string share_text(const Figure* figure, u64 Figure::*part) {
   if (figure == nullptr) return "–";
-  const u64 all = figure->delivered + figure->dropped;
-  return fmt::format("{:.1f}%", all == 0 ? 0.0 : 100.0 * static_cast<double>(figure->dropped) / static_cast<double>(all));
+  const auto all = static_cast<double>(figure->attempted);
+  return fmt::format("{:.1f}%", all == 0 ? 0.0 : 100.0 * static_cast<double>(figure->*part) / all);
 }
 
 bool shows_ratio(const Job& job) { return job.measure == Measure::live && job.producers == 1; }
-bool shows_dropped(const Job& job) { return job.measure == Measure::live || job.measure == Measure::rate; }
+bool shows_share(const Job& job) { return job.measure == Measure::live || job.measure == Measure::rate; }
 
 std::string head(const Report& report, const Job& job) {
   constexpr const char* names[] = {"QUIET", "LIVE", "CALLS", "RATE", "REFUSED WRITE", "OVERWRITING",
@@ -47,7 +47,7 @@ void print_table(const Report& report, const std::vector<Job>& jobs) {
   for (const Job& job : jobs) {
     heads.push_back(head(report, job));
     if (shows_ratio(job)) heads.push_back(">× FLOOR");
-    if (shows_dropped(job)) heads.push_back(job.measure == Measure::rate ? ">DROPPED" : ">REFUSED");
+    if (shows_share(job)) heads.push_back(job.measure == Measure::rate ? ">DROPPED" : ">LEFT OUT");
   }
   tool::Table table(heads);
   for (const std::string& transport : report.transports) {
@@ -58,7 +58,8 @@ void print_table(const Report& report, const std::vector<Job>& jobs) {
       any = any || figure != nullptr;
       row.push_back(cell(figure));
       if (shows_ratio(job)) row.push_back(ratio(report, figure, job));
-      if (shows_dropped(job)) row.push_back(dropped_text(figure));
+      if (shows_share(job))
+        row.push_back(share_text(figure, job.measure == Measure::rate ? &Figure::dropped : &Figure::left_out));
     }
     if (any) table.row(row);
   }
@@ -180,10 +181,10 @@ void print_text(const Report& report) {
   if (timed)
     fmt::print(
         "quiet: nobody drains while it is written. live: drained at once. polite: the reader, where it found nothing, looks\n"
-        "again after 64 pauses. Timed are batches after the first lap, but for those that met a full ring (REFUSED: their\n"
-        "refused writes among all writes) or left a live reader more than a 16th of the ring behind (not where it is\n"
-        "crowded: more processes than processors), and those in which the kernel gave the processor to others. wait, hybrid:\n"
-        "when a write comes back whose 50 µs were in vain.\n");
+        "again after 64 pauses. Timed are batches after the first lap, but for those that met a full ring or left the reader\n"
+        "of one writer more than a 16th of it behind (LEFT OUT: their writes among all), and those in which the kernel gave\n"
+        "the processor to others. crowded: more processes than processors. wait, hybrid: when a write comes back whose 50 µs\n"
+        "were in vain.\n");
   const auto calls = report.jobs([](const Job& job) { return times_calls(job.measure); });
   for (const Job& job : calls) print_calls(report, job);
   if (!calls.empty())
@@ -200,7 +201,7 @@ void print_lines(const std::vector<Line>& lines) {
   for (const Line& line : lines)
     table.row({line.what, value_text(line.unit, line.figure),
                (line.at_least ? "≥ " : "≤ ") + value_text(line.unit, line.bound),
-               line.of_bound != 0 ? fmt::format("{:.2f}", line.of_bound) : "–", verdict_name(line.verdict), line.reason});
+               line.of_bound != 0 ? fmt::format("{:.3f}", line.of_bound) : "–", verdict_name(line.verdict), line.reason});
   table.print();
   fmt::print("Figure and bound are medians of the rounds; × bound, which decides, is the median of each round's own.\n");
 }

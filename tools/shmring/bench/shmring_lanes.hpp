@@ -46,7 +46,6 @@ class LaneReader {
   template <class Sink>
   std::size_t read(Sink&& sink) {
     const bool entries_due = is_due();
-    reader_->rest();
     reader_->begin_pass();
     if (entries_due) reader_->read_entries(*deaths_), reader_->read_tails();
     reader_->walk(ring::Pace{}.slots_a_pass);

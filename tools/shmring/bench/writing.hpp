@@ -4,9 +4,9 @@
 //   - write times are of whole batches, after the first lap, in which all was accepted (full: all refused) and the kernel
 //     did not take the processor away for others (a transport that puts its writer to sleep is timed); records are made
 //     before the batch is timed;
-//   - where the reader is to be at work, and has a processor, a batch has a figure only if he was not far behind at its end;
-//     what met a full ring or left him far behind has none: the ring is left to run empty before the next;
-//   - calls are timed from the end of one to the end of the next; what the kernel did is in them.
+//   - what met a full ring, or outran the reader where he is to drain at once, has no figure: the ring is left to run empty
+//     before the next batch, and it is counted;
+//   - calls are timed from the end of one to the end of the next; a refused one is left out, what the kernel did is not.
 #pragma once
 
 #include "tools/shmring/bench/board.hpp"
@@ -48,8 +48,8 @@ class Writing {
   void step() {
     if (job_.measure == Measure::quiet) return take_turn();
     if (job_.measure == Measure::cold) os::sleep_for(idle_ns);
-    write_batch();
-    if (!is_drained(job_.measure) || !is_behind_) return;
+    if (write_batch() == 0 && !is_outrun_) return;
+    if (!is_drained(job_.measure)) return;
     Patience patience(crowded_, grace_ns);
     while (delivered() < mine_.accepted) patience.once();
   }
@@ -76,17 +76,19 @@ class Writing {
     u64 spent = 0;
     const bool each = times_calls(job_.measure);
     const u64 refused = each ? write_each() : write_all(spent);
+    const bool was_preempted = preemptions() != preempted;
     mine_.attempted = batch_.sequence(batch_.count() - 1);
     mine_.accepted += batch_.count() - refused;
     mine_.refused += refused;
-    const bool far_behind = !crowded_ && mine_.accepted - delivered() > most_behind(job_.bytes);
-    is_behind_ = is_drained(job_.measure) && (refused != 0 || far_behind);
+    is_outrun_ = is_outrun(job_, crowded_, is_drained(job_.measure) ? mine_.accepted - delivered() : 0);
     const bool all_refused = job_.measure == Measure::full || waits_in_vain(job_.measure);
-    const bool wanted = refused == (all_refused ? batch_.count() : 0) && !is_behind_;
-    if (!wanted || !warm) return refused;
-    if (each) {
-      for (u32 i = 0; i < batch_.count(); ++i) mine_.calls.add(calls_[i]);
-    } else if (preemptions() == preempted) {
+    const bool has_figure = !is_outrun_ && (each || refused == (all_refused ? batch_.count() : 0));
+    if (!warm) return refused;
+    if (!has_figure) {
+      mine_.left_out += batch_.count();
+    } else if (each) {
+      add_calls();
+    } else if (!was_preempted) {
       mine_.ticks += spent, mine_.timed += batch_.count();
     }
     return refused;
@@ -111,15 +113,18 @@ class Writing {
   }
 
   u64 write_each() {
-    std::array<u64, Batch::most + 1> moments;
     u64 refused = 0;
-    moments[0] = ticks();
+    moments_[0] = ticks();
     for (u32 i = 0; i < batch_.count(); ++i) {
-      refused += writer_.write(batch_.at(i), job_.bytes) ? 0 : 1;
-      moments[i + 1] = ticks();
+      accepted_[i] = writer_.write(batch_.at(i), job_.bytes);
+      moments_[i + 1] = ticks();
+      refused += accepted_[i] ? 0 : 1;
     }
-    for (u32 i = 0; i < batch_.count(); ++i) calls_[i] = moments[i + 1] - moments[i];
     return refused;
+  }
+  void add_calls() {
+    for (u32 i = 0; i < batch_.count(); ++i)
+      if (accepted_[i]) mine_.calls.add(moments_[i + 1] - moments_[i]);
   }
 
   Board& board_;
@@ -129,8 +134,9 @@ class Writing {
   const u32 producer_;
   typename T::Writer writer_;
   Batch batch_;
-  std::array<u64, Batch::most> calls_{};  // of the last batch, where they are timed one by one
-  bool is_behind_ = false;                // after the last batch, the reader; or the ring was full
+  std::array<u64, Batch::most + 1> moments_{};  // of the last batch, where calls are timed one by one
+  std::array<bool, Batch::most> accepted_{};
+  bool is_outrun_ = false;  // by the last batch
 };
 
 }  // namespace shmring::bench
