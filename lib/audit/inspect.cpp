@@ -96,14 +96,18 @@ CollectorFacts collector_of(const os::Segment& segment, const HeaderFacts& heade
   return facts;
 }
 
-std::vector<TypeFacts> types_of(const ring::Header& header) {
+std::vector<TypeFacts> types_of(const ring::Header& header, Findings& findings) {
   std::vector<TypeFacts> types;
   for (const ring::TypeName& place : header.types) {
     const ring::TypeWord word = ring::type_seen<Memory>(place);
     if (word.state != 2) continue;
     char name[sizeof ring::TypeName::name];
-    ring::copy_type<Memory>(name, place);
-    types.push_back({word.type, name});
+    if (ring::copy_type<Memory>(name, place, word)) {
+      types.push_back({word.type, name});
+    } else {
+      const auto place_number = static_cast<u64>(&place - header.types);
+      findings.add("type name " + number(place_number) + ", of type " + number(word.type) + ": it was scribbled over");
+    }
   }
   return types;
 }
@@ -260,7 +264,7 @@ Inspection inspect(const os::Segment& segment, const std::vector<std::string>& f
   for (const std::string& text : findings) out.findings.add(text);
   out.header = header_of(segment, out.findings);
   out.collector = collector_of(segment, out.header);
-  out.types = types_of(*segment.ring.header);
+  out.types = types_of(*segment.ring.header, out.findings);
   if (segment.ring.entries == nullptr) return out;
   for (u32 lane = 0; lane < segment.ring.geometry.lanes; ++lane) {
     out.lanes.push_back(lane_of(segment.ring, lane, out.findings));

@@ -1,6 +1,8 @@
 // Names of record types: the segment's table, copied as names appear in it.
 //
-// Invariant: a name is looked at once its word says written, and then never again: it cannot change.
+// Invariants:
+//   - a name is looked at once its word says written, and then never again: it cannot change;
+//   - one that was scribbled over is none: its records have their type's number.
 #pragma once
 
 #include <map>
@@ -37,8 +39,7 @@ class TypeNames {
       if (word.state == 0) return;
       if (word.state != 2) continue;
       char name[sizeof ring::TypeName::name];
-      ring::copy_type<M>(name, ring_.header->types[i]);
-      names_.emplace(word.type, name);
+      if (ring::copy_type<M>(name, ring_.header->types[i], word)) names_.emplace(word.type, name);
       copied_[i] = true;
     }
   }

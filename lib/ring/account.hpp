@@ -45,9 +45,11 @@
 // | type_copy        | copy   | -               | type_seen                    | the name                                           |
 #pragma once
 
+#include <cstring>
 #include <string_view>
 
 #include "lib/ring/memory.hpp"
+#include "lib/ring/tripwire.hpp"
 
 namespace shmring::ring {
 
@@ -186,9 +188,12 @@ void retire(Header& header) {
 // The type table's word, taken apart.
 struct TypeWord {
   u32 type;
-  u8 state;  // 0 free, 1 being written, 2 written
-  static constexpr TypeWord of(u64 bits) { return {static_cast<u32>(bits >> 32), static_cast<u8>(bits)}; }
-  constexpr u64 bits() const { return u64{type} << 32 | state; }
+  u8 state;       // 0 free, 1 being written, 2 written
+  u32 check = 0;  // of what is written: the tripwire of the name, 24 bits
+  static constexpr TypeWord of(u64 bits) {
+    return {static_cast<u32>(bits >> 32), static_cast<u8>(bits), static_cast<u32>(bits) >> 8};
+  }
+  constexpr u64 bits() const { return u64{type} << 32 | u64{check} << 8 | state; }
 };
 
 // Role: any producer. False: the place is taken by now.
@@ -202,8 +207,10 @@ bool claim_type(TypeName& place, u32 type) {
 // Role: who claimed it. `name` has at most sizeof TypeName::name − 1 bytes.
 template <class M>
 void publish_type(TypeName& place, u32 type, std::string_view name) {
-  M::copy(At::type_fill, place.name, name.data(), name.size());
-  M::store(At::type_publish, place.word, TypeWord{type, 2}.bits(), std::memory_order_release);
+  char whole[sizeof place.name] = {};
+  std::memcpy(whole, name.data(), name.size());
+  M::copy(At::type_fill, place.name, whole, sizeof whole);
+  M::store(At::type_publish, place.word, TypeWord{type, 2, tripwire(type, whole)}.bits(), std::memory_order_release);
 }
 
 template <class M>
@@ -211,12 +218,12 @@ TypeWord type_seen(const TypeName& place) {
   return TypeWord::of(M::load(At::type_seen, place.word, std::memory_order_acquire));
 }
 
-// `to` holds sizeof TypeName::name bytes; the word said written before.
+// `word` said written. False: it was scribbled over, it or the name, and names nothing.
 template <class M>
-void copy_type(char* to, const TypeName& place) {
-  M::copy(At::type_copy, to, place.name, sizeof place.name);
+bool copy_type(char (&to)[sizeof TypeName::name], const TypeName& place, TypeWord word) {
+  M::copy(At::type_copy, to, place.name, sizeof to);
   signal_fence();  // each byte is read once
-  to[sizeof place.name - 1] = '\0';
+  return to[sizeof to - 1] == '\0' && tripwire(word.type, to) == word.check;
 }
 
 // --------------------------------------------------------------------------------------------------------- collector

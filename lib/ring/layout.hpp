@@ -78,7 +78,7 @@ struct Geometry {
 };
 
 struct TypeName {
-  std::atomic<u64> word;  // type << 32 | state: 0 free, 1 being written, 2 written (release)
+  std::atomic<u64> word;  // type << 32 | check << 8 | state: 0 free, 1 being written, 2 written (release)
   char name[name_bytes - 8];
 };
 

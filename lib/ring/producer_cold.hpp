@@ -224,7 +224,8 @@ template <class M>
 
 // -------------------------------------------------------------------------------------------------------------- names
 
-// Names fill the table from its start. One whose writer died half-way is passed over, after a bounded wait.
+// Names fill the table from its start. One whose writer died half-way is passed over, after a bounded wait; so is one that was
+// scribbled over.
 template <class M>
 int Producer<M>::name_type(u32 type, std::string_view name) {
   for (TypeName& place : ring_.header->types) {
@@ -239,8 +240,7 @@ int Producer<M>::name_type(u32 type, std::string_view name) {
     }
     if (word.type != type || word.state != 2) continue;
     char taken[sizeof place.name];
-    copy_type<M>(taken, place);
-    return name == taken ? 0 : -EEXIST;
+    if (copy_type<M>(taken, place, word)) return name == taken ? 0 : -EEXIST;
   }
   return -ENOSPC;
 }

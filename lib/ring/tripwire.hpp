@@ -1,5 +1,5 @@
-// The integrity tripwire: 32 bits of XXH3 over a record's header and payload. It catches a stray write by the application into
-// its own ring, not an attacker.
+// The integrity tripwire: 32 bits of XXH3 over a record's header and payload, 24 over a type's name. It catches a stray write
+// by the application into its own ring, not an attacker.
 #pragma once
 
 #define XXH_INLINE_ALL
@@ -21,5 +21,10 @@ inline u32 tripwire(const RecordHeader* header, std::size_t length) {
 
 // Of a private copy, whose length was looked at.
 inline u32 tripwire(const RecordHeader& copy) { return tripwire(&copy, copy.length); }
+
+// Over a type's number and its name, with the zeros behind it.
+inline u32 tripwire(u32 type, const char (&name)[sizeof TypeName::name]) {
+  return static_cast<u32>(XXH3_64bits_withSeed(name, sizeof name, type)) >> 8;
+}
 
 }  // namespace shmring::ring

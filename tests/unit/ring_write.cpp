@@ -159,6 +159,25 @@ TEST_CASE("a type name whose writer died half-way is passed over, by writers and
   CHECK(names.of(8) == "logout");
 }
 
+TEST_CASE("a type name that was scribbled over is none: its records keep their number, and it can be named anew") {
+  for (const bool word : {false, true}) {
+    Writer writer;
+    REQUIRE(writer.producer.name_type(7, "login") == 0);
+    TypeName& place = writer.plain.ring.header->types[0];
+    if (word) place.word = TypeWord{8, 2, TypeWord::of(place.word).check}.bits();
+    else place.name[40] = 'x';
+    {
+      shmring::audit::TypeNames<Memory> names(writer.plain.ring);
+      CHECK(names.of(7) == "");
+      CHECK(names.of(8) == "");
+    }
+    CHECK(writer.producer.name_type(7, "login") == 0);
+    shmring::audit::TypeNames<Memory> names(writer.plain.ring);
+    CHECK(names.of(7) == "login");
+    CHECK(names.of(8) == "");
+  }
+}
+
 TEST_CASE("an event carries the name that its type has by then") {
   Bench bench;
   Producer<Memory> producer;
