@@ -27,6 +27,7 @@ struct Options {
   bool random = false;
   u64 seed = 1;
   std::string replay;
+  std::string words;  // as given, but for what is replayed
 };
 
 [[noreturn]] void usage(const char* what) {
@@ -106,6 +107,9 @@ Options parse(const std::vector<std::string>& words) {
       continue;
     }
     ++i;
+    const std::string_view flag = name;
+    const bool of_the_search = flag == "--replay" || flag == "--random" || flag == "--seconds" || flag == "--executions";
+    if (!of_the_search && value != nullptr) options.words += " " + words[i - 1] + " " + words[i];
     if (std::strcmp(name, "--seconds") == 0)
       options.limits.seconds = static_cast<double>(number(name, value, 1'000'000));
     else if (std::strcmp(name, "--executions") == 0)
@@ -150,7 +154,7 @@ int show_failure(const Options& options, const std::string& failure, const Path&
   if (!failure.empty() && (!failed || scheduler.failure() != failure))
     std::printf("the replay differs from the execution: the explorer itself is at fault\n");
   std::printf("%s\n", failed ? ("FAILED: " + scheduler.failure()).c_str() : "nothing is wrong with this execution");
-  std::printf("replay: --replay %s\n", text_of(path).c_str());
+  std::printf("replay:%s --replay %s\n", options.words.c_str(), text_of(path).c_str());
   return failed ? 1 : 0;
 }
 

@@ -142,6 +142,38 @@ TEST_CASE("whichever system call of attach, write, detach fails, no place is tak
                   }});
 }
 
+// Attach, write until one waits in vain for room, detach.
+int wait_for_room() {
+  shmring_producer* producer = nullptr;
+  const shmring_attach_options options{sizeof options, "p", SHMRING_LANE_SHARED, 0, nullptr};
+  if (const int error = shmring_attach("audit", &options, &producer); error != 0) return error;
+  int written = 0, result = 0;
+  while ((result = shmring_write(producer, nullptr, "record", 6)) == 0) ++written;
+  CHECK(result == SHMRING_TIMEOUT);
+  CHECK(written == 64);
+  shmring_detach(producer);
+  return 0;
+}
+
+TEST_CASE("whichever system call of a write that waits for room fails, it comes back at its deadline, and it is counted") {
+  Sandbox box;
+  const auto prepare = [&] {
+    clear(box);
+    auto options = small_options();
+    options.on_full = SHMRING_WAIT, options.wait_us = 2'000;
+    REQUIRE(shmring_create("audit", &options) == 0);
+  };
+  prepare();
+  {
+    Failing counting;
+    REQUIRE(wait_for_room() == 0);
+    CHECK(call_kinds().back().name == std::string("futex"));
+    CHECK(counting.counts().back() > 0);
+  }
+  fail_each_call({"a write that waits", "audit", prepare, wait_for_room,
+                  [](int result) { CHECK(places_taken() == (result == 0)); }});
+}
+
 TEST_CASE("whichever system call of an attach that creates fails, there is a whole ring or none, and attach works after") {
   Sandbox box;
   const auto options = small_options();

@@ -158,6 +158,41 @@ TEST_CASE("the collector killed and restarted under load, alone and with produce
   tried(kills, "collectors killed"), tried(producers, "producers killed"), tried(found.lines.at("event"), "records");
 }
 
+TEST_CASE("a producer that was silent for many lines and over collectors' deaths goes on exactly where it was") {
+  Workplace place;
+  std::mt19937_64 random = seeded(5);
+  Daemon daemon(place, {"--slots", "4096", "--on-full", "wait", "--wait-us", "10000000"});
+  REQUIRE(daemon.collects());
+  const u64 lines = by_mode<u64>(20'000, 300'000, std::max<u64>(part_of(4'000'000), 100'000));
+  Journal &silent = place.journal(20), &loud = place.journal(lines);
+  shmring_producer* producer = attach(Workplace::ring, silent, SHMRING_LANE_SHARED);
+  REQUIRE(producer != nullptr);
+  for (int i = 0; i < 10; ++i) write_noted(producer, silent);
+  Child writer([&] { return produce(Workplace::ring, loud, {SHMRING_LANE_SHARED, lines}); });
+  const u64 deaths = 4;
+  for (u64 n = 1; n <= deaths; ++n) {
+    CHECK(eventually([&] { return loud->begun >= n * lines / (deaths + 1); }, std::chrono::seconds(60)));
+    random_pause(random, 20'000);
+    CHECK(daemon.process.kill() == -SIGKILL);
+    daemon.start();
+    CHECK(daemon.collects());
+  }
+  CHECK(writer.wait() == 0);
+  for (int i = 0; i < 10; ++i) write_noted(producer, silent);
+  detach(producer, silent);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  for (const auto& [cause, count] : found.lost) CHECK(cause == "too_big");
+  REQUIRE(found.of(silent) != nullptr);
+  CHECK(found.of(silent)->through == 20);
+  CHECK(found.lines.at("recovery") == deaths);
+  report("silent over %lu lines and %lu collectors' deaths: %lu records logged, none lost but those too big", lines, deaths,
+         found.lines.at("event"));
+  tried(deaths, "collectors killed"), tried(found.lines.at("event"), "records");
+}
+
 TEST_CASE("with wait, a live producer is not held up for a second by those that die inside write") {
   Workplace place;
   std::mt19937_64 random = seeded(4);

@@ -84,7 +84,7 @@ void produce_from(int namespaces, const char* name) {
   CHECK(eventually([&] { return written->load() || !outside.running(); }));
   if (!outside.running()) {
     CHECK(outside.wait() == not_permitted);
-    MESSAGE("not run: may not make a ", std::string(name), " namespace here");
+    skipped("a producer in another namespace: may not make a " + std::string(name) + " namespace here");
     daemon.end();
     return;
   }
@@ -237,7 +237,7 @@ TEST_CASE("a dead producer whose pid a stranger has got while nobody collected i
     CHECK(::kill(other, 0) == 0);  // it lives
     ::kill(other, SIGKILL), ::waitpid(other, nullptr, 0);
   } else {
-    MESSAGE("not run: may not choose a pid here");
+    skipped("a pid that a stranger has got: may not choose a pid here");
   }
   CHECK(daemon.end() == 0);
   const Findings found = consult(place.log, place.journals);
@@ -345,7 +345,7 @@ TEST_CASE("claims that are left by siglongjmp from a signal's handler are aborte
 
 TEST_CASE("no core dump holds audit bytes: an application's has none of the ring, and a collector leaves none") {
   if (contents("/proc/sys/kernel/core_pattern").find_first_of("|/") != std::string::npos) {
-    MESSAGE("not run: cores do not go into the working directory here");
+    skipped("core dumps: they do not go into the working directory here");
     return;
   }
   Workplace place;

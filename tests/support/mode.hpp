@@ -53,6 +53,12 @@ void report(const char* format, A... arguments) {
   std::fflush(stdout);
 }
 
+// What a test case, or a row of one, could not try here: counted as skipped, and shown below the table of tests/check.
+inline void skipped(std::string_view what) {
+  std::printf("SKIPPED %.*s\n", static_cast<int>(what.size()), what.data());
+  std::fflush(stdout);
+}
+
 // Summed by unit over the suite, in the table of tests/check.
 inline void tried(std::uint64_t number, const char* unit) {
   std::printf("TRIED %llu %s\n", static_cast<unsigned long long>(number), unit);

@@ -4,6 +4,7 @@
 A doctest program counts as its test cases, every other test as one. A test may print, at the start of a line,
     REPORT <text>              a detail, shown above the table
     TRIED <number> <unit>      summed by unit over its suite, and shown in the suite's row
+    SKIPPED <text>             what it could not try here: counted as skipped instead of passed, and shown below the table
 usage: results.py collect BUILD TESTLOG.json STATUS   one JSON line a test, with its build's name; exit 1 if the log is
                                                       missing, or does not explain the status of `meson test`
        results.py table RESULTS JSON                  details, table; the document to the file JSON; exit 1 if anything failed
@@ -40,7 +41,8 @@ def counts(test):
     cases = DOCTEST.search(test.get("stdout") or "")
     passed, failed = map(int, cases.groups()) if cases else (0, 0)
     if test["result"] in FINE:
-        return (passed, failed, 0) if cases else (1, 0, 0)
+        skipped = len(lines_of(test, "SKIPPED"))
+        return max((passed if cases else 1) - skipped, 0), failed, skipped
     return passed, max(failed, 1), 0
 
 
@@ -58,7 +60,7 @@ def suite_of(name, members):
     return {"suite": name, "passed": passed, "failed": failed, "skipped": skipped,
             "seconds": round(sum(test.get("duration") or 0 for test in members), 1), "tried": dict(tried),
             "tests": [{"name": test["name"], "result": test["result"].lower(), "seconds": round(test.get("duration") or 0, 1),
-                       "reports": lines_of(test, "REPORT")} for test in members]}
+                       "reports": lines_of(test, "REPORT"), "skipped": lines_of(test, "SKIPPED")} for test in members]}
 
 
 def table(path, document):
@@ -85,6 +87,8 @@ def table(path, document):
         for test in suite["tests"]:
             if test["result"] != "ok":
                 print(f"{suite['suite']}: {test['name']}: {test['result']}")
+            for text in test["skipped"]:
+                print(f"{suite['suite']}: {test['name']}: skipped: {text}")
     print(f"\nthe same as JSON: {document}\n{total['passed']} passed, {total['failed']} failed")
     return 1 if total["failed"] or not total["passed"] else 0
 

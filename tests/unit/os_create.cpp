@@ -12,6 +12,7 @@
 #include "lib/os/process.hpp"
 #include "lib/os/segment.hpp"
 #include "tests/support/failing_calls.hpp"
+#include "tests/support/mode.hpp"
 #include "tests/support/sandbox.hpp"
 
 using namespace shmring;
@@ -308,7 +309,7 @@ TEST_CASE("a full tmpfs is ENOSPC at create, and the text says how much is neede
     return text;
   });
   if (outcome == "no namespace" || outcome == "no tmpfs") {
-    MESSAGE("not run: may not mount a tmpfs here");
+    skipped("a full tmpfs: may not mount one here");
     return;
   }
   CAPTURE(outcome);
