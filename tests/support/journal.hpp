@@ -87,6 +87,7 @@ class Journal {
     std::atomic<u64> begun;        // attempts; the last one may be unreported
     std::atomic<u64> nested, forked, retired;
     std::atomic<u64> wrong;  // results, or sequences, that cannot be
+    std::atomic<u64> longest_ns;  // that a write has taken, where its load is timed
     std::atomic<u32> detaching, detached;
   };
   Counts* operator->() const { return counts_; }
@@ -162,6 +163,7 @@ struct Load {
   u64 burst = 64;          // attempts between two pauses
   unsigned pause_us = 0;   // 0: let others run
   const std::atomic<bool>* stop = nullptr;
+  bool timed = false;
 };
 
 // The role of an ordinary producer: attach, write, detach.
@@ -169,7 +171,9 @@ inline int produce(const char* ring, Journal& journal, const Load& load) {
   shmring_producer* producer = attach(ring, journal, load.lane);
   if (producer == nullptr) return 1;
   for (u64 n = 1; n <= load.attempts && !journal.full() && (load.stop == nullptr || !*load.stop); ++n) {
+    const Steady::time_point begin = load.timed ? Steady::now() : Steady::time_point{};
     write_noted(producer, journal);
+    if (load.timed) journal->longest_ns = std::max<u64>(journal->longest_ns, nanoseconds_since(begin));
     if (n % load.burst != 0) continue;
     if (load.pause_us == 0) {
       ::sched_yield();

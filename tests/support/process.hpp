@@ -14,9 +14,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <fstream>
 #include <functional>
 #include <new>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -39,6 +41,18 @@ bool eventually(F&& condition, std::chrono::milliseconds deadline = std::chrono:
 
 inline double milliseconds_since(Steady::time_point begin) {
   return std::chrono::duration<double, std::milli>(Steady::now() - begin).count();
+}
+
+inline std::uint64_t nanoseconds_since(Steady::time_point begin) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(Steady::now() - begin).count());
+}
+
+// How long a process of one thread has stood ready so far, and no core took it; 0: the kernel does not say.
+inline std::uint64_t ready_ns(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/schedstat");
+  std::uint64_t running = 0, ready = 0;
+  file >> running >> ready;
+  return ready;
 }
 
 // A moment of chance, up to `most` microseconds long: where a fault strikes.
