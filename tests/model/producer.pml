@@ -165,7 +165,9 @@ help_tail:
     printf("inc %d: tail is past position %d\n", inc, t);
     w = 0; tries++;
     if
-    :: tries == 2 * SLOTS + 2 -> goto finish /* contended */
+    :: tries == 2 * SLOTS + 2 && (POLICY != WAIT || late) -> goto finish /* contended */
+    :: tries == 2 * SLOTS + 2 && POLICY == WAIT && !late && !announced -> goto wait
+    :: tries == 2 * SLOTS + 2 && POLICY == WAIT && !late && announced -> goto sleep
     :: else -> goto claim
     fi
   )
