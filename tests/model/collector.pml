@@ -228,7 +228,7 @@ take_late:
   )
 free_dead:
   c_step(
-    changed = 1; released = (POLICY == WAIT);
+    changed = 1; released = released || POLICY == WAIT && !BROKEN(NO_WAKE_FOR_DEAD);
     if
     :: word[i] == w -> printf("collector: free_dead of slot %d\n", i); word[i] = WORD(NEXT_LAP(i, LAP(w)), 0, EMPTY)
     :: else -> i++; w = 0; goto revisit
@@ -308,13 +308,13 @@ publish_head:
 #endif
   atomic {
     if
-    :: h == at_head -> released = released && !BROKEN(SLEEP_ON_HEAD); goto wake
+    :: NEW_HEAD == at_head -> released = released && !BROKEN(SLEEP_ON_HEAD); goto wake
     :: else
     fi;
     MAY_CRASH;
     /* Where every slot is stalled or held, a head that moves helps nobody. */
     released = released || POLICY == WAIT && ((listed | held) != BIT(SLOTS) - 1 || BROKEN(WAKE_WHEN_TAKEN));
-    head = h; at_head = h; changed = 1; printf("collector: head_publish %d\n", h);
+    head = NEW_HEAD; at_head = head; changed = 1; printf("collector: head_publish %d\n", head);
     seen_freed = (BROKEN(SLEEP_ON_HEAD) -> 0 : seen_freed)
   }
 wake:
@@ -351,7 +351,7 @@ free_entries:
   c_step( incarnation[e] = 0 )
   c_step(
     printf("collector: frees entry %d\n", e);
-    owner[e] = 0;
+    owner[e] = 0; waiters = (BROKEN(DEAD_NOT_COUNTED) && HAS(is_dead, e) && waiters > 0 -> waiters - 1 : waiters);
     met[e] = 0; snapshot[e] = 0; seen_tail[e] = 0; changed = 1;
     CLEAR(is_dead, e); CLEAR(closing, e); CLEAR(fresh, e); e++;
     goto free_entries

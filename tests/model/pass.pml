@@ -19,6 +19,8 @@
 /* The lap for which slot i becomes EMPTY: the first whose position is not below h, and above its own. */
 #define FIRST_LAP(i) (LAP_OF_H + ((i) < h % SLOTS -> 1 : 0))
 #define NEXT_LAP(i, own) (FIRST_LAP(i) <= (own) -> (own) + 1 : FIRST_LAP(i))
+/* The head that producers shall see, however many slots are listed or held below. */
+#define NEW_HEAD (BROKEN(CHUNK_HOLDS_HEAD) && held != 0 -> at_head : h)
 #define LAST_FINISHED(account) (((account) & 1) || (account) == 0 -> (account) >> 1 : ((account) >> 1) - 1)
 
 inline list(i, by) {
@@ -44,13 +46,17 @@ inline hold(i) {
   }
 }
 
+/* Of a record that a dead producer left half-way: its last line is the loss at its closing. */
+#define IS_KEPT(i) (BROKEN(DEAD_CHUNKS_KEPT) && HAS(is_dead, OWNER(word[i]) - 1) && !IS_ABORTED(record[i]) && \
+                    !HAS(published[INC(record[i])], SEQ(record[i])))
+
 /* Held slots whose sequence is in the log, or whose record will never be whole: a later one of its producer was seen. */
 inline find_releasable() {
   d_step {
     for (i : 0 .. SLOTS - 1) {
       for (j : 0 .. SLOTS - 1) {
         if
-        :: HAS(held, i) && (SEQ(record[i]) <= through[INC(record[i])] || BROKEN(CHUNK_RELEASED_EARLY) ||
+        :: HAS(held, i) && (SEQ(record[i]) <= through[INC(record[i])] && !IS_KEPT(i) || BROKEN(CHUNK_RELEASED_EARLY) ||
            HAS(held, j) && INC(record[j]) == INC(record[i]) && SEQ(record[j]) > SEQ(record[i])) -> SET(releasable, i)
         :: else
         fi

@@ -6,6 +6,7 @@ SMALL = ("-O0", "-DSAFETY", "-DCOLLAPSE")  # to compile takes longer than to sea
 LARGE = ("-O2", "-DSAFETY", "-DCOLLAPSE")
 BITS = ("-O2", "-DSAFETY", "-DBITSTATE")  # remembers a bit or so of each state: not exhaustive, and says so
 ENDS = ("-O0", "-DNP", "-DCOLLAPSE")  # with -l: no cycle, so every execution comes to its end; deadlocks are not looked for
+LARGE_ENDS = ("-O2", "-DNP", "-DCOLLAPSE")
 
 
 class Search(NamedTuple):
@@ -35,6 +36,14 @@ ONE_ENTRY = COARSE + "ENTRIES=1 ATTEMPTS=1 KILLS=1"
 ONE_AGAIN = ALONE + "LIVES=2 ATTEMPTS=1 KILLS=1 CRASHES=1"
 WAITS = ALONE + COARSE + "ATTEMPTS=3 POLICY=WAIT CRASHES=1"
 STOPPED_IN_SLOT = COARSE + "FIRST_ATTEMPTS=1 ATTEMPTS=2 POLICY=WAIT STOPS=1 FIRST_STOPS=1 OWN_ENTRIES=1"
+ONE_HALFWAY = ALONE + COARSE + "ATTEMPTS=1 CHUNKED=1 KILLS=1 CRASHES=1"
+TWO_HALFWAY = COARSE + "ENTRIES=1 ATTEMPTS=1 CHUNKED=1 KILLS=1"
+STOPPED_HALFWAY = COARSE + "SLOTS=3 ATTEMPTS=1 CHUNKED=2 STOPS=1 FIRST_STOPS=1 OWN_ENTRIES=1"
+WAITS_HALFWAY = ALONE + COARSE + "ATTEMPTS=2 CHUNKED=1 POLICY=WAIT KILLS=1 CRASHES=1"
+# The next life sleeps on what the dead has left: as two would, one after the other.
+WAITS_AGAIN = COARSE + "PRODUCERS=1 ENTRIES=2 LIVES=2 SLOTS=1 ATTEMPTS=2 POLICY=WAIT KILLS=1"
+ONE_SLOT = COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT OWN_ENTRIES=1"
+ONE_STOPS = COARSE + "ATTEMPTS=1 STOPS=1 OWN_ENTRIES=1"
 SEARCHES = [
     search("quick", "one dies and comes again", ONE_AGAIN),
     search("quick", "one dies and comes again: every execution ends", ONE_AGAIN, how=ENDS, pan=("-l",)),
@@ -59,6 +68,21 @@ SEARCHES = [
     search("long", "two, wait, one stops for ever in its slot", STOPPED_IN_SLOT, how=LARGE, pan=("-w25",)),
     search("check", "two, three slots", COARSE + "SLOTS=3 ATTEMPTS=1", how=LARGE),
     search("long", "two, three slots, chunks", COARSE + "SLOTS=3 ATTEMPTS=1 CHUNKED=1 OWN_ENTRIES=1", how=LARGE, pan=("-w25",)),
+    search("check", "one, chunks, dies, a crash", ONE_HALFWAY),
+    search("check", "one, chunks, dies and comes again, a crash", ALONE + "LIVES=2 ATTEMPTS=1 CHUNKED=1 KILLS=1 CRASHES=1"),
+    search("check", "two, one entry, chunks, one dies, a crash", TWO_HALFWAY + " CRASHES=1"),
+    search("check", "two, one entry, chunks, one dies: ends", TWO_HALFWAY, how=ENDS, pan=("-l",)),
+    search("check", "one, waits, dies, a crash", WAITS + " KILLS=1"),
+    search("check", "one, waits with chunks, dies, a crash", WAITS_HALFWAY),
+    search("long", "one, waits with chunks, dies, a crash: ends", WAITS_HALFWAY, how=ENDS, pan=("-l",)),
+    search("check", "one, waits for one slot, dies, comes again", WAITS_AGAIN, how=LARGE),
+    search("check", "two, one stops for ever: ends", ONE_STOPS, how=LARGE_ENDS, pan=("-l",)),
+    search("check", "two, three slots, chunks, one stops halfway", STOPPED_HALFWAY, how=LARGE),
+    search("long", "two, three slots, chunks, one stops: ends", STOPPED_HALFWAY, how=LARGE_ENDS, pan=("-l",)),
+    search("long", "one, waits for one slot, comes again: ends", WAITS_AGAIN, how=LARGE_ENDS, pan=("-l",)),
+    search("long", "two, chunks, one dies", COARSE + "ATTEMPTS=1 CHUNKED=2 KILLS=1 OWN_ENTRIES=1", how=LARGE, pan=("-w25",)),
+    search("long", "two, wait for one slot, one dies", ONE_SLOT + " KILLS=1", how=LARGE, pan=("-w25",)),
+    search("long", "two, wait for one slot: ends", ONE_SLOT, how=LARGE_ENDS, pan=("-l", "-w25")),
     search("check", "three, one entry, one dies", COARSE + "PRODUCERS=3 ENTRIES=1 ATTEMPTS=1 KILLS=1"),
     search("long", "three, two entries", COARSE + "PRODUCERS=3 ATTEMPTS=1", how=LARGE, pan=("-w26",)),
     search("long", "three, three entries, one dies", COARSE + "PRODUCERS=3 ENTRIES=3 ATTEMPTS=1 KILLS=1", how=BITS,
@@ -87,6 +111,10 @@ MUTATIONS = [Mutation(name, mode, bounds.split()) for name, mode, bounds in [
     ("JUMP_BY_DIFFERENCE", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=3"),
     ("EVENT_BEFORE_GAP", "check", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=3 KILLS=1 CRASHES=1"),
     ("NO_WAKE_AT_START", "check", WAITS),
+    ("DEAD_CHUNKS_KEPT", "check", ONE_HALFWAY),
+    ("CHUNK_HOLDS_HEAD", "check", STOPPED_HALFWAY),
+    ("NO_WAKE_FOR_DEAD", "check", WAITS_AGAIN),
+    ("DEAD_NOT_COUNTED", "check", WAITS_AGAIN),
     ("CLAIM_BY_STORE", "check", COARSE + "ATTEMPTS=1"),
     ("NO_STEP_OVER", "check", COARSE + "ATTEMPTS=1 STOPS=1"),
     ("WAKE_WHEN_TAKEN", "long", COARSE + "SLOTS=1 ATTEMPTS=1 POLICY=WAIT"),
