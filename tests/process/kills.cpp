@@ -106,7 +106,7 @@ class Delays {
   std::string text() {
     std::sort(whole_ms_.begin(), whole_ms_.end());
     char out[120];
-    std::snprintf(out, sizeof out, "drained again %.0f ms after a death in the middle, %.0f at most; %.0f but for a lack of cores",
+    std::snprintf(out, sizeof out, "drained again in %.0f ms (median) to %.0f ms after a death, %.0f but for a lack of cores",
                   whole_ms_[whole_ms_.size() / 2], whole_ms_.back(), longest_own_ms());
     return out;
   }

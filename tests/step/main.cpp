@@ -2,8 +2,9 @@
 // interrupted there by a handler that writes through the same handle, and by one that forks: in attach and detach the child
 // goes on.
 //
-// In check: at every instruction of a write of 64 bytes, of commit and of abort, and for every other call around each of its
-// stores into the segment and its system calls, and at every 25th instruction. In long: everywhere. In quick: a sample.
+// In check: at every instruction of a write of 64 bytes, and for every other call around each of its accesses to the segment
+// and its system calls, and at every fifth instruction of commit and abort, every 25th of others. In long: everywhere. In
+// quick: a sample.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -28,8 +29,8 @@ void try_all(const Scenario& scenario, const std::vector<Action>& actions, Densi
   for (std::size_t n = 0; n < steps.size(); ++n)
     if (steps[n].stores) first = std::min(first, n), last = n;
   // Who waits does the same again and again, the oftener the slower it goes.
-  if (scenario.waiting()) density.most_hits = 1;
-  try_places(scenario.name, steps, choose(steps, density), actions, 2, [&](Action action, std::size_t n) {
+  if (scenario.shape.waiting()) density.most_hits = 1;
+  try_places(scenario.name, steps, choose(steps, {density}), actions, 2, [&](Action action, std::size_t n) {
     return run({scenario, action, steps[n].at, n > first && (n <= last || scenario.call == Call::detach)});
   });
 }
@@ -38,7 +39,7 @@ const std::vector<Action> all_actions{Action::kill, Action::stop, Action::signal
 const std::vector<Action> quick_actions{Action::kill, Action::stop};
 
 void try_all(const std::vector<Scenario>& scenarios) {
-  const Density density = by_mode<Density>({97, false, 1}, {25, true, 2}, {1, true, 3});
+  const Density density = by_mode<Density>({97, Near::nothing, 1}, {25, Near::accesses, 2}, {1, Near::accesses, 3});
   for (const Scenario& scenario : scenarios)
     SUBCASE(scenario.name) { try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density); }
 }
@@ -48,7 +49,8 @@ void try_all(const std::vector<Scenario>& scenarios) {
 TEST_CASE("a write of 64 bytes, a commit, an abort survive a kill, a stop, a nested write and a fork at every instruction") {
   // In check at each of a write's, at every fifth of the others' and around their accesses.
   const auto density = [](Call call) {
-    return by_mode<Density>({7, false, 9}, {call == Call::write ? 1u : 5u, true, 9}, {1, true, 9});
+    const unsigned every = call == Call::write ? 1 : 5;
+    return by_mode<Density>({7, Near::nothing, 9}, {every, Near::accesses, 9}, {1, Near::accesses, 9});
   };
   for (const Scenario& scenario : {Scenario{"write 64 B, shared", Call::write, 64, shared},
                                    Scenario{"write 64 B, exclusive", Call::write, 64, exclusive},
@@ -99,7 +101,7 @@ TEST_CASE("attach and detach survive a kill and a stop, a write in a handler, an
 
 // It left that call for one instruction, between the claim's end and its own.
 TEST_CASE("a detach that ends a claim refuses a handler's write at every instruction") {
-  const auto density = by_mode<Density>({25, false, 1}, {1, true, 3}, {1, true, 3});
+  const auto density = by_mode<Density>({25, Near::nothing, 1}, {1, Near::accesses, 3}, {1, Near::accesses, 3});
   try_all({"detach that ends a claim, shared", Call::detach, 64, shared}, {Action::signal}, density);
 }
 

@@ -25,7 +25,6 @@ struct Scenario {
   Shape shape{};
 
   bool has_handle() const { return call != Call::attach && call != Call::detach; }
-  bool waiting() const { return shape.on_full == SHMRING_WAIT || shape.on_full == SHMRING_HYBRID; }
   bool overwriting() const { return shape.on_full == SHMRING_OVERWRITE; }
 };
 

@@ -51,7 +51,7 @@ u64 key_of(const Journal& journal, std::size_t bytes, u64 after) {
   }
 }
 
-Scene::Scene(Shape shape) {
+Scene::Scene(const Shape& wanted) : shape(wanted) {
   shmring_create_options options{};
   options.struct_size = sizeof options;
   options.slots = slots, options.slot_bytes = shape.slot_bytes, options.lanes = 2;

@@ -21,6 +21,8 @@ struct Shape {
   u32 on_full = SHMRING_DROP;
   u32 slot_bytes = 256;
   u32 wait_us = 0;
+
+  bool waiting() const { return on_full == SHMRING_WAIT || on_full == SHMRING_HYBRID; }
 };
 
 // The first key behind `after` whose record has so many bytes, or is too big if that is asked for, and no flags.
@@ -45,7 +47,7 @@ class Drain {
 
 class Scene {
  public:
-  explicit Scene(Shape shape);
+  explicit Scene(const Shape& wanted);
 
   void collect() { drain = std::make_unique<Drain>(place.log); }
   bool pass();
@@ -58,6 +60,7 @@ class Scene {
   // One more producer attaches to this kind of lane, and a lap of it is free for its records, with a pass behind each.
   void run_a_lap(u32 lane);
 
+  const Shape shape;
   Workplace place{max_record};
   std::unique_ptr<View> view;
   std::unique_ptr<Drain> drain;

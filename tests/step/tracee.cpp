@@ -14,6 +14,8 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "tests/step/reach.hpp"
+
 namespace shmring::test {
 
 namespace {
@@ -96,17 +98,22 @@ std::uintptr_t Tracee::pc() const {
   return static_cast<std::uintptr_t>(::ptrace(PTRACE_PEEKUSER, pid_, offsetof(user_regs_struct, rip), nullptr));
 }
 
-std::vector<Step> Tracee::walk(const std::byte* watched, std::size_t bytes) {
+std::vector<Step> Tracee::walk(const std::byte* watched, std::size_t bytes, const std::string& file) {
   std::vector<Step> steps;
+  Reach reach(pid_, file);
+  user_regs_struct registers;
   std::unordered_map<std::uintptr_t, unsigned> hits;
   std::vector<std::byte> before(watched, watched + bytes);
   while (stands_) {
-    const std::uintptr_t here = pc();
+    if (::ptrace(PTRACE_GETREGS, pid_, nullptr, &registers) != 0) break;
+    const std::uintptr_t here = registers.rip;
     steps.push_back({{here, ++hits[here]}});
     if (here == reinterpret_cast<std::uintptr_t>(&call_ends)) break;
     steps.back().system_call = is_system_call(here);
     steps.back().in_vdso = is_in_vdso(here);
+    steps.back().reaches = reach.reaches(registers);
     go(PTRACE_SINGLESTEP, 0);
+    if (steps.back().system_call && stands_) reach.look_again();
     if (std::memcmp(before.data(), watched, bytes) != 0) {
       steps.back().stores = true;
       std::memcpy(before.data(), watched, bytes);

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 namespace shmring::test {
@@ -30,6 +31,7 @@ struct Point {
 struct Step {
   Point at;
   bool stores = false;       // it changed the memory that was watched
+  bool reaches = false;      // it read or wrote there, whether that changed anything or not
   bool system_call = false;
   bool in_vdso = false;  // the kernel's code in the process: it reads a clock again while the kernel is setting it
 };
@@ -49,7 +51,8 @@ class Tracee {
   pid_t pid() const { return pid_; }
 
   // Single-step through the call. Each of its instructions, and at the end the first behind it, at which it stands then.
-  std::vector<Step> walk(const std::byte* watched, std::size_t bytes);
+  // `watched` is what `file` maps, here.
+  std::vector<Step> walk(const std::byte* watched, std::size_t bytes, const std::string& file);
   // Run to there. False: the call ended, or the process, before it came there.
   bool run_to(Point point);
   // Go on, with this signal delivered.

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
 
 extern "C" const char __executable_start;
@@ -156,8 +157,10 @@ std::vector<Step> walk(const Scenario& scenario, std::string& problem) {
   expect(problem, tracee.stands() && scene.trouble.empty(), "it did not begin");
   if (!problem.empty()) return {};
   const auto* segment = reinterpret_cast<const std::byte*>(scene.view->ring().header);
-  std::vector<Step> steps = tracee.walk(segment, scene.view->ring().geometry.size);
+  std::vector<Step> steps = tracee.walk(segment, scene.view->ring().geometry.size, scene.place.file());
   expect(problem, tracee.stands(), "it did not come to the end of the call");
+  const auto is_decoded = [](const Step& step) { return !step.stores || step.reaches || step.system_call; };
+  expect(problem, std::ranges::all_of(steps, is_decoded), "an instruction changed the segment whose operands do not reach it");
   scene.collect();
   if (tracee.stands()) tracee.resume();
   finish(scene, tracee);
@@ -166,16 +169,20 @@ std::vector<Step> walk(const Scenario& scenario, std::string& problem) {
   return steps;
 }
 
-std::vector<std::size_t> choose(const std::vector<Step>& steps, Density density) {
-  auto touches = [&](std::size_t n) { return steps[n].stores || steps[n].system_call; };
-  std::vector<std::size_t> chosen;
-  for (std::size_t n = 0; n < steps.size(); ++n) {
-    const bool is_near = density.accesses && (touches(n) || (n > 0 && touches(n - 1)));
+std::vector<std::size_t> choose(const std::vector<Step>& steps, const std::vector<Density>& densities) {
+  auto is_taken = [&](std::size_t n, Density density) {
+    auto touches = [&](std::size_t i) {
+      return density.near != Near::nothing && (steps[i].stores || steps[i].system_call ||
+                                               (density.near == Near::accesses && steps[i].reaches));
+    };
     const bool is_next = density.every != 0 && n % density.every == 0;
     // The vDSO is the kernel's, and how often it looks again, time alone decides: in a long run, once.
     const unsigned most_hits = steps[n].in_vdso ? by_mode(0u, 0u, 1u) : density.most_hits;
-    if (steps[n].at.hit <= most_hits && (is_near || is_next)) chosen.push_back(n);
-  }
+    return steps[n].at.hit <= most_hits && (is_next || touches(n) || (n > 0 && touches(n - 1)));
+  };
+  std::vector<std::size_t> chosen;
+  for (std::size_t n = 0; n < steps.size(); ++n)
+    if (std::ranges::any_of(densities, [&](Density density) { return is_taken(n, density); })) chosen.push_back(n);
   return chosen;
 }
 

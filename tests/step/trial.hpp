@@ -41,14 +41,16 @@ Outcome run(const Trial& trial);
 // The call's instructions, undisturbed; `problem` as above.
 std::vector<Step> walk(const Scenario& scenario, std::string& problem);
 
-// Which of the instructions are tried: every `every`-th (0: none of these), and, with `accesses`, those before and behind a
-// store into the segment or a system call; of a loop the first `most_hits` rounds.
+// Which of the instructions are tried: every `every`-th (0: none of these), and those before and behind a system call and what
+// changes the segment, or whatever reads or writes there; of a loop the first `most_hits` rounds.
+enum class Near { nothing, changes, accesses };
 struct Density {
   unsigned every;
-  bool accesses;
+  Near near;
   unsigned most_hits;
 };
-std::vector<std::size_t> choose(const std::vector<Step>& steps, Density density);
+// Those that one of them takes.
+std::vector<std::size_t> choose(const std::vector<Step>& steps, const std::vector<Density>& densities);
 
 // Each action at each place of this part, as doctest's checks, and a line of report. Enough is said after three failures. One
 // place, and `may_miss` of a hundred, need not be reached.

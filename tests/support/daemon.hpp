@@ -81,6 +81,7 @@ class View {
   }
   ring::Owner owner(u32 entry) const { return ring::owner_seen<Memory>(ring().entries[entry]); }
   u64 head(u32 lane) const { return ring::head_resume<Memory>(ring().lanes[lane]); }
+  u32 waiters(u32 lane) const { return ring().lanes[lane].waiters; }
   u64 tail(u32 lane) const { return ring::tail_seen<Memory>(ring().lanes[lane]); }
   ring::Word word(u32 lane, u32 index) const { return ring::observe<Memory>(ring().slot(lane, index)); }
 

@@ -119,6 +119,14 @@ class Child {
     signal(SIGKILL);
     return wait();
   }
+  // It is in a system call that waits.
+  bool sleeps() {
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+    std::string text;
+    std::getline(file, text, ')');
+    char state = 0;
+    return running() && file >> state && state == 'S';
+  }
   // SIGSTOP, and it stands still when this returns.
   void stop() {
     signal(SIGSTOP);
