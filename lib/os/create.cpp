@@ -1,5 +1,6 @@
 // Creation of a segment: everything is done to a file without a name, which then gets its name in one step.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -11,6 +12,7 @@
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/map.hpp"
+#include "lib/os/memory_limit.hpp"
 #include "lib/os/process.hpp"
 #include "lib/os/segment.hpp"
 
@@ -66,6 +68,19 @@ int no_space(const Target& at, u64 bytes, int fd, int error) {
               static_cast<unsigned long long>(free));
 }
 
+// A tmpfs: past the limit of a control group the kernel would kill the application.
+int fits_limit(const Target& at, u64 bytes, int fd) {
+  struct statfs fs {};
+  if (calls.fstatfs(fd, &fs) != 0 || fs.f_type != TMPFS_MAGIC) return 0;
+  const MemoryLimit limit = memory_limit();
+  if (limit.left >= bytes) return 0;
+  return fail(ENOMEM,
+              "ring %s: %llu bytes needed, but the control group's limit for memory leaves %llu: raise %.200s (docker "
+              "--memory), or take fewer slots or lanes",
+              at.ring.c_str(), static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(limit.left),
+              limit.file.c_str());
+}
+
 // All memory of the file, so that no later store can find the filesystem full.
 int reserve(const Target& at, u64 bytes, int fd) {
   rlimit limit{};
@@ -77,6 +92,7 @@ int reserve(const Target& at, u64 bytes, int fd) {
                 at.ring.c_str(), static_cast<unsigned long long>(bytes),
                 static_cast<unsigned long long>(limit.rlim_cur));
   }
+  if (const int error = fits_limit(at, bytes, fd)) return error;
   // A tmpfs that is interrupted begins again from the start: under a profiler's timer it might never end.
   constexpr int tries = 64;
   int error = EINTR;

@@ -18,8 +18,8 @@ namespace shmring::test {
 // SHMRING_DIR for the test's life; removed with all that is in it.
 class Sandbox {
  public:
-  Sandbox() {
-    std::string name = (std::filesystem::temp_directory_path() / "shmring-test-XXXXXX").string();
+  explicit Sandbox(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string name = (parent / "shmring-test-XXXXXX").string();
     path = ::mkdtemp(name.data());
     std::filesystem::permissions(path, std::filesystem::perms(0755));  // for tests that give up root's rights
     ::setenv("SHMRING_DIR", path.c_str(), 1);

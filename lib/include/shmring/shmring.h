@@ -85,8 +85,9 @@ typedef struct shmring_attach_options {
 
 /* Create the ring: all memory is reserved and touched here, so that a full tmpfs is an error now and not SIGBUS later.
  * Errors: EINVAL (a name, an option, a group that there is not; the text says which), EEXIST, ENOENT (no directory for
- * rings), EACCES, EPERM (the group is not ours), ENOSPC (also: above the limit for a file's size), ENOMEM, EINTR (signals
- * interrupted it again and again), or what else a system call failed with. Not for the write path. */
+ * rings), EACCES, EPERM (the group is not ours), ENOSPC (also: above the limit for a file's size), ENOMEM (also: above what
+ * a control group's limit leaves, past which the kernel would kill the application), EINTR (signals interrupted it again and
+ * again), or what else a system call failed with. Not for the write path. */
 SHMRING_API int shmring_create(const char* ring, const shmring_create_options* options);
 
 /* Retire the ring and remove its name. Attached producers see RETIRED; a running collector drains what is there.
