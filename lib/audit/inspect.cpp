@@ -203,8 +203,9 @@ bool read_entry(const ring::Entry& entry, ProducerFacts& facts) {
     facts.counters[i] = ring::counter_seen<Memory>(entry, static_cast<ring::Cause>(i));
   facts.nested = ring::nested_seen<Memory>(entry);
   facts.account = ring::account_seen<Memory>(entry);
+  // The state too: of one who has left meanwhile the incarnation may be zeroed by now, which of one attached it never is.
   const ring::Owner after = ring::owner_seen<Memory>(entry);
-  return after.same_process(facts.owner) && ring::incarnation_seen<Memory>(entry) == facts.incarnation;
+  return after.bits() == facts.owner.bits() && ring::incarnation_seen<Memory>(entry) == facts.incarnation;
 }
 
 void check_entry(const ring::Ring& ring, const ProducerFacts& facts, u64 base, Findings& findings) {

@@ -291,10 +291,11 @@ Logged logged_seen(const Entry& entry) {
 }
 
 // Role: the collector, for an account that is closed and that no slot names. The owner word last: an attacher takes it next.
+// The incarnation first: who looks on, and finds the same one before and behind the other words, has seen none of them zeroed.
 template <class M>
 void zero_entry(Entry& entry) {
   auto zero = [](std::atomic<u64>& word) { M::store(At::entry_zero, word, u64{0}, std::memory_order_release); };
-  zero(entry.account), zero(entry.refusal), zero(entry.incarnation), zero(entry.lane);
+  zero(entry.incarnation), zero(entry.account), zero(entry.refusal), zero(entry.lane);
   for (auto& counter : entry.counters) zero(counter);
   zero(entry.nested), zero(entry.logged), zero(entry.durable), zero(entry.logged_refused);
   zero(entry.owner);
