@@ -2,8 +2,9 @@
 //
 // Invariant: every private field that outlives a pass is in it, or stands below with the reason why not. The static_asserts
 // make a new field a compile error: put it into the digest first, then count it here.
-//   Collector: ring_, pace_, host_, log_, names_ (no record has a type), deliveries_ (cleared first) are alike in every life;
-//              waiting_since_ is not zero where at_end is true (the host's clock moves as far as it is asked)
+//   Collector: ring_, pace_, host_, log_, deliveries_ (cleared first) are alike in every life; waiting_since_ is not zero
+//              where at_end is true (the host's clock moves as far as it is asked)
+//   TypeNames: names_ are those of the places copied_: a name never changes
 //   Assembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
 //   Reader:    newcomers_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_ never change;
 //              refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees
@@ -39,11 +40,15 @@ struct PartialsTag {
 struct NextTurnTag {
   friend auto member(NextTurnTag);
 };
+struct CopiedTag {
+  friend auto member(CopiedTag);
+};
 template struct Reveal<LanesTag, &shmring::ring::Reader<ExploreMemory>::lanes_>;
 template struct Reveal<NextTurnTag, &shmring::ring::Reader<ExploreMemory>::next_turn_>;
 template struct Reveal<OccupantsTag, &shmring::ring::Reader<ExploreMemory>::occupants_>;
 template struct Reveal<AccountsTag, &shmring::audit::Ledger::accounts_>;
 template struct Reveal<PartialsTag, &shmring::audit::Assembly::partials_>;
+template struct Reveal<CopiedTag, &shmring::audit::TypeNames<ExploreMemory>::copied_>;
 
 inline u64 digest_of(const shmring::audit::Causes& causes) {
   u64 hash = 0;
@@ -109,6 +114,13 @@ u64 digest_of_partials(const Partials& partials) {
     for (std::byte byte : it.payload) hash = mix(hash, static_cast<u64>(byte));
     hash = mix(mix(hash, it.header.refused), it.header.why);
   }
+  return hash;
+}
+
+inline u64 digest_of_names(const shmring::audit::TypeNames<ExploreMemory>& names) {
+  static_assert(sizeof(shmring::audit::TypeNames<ExploreMemory>) == 208, SHMRING_NEW_FIELD);
+  u64 hash = 5;
+  for (bool copied : names.*member(CopiedTag{})) hash = mix(hash, copied);
   return hash;
 }
 

@@ -34,7 +34,7 @@ struct Options {
   std::fprintf(stderr,
                "explore: %s\n"
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
-               "               [--policy drop|overwrite|wait] [--chunks N]\n"
+               "               [--policy drop|overwrite|wait] [--chunks N] [--too-big N] [--types 1] [--onlookers N]\n"
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
                "               [--stale N] [--relax LABEL] [--steps N] [--seconds N] [--executions N] [--no-merge] [--rows]\n"
                "               [--random SEED | --replay STRING]\n"
@@ -70,6 +70,9 @@ bool parse_int(const char* name, const char* value, Options& options) {
   const Flag flags[] = {{"--producers", &options.plan.producers, 3},
                         {"--writes", &options.plan.writes, 20},
                         {"--heirs", &options.plan.heirs, 3},
+                        {"--too-big", &options.plan.too_big, 20},
+                        {"--types", &options.plan.types, 1},
+                        {"--onlookers", &options.plan.onlookers, 1},
                         {"--accounts-every", &options.plan.accounts_every, 1000},
                         {"--preemptions", &options.limits.bounds.preemptions, 7},
                         {"--kills", &options.limits.bounds.kills, 7},
@@ -136,7 +139,9 @@ std::string text_of_bounds(const Options& options) {
   return policies[static_cast<int>(plan.policy)] + (", " + count(static_cast<int>(plan.slots), "slot")) + ", " +
          count(static_cast<int>(plan.lanes), "lane") + ", " + count(plan.producers, "producer") + " x " +
          count(plan.writes, "write") + (plan.chunks > 1 ? " of " + count(static_cast<int>(plan.chunks), "chunk") : "") + ", " +
-         count(plan.heirs, "heir") + "; " + count(b.preemptions, "preemption") + ", " + count(b.kills, "kill") + ", " +
+         count(plan.heirs, "heir") + (plan.too_big > 0 ? ", one too big" : "") + (plan.types > 0 ? ", types" : "") +
+         (plan.onlookers > 0 ? ", an onlooker" : "") + "; " + count(b.preemptions, "preemption") + ", " +
+         count(b.kills, "kill") + ", " +
          count(b.restarts, "collector restart") + ", " + count(b.cuts, "cut") +
          (options.weak ? "; weak memory, " + std::to_string(b.stale) + " stale" : "");
 }
@@ -166,9 +171,11 @@ Result search(const Options& options) {
   return options.random ? explore_random(scheduler, options.limits, options.seed) : explore_all(scheduler, options.limits);
 }
 
-// A failure is shown with as few stale accesses, and then as few preemptions, as it needs.
+// A failure is shown with as few stale accesses, and then as few preemptions, as it needs; unless that takes far longer to see
+// than the failure took.
 int show_least_failure(Options options, Result result) {
   Bounds& bounds = options.limits.bounds;
+  options.limits.executions = 20'000 + 2 * result.executions;
   for (int* bound : {&bounds.stale, &bounds.preemptions}) {
     const int most = *bound;
     bool less = false;

@@ -62,6 +62,10 @@ const Plans check = {
     "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
     "--lanes 2 --heirs 1 --entries 2 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
     "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --kills 0 --restarts 1 --cuts 0 --stale 3",
+    "--types 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 1",
+    "--too-big 1 --slots 1 --producers 1 --writes 3 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 4",
+    "--onlookers 1 --too-big 1 --producers 1 --writes 2 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 2",
+    "--onlookers 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --kills 1 --restarts 0 --cuts 0 --stale 4",
 };
 
 const Plans once_of_long = {
@@ -82,6 +86,8 @@ const Plans once_of_long = {
     "--policy wait --writes 2 --preemptions 1 --kills 0 --restarts 0 --cuts 0 --stale 2",
     "--policy overwrite --writes 2 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 1 --steps 20000",
     "--writes 2 --preemptions 2 --cuts 1 --kills 0",
+    "--onlookers 1 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 1 --cuts 0 --stale 2",
+    "--too-big 1 --slots 1 --producers 1 --writes 3 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 4",
     "--writes 1 --preemptions 2 --cuts 1",
     "--writes 2 --preemptions 2 --cuts 0 --slots 1",
     "--writes 2 --preemptions 1 --cuts 1",

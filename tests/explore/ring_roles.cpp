@@ -26,14 +26,56 @@ void produce(RingWorld& world, int role, int writes) {
     scheduler.knows_only(0);
     scheduler.idle();
   }
+  shmring_meta meta{};
+  if (world.plan().types > 0) meta.type = RingWorld::type_of(role);
+  if (meta.type != 0 && producer.name_type(meta.type, identity.name) != 0) scheduler.fail("a type gets no name");
   for (int i = 0; i < writes; ++i) {
     // All that a handle keeps between two calls stands in its entry (and its lane's tail) too.
     scheduler.knows_only(static_cast<u64>(i) + 1);
     const std::vector<u64> payload = world.payload(role, producer.sequence() + 1);
-    const int result = producer.write(nullptr, payload.data(), payload.size() * sizeof payload[0]);
-    if (result != 0 && result != SHMRING_FULL && result != SHMRING_TIMEOUT) scheduler.fail("write fails");
+    const bool too_big = i + 1 == world.plan().too_big;  // then no byte is looked at
+    const std::size_t bytes = too_big ? world.ring().geometry.max_record + 1 : payload.size() * sizeof payload[0];
+    const int result = producer.write(&meta, payload.data(), bytes);
+    if (too_big ? result != SHMRING_TOO_BIG : result != 0 && result != SHMRING_FULL && result != SHMRING_TIMEOUT)
+      scheduler.fail("write fails");
   }
   producer.detach();
+}
+
+// Somebody who only looks, while others write: the words in the order in which lib/audit/inspect.cpp reads them for `stat`,
+// and what it takes for impossible.
+void look_on(RingWorld& world) {
+  Scheduler& scheduler = Scheduler::active();
+  using M = ExploreMemory;
+  const ring::Ring& ring = world.ring();
+  for (u32 lane = 0; lane < ring.geometry.lanes; ++lane) {
+    const u64 head = ring::head_resume<M>(ring.lanes[lane]);
+    if (head > ring::tail_seen<M>(ring.lanes[lane]) + 1) scheduler.fail("an onlooker sees a head far beyond its tail");
+  }
+  for (u32 index = 0; index < ring.geometry.producers; ++index) {
+    const ring::Entry& entry = ring.entries[index];
+    const ring::Owner owner = ring::owner_seen<M>(entry);
+    const u64 incarnation = ring::incarnation_seen<M>(entry), lane = ring::lane_seen<M>(entry);
+    const u64 logged = ring::logged_seen<M>(entry).through, refusals = ring::refusals_seen<M>(entry).count;
+    u64 counted = 0;
+    for (std::size_t i = 0; i < ring::refusal_causes; ++i)
+      counted += ring::counter_seen<M>(entry, static_cast<ring::Cause>(i)).count;
+    const u64 attempted = ring::account_seen<M>(entry).attempted;
+    const ring::Owner after = ring::owner_seen<M>(entry);
+    if (after.bits() != owner.bits() || ring::incarnation_seen<M>(entry) != incarnation) continue;  // it has changed hands
+    const bool attached = owner.state == ring::OwnerState::attached;
+    if (!attached && owner.state != ring::OwnerState::left) continue;
+    if (incarnation == 0) {  // its life is over, and it is being zeroed
+      if (attached && scheduler.roles()[static_cast<std::size_t>(RingWorld::role_of(owner))].state != RoleState::killed)
+        scheduler.fail("an onlooker sees one attached without an incarnation");
+      continue;
+    }
+    if (logged > attempted) scheduler.fail("an onlooker sees more in the log than was attempted");
+    if (refusals > attempted) scheduler.fail("an onlooker sees more refusals than attempts");
+    if (counted > attempted) scheduler.fail("an onlooker sees more refusals counted than attempts");
+    if (!world.is_life(RingWorld::role_of(owner), incarnation, lane))
+      scheduler.fail("an onlooker sees words of two lives as one's");
+  }
 }
 
 // What a collector asks of the world outside. Its clock moves as far as it is asked.
@@ -71,7 +113,11 @@ using Collector = audit::Collector<ExploreMemory, Host, Log>;
 struct AssemblyTag {
   friend auto member(AssemblyTag);
 };
+struct NamesTag {
+  friend auto member(NamesTag);
+};
 template struct Reveal<AssemblyTag, &Collector::assembly_>;
+template struct Reveal<NamesTag, &Collector::names_>;
 
 namespace {
 
@@ -95,7 +141,8 @@ void collect(RingWorld& world) {
     world.rows().pass_is_over();
     if (collector.reader().repairs() != 0) scheduler.fail("the collector repairs a head or a tail, although nobody scribbled");
     if (collector.reader().refused_entries() != 0) scheduler.fail("the collector refuses an entry, although nobody scribbled");
-    scheduler.knows_only(mix(digest_of(collector, collector.*member(AssemblyTag{})),
+    const u64 names = digest_of_names(collector.*member(NamesTag{}));
+    scheduler.knows_only(mix(mix(digest_of(collector, collector.*member(AssemblyTag{})), names),
                              static_cast<u64>(log.since_accounts) << 1 | u64{short_walk}));
     if (world.effects() != before || !entries_due) continue;
     if (scheduler.undisturbed()) world.check_quiet();
@@ -112,7 +159,9 @@ void add_roles(Scheduler& scheduler, RingWorld& world) {
     scheduler.add_role("P" + std::to_string(i), [&world, role, &plan] { produce(world, role, plan.writes); });
   for (int i = 0; i < plan.heirs; ++i, ++role)
     scheduler.add_role(
-        "H" + std::to_string(i), [&world, role] { produce(world, role, 1); }, false, "P" + std::to_string(i));
+        "H" + std::to_string(i), [&world, role, &plan] { produce(world, role, plan.writes > 0 ? 1 : 0); }, false,
+        "P" + std::to_string(i));
+  for (int i = 0; i < plan.onlookers; ++i) scheduler.add_role("S" + std::to_string(i), [&world] { look_on(world); });
   scheduler.add_role(
       "C", [&world] { collect(world); }, true);
 }

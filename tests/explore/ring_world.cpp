@@ -42,6 +42,8 @@ void RingWorld::reset() {
   effects_ = 0;
   rows_.reset();
   writer_.fill(-1);
+  released_.fill(0);
+  released_at_.clear();
 }
 
 Seen RingWorld::seen(const Access& access) const {
@@ -51,16 +53,17 @@ Seen RingWorld::seen(const Access& access) const {
     case At::fill:
     case At::copy_out:  // the owner's in WRITING, the collector's in READING: wrote() checks the owner
     case At::identity_fill:
-    case At::lane_set:  // read only once the state says attached
-    case At::identity_copy:
-    case At::lane_seen:  // written before it did
-    case At::counter_seen:
-    case At::nested_seen:  // of the dead and of those who left
-    case At::logged:
-    case At::logged_seen:  // for a log that does not know the incarnation: never here
+    case At::identity_copy:  // written before the state says attached, read after
+    case At::nested_seen:    // of the dead and of those who left
     case At::high_water:
     case At::segment_state:  // for people; nobody retires the segment
       return Seen::by_nobody;
+    case At::lane_set:  // read only once the state says attached
+    case At::lane_seen:  // written before it did
+    case At::counter_seen:  // of the dead and of those who left
+    case At::logged:
+    case At::logged_seen:  // for a log that does not know the incarnation: never here
+      return plan_.onlookers > 0 ? Seen::by_all : Seen::by_nobody;
     case At::freed_bump:
     case At::waiters_seen:
       return plan_.policy == OnFull::wait ? Seen::by_all : Seen::by_nobody;  // else nobody sleeps
@@ -83,8 +86,8 @@ u64 RingWorld::remembers(int role) {
   u64 hash =
       mix(mix(deeds.incarnation, deeds.published), deeds.attempted << 8 | u64{deeds.attached} << 7 | u64{deeds.finished});
   hash = mix(hash, deeds.overwritten);
-  hash = mix(hash, static_cast<u64>(deeds.entry + 1));
-  for (u64 count : deeds.refused) hash = mix(hash, count);
+  hash = mix(mix(hash, static_cast<u64>(deeds.entry + 1)), deeds.lane);
+  for (u64 sequences : deeds.refused) hash = mix(hash, sequences);
   return hash;
 }
 
@@ -125,6 +128,21 @@ void RingWorld::wrote(int role, const Access& access, u64 before, u64 after) {
   if (const int entry = entry_of(access.address); entry >= 0) return wrote_entry(role, entry, access, after);
   if (const int number = slot_of(access.address); number >= 0) return wrote_slot(role, number, access, before, after);
   if (access.at == At::tail_help || access.at == At::tail_own) ++deeds_[static_cast<std::size_t>(role)].passed;
+  if (access.at != At::head_publish) return;
+  Outside outside;
+  released_at_[{access.address, after}] = released_;
+}
+
+void RingWorld::looked(int role, const Access& access, u64 value) {
+  rows_.looked(role, access, value);
+  Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
+  if (access.at == At::head_seen) {
+    const auto known = released_at_.find({access.address, value});
+    deeds.behind = known == released_at_.end() ? nullptr : &known->second;
+  } else if (const auto* behind = std::exchange(deeds.behind, nullptr); behind != nullptr && access.at == At::look) {
+    if (Word::of(value).lap < (*behind)[static_cast<std::size_t>(slot_of(access.address))])
+      Scheduler::active().fail("a slot that was released before the head that its producer sees is stepped over");
+  }
 }
 
 void RingWorld::wrote_entry(int role, int entry, const Access& access, u64 after) {
@@ -135,6 +153,9 @@ void RingWorld::wrote_entry(int role, int entry, const Access& access, u64 after
       return check_free(entry);
     case At::incarnation_set:
       deeds.incarnation = after;
+      return;
+    case At::lane_set:
+      deeds.lane = after;
       return;
     case At::owner_state:
       deeds.attached |= Owner::of(after).state == OwnerState::attached;
@@ -147,7 +168,7 @@ void RingWorld::wrote_entry(int role, int entry, const Access& access, u64 after
     case At::counter: {
       const auto* first = ring_.entries[entry].counters;
       const auto cause = static_cast<std::size_t>(static_cast<const std::atomic<u64>*>(access.address) - first);
-      deeds.refused[cause] = Counter::of(after).count;
+      deeds.refused[cause] |= u64{1} << Counter::of(after).last;
       return;
     }
     default:
@@ -182,6 +203,7 @@ void RingWorld::wrote_slot(int role, int number, const Access& access, u64 befor
     scheduler.fail("a slot is taken from a live owner");
   if (to.state == SlotState::reading && from != Word{to.lap, to.owner, SlotState::ready})
     scheduler.fail("a record is taken that is not there any more");
+  if (to.state == SlotState::empty) released_[static_cast<std::size_t>(number)] = to.lap;
   Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
   if (to.state == SlotState::writing) {
     if (from.state != SlotState::empty) check_overwrite(role, number, access, from);
@@ -253,6 +275,8 @@ void RingWorld::check(const audit::Event& line) {
   const auto bytes = std::as_bytes(std::span(expected));
   if (!std::equal(line.payload.begin(), line.payload.end(), bytes.begin(), bytes.end()))
     scheduler.fail("an event with another record's bytes");
+  if (plan_.types > 0 && line.type_name != scheduler.roles()[static_cast<std::size_t>(role)].name)
+    scheduler.fail("an event without its type's name");
 }
 
 void RingWorld::check(const audit::Loss& line) {
@@ -270,6 +294,11 @@ void RingWorld::check(const audit::Loss& line) {
   if (said < overwritten || said > overwritten + open) scheduler.fail("a loss line does not count what was overwritten");
   const bool killed = scheduler.roles()[static_cast<std::size_t>(role)].state == RoleState::killed;
   if (line.causes[Cause::died] > (killed ? 1 : 0)) scheduler.fail("a loss by death of a producer that lives");
+  if (line.causes[Cause::corrupt] != 0) scheduler.fail("a loss of a corrupt record, although nobody scribbled");
+  const u64 range = (u64{2} << line.last) - (u64{1} << line.first);
+  for (std::size_t i = 0; i < refusal_causes; ++i)
+    if (line.causes.count[i] > static_cast<u64>(std::popcount(deeds->refused[i] & range)))
+      scheduler.fail("a loss line names a refusal of which its range has not so many");
 }
 
 void RingWorld::check_quiet() {
@@ -303,8 +332,9 @@ std::string RingWorld::finish(const Deeds& deeds) const {
   if (truth->events != published - lost) return "not every published record is an event or overwritten";
   u64 refused = 0;
   for (std::size_t i = 0; i < refusal_causes; ++i) {
-    refused += deeds.refused[i];
-    if (truth->totals.count[i] != deeds.refused[i]) return "its refusals are not those that the log names";
+    const auto count = static_cast<u64>(std::popcount(deeds.refused[i]));
+    refused += count;
+    if (truth->totals.count[i] != count) return "its refusals are not those that the log names";
   }
   const u64 died = deeds.attempted - published - refused;
   const u64 open = deeds.lost() >> deeds.attempted & u64{deeds.is_open(deeds.attempted)};

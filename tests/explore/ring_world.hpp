@@ -5,7 +5,9 @@
 //   - at each store: no slot is taken from a live owner, no bytes of it are written by another; no entry is claimed
 //     while a slot or a lane still names it; READY is overwritten only by that policy, and taken as it was seen;
 //   - at each line: each sequence exactly once, in order (model_log.hpp), payload bytes, no loss of a published record unless
-//     it was overwritten and then with that cause, no event of one that was; `died` only of the dead;
+//     it was overwritten and then with that cause, no event of one that was; `died` only of the dead, a refusal only by a name
+//     that it has; the name of the record's type;
+//   - at each look of a producer behind a head: it sees what the collector had released when it published that head;
 //   - when time has to pass, since nobody else can go on: no sleeper could have its slot (a wake-up was lost);
 //   - when a collector has nothing to do: who died or left is closed, although others are stopped in the middle of a call;
 //   - at the end: each attached incarnation is covered from 1 to its last attempt and closed, with exact causes; all
@@ -13,6 +15,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <vector>
 
 #include "lib/ring/account.hpp"
@@ -27,12 +30,15 @@ namespace explore {
 struct Plan {
   int producers = 2;  // roles that attach at the start
   int writes = 1;     // of each
-  int heirs = 0;      // of these so many have a second life after the first: attach, one write, detach
+  int heirs = 0;      // of these so many have a second life after the first: attach, one write (none if `writes` is 0), detach
   u32 entries = 2;    // of the producer table
   u32 slots = 2;
   u32 lanes = 1;   // 2: producers take the exclusive lane if it is free
   u32 walk = 64;   // positions a pass walks; a cut makes it 0 or 1
   u32 chunks = 1;  // of each record
+  int too_big = 0;  // the write of this number is of more bytes than a record may have
+  int types = 0;    // 1: each producer gives its records' type a name first
+  int onlookers = 0;
   shmring::ring::OnFull policy = shmring::ring::OnFull::drop;
   int accounts_every = 0;  // an accounts line behind so many lines; 0: only where a cut says so
 };
@@ -63,10 +69,15 @@ class RingWorld : public World {
   std::vector<u64> payload(int role, u64 sequence) const;
   static shmring::ring::Owner owner(int role);
   static int role_of(const shmring::ring::Owner& owner) { return static_cast<int>(owner.pid) - 1; }
+  static u32 type_of(int role) { return static_cast<u32>(role + 1); }  // of its records
+  bool is_life(int role, u64 incarnation, u64 lane) const {
+    const Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
+    return deeds.incarnation == incarnation && deeds.lane == lane;
+  }
 
   void reset() override;
   void wrote(int role, const Access& access, u64 before, u64 after) override;
-  void looked(int role, const Access& access, u64 value) override { rows_.looked(role, access, value); }
+  void looked(int role, const Access& access, u64 value) override;
   Seen seen(const Access& access) const override;
   u64 remembers(int role) override;
   std::string finish() override;
@@ -75,7 +86,7 @@ class RingWorld : public World {
  private:
   // What the code of one producer role has done, by its own stores.
   struct Deeds {
-    u64 incarnation = 0;
+    u64 incarnation = 0, lane = 0;
     bool attached = false;
     int entry = -1;
     u64 attempted = 0;
@@ -83,7 +94,8 @@ class RingWorld : public World {
     u64 published = 0;    // one bit a sequence: all its chunks were
     u64 overwritten = 0;  // one bit a sequence: one of its chunks was
     u64 passed = 0;       // positions that it has stepped over in its present claim
-    std::array<u64, shmring::ring::refusal_causes> refused{};
+    std::array<u64, shmring::ring::refusal_causes> refused{};  // by cause: one bit a sequence
+    const std::array<u64, 16>* behind = nullptr;               // the head that it has just seen, as in released_at_
     bool has_published(u64 sequence) const { return published >> sequence & 1; }
     bool was_overwritten(u64 sequence) const { return overwritten >> sequence & 1; }
     u64 lost() const { return published & overwritten; }
@@ -112,6 +124,9 @@ class RingWorld : public World {
   u64 effects_ = 0;
   std::array<Deeds, 8> deeds_{};
   std::array<int, 16> writer_{};  // of each slot: the role that claimed it last
+  // Of each slot the lap for which the collector has made it EMPTY last: now, and when it published this head of this lane.
+  std::array<u64, 16> released_{};
+  std::map<std::pair<const void*, u64>, std::array<u64, 16>> released_at_;
 };
 
 }  // namespace explore
