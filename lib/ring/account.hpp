@@ -19,26 +19,26 @@
 // | owner_seen       | load   | acquire         | owner_state, entry_zero      | the state before what is read under it             |
 // | incarnation_next | add    | relaxed         | -                            | only its uniqueness counts                         |
 // | incarnation_set  | store  | release         | incarnation_seen             | owner_claim before the number                      |
-// | incarnation_seen | load   | acquire         | incarnation_set              | -                                                  |
-// | lane_set         | store  | release         | lane_seen                    | lane_take before the number of the lane            |
-// | lane_seen        | load   | acquire         | lane_set                     | -                                                  |
+// | incarnation_seen | load   | acquire         | incarnation_set, entry_zero  | for who looks on (stat): no word behind it is of the life before |
+// | lane_set         | store  | release         | lane_seen                    | owner_claim and lane_take before the number of the lane |
+// | lane_seen        | load   | acquire         | lane_set, entry_zero         | for who looks on (stat): as incarnation_seen       |
 // | identity_fill    | copy   | -               | owner_state                  | name, uid, tid                                     |
 // | identity_copy    | copy   | -               | owner_seen                   | name, uid, tid                                     |
 // | attempt          | store  | release         | account_seen                 | all of attempt n − 1 before n is announced         |
 // | finish           | store  | release         | account_seen                 | all of attempt n before it is finished             |
 // | account_seen     | load   | acquire         | attempt, finish              | what is read after it is not older                 |
-// | counter          | store  | release         | counter_seen                 | -                                                  |
-// | counter_seen     | load   | acquire         | counter                      | -                                                  |
-// | refusal          | store  | release         | refusal_seen                 | the counter before the refusal word                |
+// | counter          | store  | release         | counter_seen                 | the attempt before its refusal                     |
+// | counter_seen     | load   | acquire         | counter                      | for who looks on (stat): an account that is not older; the collector looks behind the end of the life |
+// | refusal          | store  | release         | refusal_seen                 | the attempt and the counter before the refusal word |
 // | refusal_seen     | load   | acquire         | refusal                      | the second look at the account after it            |
 // | nested           | add    | relaxed         | -                            | a count                                            |
 // | nested_seen      | load   | relaxed         | -                            | read after the proof of death or state left        |
-// | logged           | store  | release         | logged_seen                  | the log's line before the claim that it is there   |
-// | logged_seen      | load   | acquire         | logged                       | -                                                  |
-// | entry_zero       | store  | release         | owner_claim, owner_seen      | the entry's zeroing before it is free              |
-// | segment_state    | load   | acquire         | segment_retire               | -                                                  |
-// | segment_retire   | store  | release         | segment_state                | -                                                  |
-// | type_claim       | cas    | acq_rel/relaxed | type_publish                 | one writer a name                                  |
+// | logged           | store  | release         | logged_seen                  | the account as the collector saw it before what is logged of it; the line itself stands in a file |
+// | logged_seen      | load   | acquire         | logged                       | for who looks on (stat): an account that is not older; a successor has it with the lease |
+// | entry_zero       | store  | release         | owner_claim, owner_seen, incarnation_seen, lane_seen | the entry's zeroing before it is free              |
+// | segment_state    | load   | acquire         | segment_retire               | not needed: nothing that was stored before it is read behind it; as late as it is seen, it is obeyed |
+// | segment_retire   | store  | release         | segment_state                | not needed: as segment_state                       |
+// | type_claim       | cas    | acq_rel/relaxed | type_publish                 | not needed: one writer a name, which a compare-and-swap gives in any order; no place is ever used again |
 // | type_fill        | copy   | -               | type_publish                 | the name                                           |
 // | type_publish     | store  | release         | type_seen                    | the name before the word that says written         |
 // | type_seen        | load   | acquire         | type_publish                 | the word before the name                           |

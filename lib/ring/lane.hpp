@@ -13,12 +13,12 @@
 // | label        | access | order           | partner             | what it orders                                          |
 // |--------------|--------|-----------------|---------------------|---------------------------------------------------------|
 // | tail_hint    | load   | relaxed         | -                   | a hint: the slot's word decides                         |
-// | tail_help    | cas    | acq_rel/relaxed | tail_seen           | the claim before the tail that shows it                 |
+// | tail_help    | cas    | acq_rel/relaxed | tail_seen           | not needed: who changes a word below the tail does it by compare-and-swap, which meets the claim; so a reader of the tail meets it too |
 // | tail_own     | store  | release         | tail_seen           | claim_alone before the tail that shows it               |
 // | tail_seen    | load   | acquire         | tail_help, tail_own | claims below it before the walk looks at their words    |
 // | head_seen    | load   | acquire         | head_publish        | releases below it before the second look at the slot    |
-// | head_publish | store  | release         | head_seen, head_resume | release of the slots before the head that passes them |
-// | head_resume  | load   | acquire         | head_publish        | a successor starts behind all that was released         |
+// | head_publish | store  | release         | head_seen, head_resume | release of the slots before the head that passes them; the tail that was seen before it |
+// | head_resume  | load   | acquire         | head_publish        | for who looks on (stat): a tail not older than the head; a successor has all of that with the lease |
 // | high_water   | store  | relaxed         | -                   | a figure for people                                     |
 // | freed_bump   | add    | seq_cst         | freed_seen          | release and head_publish before it; it before waiters_seen |
 // | waiters_seen | load   | seq_cst         | waiters_add         | behind freed_bump: either this sees the waiter, or the waiter sees the bump |
@@ -27,7 +27,7 @@
 // | freed_sleep  | sleep  | -               | freed_bump          | the kernel compares once more                           |
 // | waiters_leave | add   | relaxed         | -                   | a count                                                 |
 // | lane_take    | cas    | acq_rel/relaxed | lane_free           | the last owner's tail before this owner's first claim   |
-// | lane_owner   | load   | acquire         | lane_take           | whether the lane is taken, and by whom                  |
+// | lane_owner   | load   | acquire         | lane_take           | not needed: nothing is read behind it; a hint before lane_take, and at the first sight of an entry it stands behind owner_seen |
 // | lane_free    | cas    | acq_rel/relaxed | lane_take           | all that was done for the dead before the next owner    |
 #pragma once
 

@@ -26,16 +26,16 @@
 // |-------------|--------|-----------------|--------------------|----------------------------------------------------|
 // | look        | load   | relaxed         | -                  | a hint only: claim decides                         |
 // | look_alone  | load   | acquire         | release, step_over, free_dead | the collector's copy_out before this fill |
-// | claim       | cas    | acq_rel/relaxed | release, step_over, free_dead | the collector's copy_out before this fill |
+// | claim       | cas    | acq_rel/relaxed | release, step_over, free_dead, observe | the collector's copy_out before this fill; this owner's earlier publishes before the claim behind them |
 // | overwrite   | cas    | acq_rel/relaxed | publish            | the old record's bytes before this fill            |
 // | claim_alone | store  | release         | observe            | this owner's earlier publishes before the claim behind them |
 // | fill        | copy   | -               | publish            | plain bytes of the owner in WRITING                |
 // | publish     | store  | release         | take, observe, overwrite | the record's bytes before READY                    |
-// | observe     | load   | acquire         | publish            | READING left behind (take kept publish's release sequence, being a CAS): the record's bytes before copy_out |
-// | take        | cas    | acquire/relaxed | publish            | the record's bytes before copy_out                 |
+// | observe     | load   | acquire         | publish, claim, claim_alone | READY, or READING left behind (take kept publish's release sequence, being a CAS): the record's bytes before copy_out; WRITING: what its owner published before |
+// | take        | cas    | acquire/relaxed | publish            | the record's bytes before copy_out: so does observe, which stands before each take; either is enough, and this one holds whatever stood before |
 // | copy_out    | copy   | -               | publish            | plain bytes of the collector in READING            |
 // | release     | store  | release         | claim, look_alone  | copy_out before the next fill                      |
-// | step_over   | cas    | acq_rel/relaxed | claim, look_alone  | passes on what release ordered                     |
+// | step_over   | cas    | acq_rel/relaxed | claim, look_alone  | not needed: an update goes on with the release sequence of release or free_dead; so no reader of the word has to rest on that |
 // | free_dead   | cas    | acq_rel/relaxed | claim, look_alone  | copy_out of the lap before (this collector's, or handed over with the lease) before the next fill |
 #pragma once
 
@@ -121,7 +121,8 @@ void publish(Slot& slot, u64 lap, u32 me) {
 
 // --------------------------------------------------------------------------------------------------------- collector
 
-// Role: the collector, and anyone who only looks. Acquire: READING, left by a dead collector, is copied without a take.
+// Role: the collector, and anyone who only looks. Acquire: READING, left by a dead collector, is copied without a take; and
+// behind a WRITING the earlier records of its owner are seen as published, so that none of them is called lost.
 template <class M>
 Word observe(const Slot& slot) {
   return Word::of(M::load(At::observe, slot.word, std::memory_order_acquire));

@@ -2,6 +2,9 @@
 
 A row is `// | label | access | order | partner | what it orders |`; order is `-` for a copy, `success/failure` for a
 compare-and-swap; partner is `-` or a list of labels. Code says `M::load(At::label, word, std::memory_order_…)`.
+
+An order is needed if the explorer finds it missing: a break relaxes its label (tests/explore/breaks). Of one that nobody needs
+"what it orders" begins with `not needed:` and says why it is kept.
 """
 import re
 
@@ -11,11 +14,13 @@ ACCESSES = ("load", "store", "cas", "add", "copy", "sleep")
 ACQUIRES, RELEASES = {"acquire", "acq_rel", "seq_cst"}, {"release", "acq_rel", "seq_cst"}
 _CALL = re.compile(r"\bM::(?:template\s+)?(" + "|".join(ACCESSES) + r")\b(?:<[^<>]*>)?\s*\(\s*(?:At::(\w+))?")
 _ORDER = re.compile(r"\bmemory_order(?:_|::)(\w+)")
+_RELAX = re.compile(r"--relax (\w+)")
 _HEADER = ["label", "access", "order", "partner", "what it orders"]
 
 
 def table(text):
-    """{label: (access, order, [partner], line)} and the lines that are no row of five cells; None without a table."""
+    """{label: (access, order, [partner], line, what it orders)}, None without a table; and the lines that are no row of five
+    cells."""
     rows, wrong, inside = {}, [], False
     for number, line in enumerate(text.splitlines(), 1):
         if not line.startswith("// |"):
@@ -28,7 +33,7 @@ def table(text):
                 wrong.append(number)
                 continue
             partners = [] if cells[3] == "-" else [word.strip() for word in cells[3].split(",")]
-            rows[cells[0]] = (cells[1], cells[2], partners, number)
+            rows[cells[0]] = (cells[1], cells[2], partners, number, cells[4])
     return (rows if inside else None), wrong
 
 
@@ -54,6 +59,22 @@ def pairs(order, partner):
     """Whether two orders make a pair: one side releases, the other acquires."""
     mine, other = set(order.split("/")), set(partner.split("/"))
     return bool(mine & ACQUIRES and other & RELEASES or mine & RELEASES and other & ACQUIRES)
+
+
+def is_ordered(order):
+    return bool(set(order.split("/")) & (ACQUIRES | RELEASES))
+
+
+def check_breaks(files, breaks):
+    """Each order is missed by the explorer, or said to be not needed. breaks: {path: text}; yields as check does."""
+    relaxed = {label: path for path, text in breaks.items() for label in _RELAX.findall(text)}
+    for path, text in files.items():
+        for label, (_, order, _, line, what) in (table(text)[0] or {}).items():
+            needed = not what.startswith("not needed:")
+            if needed and is_ordered(order) and label not in relaxed:
+                yield path, line, f"{label} is {order}: no break relaxes it, and its row does not say `not needed: why`"
+            elif not needed and label in relaxed:
+                yield relaxed[label], 1, f"{label} is relaxed, and its row says that its order is not needed"
 
 
 def check(files, labels):
@@ -90,8 +111,8 @@ def _compare(path, rows, found):
 
 
 def _partners(label, row, every):
-    _, order, partners, _ = row
-    ordered = bool(set(order.split("/")) & (ACQUIRES | RELEASES))
+    _, order, partners, _, _ = row
+    ordered = is_ordered(order)
     if ordered and not partners:
         yield f"{label} is {order} and names no partner"
     for partner in partners:

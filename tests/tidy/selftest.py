@@ -33,7 +33,7 @@ template <class M> void f(S& s) {
   M::copy(At::fill, "M::copy(At::x)", 1'000, sizeof(s));
 }
 """,
-    "lib/ring/lane.hpp": "// The lane.\n" + HEAD + """// | step | cas | acquire/relaxed | publish | passes on |
+    "lib/ring/lane.hpp": "// The lane.\n" + HEAD + """// | step | cas | acquire/relaxed | publish | not needed: it passes on |
 void g() { M::template cas<u64>(At::step, word, a, b, std::memory_order_acquire, std::memory_order_relaxed); }
 """,
     "lib/ring/account.hpp": "// The account.\n" + HEAD + """// | bump | add | seq_cst | bump | one total order |
@@ -47,6 +47,8 @@ int read(int fd);
 int all(int fd) { return read(fd) + link(fd) + other::write(fd) + file.close() + calls.open("close(1)"); }  // open()
 """,
     "tools/shmring/main.cpp": '// The command.\n#include "lib/os/file.hpp"\n#include <fmt/format.h>\n',
+    "tests/explore/breaks/a.break": "bound: --relax take --relax publish\n",
+    "tests/explore/breaks/b.break": "bound: --relax bump\n",
     "tests/unit/a.cpp": '// Tests.\n#include "tools/shmring/main.hpp"\nvoid f() { close(1); printf(""); }\n',
 }
 SLOT, LANE, FILE, TOOL = "lib/ring/slot.hpp", "lib/ring/lane.hpp", "lib/os/file.cpp", "tools/shmring/main.cpp"
@@ -93,6 +95,9 @@ FAULTS = [
     ("ordered_accesses", LANE, "acquire/relaxed", "acquire"),
     ("ordered_accesses", "lib/ring/memory.hpp", "bump }", "bump, unused }"),
     ("ordered_accesses", "lib/ring/memory.hpp", ", bump }", " }"),
+    ("broken_orders", "tests/explore/breaks/a.break", " --relax take", ""),
+    ("broken_orders", "tests/explore/breaks/a.break", "--relax take", "--relax step --relax take"),
+    ("broken_orders", LANE, "not needed: ", ""),
     ("white_space", FILE, "// Files.\n", "// Files. \n"),
     ("white_space", FILE, "// Files.\n", "// Files.\n//\tA tab.\n"),
     ("white_space", FILE, "// Files.\n", "// Files." + "." * 120 + "\n"),

@@ -160,6 +160,11 @@ def ordered_accesses(tree):
         yield path or MEMORY, line, problem
 
 
+def broken_orders(tree):
+    files = {path: tree.text[path] for path in ORDERED if path in tree.text}
+    yield from access.check_breaks(files, {path: text for path, text in tree.text.items() if path.endswith(".break")})
+
+
 def white_space(tree):
     for path, text in tree.text.items():
         if text and not text.endswith("\n"):
@@ -209,7 +214,7 @@ def is_source(path):
 
 
 RULES = [root_names, memory_order, shared_words, system_calls, quiet, includes, file_length, function_length,
-         ordered_accesses, white_space, words, opening_comment, registered]
+         ordered_accesses, broken_orders, white_space, words, opening_comment, registered]
 
 
 def violations(root):
