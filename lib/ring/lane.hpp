@@ -13,7 +13,7 @@
 // | label        | access | order           | partner             | what it orders                                          |
 // |--------------|--------|-----------------|---------------------|---------------------------------------------------------|
 // | tail_hint    | load   | relaxed         | -                   | a hint: the slot's word decides                         |
-// | tail_help    | cas    | acq_rel/relaxed | tail_seen           | not needed: who changes a word below the tail does it by compare-and-swap, which meets the claim; so a reader of the tail meets it too |
+// | tail_help    | cas    | acq_rel/relaxed | tail_seen           | for who looks on (stat): a head that is not far below the tail; the walk would need no order, for step_over meets the claim |
 // | tail_own     | store  | release         | tail_seen           | claim_alone before the tail that shows it               |
 // | tail_seen    | load   | acquire         | tail_help, tail_own | claims below it before the walk looks at their words    |
 // | head_seen    | load   | acquire         | head_publish        | releases below it before the second look at the slot    |
@@ -51,7 +51,8 @@ u64 tail_seen(const Lane& lane) {
   return M::load(At::tail_seen, lane.tail, std::memory_order_acquire);
 }
 
-// Acq_rel where the model needs only relaxed: a reader of this tail then sees the words of all claims below it.
+// Acq_rel where the collector needs only relaxed: a reader of this tail then sees the words of all claims below it, and a head
+// that is not far below.
 template <class M>
 void help_tail(Lane& lane, u64 position) {
   u64 expected = position;

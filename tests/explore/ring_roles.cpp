@@ -49,8 +49,10 @@ void look_on(RingWorld& world) {
   using M = ExploreMemory;
   const ring::Ring& ring = world.ring();
   for (u32 lane = 0; lane < ring.geometry.lanes; ++lane) {
-    const u64 head = ring::head_resume<M>(ring.lanes[lane]);
-    if (head > ring::tail_seen<M>(ring.lanes[lane]) + 1) scheduler.fail("an onlooker sees a head far beyond its tail");
+    const u64 head = ring::head_resume<M>(ring.lanes[lane]), tail = ring::tail_seen<M>(ring.lanes[lane]);
+    if (head > tail + 1) scheduler.fail("an onlooker sees a head far beyond its tail");
+    const bool settled = ring::head_resume<M>(ring.lanes[lane]) == head && world.plan().policy != ring::OnFull::overwrite;
+    if (settled && tail > head + 2 * u64{ring.geometry.slots}) scheduler.fail("an onlooker sees a tail far beyond its head");
   }
   for (u32 index = 0; index < ring.geometry.producers; ++index) {
     const ring::Entry& entry = ring.entries[index];

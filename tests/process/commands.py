@@ -122,7 +122,7 @@ class Commands(CommandCase):
                 (FIRST_SLOT + 8 + 44, "H", PAYLOAD + 1, "lane 0 slot 0: length is longer than a slot"),
                 (FIRST_SLOT, "Q", 7, "lane 0 slot 0: word is state 7"),
                 (FIRST_SLOT + SLOT_BYTES, "Q", 9 << 16 | 1 << 3 | 2, "lane 0 slot 1: word is state 2, owner 1, lap 9"),
-                (LANE_0 + LANE_TAIL, "Q", 1000, "lane 0: tail is 1000, expected at most 64 above its head 0"),
+                (LANE_0 + LANE_TAIL, "Q", 1000, "lane 0: tail is 1000, expected at most 128 above its head 0"),
                 (ENTRIES + 32, "Q", 99, "producer entry 0: lane is 99, expected below 2"),
                 (ENTRIES + 192, "B", 27, "producer entry 0: the producer's name is not one"),
                 (STATE, "I", 5, "header: state is 5")]:
