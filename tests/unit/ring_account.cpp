@@ -284,7 +284,7 @@ TEST_CASE("detach ends an open claim before it says left") {
   CHECK(word_at_left == ready(0, 1));
 }
 
-TEST_CASE("an entry is zeroed whole, its owner word last") {
+TEST_CASE("an entry is zeroed whole, its incarnation first, its owner word last") {
   PlainRing plain;
   attached(plain);
   for (std::atomic<u64>& counter : plain.entry(0).counters) counter = 7;
@@ -294,6 +294,7 @@ TEST_CASE("an entry is zeroed whole, its owner word last") {
   unsigned stores = 0;
   CollectorMemory::Hook hook(At::entry_zero, 0, [&] {
     if (++stores < 16) CHECK(plain.entry(0).owner != 0);
+    CHECK((plain.entry(0).incarnation == 0) == (stores > 1));  // each call stands before a store
     const Entry& entry = plain.entry(0);
     others_at_owner = entry.account | entry.refusal | entry.incarnation | entry.lane | entry.nested | entry.logged |
                       entry.durable | entry.logged_refused;
