@@ -205,16 +205,17 @@ bool read_entry(const ring::Entry& entry, ProducerFacts& facts) {
     facts.counters[i] = ring::counter_seen<Memory>(entry, static_cast<ring::Cause>(i));
   facts.nested = ring::nested_seen<Memory>(entry);
   facts.account = ring::account_seen<Memory>(entry);
-  // The state too: of one who has left meanwhile the incarnation may be zeroed by now, which of one attached it never is.
+  // The state too: of one who has left meanwhile the incarnation may be zeroed by now, as it never is of the living.
   const ring::Owner after = ring::owner_seen<Memory>(entry);
   return after.bits() == facts.owner.bits() && ring::incarnation_seen<Memory>(entry) == facts.incarnation;
 }
 
 void check_entry(const ring::Ring& ring, const ProducerFacts& facts, u64 base, Findings& findings) {
   const std::string name = "producer entry " + number(facts.entry) + ": ";
-  // While it attaches, and of an attach that found no lane, there is no incarnation yet.
-  const bool whole =
-      facts.owner.state == OwnerState::attached || (facts.owner.state == OwnerState::left && facts.incarnation);
+  // While it attaches, and of an attach that found no lane, there is no incarnation yet; of one who left or died there is none
+  // any more while a collector frees the entry.
+  const bool living = facts.owner.state == OwnerState::attached && facts.standing != Standing::dead;
+  const bool whole = living || (facts.owner.state >= OwnerState::attached && facts.incarnation != 0);
   if (facts.owner.pid == 0) findings.add(name + "owner has pid 0");
   if (!whole) return;
   if (facts.incarnation <= base || facts.incarnation >= u64{1} << 53)

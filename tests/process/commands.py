@@ -131,6 +131,18 @@ class Commands(CommandCase):
             self.assertIn(b"POSITION", done.out)
             self.assertNotIn(b"\033", done.out)
 
+    def test_an_entry_without_an_incarnation_is_damage_while_its_owner_lives(self):
+        self.create()
+        emit = self.start(SHMRING, "emit", "r", stdin=subprocess.PIPE)
+        emit.stdin.write(b"line\n")
+        emit.stdin.flush()
+        until(lambda: len(self.slots("--state", "ready")) == 1, "the line in the ring")
+        self.poke(ENTRIES + 24, "Q", 0)
+        self.expect(DAMAGED, "dump", "r", err="producer entry 0: incarnation is 0, expected above")
+        emit.kill()
+        emit.communicate()
+        self.expect(OK, "dump", "r")  # a collector may have died as it zeroed the entry
+
     def test_lanes_and_slots_that_are_not_there_are_a_usage_error(self):
         self.create()
         self.expect(USAGE, "dump", "r", "--lane", "2", err="there is no lane 2: it has lanes 0 to 1")
