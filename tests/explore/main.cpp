@@ -194,7 +194,6 @@ struct Sum {
   u64 executions = 0;
   double seconds = 0;
   int deepest = 0;
-  bool whole = true;
 };
 
 int explore_one(const Options& options, Sum& sum) {
@@ -213,7 +212,6 @@ int explore_one(const Options& options, Sum& sum) {
   sum.seconds += seconds;
   sum.executions += result.executions;
   sum.deepest = std::max(sum.deepest, result.deepest);
-  sum.whole &= result.whole || options.random;
   return result.failed ? show_least_failure(options, result) : 0;
 }
 
@@ -222,26 +220,25 @@ int run_mode(const std::string& mode) {
   if (mode != "quick" && mode != "check" && mode != "long") usage("SHMRING_TEST_MODE is quick, check or long");
   Sum sum;
   const std::vector<std::string> plans = plans_of(mode);
-  std::size_t explored = 0;
-  for (std::size_t i = 0; i < plans.size(); ++i) {
-    if (!shmring::test::is_of_part(i)) continue;
-    ++explored;
-    std::istringstream words(plans[i]);
+  // Each part of a long run explores the small plans, too: so it takes each row, whatever its share is.
+  std::vector<std::string> mine = mode == "long" ? plans_of("quick") : std::vector<std::string>();
+  for (std::size_t i = 0; i < plans.size(); ++i)
+    if (shmring::test::is_of_part(i)) mine.push_back(plans[i]);
+  for (const std::string& plan : mine) {
+    std::istringstream words(plan);
     Options options = parse({std::istream_iterator<std::string>(words), {}});
     if (const int failed = explore_one(options, sum)) return failed;
   }
   const int missing = Rows::print();
   std::printf(
-      "REPORT %s: %llu executions of the real code in %zu explorations, %.0f a second, %s; up to %d steps deep\n",
-      mode.c_str(), static_cast<unsigned long long>(sum.executions), explored,
-      static_cast<double>(sum.executions) / sum.seconds,
-      mode == "long" ? "each exhaustive within its bounds or random from its seed" : "each exhaustive within its bounds",
-      sum.deepest);
+      "REPORT %s: %llu executions of the real code in %zu explorations, %.0f a second, each exhaustive within its bounds or "
+      "random from its seed; up to %d steps deep\n",
+      mode.c_str(), static_cast<unsigned long long>(sum.executions), mine.size(),
+      static_cast<double>(sum.executions) / sum.seconds, sum.deepest);
   std::printf("REPORT %s: %zu rows of the protocol, %d never taken\n", mode.c_str(), Rows::counts.size(), missing);
   std::printf("TRIED %llu executions\n", static_cast<unsigned long long>(sum.executions));
-  const bool failed = missing > 0 && mode != "quick" && explored == plans.size();
-  if (failed) std::printf("FAILED: a row of the protocol was never taken\n");
-  return failed ? 1 : 0;
+  if (missing > 0) std::printf("FAILED: a row of the protocol was never taken\n");
+  return missing > 0 ? 1 : 0;
 }
 
 }  // namespace

@@ -127,8 +127,9 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
       break;
   }
   const Place place = place_of(world, access.address);
-  std::string out = name_of(access.at);
-  out.resize(std::max<std::size_t>(out.size(), 17), ' ');
+  const std::string file = file_of(access.at);
+  std::string out = file.substr(file.rfind('/') + 1) + ' ' + name_of(access.at);
+  out.resize(std::max<std::size_t>(out.size(), 29), ' ');
   out += place.text;
   const bool only_read = access.kind == Kind::load || access.kind == Kind::sleep || step.note == "fails";
   if (step.stale && only_read) return out + " is " + decode(place, step.after) + stale_text(scheduler, place, step);
