@@ -214,7 +214,8 @@ void check_entry(const ring::Ring& ring, const ProducerFacts& facts, u64 base, F
   const std::string name = "producer entry " + number(facts.entry) + ": ";
   // While it attaches, and of an attach that found no lane, there is no incarnation yet; of one who left or died there is none
   // any more while a collector frees the entry.
-  const bool living = facts.owner.state == OwnerState::attached && facts.standing != Standing::dead;
+  const bool is_judged = facts.standing != Standing::dead && facts.standing != Standing::unknown;
+  const bool living = facts.owner.state == OwnerState::attached && is_judged;
   const bool whole = living || (facts.owner.state >= OwnerState::attached && facts.incarnation != 0);
   if (facts.owner.pid == 0) findings.add(name + "owner has pid 0");
   if (!whole) return;
