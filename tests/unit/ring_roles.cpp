@@ -96,7 +96,7 @@ class Role {
 class Stage {
  public:
   explicit Stage(const Scene& scene)
-      : scene_(scene), lives_(by_mode(6u, 12u, 40u)), attempts_(by_mode(200u, 400u, 800u)), mapped_(shape(scene)),
+      : scene_(scene), lives_(by_mode(12u, 12u, 40u)), attempts_(by_mode(400u, 400u, 800u)), mapped_(shape(scene)),
         host_(threads * lives_ + 1), journals_(threads * lives_) {}
 
   void play() {
