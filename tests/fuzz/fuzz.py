@@ -37,15 +37,22 @@ rule link
 """
 
 
-def build(root, folder, target):
-    """One ninja file for all targets; the objects of the library are shared."""
+def clang():
     compiler = shutil.which("clang++-14") or shutil.which("clang++")
     if compiler is None:
         sys.exit("clang++ is missing: run tests/support/install check")
+    return compiler
+
+
+def sources_of(root):
+    return sorted(os.path.relpath(path, root) for path in glob.glob(f"{root}/lib/*.cpp") + glob.glob(f"{root}/lib/*/*.cpp"))
+
+
+def build(root, folder, target):
+    """One ninja file for all targets; the objects of the library are shared."""
     os.makedirs(folder, exist_ok=True)
-    sources = sorted(os.path.relpath(path, root) for path in glob.glob(f"{root}/lib/*.cpp") + glob.glob(f"{root}/lib/*/*.cpp"))
-    sources += [f"tools/shmring/{name}.cpp" for name in COMMANDS]
-    text = RULES.format(compiler=compiler, flags=FLAGS, root=root)
+    sources = sources_of(root) + [f"tools/shmring/{name}.cpp" for name in COMMANDS]
+    text = RULES.format(compiler=clang(), flags=FLAGS, root=root)
     for source in sources + [source for source, _ in TARGETS.values()]:
         text += f"build {source}.o: cxx {root}/{source}\n"
     for name, (source, _) in TARGETS.items():

@@ -13,6 +13,13 @@
 #include <string>
 #include <string_view>
 
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#define SHMRING_MEMORY_SANITIZER 1
+#include <sanitizer/msan_interface.h>
+#endif
+#endif
+
 namespace shmring::fuzz {
 
 using u8 = std::uint8_t;
@@ -29,6 +36,13 @@ inline void must(bool holds, const std::string& rule) {
   std::fprintf(messages, "BROKEN: %s\n", rule.c_str());
   std::fflush(messages);
   std::abort();
+}
+
+// What others may read has no byte that nobody wrote: such a byte would show them what the writer's memory held before.
+inline void must_be_written([[maybe_unused]] const void* from, [[maybe_unused]] std::size_t bytes) {
+#if SHMRING_MEMORY_SANITIZER
+  __msan_check_mem_is_initialized(from, bytes);
+#endif
 }
 
 class Input {

@@ -2,6 +2,8 @@
 //
 // What recovery refuses it leaves as it was. What verified before verifies after recovery and the lines behind it; and a log
 // that verifies is not refused.
+#include <sys/stat.h>
+
 #include "lib/audit/parse.hpp"
 #include "lib/audit/reading.hpp"
 #include "tests/fuzz/collecting.hpp"
@@ -98,10 +100,7 @@ void change(Input& input, std::string& text) {
 
 std::string contents() {
   std::string all;
-  std::vector<std::filesystem::path> names;
-  for (const auto& entry : std::filesystem::directory_iterator(place.log())) names.push_back(entry.path());
-  std::sort(names.begin(), names.end());
-  for (const auto& name : names) all += name.filename().string() + "\n" + read_file(name.string());
+  for (const std::string& name : names_in(place.log())) all += name + "\n" + read_file(place.log() + "/" + name);
   return all;
 }
 
@@ -114,7 +113,7 @@ void write_log(Input& input) {
     if (input.take<u8>() % 8 == 1) files.pop_back();
     if (input.take<u8>() % 16 == 1) files.push_back("");
   }
-  std::filesystem::create_directory(place.log());
+  ::mkdir(place.log().c_str(), 0777);
   u64 index = 0;
   for (const std::string& text : files) {
     write_file(place.log() + "/" + audit::log_file_name(noon, index), text);

@@ -167,6 +167,10 @@ class SplitRing {
   }
   SplitRing(const SplitRing&) = delete;
   ~SplitRing() {
+    must_be_written(ring.header, sizeof(ring::Header));
+    must_be_written(ring.entries, ring.geometry.producers * sizeof(ring::Entry));
+    must_be_written(ring.lanes, ring.geometry.lanes * sizeof(ring::Lane));
+    must_be_written(ring.slots, slots_bytes());
     for (void* block : {static_cast<void*>(ring.header), static_cast<void*>(ring.entries), static_cast<void*>(ring.lanes),
                         static_cast<void*>(ring.slots)})
       std::free(block);
