@@ -171,7 +171,7 @@ class ArrivalLog {
     if (!life.closed || life.died != journal.died) return who + "not closed as it ended";
     if (logged != noted && !(journal.died && logged == noted + 1))
       return who + text_of(noted) + " attempts, of which the log has " + text_of(logged);
-    audit::Causes expected, unknown;
+    audit::Causes expected;
     for (std::size_t i = 0; i < noted; ++i) {
       const Attempt &made = journal.attempts[i], &arrived = life.arrived[i];
       const bool lost = made.event && !arrived.event;
