@@ -103,7 +103,10 @@ class Stage {
     std::vector<std::thread> roles;
     for (u32 i = 0; i < threads; ++i)
       roles.emplace_back([this, i] {
-        for (u32 life = 0; life < lives_ && !given_up_; ++life) live(i, life);
+        live(i, 0);
+        Counts::count(first_over_);
+        while (!collecting_.load(std::memory_order_relaxed)) std::this_thread::yield();
+        for (u32 life = 1; life < lives_ && !given_up_; ++life) live(i, life);
         --running_;
       });
     std::thread onlooker([this] { look_on(); });
@@ -142,9 +145,9 @@ class Stage {
   }
   static unsigned long long number(const std::atomic<u64>& count) { return Counts::of(count); }
 
-  // The first lives are whole ones, so that the gate opens. Later ones may end at any access, from the attach on; and some
-  // attempt nothing: then nothing but the entry itself orders what is written in it before what a collector, and who has it
-  // next, do there.
+  // The first lives are whole ones, each with an entry, so that the gate opens; the others wait for it. Later ones may end at
+  // any access, from the attach on; and some attempt nothing: then nothing but the entry itself orders what is written in it
+  // before what a collector, and who has it next, do there.
   void live(u32 thread, u32 life) {
     const u32 number = thread * lives_ + life, pid = number + 1;
     std::mt19937_64 random = shmring::test::seeded(number);
@@ -182,7 +185,8 @@ class Stage {
 
   // Collectors one after the other, each in a thread of its own, as the lease hands a ring on.
   void collect() {
-    while (!gate_is_open() && running_ != 0) std::this_thread::yield();
+    while (!gate_is_open() && Counts::of(first_over_) != threads) std::this_thread::yield();
+    collecting_.store(true, std::memory_order_relaxed);
     std::mt19937_64 random = shmring::test::seeded(1000);
     for (bool over = false; !over; ++collectors_) {
       const u64 left = 200 + below(random, 8000);
@@ -234,7 +238,8 @@ class Stage {
   ArrivalLog log_;
   std::vector<Journal> journals_;
   std::string findings_;
-  std::atomic<u64> looks_ = 0;
+  std::atomic<u64> looks_ = 0, first_over_ = 0;
+  std::atomic<bool> collecting_ = false;
   u64 collectors_ = 0;
   std::atomic<u32> running_ = threads;
   std::atomic<bool> given_up_ = false;
