@@ -99,6 +99,13 @@ class Stage {
       : scene_(scene), lives_(by_mode(12u, 12u, 40u)), attempts_(by_mode(400u, 400u, 800u)), mapped_(shape(scene)),
         host_(threads * lives_ + 1), journals_(threads * lives_) {}
 
+  static Geometry shape(const Scene& scene) {
+    Geometry geometry{};
+    geometry.slots = scene.slots, geometry.slot_bytes = room + sizeof(Slot), geometry.lanes = lanes;
+    geometry.producers = threads, geometry.max_record = max_record, geometry.flags = with_tripwire | with_timestamp;
+    geometry.on_full = static_cast<u32>(scene.on_full), geometry.wait_us = scene.wait_us;
+    return geometry;
+  }
   void play() {
     std::vector<std::thread> roles;
     for (u32 i = 0; i < threads; ++i)
@@ -136,13 +143,6 @@ class Stage {
   }
 
  private:
-  static Geometry shape(const Scene& scene) {
-    Geometry geometry{};
-    geometry.slots = scene.slots, geometry.slot_bytes = room + sizeof(Slot), geometry.lanes = lanes;
-    geometry.producers = threads, geometry.max_record = max_record, geometry.flags = with_tripwire | with_timestamp;
-    geometry.on_full = static_cast<u32>(scene.on_full), geometry.wait_us = scene.wait_us;
-    return geometry;
-  }
   static unsigned long long number(const std::atomic<u64>& count) { return Counts::of(count); }
 
   // The first lives are whole ones, each with an entry, so that the gate opens; the others wait for it. Later ones may end at
@@ -266,4 +266,32 @@ TEST_CASE("all roles at once, policy wait: producers sleep in the kernel until a
 
 TEST_CASE("all roles at once, policy hybrid: producers sleep until they are woken, or their time is over") {
   play({"hybrid", OnFull::hybrid, 1'000, 16, Scene::Gate::timed_out});
+}
+
+// The scenes meet it by chance: in the shared lane the tail orders most of what its producers do.
+TEST_CASE("a record that another producer overwrites was written before: by the order of the slot's word alone") {
+  const MappedRing mapped(Stage::shape({"", OnFull::overwrite, 0}));
+  std::atomic<bool> written = false;
+  const auto write = [&](u32 pid, u32 records) {
+    Producer<RoleMemory> producer;
+    bool all = producer.attach(mapped.ring, owner(pid), identity("p"), SHMRING_LANE_SHARED) == 0;
+    for (u32 i = 0; i < records; ++i) {
+      const Pattern pattern(producer.incarnation(), i + 1);
+      all = producer.write(nullptr, pattern.words, room) == 0 && all;
+    }
+    return all;
+  };
+  bool results[2] = {};
+  std::thread first([&] {
+    results[0] = write(1, 1);
+    written.store(true, std::memory_order_relaxed);
+  });
+  std::thread second([&] {
+    while (!written.load(std::memory_order_relaxed)) std::this_thread::yield();
+    results[1] = write(2, 3 * mapped.ring.geometry.slots);
+  });
+  first.join();
+  second.join();
+  CHECK((results[0] && results[1]));
+  CHECK(mapped.ring.lanes[0].tail == 1 + 3 * mapped.ring.geometry.slots);
 }
