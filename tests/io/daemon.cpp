@@ -321,6 +321,42 @@ TEST_CASE("a drain that is cut short says how much is left, and is a failure onl
   }
 }
 
+TEST_CASE("a wake-up that the kernel refuses costs whoever sleeps a while, and not its record") {
+  Workplace place;
+  shmring_create_options options{};
+  options.struct_size = sizeof options;
+  options.slots = 64, options.lanes = 1, options.max_record = room;
+  options.on_full = SHMRING_WAIT, options.wait_us = 60'000'000;
+  REQUIRE(shmring_create(Workplace::ring, &options) == 0);
+  const View view;
+  Journal& journal = place.journal(100);
+  Child sleeper([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_SHARED, 66}); });  // one is too big
+  REQUIRE(eventually([&] { return view.waiters(0) == 1 && sleeper.sleeps(); }));
+  CHECK(in_child([&] {
+    ::alarm(30);
+    static int refused;
+    Replaced<&os::Calls::futex> wake([](std::uint32_t*, int, std::uint32_t, const timespec*, std::uint32_t*, std::uint32_t) {
+      ++refused;
+      errno = ENOSYS;
+      return -1L;
+    });
+    Replaced<&os::Calls::ppoll> until_released([](pollfd* fds, nfds_t count, const timespec*, const sigset_t* mask) {
+      if (refused != 0) ::raise(SIGTERM);  // blocked until the next one
+      const timespec none{0, 0};
+      return Replaced<&os::Calls::ppoll>::real(fds, count, &none, mask);
+    });
+    shmring::daemon::Daemon daemon;
+    int status = daemon.set_up(options_for(place.log));
+    if (status == 0) status = daemon.run();
+    return std::to_string(status) + (refused != 0 ? " refused" : "");
+  }) == "0 refused");
+  CHECK(sleeper.wait(std::chrono::seconds(30)) == 0);  // its own deadline is later
+  CHECK(run_daemon(place.log).status == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  CHECK(found.lines.at("event") == 65);
+}
+
 TEST_CASE("whichever system call of a collector fails, nothing is released that is not stored, and the next one completes it") {
   fail_each_call_of_a_collector("collector, one call fails", false, false);
 }
