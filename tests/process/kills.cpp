@@ -26,7 +26,7 @@ struct Crowd {
   u64 in_flight = 0;  // killed with an attempt unreported
   u64 attaching = 0;  // killed before attach had returned
   u64 used_up = 0;    // had filled its journal, and ended by itself, before the signal came
-  u64 longest_ns = 0;  // that a write of one who lives has taken
+  u64 longest_ns = 0;  // that a write has taken whose producer lived on
 
   void fill() {
     while (members.size() < crowded) {
@@ -62,6 +62,7 @@ struct Crowd {
       used_up += status == 0 ? 1 : 0;
       in_flight += journal.reported() ? 0 : 1;
       attaching += journal->incarnation == 0 ? 1 : 0;
+      longest_ns = std::max<u64>(longest_ns, journal->longest_ns);  // while it lived
       members.pop_back();
     }
     return dead;
