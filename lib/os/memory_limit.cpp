@@ -1,6 +1,7 @@
 // See memory_limit.hpp.
 #include "lib/os/memory_limit.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -33,15 +34,20 @@ std::optional<u64> number_in(const std::string& path) {
   return value && text == std::to_string(*value) + "\n" ? value : std::nullopt;
 }
 
+// Takes the first line off `text`, which is not empty.
+std::string_view take_line(std::string_view& text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(line.size() + 1, text.size()));
+  return line;
+}
+
 // The number behind `key`, with which a line begins.
 std::optional<u64> number_of(std::string_view text, std::string_view key) {
   while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    if (line.substr(0, key.size()) == key) {
-      const std::size_t digits = line.find_first_not_of(' ', key.size());
-      return digits == std::string_view::npos ? std::nullopt : leading_number(line.substr(digits));
-    }
-    text.remove_prefix(line.size() < text.size() ? line.size() + 1 : line.size());
+    const std::string_view line = take_line(text);
+    if (line.substr(0, key.size()) != key) continue;
+    const std::size_t digits = line.find_first_not_of(' ', key.size());
+    return digits == std::string_view::npos ? std::nullopt : leading_number(line.substr(digits));
   }
   return std::nullopt;
 }
@@ -71,8 +77,7 @@ MemoryLimit memory_limit() {
   if (read_small("/proc/self/cgroup", groups) != 0 || has_swap()) return out;
   for (std::string_view rest = groups; !rest.empty();) {
     // A line: number of the hierarchy, its controllers (none in the second kind), the path of the group.
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(line.size() < rest.size() ? line.size() + 1 : line.size());
+    const std::string_view line = take_line(rest);
     const std::size_t controllers = line.find(':'), path = line.find(':', controllers + 1);
     if (controllers == std::string_view::npos || path == std::string_view::npos) continue;
     const std::string_view names = line.substr(controllers + 1, path - controllers - 1);

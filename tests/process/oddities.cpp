@@ -26,11 +26,6 @@ u64 start_time_of(pid_t pid) {
   return shmring::os::start_time_in(contents("/proc/" + std::to_string(pid) + "/stat")).value_or(0);
 }
 
-char state_of(pid_t pid) {
-  const std::string stat = contents("/proc/" + std::to_string(pid) + "/stat") + ")  ";
-  return stat[stat.find(')') + 2];
-}
-
 // `shmring stat` of the ring.
 std::string stat_text(const Workplace& place) {
   const std::string program = fs::path(Daemon::program()).parent_path() / "shmring", file = place.home + "/stat";

@@ -55,6 +55,16 @@ inline std::uint64_t ready_ns(pid_t pid) {
   return ready;
 }
 
+// The letter by which /proc names what the process does: S sleeps, Z is dead and not reaped; 0: it is gone.
+inline char state_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string name;
+  char state = 0;
+  std::getline(file, name, ')');
+  file >> state;
+  return state;
+}
+
 // A moment of chance, up to `most` microseconds long: where a fault strikes.
 inline void random_pause(std::mt19937_64& random, std::uint64_t most) {
   std::this_thread::sleep_for(std::chrono::microseconds(below(random, most + 1)));
@@ -120,13 +130,7 @@ class Child {
     return wait();
   }
   // It is in a system call that waits.
-  bool sleeps() {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
-    std::string text;
-    std::getline(file, text, ')');
-    char state = 0;
-    return running() && file >> state && state == 'S';
-  }
+  bool sleeps() { return running() && state_of(pid_) == 'S'; }
   // SIGSTOP, and it stands still when this returns.
   void stop() {
     signal(SIGSTOP);

@@ -181,7 +181,11 @@ class ArrivalLog {
         return who + "event " + text_of(i + 1) + " is another";
       if (!made.event) expected[made.cause] += 1;
     }
-    if (logged == noted) return folded(life.closing) == folded(expected) ? "" : who + "its closing line has other causes";
+    const audit::Causes in_lines = folded(life.causes), in_all = folded(life.closing);
+    for (std::size_t i = 0; i < in_lines.count.size(); ++i)  // a line may leave a cause open, and name no other
+      if (i != static_cast<std::size_t>(Cause::refused) && in_lines.count[i] > in_all.count[i])
+        return who + "its loss lines name a cause that its closing line has not";
+    if (logged == noted) return in_all == folded(expected) ? "" : who + "its closing line has other causes";
     const u64 in_flight = life.arrived.back().event ? 0 : 1;
     return life.closing.total() == expected.total() + in_flight ? "" : who + "its attempt in flight is not one loss";
   }

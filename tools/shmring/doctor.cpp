@@ -4,6 +4,7 @@
 //   - nothing is changed: rings are only looked at, the directory is tried with a file that never has a name;
 //   - a fact is no finding unless there is something to do about it.
 #include <fcntl.h>
+#include <linux/magic.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,7 +22,6 @@
 namespace shmring::tool {
 namespace {
 
-constexpr decltype(statfs::f_type) tmpfs_magic = 0x01021994;
 constexpr u64 spare_descriptors = 64;  // of a collector, beside a pidfd for each producer
 
 struct Options {
@@ -61,7 +61,7 @@ void check_space(const std::string& path, int dir, bool has_rings, Report& repor
   if (os::calls.fstatfs(dir, &fs) != 0) return report.fact("memory", path + ": its size cannot be read");
   const auto block = static_cast<u64>(fs.f_bsize);
   const u64 size = fs.f_blocks * block, free = fs.f_bavail * block, wanted = default_bytes();
-  const bool tmpfs = fs.f_type == tmpfs_magic;
+  const bool tmpfs = fs.f_type == TMPFS_MAGIC;
   report.fact("memory",
               fmt::format("{}: {}, {}, {} free; a ring of default sizes takes {}", path, tmpfs ? "tmpfs" : "no tmpfs",
                           bytes_text(size), bytes_text(free), bytes_text(wanted)));
