@@ -26,7 +26,7 @@ static int record(shmring_producer* audit, unsigned long reading) {
   bytes = measure(slot, ROOM, reading);
   if (bytes < 0 || bytes >= ROOM) return shmring_abort(audit);
   meta.type = MEASURED;
-  meta.kind = SHMRING_JSON;
+  meta.kind = SHMRING_KIND_JSON;
   return shmring_commit(audit, &meta, (size_t)bytes);
 }
 

@@ -51,6 +51,7 @@ int identify(const char* ring, const char* name, Identity& out) {
   } else {
     std::memcpy(out.name, name, std::strlen(name));
   }
+  shmring::os::claimed_program(out.program);
   out.uid = shmring::os::calls.geteuid();
   out.tid = static_cast<std::uint32_t>(shmring::os::calls.gettid());
   return 0;
@@ -76,7 +77,10 @@ int attach_producer(const char* ring, const shmring_attach_options& options, shm
   if (page == nullptr) return fail(errno, "ring '%s': %s", ring, std::string(shmring::os::last_error()).c_str());
   auto* handle = new (page) shmring_producer;
   const auto self = shmring::os::self(*segment.ring.header);
-  const int result = handle->producer.attach(segment.ring, self, identity, options.lane);
+  shmring::ring::Ring mapped = segment.ring;
+  if (options.wait_us != 0)  // of this handle alone
+    mapped.geometry.on_full = SHMRING_POLICY_WAIT, mapped.geometry.wait_us = options.wait_us;
+  const int result = handle->producer.attach(mapped, self, identity, options.lane);
   if (result == 0) {
     segment.fd.reset();
     handle->segment = std::move(segment);
@@ -167,6 +171,14 @@ uint64_t shmring_incarnation(const shmring_producer* producer) {
   return producer == nullptr || producer->alive == 0 ? 0 : producer->producer.incarnation();
 }
 
+int shmring_ring_id(const shmring_producer* producer, uint8_t ring_id[16]) {
+  if (ring_id == nullptr) return fail(EINVAL, "no place for the ring's identity (ring_id is NULL)");
+  std::memset(ring_id, 0, 16);
+  if (const int error = check_handle(producer); error != 0) return error;
+  std::memcpy(ring_id, producer->segment.ring.identity.data(), 16);
+  return 0;
+}
+
 int shmring_name_type(shmring_producer* producer, uint32_t type, const char* name) {
   if (const int error = check_handle(producer); error != 0) return error;
   if (name == nullptr || !shmring::os::valid_name(name) || std::strlen(name) >= sizeof(shmring::ring::TypeName::name))
@@ -219,5 +231,7 @@ const char* shmring_strerror(int code) {
   const char* text = code < 0 ? strerrordesc_np(-code) : nullptr;
   return text != nullptr ? text : "unknown code";
 }
+
+uint32_t shmring_version(void) { return SHMRING_VERSION; }
 
 const char* shmring_last_error(void) { return shmring::os::last_error(); }

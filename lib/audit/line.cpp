@@ -171,9 +171,9 @@ void put_correlation(Pen& pen, const std::array<u8, 16>& correlation) {
 // The payload as its kind says; false: it is not what its kind says, and was written as text or base64 instead.
 bool put_data(Pen& pen, u8 kind, std::span<const std::byte> payload) {
   const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
-  if (kind == SHMRING_JSON && append_canonical(pen.flush(), text)) return true;
-  if (kind == SHMRING_FIELDS && append_fields(pen.flush(), payload)) return true;
-  const bool as_text = kind == SHMRING_TEXT || kind == SHMRING_JSON;
+  if (kind == SHMRING_KIND_JSON && append_canonical(pen.flush(), text)) return true;
+  if (kind == SHMRING_KIND_FIELDS && append_fields(pen.flush(), payload)) return true;
+  const bool as_text = kind == SHMRING_KIND_TEXT || kind == SHMRING_KIND_JSON;
   if (as_text && plain_prefix(text) == text.size()) {
     pen.plain(text);
   } else if (as_text && valid_utf8(text)) {
@@ -183,7 +183,7 @@ bool put_data(Pen& pen, u8 kind, std::span<const std::byte> payload) {
     append_base64(pen.flush(), payload);
     pen << "\"}";
   }
-  return kind == SHMRING_TEXT || kind == SHMRING_BYTES;
+  return kind == SHMRING_KIND_TEXT || kind == SHMRING_KIND_BYTES;
 }
 
 void put(Pen& pen, const Event& event, u64 index, std::string_view ring) {

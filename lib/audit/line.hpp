@@ -49,7 +49,7 @@ struct Event {
   u64 time_ns;  // UTC
   u32 type;
   std::string_view type_name;  // empty: the number
-  u8 kind, severity;           // SHMRING_TEXT …
+  u8 kind, severity;           // SHMRING_KIND_TEXT …
   std::array<u8, 16> correlation;
   std::span<const std::byte> payload;
   bool truncated, late;

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,6 +38,7 @@ constinit Calls calls{
     .unlinkat = ::unlinkat,
     .symlinkat = ::symlinkat,
     .renameat = ::renameat,
+    .renameat2 = ::renameat2,
     .readlink = ::readlink,
     .fdopendir = ::fdopendir,
     .readdir = ::readdir,
@@ -45,12 +47,16 @@ constinit Calls calls{
     .munmap = ::munmap,
     .madvise = ::madvise,
     .getrlimit = [](int resource, rlimit* out) { return ::getrlimit(static_cast<__rlimit_resource>(resource), out); },
+    .setrlimit = [](int resource, const rlimit* limit) { return ::setrlimit(static_cast<__rlimit_resource>(resource), limit); },
+    .getrandom = ::getrandom,
     .getpid = ::getpid,
     .gettid = ::gettid,
     .geteuid = ::geteuid,
     .getegid = ::getegid,
     .getgroups = ::getgroups,
     .getgrnam_r = ::getgrnam_r,
+    .getpwnam_r = ::getpwnam_r,
+    .getpwuid_r = ::getpwuid_r,
     .pidfd_open = [](pid_t pid, unsigned flags) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, flags)); },
     .kill = ::kill,
     .sigaction = ::sigaction,

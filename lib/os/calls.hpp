@@ -5,7 +5,7 @@
 //   - no other file calls the kernel: whoever needs a call adds it here (signatures are fixed: variadic calls have all
 //     their arguments, and none is noexcept, so that a plain function can stand in);
 //   - a call behaves as its manual page says: −1 and errno, but for posix_fallocate, clock_nanosleep,
-//     pthread_sigmask and getgrnam_r (the error itself);
+//     pthread_sigmask, getgrnam_r, getpwnam_r and getpwuid_r (the error itself);
 //   - the table is written by tests only, before they start threads.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -52,6 +53,7 @@ struct Calls {
   int (*unlinkat)(int dir, const char* path, int flags);
   int (*symlinkat)(const char* text, int dir, const char* path);
   int (*renameat)(int from_dir, const char* from, int to_dir, const char* to);
+  int (*renameat2)(int from_dir, const char* from, int to_dir, const char* to, unsigned flags);
   ssize_t (*readlink)(const char* path, char* buffer, std::size_t bytes);
   DIR* (*fdopendir)(int fd);
   struct dirent* (*readdir)(DIR* dir);
@@ -61,13 +63,17 @@ struct Calls {
   int (*munmap)(void* at, std::size_t bytes);
   int (*madvise)(void* at, std::size_t bytes, int advice);
   int (*getrlimit)(int resource, struct rlimit* out);
+  int (*setrlimit)(int resource, const struct rlimit* limit);
   // processes, users, signals
+  ssize_t (*getrandom)(void* buffer, std::size_t bytes, unsigned flags);
   pid_t (*getpid)();
   pid_t (*gettid)();
   uid_t (*geteuid)();
   gid_t (*getegid)();
   int (*getgroups)(int count, gid_t* out);
   int (*getgrnam_r)(const char* name, struct group* out, char* buffer, std::size_t bytes, struct group** result);
+  int (*getpwnam_r)(const char* name, struct passwd* out, char* buffer, std::size_t bytes, struct passwd** result);
+  int (*getpwuid_r)(uid_t user, struct passwd* out, char* buffer, std::size_t bytes, struct passwd** result);
   int (*pidfd_open)(pid_t pid, unsigned flags);
   int (*kill)(pid_t pid, int signal);
   int (*sigaction)(int signal, const struct sigaction* action, struct sigaction* old);

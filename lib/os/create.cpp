@@ -106,7 +106,7 @@ void touch(std::byte* base, u64 bytes) {
   for (u64 at = 0; at < bytes; at += ring::page_bytes) *static_cast<volatile std::byte*>(base + at) = std::byte{0};
 }
 
-// All but incarnation_base; entries, lanes and slots are right as zeros.
+// All but identity and incarnation_base; entries, lanes and slots are right as zeros.
 void fill(ring::Header& header, std::byte* base, const Target& at, const ring::Geometry& geometry) {
   const Host host = this_host();
   const Sample now = take_sample(static_cast<ring::Clock>(geometry.clock));
@@ -148,6 +148,18 @@ int give_rights(const Target& at, int fd, const CreateOptions& options) {
   return calls.fchmod(fd, options.mode) != 0 ? failed(at, errno, "set its mode") : 0;
 }
 
+// A ring's own identity; never all zero, which stands for none.
+int draw(u64 (&identity)[2]) {
+  auto* const bytes = reinterpret_cast<std::byte*>(identity);
+  for (std::size_t done = 0; done < sizeof identity;) {
+    const ssize_t got = calls.getrandom(bytes + done, sizeof identity - done, 0);
+    if (got < 0 && errno != EINTR) return -errno;
+    if (got > 0) done += static_cast<std::size_t>(got);
+  }
+  identity[0] |= 1;
+  return 0;
+}
+
 int build(const Target& at, const CreateOptions& options, const Draft& draft) {
   const ring::Geometry& geometry = options.geometry;
   if (const int error = reserve(at, geometry.size, draft.fd.get())) return error;
@@ -158,6 +170,7 @@ int build(const Target& at, const CreateOptions& options, const Draft& draft) {
   touch(base, geometry.size);
   ring::Header& header = *new (base) ring::Header{};
   fill(header, base, at, geometry);
+  if (const int error = draw(header.identity)) return failed(at, -error, "draw random bytes for its identity");
   if (const int error = give_rights(at, draft.fd.get(), options)) return error;
   header.incarnation_base = incarnation_base(utc_now_ns());  // as late as can be: see its comment
   return 0;

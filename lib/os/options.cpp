@@ -35,9 +35,9 @@ int find_group(const std::string& ring, const char* name, gid_t& out) {
 }
 
 int resolve_policy(const std::string& ring, const shmring_create_options& asked, ring::Geometry& geometry) {
-  if (asked.on_full > SHMRING_HYBRID) {
-    return fail(EINVAL, "ring %.80s: on_full is %u, expected SHMRING_DROP (0) to SHMRING_HYBRID (3)", ring.c_str(),
-                asked.on_full);
+  if (asked.on_full > SHMRING_POLICY_HYBRID) {
+    return fail(EINVAL, "ring %.80s: on_full is %u, expected SHMRING_POLICY_DROP (0) to SHMRING_POLICY_HYBRID (3)",
+                ring.c_str(), asked.on_full);
   }
   constexpr u32 known_flags = SHMRING_CREATE_NO_TRIPWIRE | SHMRING_CREATE_NO_TIMESTAMP;
   if (asked.flags & ~known_flags) {
@@ -45,9 +45,9 @@ int resolve_policy(const std::string& ring, const shmring_create_options& asked,
                 known_flags);
   }
   geometry.on_full = asked.on_full;
-  geometry.wait_us = asked.wait_us                     ? asked.wait_us
-                     : asked.on_full == SHMRING_HYBRID ? default_hybrid_us
-                                                       : default_wait_us;
+  geometry.wait_us = asked.wait_us                            ? asked.wait_us
+                     : asked.on_full == SHMRING_POLICY_HYBRID ? default_hybrid_us
+                                                              : default_wait_us;
   if (!(asked.flags & SHMRING_CREATE_NO_TRIPWIRE)) geometry.flags |= ring::with_tripwire;
   if (!(asked.flags & SHMRING_CREATE_NO_TIMESTAMP)) geometry.flags |= ring::with_timestamp;
   return 0;
@@ -57,7 +57,7 @@ int resolve_geometry(const std::string& ring, const shmring_create_options& aske
   geometry.slots = asked.slots ? asked.slots : default_slots;
   geometry.slot_bytes = asked.slot_bytes ? asked.slot_bytes : default_slot_bytes;
   geometry.lanes = asked.lanes ? asked.lanes : default_lanes;
-  geometry.producers = ring::default_producers;
+  geometry.producers = asked.producers ? asked.producers : ring::default_producers;
   geometry.clock = static_cast<u32>(choose_clock());
   geometry.max_record = asked.max_record ? asked.max_record : 1;  // the default needs slots that are in range
   ring::Finding finding = ring::check(geometry, EINVAL);

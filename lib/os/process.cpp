@@ -106,6 +106,12 @@ ring::Owner self(const ring::Header& header) {
   return owner;
 }
 
+void claimed_program(char (&out)[ring::program_bytes]) {
+  const char* const name = program_invocation_short_name;
+  std::memset(out, 0, sizeof out);
+  if (name != nullptr) std::memcpy(out, name, strnlen(name, sizeof out - 1));
+}
+
 void program_name(char (&out)[ring::name_bytes]) {
   const char* from = program_invocation_short_name;
   std::size_t n = 0;

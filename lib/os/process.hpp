@@ -41,7 +41,10 @@ bool same_namespaces(const ring::Header& header);
 // The calling process, as the owner word names it; state free. Start time 0 if it is unknown, or in other namespaces.
 ring::Owner self(const ring::Header& header);
 
-// The program's name cut and changed to a valid producer name.
+// The program's own name, without its folders, as it stands: at most 55 bytes.
+void claimed_program(char (&out)[ring::program_bytes]);
+
+// The same, cut and changed to a valid producer name.
 void program_name(char (&out)[ring::name_bytes]);
 
 // The calling process leaves no core: all that it holds (a collector: audit bytes, in ordinary memory) stays out of files. 0 or

@@ -22,8 +22,8 @@
 // | incarnation_seen | load   | acquire         | incarnation_set, entry_zero  | for who looks on (stat): no word behind it is of the life before |
 // | lane_set         | store  | release         | lane_seen                    | owner_claim and lane_take before the number of the lane |
 // | lane_seen        | load   | acquire         | lane_set, entry_zero         | for who looks on (stat): as incarnation_seen       |
-// | identity_fill    | copy   | -               | owner_state                  | name, uid, tid                                     |
-// | identity_copy    | copy   | -               | owner_seen                   | name, uid, tid                                     |
+// | identity_fill    | copy   | -               | owner_state                  | name, uid, tid, program                            |
+// | identity_copy    | copy   | -               | owner_seen                   | name, uid, tid, program                            |
 // | attempt          | store  | release         | account_seen                 | all of attempt n − 1 before n is announced         |
 // | finish           | store  | release         | account_seen                 | all of attempt n before it is finished             |
 // | account_seen     | load   | acquire         | attempt, finish              | what is read after it is not older                 |
@@ -106,9 +106,11 @@ struct Identity {
   char name[name_bytes];
   u32 uid;
   u32 tid;
+  char program[program_bytes];
 };
-static_assert(sizeof(Identity) == name_bytes + 8 && offsetof(Entry, uid) == offsetof(Entry, name) + name_bytes &&
-              offsetof(Entry, tid) == offsetof(Entry, uid) + 4);
+static_assert(sizeof(Identity) == name_bytes + 8 + program_bytes &&
+              offsetof(Entry, uid) == offsetof(Entry, name) + name_bytes && offsetof(Entry, tid) == offsetof(Entry, uid) + 4 &&
+              offsetof(Entry, program) == offsetof(Entry, tid) + 4);
 
 // ---------------------------------------------------------------------------------------------------------- producer
 
@@ -249,7 +251,7 @@ Identity identity_copy(const Entry& entry) {
   Identity identity;
   M::copy(At::identity_copy, &identity, entry.name, sizeof identity);
   signal_fence();  // each byte is read once
-  identity.name[name_bytes - 1] = '\0';
+  identity.name[name_bytes - 1] = identity.program[program_bytes - 1] = '\0';
   return identity;
 }
 

@@ -17,6 +17,7 @@
 //   counter        63      count       32 31          low32(n)       0            n: the last sequence counted under it
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/interprocess/offset_ptr.hpp>
 #include <cstddef>
@@ -33,12 +34,16 @@ using u64 = std::uint64_t;
 
 inline constexpr std::size_t line_bytes = 64;
 inline constexpr u64 magic = 0x31676e69726d6873;  // "shmring1" in memory
-inline constexpr u32 version = 1;
+inline constexpr u32 version = 2;
 inline constexpr std::size_t name_bytes = 64;      // a name of at most 63 bytes and its NUL
+inline constexpr std::size_t program_bytes = 56;   // a program's name of at most 55 bytes and its NUL
 inline constexpr std::size_t type_names = 64;
 inline constexpr u32 default_producers = 256;
 inline constexpr u32 max_producers = 8190;         // 13 bits of the state word, plus one
 inline constexpr u32 max_lanes = 64;
+
+// A ring's identity, as the header has it; all zero: none, or not known.
+using RingId = std::array<u64, 2>;
 
 enum class SlotState : u8 { empty = 0, writing = 1, ready = 2, reading = 3 };
 enum class OwnerState : u8 { free = 0, attaching = 1, attached = 2, left = 3 };
@@ -125,7 +130,7 @@ struct Entry {
   char name[name_bytes];
   u32 uid;
   u32 tid;
-  u64 reserved5[7];
+  char program[program_bytes];  // what it calls its program: a claim
 };
 
 struct Lane {
@@ -175,7 +180,7 @@ struct Header {
   u64 created_utc_ns;
   // line 2
   Geometry geometry;
-  u64 reserved2[2];
+  u64 identity[2];  // random, drawn at creation: a ring made anew under the same name is another one
   // line 3
   boost::interprocess::offset_ptr<Entry> entries;
   boost::interprocess::offset_ptr<Lane> lanes;
@@ -201,99 +206,99 @@ struct Header {
 
 // Every field with its offset: asserted below, printed by the golden test, compared with lib/LAYOUT.md, and hashed into the
 // fingerprint that attach compares.
-#define SHMRING_LAYOUT(X) \
-  X(Geometry, size, 0) \
-  X(Geometry, slots, 8) \
-  X(Geometry, slot_bytes, 12) \
-  X(Geometry, lanes, 16) \
-  X(Geometry, producers, 20) \
-  X(Geometry, max_record, 24) \
-  X(Geometry, on_full, 28) \
-  X(Geometry, wait_us, 32) \
-  X(Geometry, flags, 36) \
-  X(Geometry, clock, 40) \
-  X(Geometry, reserved, 44) \
-  X(TypeName, word, 0) \
-  X(TypeName, name, 8) \
-  X(RecordHeader, hash, 0) \
-  X(RecordHeader, refused, 4) \
-  X(RecordHeader, sequence, 8) \
-  X(RecordHeader, ticks, 16) \
-  X(RecordHeader, correlation, 24) \
-  X(RecordHeader, type, 40) \
-  X(RecordHeader, length, 44) \
-  X(RecordHeader, chunk, 46) \
-  X(RecordHeader, chunks, 48) \
-  X(RecordHeader, kind, 50) \
-  X(RecordHeader, severity, 51) \
-  X(RecordHeader, flags, 52) \
-  X(RecordHeader, why, 54) \
-  X(Slot, word, 0) \
-  X(Slot, header, 8) \
-  X(Entry, owner, 0) \
-  X(Entry, account, 8) \
-  X(Entry, refusal, 16) \
-  X(Entry, incarnation, 24) \
-  X(Entry, lane, 32) \
-  X(Entry, reserved1, 40) \
-  X(Entry, counters, 64) \
-  X(Entry, nested, 120) \
-  X(Entry, logged, 128) \
-  X(Entry, durable, 136) \
-  X(Entry, logged_refused, 144) \
-  X(Entry, reserved3, 152) \
-  X(Entry, name, 192) \
-  X(Entry, uid, 256) \
-  X(Entry, tid, 260) \
-  X(Entry, reserved5, 264) \
-  X(Lane, owner, 0) \
-  X(Lane, reserved1, 8) \
-  X(Lane, tail, 64) \
-  X(Lane, reserved2, 72) \
-  X(Lane, head, 128) \
-  X(Lane, high_water, 136) \
-  X(Lane, reserved3, 144) \
-  X(Lane, freed, 192) \
-  X(Lane, waiters, 196) \
-  X(Lane, reserved4, 200) \
-  X(CollectorBoard, identity, 0) \
-  X(CollectorBoard, epoch, 8) \
-  X(CollectorBoard, heartbeat_ns, 16) \
-  X(CollectorBoard, wakeups, 24) \
-  X(CollectorBoard, cpu_ns, 32) \
-  X(CollectorBoard, logged, 40) \
-  X(CollectorBoard, lost, 48) \
-  X(CollectorBoard, stalled, 56) \
+#define SHMRING_LAYOUT(X)                     \
+  X(Geometry, size, 0)                        \
+  X(Geometry, slots, 8)                       \
+  X(Geometry, slot_bytes, 12)                 \
+  X(Geometry, lanes, 16)                      \
+  X(Geometry, producers, 20)                  \
+  X(Geometry, max_record, 24)                 \
+  X(Geometry, on_full, 28)                    \
+  X(Geometry, wait_us, 32)                    \
+  X(Geometry, flags, 36)                      \
+  X(Geometry, clock, 40)                      \
+  X(Geometry, reserved, 44)                   \
+  X(TypeName, word, 0)                        \
+  X(TypeName, name, 8)                        \
+  X(RecordHeader, hash, 0)                    \
+  X(RecordHeader, refused, 4)                 \
+  X(RecordHeader, sequence, 8)                \
+  X(RecordHeader, ticks, 16)                  \
+  X(RecordHeader, correlation, 24)            \
+  X(RecordHeader, type, 40)                   \
+  X(RecordHeader, length, 44)                 \
+  X(RecordHeader, chunk, 46)                  \
+  X(RecordHeader, chunks, 48)                 \
+  X(RecordHeader, kind, 50)                   \
+  X(RecordHeader, severity, 51)               \
+  X(RecordHeader, flags, 52)                  \
+  X(RecordHeader, why, 54)                    \
+  X(Slot, word, 0)                            \
+  X(Slot, header, 8)                          \
+  X(Entry, owner, 0)                          \
+  X(Entry, account, 8)                        \
+  X(Entry, refusal, 16)                       \
+  X(Entry, incarnation, 24)                   \
+  X(Entry, lane, 32)                          \
+  X(Entry, reserved1, 40)                     \
+  X(Entry, counters, 64)                      \
+  X(Entry, nested, 120)                       \
+  X(Entry, logged, 128)                       \
+  X(Entry, durable, 136)                      \
+  X(Entry, logged_refused, 144)               \
+  X(Entry, reserved3, 152)                    \
+  X(Entry, name, 192)                         \
+  X(Entry, uid, 256)                          \
+  X(Entry, tid, 260)                          \
+  X(Entry, program, 264)                      \
+  X(Lane, owner, 0)                           \
+  X(Lane, reserved1, 8)                       \
+  X(Lane, tail, 64)                           \
+  X(Lane, reserved2, 72)                      \
+  X(Lane, head, 128)                          \
+  X(Lane, high_water, 136)                    \
+  X(Lane, reserved3, 144)                     \
+  X(Lane, freed, 192)                         \
+  X(Lane, waiters, 196)                       \
+  X(Lane, reserved4, 200)                     \
+  X(CollectorBoard, identity, 0)              \
+  X(CollectorBoard, epoch, 8)                 \
+  X(CollectorBoard, heartbeat_ns, 16)         \
+  X(CollectorBoard, wakeups, 24)              \
+  X(CollectorBoard, cpu_ns, 32)               \
+  X(CollectorBoard, logged, 40)               \
+  X(CollectorBoard, lost, 48)                 \
+  X(CollectorBoard, stalled, 56)              \
   X(CollectorBoard, calibration_sequence, 64) \
-  X(CollectorBoard, anchor_ticks, 72) \
-  X(CollectorBoard, anchor_utc_ns, 80) \
-  X(CollectorBoard, ns_per_tick_q32, 88) \
-  X(CollectorBoard, lost_by, 96) \
-  X(Header, magic, 0) \
-  X(Header, version, 8) \
-  X(Header, word_bytes, 12) \
-  X(Header, fingerprint, 16) \
-  X(Header, boot_id, 24) \
-  X(Header, pid_namespace, 40) \
-  X(Header, time_namespace, 48) \
-  X(Header, created_utc_ns, 56) \
-  X(Header, geometry, 64) \
-  X(Header, reserved2, 112) \
-  X(Header, entries, 128) \
-  X(Header, lanes, 136) \
-  X(Header, slots, 144) \
-  X(Header, created_ticks, 152) \
-  X(Header, created_monotonic_ns, 160) \
-  X(Header, incarnation_base, 168) \
-  X(Header, creator_pid, 176) \
-  X(Header, creator_uid, 180) \
-  X(Header, reserved3, 184) \
-  X(Header, state, 192) \
-  X(Header, reserved4, 196) \
-  X(Header, incarnations, 256) \
-  X(Header, reserved5, 264) \
-  X(Header, board, 320) \
-  X(Header, ring, 448) \
+  X(CollectorBoard, anchor_ticks, 72)         \
+  X(CollectorBoard, anchor_utc_ns, 80)        \
+  X(CollectorBoard, ns_per_tick_q32, 88)      \
+  X(CollectorBoard, lost_by, 96)              \
+  X(Header, magic, 0)                         \
+  X(Header, version, 8)                       \
+  X(Header, word_bytes, 12)                   \
+  X(Header, fingerprint, 16)                  \
+  X(Header, boot_id, 24)                      \
+  X(Header, pid_namespace, 40)                \
+  X(Header, time_namespace, 48)               \
+  X(Header, created_utc_ns, 56)               \
+  X(Header, geometry, 64)                     \
+  X(Header, identity, 112)                    \
+  X(Header, entries, 128)                     \
+  X(Header, lanes, 136)                       \
+  X(Header, slots, 144)                       \
+  X(Header, created_ticks, 152)               \
+  X(Header, created_monotonic_ns, 160)        \
+  X(Header, incarnation_base, 168)            \
+  X(Header, creator_pid, 176)                 \
+  X(Header, creator_uid, 180)                 \
+  X(Header, reserved3, 184)                   \
+  X(Header, state, 192)                       \
+  X(Header, reserved4, 196)                   \
+  X(Header, incarnations, 256)                \
+  X(Header, reserved5, 264)                   \
+  X(Header, board, 320)                       \
+  X(Header, ring, 448)                        \
   X(Header, types, 512)
 
 struct Field {

@@ -27,7 +27,7 @@ inline constexpr u32 name_spins = 100'000;
 // Where to cut a payload that must not be longer than `room`: text between two characters, so that it stays text.
 inline std::size_t cut_at(u8 kind, const unsigned char* payload, std::size_t room) {
   std::size_t bytes = room;
-  if (kind == SHMRING_TEXT)
+  if (kind == SHMRING_KIND_TEXT)
     while (bytes > 0 && room - bytes < 3 && (payload[bytes] & 0xc0) == 0x80) --bytes;
   return bytes;
 }
@@ -103,7 +103,8 @@ template <class M>
 int Producer<M>::write(const shmring_meta* meta, const void* payload, std::size_t bytes) {
   static constexpr shmring_meta plain{};
   const shmring_meta& about = meta != nullptr ? *meta : plain;
-  if (about.kind > SHMRING_BYTES || (about.flags & ~SHMRING_META_TRUNCATE) != 0) [[unlikely]] return -EINVAL;
+  if (about.kind > SHMRING_KIND_BYTES || (about.flags & ~SHMRING_META_TRUNCATE) != 0) [[unlikely]]
+    return -EINVAL;
   if (const int refused = enter(); refused != 0) [[unlikely]] return refused;
   begin_attempt<M>(*entry_, ++sequence_);
   return leave(attempt(about, payload, bytes));

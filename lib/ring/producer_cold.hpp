@@ -197,7 +197,7 @@ template <class M>
 int Producer<M>::commit(const shmring_meta* meta, std::size_t bytes) {
   static constexpr shmring_meta plain{};
   const shmring_meta& about = meta != nullptr ? *meta : plain;
-  if (about.kind > SHMRING_BYTES || about.flags != 0) return -EINVAL;
+  if (about.kind > SHMRING_KIND_BYTES || about.flags != 0) return -EINVAL;
   if (const int refused = enter_claim(); refused != 0) return refused;
   open_ = false;
   if (bytes > open_bytes_) return leave(publish_refused(open_position_, Cause::too_big));

@@ -117,7 +117,7 @@ template <class M>
 bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
   if ((ring_.geometry.flags & with_tripwire) && tripwire(record) != record.hash) return false;
   const bool aborted = (record.flags & flag_aborted) != 0;
-  if (record.kind >= (aborted ? refusal_causes : SHMRING_BYTES + 1)) return false;
+  if (record.kind >= (aborted ? refusal_causes : SHMRING_KIND_BYTES + 1)) return false;
   const u32 room = ring_.slot_payload();
   if (record.chunk >= record.chunks || record.chunks > (ring_.geometry.max_record + room - 1) / room + 1) return false;
   if (record.chunk + 1u < record.chunks && record.length != room) return false;  // only the last may be short

@@ -16,6 +16,7 @@ struct Ring {
   std::byte* slots = nullptr;
   Geometry geometry{};
   u64 incarnation_base = 0;
+  RingId identity{};
   u32 slots_log2 = 0;
   u32 slot_bytes_log2 = 0;
 

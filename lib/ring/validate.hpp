@@ -131,6 +131,7 @@ inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring
   out.slots = array(at.slots);
   out.use(geometry);
   out.incarnation_base = snapshot.incarnation_base;
+  out.identity = {snapshot.identity[0], snapshot.identity[1]};
   return {};
 }
 

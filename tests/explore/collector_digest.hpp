@@ -118,7 +118,7 @@ u64 digest_of_partials(const Partials& partials) {
 }
 
 inline u64 digest_of_names(const shmring::audit::TypeNames<ExploreMemory>& names) {
-  static_assert(sizeof(shmring::audit::TypeNames<ExploreMemory>) == 208, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::audit::TypeNames<ExploreMemory>) == 224, SHMRING_NEW_FIELD);
   u64 hash = 5;
   for (bool copied : names.*member(CopiedTag{})) hash = mix(hash, copied);
   return hash;
@@ -127,7 +127,7 @@ inline u64 digest_of_names(const shmring::audit::TypeNames<ExploreMemory>& names
 template <class Collector>
 u64 digest_of(Collector& collector, const shmring::audit::Assembly& assembly) {
   static_assert(sizeof(shmring::audit::Assembly) == 176, SHMRING_NEW_FIELD);
-  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 304, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 320, SHMRING_NEW_FIELD);
   static_assert(sizeof(shmring::audit::Ledger) == 304, SHMRING_NEW_FIELD);
   const auto& reader = collector.reader();
   const u64 lanes = mix(digest_of_lanes(reader.*member(LanesTag{})), reader.*member(NextTurnTag{}));

@@ -98,7 +98,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t bytes) {
   const audit::Verdict verdict = must_verify(place.log());
   must(verdict.open == 0 && verdict.closed <= 1, "it has left");
   if (status == 0 || status == 1) {
-    if (how < 64) compare(lines_of(text), how & 1 ? SHMRING_JSON : SHMRING_TEXT, (how & 2) != 0);
+    if (how < 64) compare(lines_of(text), how & 1 ? SHMRING_KIND_JSON : SHMRING_KIND_TEXT, (how & 2) != 0);
   } else {
     must(verdict.events == 0, "who was refused wrote nothing");
   }

@@ -26,16 +26,16 @@ std::vector<audit::Line> each_kind(u64 incarnation, std::string_view name) {
   more[ring::Cause::died] = 1;
   audit::Causes all = causes;
   all += more;
-  audit::Event event{name, incarnation, 1, 0, 5, noon, 7, "", SHMRING_TEXT, 3, {}, bytes(text), false, false};
+  audit::Event event{name, incarnation, 1, 0, 5, noon, 7, "", SHMRING_KIND_TEXT, 3, {}, bytes(text), false, false};
   std::vector<audit::Line> lines;
   lines.push_back(audit::LifeLine{audit::Life::attach, name, incarnation, noon, 12, 1000, 0, "/bin/app", 0, 0, {}, 0});
   lines.push_back(event);
-  event.sequence = 2, event.type_name = "seven", event.kind = SHMRING_JSON, event.payload = bytes(json), event.late = true;
+  event.sequence = 2, event.type_name = "seven", event.kind = SHMRING_KIND_JSON, event.payload = bytes(json), event.late = true;
   event.correlation[3] = 9;
   lines.push_back(event);
   lines.push_back(audit::Loss{name, incarnation, 3, 5, noon + 1, causes});
   lines.push_back(audit::Note{"incident", noon, {{"what", "something"}, {"pos", "12", true}}});
-  event.sequence = 6, event.kind = SHMRING_BYTES, event.truncated = true;
+  event.sequence = 6, event.kind = SHMRING_KIND_BYTES, event.truncated = true;
   lines.push_back(event);
   const u64 end = (incarnation - base) % 3;  // open, died, gone
   if (end == 0) return lines;

@@ -326,7 +326,7 @@ TEST_CASE("a wake-up that the kernel refuses costs whoever sleeps a while, and n
   shmring_create_options options{};
   options.struct_size = sizeof options;
   options.slots = 64, options.lanes = 1, options.max_record = room;
-  options.on_full = SHMRING_WAIT, options.wait_us = 60'000'000;
+  options.on_full = SHMRING_POLICY_WAIT, options.wait_us = 60'000'000;
   REQUIRE(shmring_create(Workplace::ring, &options) == 0);
   const View view;
   Journal& journal = place.journal(100);

@@ -35,7 +35,7 @@ int create() {
 // Attach, three records, detach.
 int use(const shmring_create_options* create = nullptr) {
   shmring_producer* producer = nullptr;
-  const shmring_attach_options options{sizeof options, "p", SHMRING_LANE_AUTO, 0, create};
+  const shmring_attach_options options{sizeof options, SHMRING_LANE_AUTO, "p", nullptr, create, 0, 0};
   if (const int error = shmring_attach("audit", &options, &producer); error != 0) return error;
   for (int i = 0; i < 3; ++i) CHECK(shmring_write(producer, nullptr, "record", 6) == 0);
   shmring_detach(producer);
@@ -145,7 +145,7 @@ TEST_CASE("whichever system call of attach, write, detach fails, no place is tak
 // Attach, write until one waits in vain for room, detach.
 int wait_for_room() {
   shmring_producer* producer = nullptr;
-  const shmring_attach_options options{sizeof options, "p", SHMRING_LANE_SHARED, 0, nullptr};
+  const shmring_attach_options options{sizeof options, SHMRING_LANE_SHARED, "p", nullptr, nullptr, 0, 0};
   if (const int error = shmring_attach("audit", &options, &producer); error != 0) return error;
   int written = 0, result = 0;
   while ((result = shmring_write(producer, nullptr, "record", 6)) == 0) ++written;
@@ -160,7 +160,7 @@ TEST_CASE("whichever system call of a write that waits for room fails, it comes 
   const auto prepare = [&] {
     clear(box);
     auto options = small_options();
-    options.on_full = SHMRING_WAIT, options.wait_us = 2'000;
+    options.on_full = SHMRING_POLICY_WAIT, options.wait_us = 2'000;
     REQUIRE(shmring_create("audit", &options) == 0);
   };
   prepare();

@@ -29,7 +29,7 @@ NOBODY = 65534
 class Create(ctypes.Structure):
     _fields_ = [*((name, ctypes.c_uint32) for name in (
         "struct_size", "slots", "slot_bytes", "lanes", "on_full", "wait_us", "max_record", "mode")),
-                ("group", ctypes.c_char_p), ("flags", ctypes.c_uint32)]
+                ("group", ctypes.c_char_p), ("flags", ctypes.c_uint32), ("producers", ctypes.c_uint32)]
 
 
 class Done:

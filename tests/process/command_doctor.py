@@ -142,8 +142,8 @@ class Doctor(CommandCase):
         self.assertEqual(self.finding("left over", "r")["remedy"], "shmring gc")
         os.chmod(self.path(), 0o644)
         self.assertTrue(any("we could not attach" in one["what"] for one in self.findings("r")))
-        self.poke(VERSION, "I", 2)
-        self.finding("version is 2, expected exactly 1", "r")
+        self.poke(VERSION, "I", 9)
+        self.finding("version is 9, expected exactly 2", "r")
 
     # ------------------------------------------------------------------------------------------------------ gc
 
@@ -210,9 +210,9 @@ class Doctor(CommandCase):
         self.poke(PID_NAMESPACE, "8s", header[PID_NAMESPACE:PID_NAMESPACE + 8])
         self.poke(CREATOR_PID, "I", os.getpid())
         self.kept("is not proven dead", "--lose")
+        self.poke(VERSION, "I", 9)
+        self.kept("version is 9", "--lose")
         self.poke(VERSION, "I", 2)
-        self.kept("version is 2", "--lose")
-        self.poke(VERSION, "I", 1)
         self.poke(BOOT_ID, "Q", 1)
         self.assertEqual(self.removed()["why"], "it is of another boot: all who used it are dead")
 

@@ -87,9 +87,9 @@ class Errors(CommandCase):
 
     def test_another_version_is_status_5(self):
         self.create()
-        self.poke(VERSION, "I", 2)
+        self.poke(VERSION, "I", 9)
         for command in ["dump", "emit", "stat", "rm"]:
-            self.expect(DAMAGED, command, "r", err="version is 2, expected exactly 1")
+            self.expect(DAMAGED, command, "r", err="version is 9, expected exactly 2")
         pathlib.Path(self.path("text")).write_bytes(b"no segment at all" * 1000)
         self.expect(DAMAGED, "dump", self.path("text"), err="magic")
 

@@ -12,7 +12,7 @@ import subprocess
 from command_case import (ABSENT, CommandCase, Create, LANES, NEGATIVE, OK, PAYLOAD, SHMRING, SHMRINGD, SLOTS,
                           SLOT_BYTES, USAGE, main, until)
 
-OVERWRITE = 1  # shmring_on_full
+OVERWRITE = 1  # shmring_policy
 LARGE = 64 << 10
 
 

@@ -189,9 +189,9 @@ class Commands(CommandCase):
         self.assertEqual(self.expect(OK, "ls", err="there is no ring").out, b"")
         self.create("good")
         self.create("bad")
-        self.poke(VERSION, "I", 2, ring="bad")
+        self.poke(VERSION, "I", 9, ring="bad")
         bad, good = self.expect(OK, "ls", "-o", "json").lines
-        self.assertIn("version is 2", bad["problem"])
+        self.assertIn("version is 9", bad["problem"])
         self.assertEqual([good[key] for key in ("ring", "size", "lanes", "slots", "state", "producers", "fill")],
                          ["good", os.path.getsize(self.path("good")), LANES, SLOTS, "open", 0, 0])
         self.assertNotIn("problem", good)

@@ -130,7 +130,7 @@ void check_left_claim(const Workplace& place, End end, u64 events) {
 }
 
 int leave_a_claim(End end, std::atomic<bool>& left, std::atomic<bool>& go_on) {
-  const shmring_attach_options options{sizeof options, "odd", SHMRING_LANE_SHARED, 0, nullptr};
+  const shmring_attach_options options{sizeof options, SHMRING_LANE_SHARED, "odd", nullptr, nullptr, 0, 0};
   shmring_producer* handle = nullptr;
   if (shmring_attach(Workplace::ring, &options, &handle) != 0 || shmring_write(handle, nullptr, "one", 3) != 0) return 1;
   std::thread([&] {
@@ -148,7 +148,7 @@ sigjmp_buf jump;
 
 // Claims that a signal's handler leaves by a jump, each followed by a whole record.
 int jump_out_of_claims(int times) {
-  const shmring_attach_options options{sizeof options, "odd", SHMRING_LANE_AUTO, 0, nullptr};
+  const shmring_attach_options options{sizeof options, SHMRING_LANE_AUTO, "odd", nullptr, nullptr, 0, 0};
   static shmring_producer* handle;
   if (shmring_attach(Workplace::ring, &options, &handle) != 0) return 1;
   ::signal(SIGUSR1, [](int) { siglongjmp(jump, 1); });
@@ -350,7 +350,7 @@ TEST_CASE("no core dump holds audit bytes: an application's has none of the ring
   REQUIRE(daemon.collects());
   Child application([&] {
     dump_into(applications);
-    const shmring_attach_options options{sizeof options, "odd", SHMRING_LANE_AUTO, 0, nullptr};
+    const shmring_attach_options options{sizeof options, SHMRING_LANE_AUTO, "odd", nullptr, nullptr, 0, 0};
     shmring_producer* handle = nullptr;
     if (shmring_attach(Workplace::ring, &options, &handle) != 0) return 1;
     write_secrets(handle);
@@ -368,7 +368,7 @@ TEST_CASE("no core dump holds audit bytes: an application's has none of the ring
 }
 
 TEST_CASE("a ring that nobody ever empties: under each policy every write returns, and each attempt is accounted for later") {
-  for (const u32 policy : {SHMRING_DROP, SHMRING_OVERWRITE, SHMRING_WAIT, SHMRING_HYBRID}) {
+  for (const u32 policy : {SHMRING_POLICY_DROP, SHMRING_POLICY_OVERWRITE, SHMRING_POLICY_WAIT, SHMRING_POLICY_HYBRID}) {
     Workplace place;
     shmring_create_options options{};
     options.struct_size = sizeof options;
@@ -382,14 +382,14 @@ TEST_CASE("a ring that nobody ever empties: under each policy every write return
     for (Child& producer : producers) CHECK(producer.wait() == 0);
     for (const auto& journal : place.journals) {
       CHECK((*journal)->begun == 600);
-      const int last = policy == SHMRING_DROP ? SHMRING_FULL : policy == SHMRING_OVERWRITE ? 0 : SHMRING_TIMEOUT;
+      const int last = policy == SHMRING_POLICY_DROP ? SHMRING_FULL : policy == SHMRING_POLICY_OVERWRITE ? 0 : SHMRING_TIMEOUT;
       CHECK(journal->result(600) == last);
     }
     Daemon daemon(place);
     CHECK(daemon.collects());
     CHECK(all_closed());
     CHECK(daemon.end() == 0);
-    const Findings found = consult(place.log, place.journals, {.overwriting = policy == SHMRING_OVERWRITE});
+    const Findings found = consult(place.log, place.journals, {.overwriting = policy == SHMRING_POLICY_OVERWRITE});
     CHECK_MESSAGE(found.problems.empty(), found.text());
   }
 }

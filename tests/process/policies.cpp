@@ -16,10 +16,10 @@ struct Policy {
   u32 on_full;
   const char* wait_us;
 };
-constexpr Policy policies[] = {{"drop", SHMRING_DROP, "0"},
-                               {"overwrite", SHMRING_OVERWRITE, "0"},
-                               {"wait", SHMRING_WAIT, "20000"},
-                               {"hybrid", SHMRING_HYBRID, "300"}};
+constexpr Policy policies[] = {{"drop", SHMRING_POLICY_DROP, "0"},
+                               {"overwrite", SHMRING_POLICY_OVERWRITE, "0"},
+                               {"wait", SHMRING_POLICY_WAIT, "20000"},
+                               {"hybrid", SHMRING_POLICY_HYBRID, "300"}};
 constexpr const char* lane_names[] = {"auto", "shared", "exclusive"};  // by shmring_lane
 
 struct Tally {
@@ -98,13 +98,13 @@ struct Siege {
 };
 
 void hold_out(const Policy& policy) {
-  const bool waiting = policy.on_full == SHMRING_WAIT || policy.on_full == SHMRING_HYBRID;
+  const bool waiting = policy.on_full == SHMRING_POLICY_WAIT || policy.on_full == SHMRING_POLICY_HYBRID;
   const u64 attempts = waiting ? by_mode<u64>(500, 2'000, 100'000) : by_mode<u64>(2'000, 20'000, 100'000);
   for (const u32 lane : {SHMRING_LANE_SHARED, SHMRING_LANE_EXCLUSIVE, SHMRING_LANE_AUTO}) {
     if (!is_of_part(policy.on_full * std::size(lane_names) + lane)) continue;
     CAPTURE(lane);
     Tally tally;
-    Siege(policy, lane, 20 + policy.on_full * 3 + lane, attempts).run(tally, policy.on_full == SHMRING_OVERWRITE);
+    Siege(policy, lane, 20 + policy.on_full * 3 + lane, attempts).run(tally, policy.on_full == SHMRING_POLICY_OVERWRITE);
     CHECK(tally.logged > 0);
     CHECK(tally.killed > 0);
     report("%s, lane %s, 8 × %lu records of 1 to %zu slots, %lu producers and %lu collectors killed: %lu logged; lost: %s",
@@ -182,7 +182,7 @@ TEST_CASE("ten writers of records that take a quarter of the lane do not block e
     CHECK(all_closed());
     CHECK(daemon.end() == 0);
     Expectation expected;
-    expected.overwriting = policy.on_full == SHMRING_OVERWRITE;
+    expected.overwriting = policy.on_full == SHMRING_POLICY_OVERWRITE;
     const Findings found = consult(place.log, place.journals, expected);
     CHECK_MESSAGE(found.problems.empty(), found.text());
     Tally tally;
@@ -200,7 +200,7 @@ TEST_CASE("a wait ends with TIMEOUT when the collector is absent, stopped or kil
     if (how == "absent") {
       shmring_create_options options{};
       options.struct_size = sizeof options;
-      options.slots = 64, options.max_record = room, options.on_full = SHMRING_WAIT, options.wait_us = 20'000;
+      options.slots = 64, options.max_record = room, options.on_full = SHMRING_POLICY_WAIT, options.wait_us = 20'000;
       REQUIRE(shmring_create(Workplace::ring, &options) == 0);
     }
     Daemon daemon(place, {"--slots", "64", "--on-full", "wait", "--wait-us", "20000"}, how != "absent");

@@ -89,7 +89,7 @@ int write_and_wait(const Ring& ring, u32 self, u32 waiters, u32 lane) {
   PatientMemory::random = seeded(self);
   Producer<PatientMemory> producer;
   if (producer.attach(ring, owner(self + 1), identity("waiter"), lane) != 0) return 1;
-  const shmring_meta meta{.type = self, .kind = SHMRING_BYTES, .severity = 0, .flags = 0, .correlation = {}};
+  const shmring_meta meta{.type = self, .kind = SHMRING_KIND_BYTES, .severity = 0, .flags = 0, .correlation = {}};
   const std::atomic<u64>& other = shared.written[waiters - 1 - self];
   while (!shared.stop.load(relaxed)) {
     if (producer.sequence() > other.load(relaxed) + slots && waiters > 1) {

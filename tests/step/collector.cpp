@@ -124,7 +124,7 @@ void finish(Scene& scene, Writers& writers, Shape shape, std::string& problem) {
   scene.pass();
   expect(problem, writers.sleepers_are_done(), "who slept for a place has not got it");
   expect(problem, writers.leave(), "the open claim cannot be committed");
-  close_and_consult(scene, shape.on_full == SHMRING_OVERWRITE, problem);
+  close_and_consult(scene, shape.on_full == SHMRING_POLICY_OVERWRITE, problem);
 }
 
 Outcome try_at(Shape shape, Action action, Point point) {
@@ -175,8 +175,8 @@ void try_passes(const char* name, Shape shape) {
 TEST_CASE("a collector killed or stopped anywhere in its passes leaves no loss and no duplicate") {
   SUBCASE("drop") { try_passes("collector, drop", {}); }
   if (by_mode(true, false, false)) return;
-  SUBCASE("overwrite") { try_passes("collector, overwrite", {SHMRING_OVERWRITE}); }
-  SUBCASE("wait") { try_passes("collector, wait", {SHMRING_WAIT, 256, deadline_us}); }
+  SUBCASE("overwrite") { try_passes("collector, overwrite", {SHMRING_POLICY_OVERWRITE}); }
+  SUBCASE("wait") { try_passes("collector, wait", {SHMRING_POLICY_WAIT, 256, deadline_us}); }
   if (by_mode(true, true, false)) return;
-  SUBCASE("hybrid") { try_passes("collector, hybrid", {SHMRING_HYBRID, 256, deadline_us}); }
+  SUBCASE("hybrid") { try_passes("collector, hybrid", {SHMRING_POLICY_HYBRID, 256, deadline_us}); }
 }

@@ -17,8 +17,8 @@ namespace {
 constexpr u32 shared = SHMRING_LANE_SHARED, exclusive = SHMRING_LANE_EXCLUSIVE;
 constexpr std::size_t one_slot = 384;  // with slots of 512
 constexpr std::size_t three_chunks = 3 * room - 1;
-constexpr Shape big_slots{SHMRING_DROP, 512}, overwrite{SHMRING_OVERWRITE}, waiting{SHMRING_WAIT, 256, 20'000},
-    hybrid{SHMRING_HYBRID, 256, 1};
+constexpr Shape big_slots{SHMRING_POLICY_DROP, 512}, overwrite{SHMRING_POLICY_OVERWRITE},
+    waiting{SHMRING_POLICY_WAIT, 256, 20'000}, hybrid{SHMRING_POLICY_HYBRID, 256, 1};
 
 // Steps through the call, then tries each action at each place.
 void try_all(const Scenario& scenario, const std::vector<Action>& actions, Density density) {

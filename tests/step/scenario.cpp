@@ -85,7 +85,7 @@ struct Play {
 
   bool attach() {
     const std::string name = journal.name();
-    const shmring_attach_options options{sizeof options, name.c_str(), scenario.lane, 0, nullptr};
+    const shmring_attach_options options{sizeof options, scenario.lane, name.c_str(), nullptr, nullptr, 0, 0};
     const bool under_test = scenario.call == Call::attach;
     if (under_test) even_heap(), call_begins();
     int result = shmring_attach(Workplace::ring, &options, &producer);

@@ -25,7 +25,7 @@ struct Scenario {
   Shape shape{};
 
   bool has_handle() const { return call != Call::attach && call != Call::detach; }
-  bool overwriting() const { return shape.on_full == SHMRING_OVERWRITE; }
+  bool overwriting() const { return shape.on_full == SHMRING_POLICY_OVERWRITE; }
 };
 
 inline constexpr int did_not_run = -1, no_handle = -2;

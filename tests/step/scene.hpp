@@ -18,11 +18,11 @@ inline constexpr u32 slots = 64;  // a lane, the smallest there is
 inline constexpr std::size_t max_record = slots / 4 * room;
 
 struct Shape {
-  u32 on_full = SHMRING_DROP;
+  u32 on_full = SHMRING_POLICY_DROP;
   u32 slot_bytes = 256;
   u32 wait_us = 0;
 
-  bool waiting() const { return on_full == SHMRING_WAIT || on_full == SHMRING_HYBRID; }
+  bool waiting() const { return on_full == SHMRING_POLICY_WAIT || on_full == SHMRING_POLICY_HYBRID; }
 };
 
 // The first key behind `after` whose record has so many bytes, or is too big if that is asked for, and no flags.

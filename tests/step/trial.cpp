@@ -149,7 +149,7 @@ std::vector<Step> walk(const Scenario& scenario, std::string& problem) {
     scene.run_a_lap(scenario.lane);
   }
   Shape shape = scenario.shape;
-  if (shape.on_full == SHMRING_WAIT) shape.wait_us = stepped_wait_us;
+  if (shape.on_full == SHMRING_POLICY_WAIT) shape.wait_us = stepped_wait_us;
   Scene scene(shape);
   Shared<Told> told;
   Journal& journal = scene.place.journal(256);

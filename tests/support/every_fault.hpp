@@ -60,6 +60,7 @@ inline const std::vector<CallKind>& call_kinds() {
       {"unlinkat", {EACCES, EIO, EBUSY, EROFS}},
       {"symlinkat", {EACCES, ENOSPC, EIO, EPERM, EROFS}},
       {"renameat", {EACCES, EIO, ENOSPC, EROFS}},
+      {"renameat2", {EACCES, EIO, ENOSPC, EROFS, EINVAL}},
       {"readlink", {EACCES, EIO, ENOMEM}},
       {"fdopendir", {ENOMEM, EIO}},
       {"readdir", {EIO}},
@@ -68,8 +69,12 @@ inline const std::vector<CallKind>& call_kinds() {
       {"munmap", {ENOMEM}},
       {"madvise", {ENOMEM, EINVAL, EAGAIN}},
       {"getrlimit", {EINVAL}},
+      {"setrlimit", {EPERM}},
+      {"getrandom", {EINTR, ENOSYS, halved}},
       {"getgroups", {EINVAL}},
       {"getgrnam_r", {EIO, EINTR, EMFILE, ENOMEM, ERANGE}},
+      {"getpwnam_r", {EIO, EINTR, EMFILE, ENOMEM, ERANGE}},
+      {"getpwuid_r", {EIO, EINTR, EMFILE, ENOMEM, ERANGE}},
       {"pidfd_open", {EMFILE, ENOMEM, ENOSYS}},
       {"kill", {EPERM}},
       {"sigaction", {EINVAL}},
@@ -104,7 +109,7 @@ class Failing {
   ~Failing() { os::calls = kept_; }
   Failing(const Failing&) = delete;
 
-  static constexpr std::size_t kinds = 42;
+  static constexpr std::size_t kinds = 47;
   bool fired() const { return fired_; }
   const std::array<int, kinds>& counts() const { return counts_; }
 
@@ -114,15 +119,17 @@ class Failing {
     static constexpr auto value = M;
   };
   using C = os::Calls;
-  using Members = std::tuple<
-      Member<&C::open>, Member<&C::openat>, Member<&C::close>, Member<&C::read>, Member<&C::pread>, Member<&C::write>,
-      Member<&C::lseek>, Member<&C::ftruncate>, Member<&C::posix_fallocate>, Member<&C::fsync>, Member<&C::fdatasync>,
-      Member<&C::fstat>, Member<&C::fstatfs>, Member<&C::fchmod>, Member<&C::fchown>, Member<&C::flock>, Member<&C::fcntl>,
-      Member<&C::isatty>, Member<&C::fstatat>, Member<&C::mkdirat>, Member<&C::linkat>, Member<&C::unlinkat>,
-      Member<&C::symlinkat>, Member<&C::renameat>, Member<&C::readlink>, Member<&C::fdopendir>, Member<&C::readdir>,
-      Member<&C::closedir>, Member<&C::mmap>, Member<&C::munmap>, Member<&C::madvise>, Member<&C::getrlimit>,
-      Member<&C::getgroups>, Member<&C::getgrnam_r>, Member<&C::pidfd_open>, Member<&C::kill>, Member<&C::sigaction>,
-      Member<&C::pthread_sigmask>, Member<&C::prctl>, Member<&C::ppoll>, Member<&C::clock_nanosleep>, Member<&C::futex>>;
+  using Members =
+      std::tuple<Member<&C::open>, Member<&C::openat>, Member<&C::close>, Member<&C::read>, Member<&C::pread>,
+                 Member<&C::write>, Member<&C::lseek>, Member<&C::ftruncate>, Member<&C::posix_fallocate>, Member<&C::fsync>,
+                 Member<&C::fdatasync>, Member<&C::fstat>, Member<&C::fstatfs>, Member<&C::fchmod>, Member<&C::fchown>,
+                 Member<&C::flock>, Member<&C::fcntl>, Member<&C::isatty>, Member<&C::fstatat>, Member<&C::mkdirat>,
+                 Member<&C::linkat>, Member<&C::unlinkat>, Member<&C::symlinkat>, Member<&C::renameat>, Member<&C::renameat2>,
+                 Member<&C::readlink>, Member<&C::fdopendir>, Member<&C::readdir>, Member<&C::closedir>, Member<&C::mmap>,
+                 Member<&C::munmap>, Member<&C::madvise>, Member<&C::getrlimit>, Member<&C::setrlimit>, Member<&C::getrandom>,
+                 Member<&C::getgroups>, Member<&C::getgrnam_r>, Member<&C::getpwnam_r>, Member<&C::getpwuid_r>,
+                 Member<&C::pidfd_open>, Member<&C::kill>, Member<&C::sigaction>, Member<&C::pthread_sigmask>,
+                 Member<&C::prctl>, Member<&C::ppoll>, Member<&C::clock_nanosleep>, Member<&C::futex>>;
   template <std::size_t I>
   static constexpr auto member = std::tuple_element_t<I, Members>::value;
 
@@ -142,13 +149,15 @@ class Failing {
       if (fault_.kind != I || n < fault_.n || (n > fault_.n && !fault_.for_good)) return real(arguments...);
       fired_ = true;
       if (fault_.error == killed) ::raise(SIGKILL);
-      if constexpr (one_of<M, &C::read, &C::pread, &C::write>()) {
-        std::get<2>(std::tie(arguments...)) /= 2;
+      if constexpr (one_of<M, &C::read, &C::pread, &C::write, &C::getrandom>()) {
+        constexpr std::size_t bytes = one_of<M, &C::getrandom>() ? 1 : 2;
+        std::get<bytes>(std::tie(arguments...)) /= 2;
         if (fault_.error == halved) return real(arguments...);
         if (fault_.error == nothing) return 0;
       }
       if constexpr (one_of<M, &C::close, &C::munmap, &C::closedir>()) real(arguments...);
-      if constexpr (one_of<M, &C::posix_fallocate, &C::getgrnam_r, &C::clock_nanosleep, &C::pthread_sigmask>())
+      if constexpr (one_of<M, &C::posix_fallocate, &C::getgrnam_r, &C::getpwnam_r, &C::getpwuid_r, &C::clock_nanosleep,
+                           &C::pthread_sigmask>())
         return fault_.error;
       errno = fault_.error;
       if constexpr (std::is_same_v<R, void*>)

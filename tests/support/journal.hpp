@@ -48,7 +48,7 @@ inline void make_record(u32 producer, u64 key, std::size_t max_record, Record& o
   static constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz 0123456789\"\\\n\t/}{:,";
   u64 state = scramble(u64{producer} << 40 ^ key);
   out.meta = {};
-  out.meta.kind = state % 4 == 0 ? SHMRING_BYTES : SHMRING_TEXT;
+  out.meta.kind = state % 4 == 0 ? SHMRING_KIND_BYTES : SHMRING_KIND_TEXT;
   out.meta.type = static_cast<u32>(key % 65536);
   out.meta.severity = static_cast<std::uint8_t>(state >> 8 & 7);
   out.bytes = (state >> 16) % (room + 1);
@@ -57,13 +57,13 @@ inline void make_record(u32 producer, u64 key, std::size_t max_record, Record& o
     if (out.bytes > max_record) out.bytes = max_record;
   }
   if (key % 997 == 5) out.bytes = max_record + 1 + key % 108;
-  if (key % 997 == 6) out.bytes = max_record + 108, out.meta.kind = SHMRING_BYTES, out.meta.flags = SHMRING_META_TRUNCATE;
+  if (key % 997 == 6) out.bytes = max_record + 108, out.meta.kind = SHMRING_KIND_BYTES, out.meta.flags = SHMRING_META_TRUNCATE;
   if (key % 3 == 0) std::memcpy(out.meta.correlation, &state, 8), std::memcpy(out.meta.correlation + 8, &key, 8);
   for (std::size_t i = 0; i < out.bytes; i += 8) {
     state = scramble(state + 0x9e3779b97f4a7c15);
     std::memcpy(out.payload + i, &state, out.bytes - i < 8 ? out.bytes - i : 8);
   }
-  if (out.meta.kind == SHMRING_TEXT)
+  if (out.meta.kind == SHMRING_KIND_TEXT)
     for (std::size_t i = 0; i < out.bytes; ++i) out.payload[i] = static_cast<unsigned char>(alphabet[out.payload[i] % 72]);
 }
 
@@ -122,7 +122,7 @@ class Journal {
 // Attach under the journal's name, and wait for a place if there is none. NULL: no.
 inline shmring_producer* attach(const char* ring, Journal& journal, u32 lane, const shmring_create_options* create = nullptr) {
   const std::string name = journal.name();
-  const shmring_attach_options options{sizeof options, name.c_str(), lane, 0, create};
+  const shmring_attach_options options{sizeof options, lane, name.c_str(), nullptr, create, 0, 0};
   shmring_producer* producer = nullptr;
   int result = 0;
   eventually([&] { return (result = shmring_attach(ring, &options, &producer)) != -EBUSY && result != -EUSERS; });

@@ -308,7 +308,7 @@ bool is_what_was_written(const Journal& journal, u64 sequence, const Object& lin
   const std::size_t bytes = cut ? room : record.bytes;
   const std::string_view data = line["data"];
   std::string found;
-  if (record.meta.kind == SHMRING_BYTES) {
+  if (record.meta.kind == SHMRING_KIND_BYTES) {
     found = from_base64(Object(data).plain("base64"));
   } else if (data.starts_with('"')) {
     found = unescaped(data);

@@ -31,11 +31,11 @@ struct Payload {
   Payload cut(std::uint8_t kind, std::size_t most) const {
     if (bytes.size() <= most) return *this;
     const auto inside = [&] { return (bytes[most] & 0xc0) == 0x80; };
-    for (int back = 0; kind == SHMRING_TEXT && back < 3 && inside(); ++back) --most;
+    for (int back = 0; kind == SHMRING_KIND_TEXT && back < 3 && inside(); ++back) --most;
     Form left = form;
-    if (form == Form::json) left = kind == SHMRING_JSON ? Form::string : Form::base64;
-    if (kind == SHMRING_JSON && inside()) left = Form::base64;
-    return {bytes.substr(0, most), left, kind == SHMRING_JSON || kind == SHMRING_FIELDS, ""};
+    if (form == Form::json) left = kind == SHMRING_KIND_JSON ? Form::string : Form::base64;
+    if (kind == SHMRING_KIND_JSON && inside()) left = Form::base64;
+    return {bytes.substr(0, most), left, kind == SHMRING_KIND_JSON || kind == SHMRING_KIND_FIELDS, ""};
   }
 };
 
@@ -45,9 +45,12 @@ class Payloads {
   Payload make(std::uint8_t kind, std::size_t bytes, std::uint32_t number) {
     random_.seed(number);
     switch (kind) {
-      case SHMRING_TEXT: return text(bytes);
-      case SHMRING_JSON: return json(bytes);
-      case SHMRING_FIELDS: return fields(bytes);
+      case SHMRING_KIND_TEXT:
+        return text(bytes);
+      case SHMRING_KIND_JSON:
+        return json(bytes);
+      case SHMRING_KIND_FIELDS:
+        return fields(bytes);
       default: return {noise(bytes), Form::base64, false, ""};
     }
   }

@@ -20,7 +20,7 @@ std::string text_of(const Line& line, u64 index = 3) {
   return out;
 }
 
-std::string data_of(std::string_view payload, u8 kind = SHMRING_TEXT) {
+std::string data_of(std::string_view payload, u8 kind = SHMRING_KIND_TEXT) {
   const std::string line = text_of(event("pay", 10, 1, payload, kind));
   const std::size_t begin = line.find(",\"data\":") + 8;
   return line.substr(begin, line.size() - 2 - begin);
@@ -51,7 +51,7 @@ TEST_CASE("an event line has its keys in the order of the design") {
         "{\"v\":1,\"kind\":\"event\",\"index\":3,\"time\":\"2026-11-24T22:00:08.123456789Z\",\"ring\":\"ring\","
         "\"producer\":\"pay\","
         "\"inc\":10,\"seq\":5,\"lane\":1,\"pos\":105,\"type\":7,\"sev\":6,\"data\":\"hello\"}\n");
-  e.type_name = "capture", e.truncated = e.late = true, e.kind = SHMRING_JSON, e.correlation[0] = 0xab,
+  e.type_name = "capture", e.truncated = e.late = true, e.kind = SHMRING_KIND_JSON, e.correlation[0] = 0xab,
   e.correlation[15] = 1;
   CHECK(text_of(e) ==
         "{\"v\":1,\"kind\":\"event\",\"index\":3,\"time\":\"2026-11-24T22:00:08.123456789Z\",\"ring\":\"ring\","
@@ -127,9 +127,9 @@ TEST_CASE("the smallest and the largest numbers, and texts without a character, 
   CHECK(text_of(loss("p", 1, 1, ~u64{0}, causes({{Cause::full, ~u64{0}}})))
             .ends_with("\"first\":1,\"last\":18446744073709551615,\"count\":18446744073709551615,"
                        "\"causes\":{\"full\":18446744073709551615}}\n"));
-  CHECK(data_of("", SHMRING_JSON) == "\"\",\"invalid\":true");
-  CHECK(data_of("", SHMRING_FIELDS) == "{}");
-  CHECK(data_of("", SHMRING_BYTES) == "{\"base64\":\"\"}");
+  CHECK(data_of("", SHMRING_KIND_JSON) == "\"\",\"invalid\":true");
+  CHECK(data_of("", SHMRING_KIND_FIELDS) == "{}");
+  CHECK(data_of("", SHMRING_KIND_BYTES) == "{\"base64\":\"\"}");
   CHECK(text_of(Note{"start", 0, {{"why", "", false}}}).ends_with(",\"why\":\"\"}\n"));
 }
 
@@ -149,20 +149,19 @@ TEST_CASE("text that is not UTF-8 is base64") {
                                "\xf4\x90\x80\x80", "a\xe2\x82", "\x80"}) {
     CAPTURE(bad.size());
     CHECK(data_of(bad).substr(0, 11) == "{\"base64\":\"");
-    CHECK(round_trip(bad, SHMRING_TEXT) == bad);
+    CHECK(round_trip(bad, SHMRING_KIND_TEXT) == bad);
   }
-  CHECK(data_of("M", SHMRING_BYTES) == "{\"base64\":\"TQ==\"}");
-  CHECK(data_of("Ma", SHMRING_BYTES) == "{\"base64\":\"TWE=\"}");
-  CHECK(data_of("Man", SHMRING_BYTES) == "{\"base64\":\"TWFu\"}");
-  CHECK(data_of("", SHMRING_BYTES) == "{\"base64\":\"\"}");
+  CHECK(data_of("M", SHMRING_KIND_BYTES) == "{\"base64\":\"TQ==\"}");
+  CHECK(data_of("Ma", SHMRING_KIND_BYTES) == "{\"base64\":\"TWE=\"}");
+  CHECK(data_of("Man", SHMRING_KIND_BYTES) == "{\"base64\":\"TWFu\"}");
+  CHECK(data_of("", SHMRING_KIND_BYTES) == "{\"base64\":\"\"}");
 }
 
 TEST_CASE("a JSON payload is embedded in one line, white space outside its strings removed") {
   CHECK(data_of(" {\"a\" :\n[1 , -2.5e+3,true ,null,{ }, [ ]]\t, \"b c\" : \"d  e\\u0041\\ud83d\\ude00\"}\r\n",
-                SHMRING_JSON) == "{\"a\":[1,-2.5e+3,true,null,{},[]],\"b c\":\"d  e\\u0041\\ud83d\\ude00\"}");
-  CHECK(data_of("\"x\x7f\xc2\x85y\"", SHMRING_JSON) == "\"x\\u007f\\u0085y\"");
-  CHECK(data_of(std::string(64, '[') + std::string(64, ']'), SHMRING_JSON) ==
-        std::string(64, '[') + std::string(64, ']'));
+                SHMRING_KIND_JSON) == "{\"a\":[1,-2.5e+3,true,null,{},[]],\"b c\":\"d  e\\u0041\\ud83d\\ude00\"}");
+  CHECK(data_of("\"x\x7f\xc2\x85y\"", SHMRING_KIND_JSON) == "\"x\\u007f\\u0085y\"");
+  CHECK(data_of(std::string(64, '[') + std::string(64, ']'), SHMRING_KIND_JSON) == std::string(64, '[') + std::string(64, ']'));
 }
 
 TEST_CASE("a JSON payload that is none stands as text and is marked invalid") {
@@ -206,19 +205,19 @@ TEST_CASE("a JSON payload that is none stands as text and is marked invalid") {
                                "//",
                                "[1]\v"}) {
     CAPTURE(bad);
-    const std::string line = text_of(event("pay", 10, 1, bad, SHMRING_JSON));
+    const std::string line = text_of(event("pay", 10, 1, bad, SHMRING_KIND_JSON));
     CHECK(line.ends_with("\",\"invalid\":true}\n"));
-    CHECK(round_trip(bad, SHMRING_JSON) == bad);
+    CHECK(round_trip(bad, SHMRING_KIND_JSON) == bad);
   }
-  CHECK(data_of(std::string(65, '[') + std::string(65, ']'), SHMRING_JSON).ends_with("\",\"invalid\":true"));
+  CHECK(data_of(std::string(65, '[') + std::string(65, ']'), SHMRING_KIND_JSON).ends_with("\",\"invalid\":true"));
   std::string deep;
   while (deep.size() < 64 << 10) deep += "{\"a\":[";
-  CHECK(round_trip(deep, SHMRING_JSON) == deep);
-  CHECK(round_trip(std::string(64 << 10, '['), SHMRING_JSON) == std::string(64 << 10, '['));
+  CHECK(round_trip(deep, SHMRING_KIND_JSON) == deep);
+  CHECK(round_trip(std::string(64 << 10, '['), SHMRING_KIND_JSON) == std::string(64 << 10, '['));
   for (const std::string_view bad : {"{\"\xff\":1}", "\xef\xbb\xbf{}", "{\"a\":\xc3}", "[\"\xed\xa0\x80\"]"})
-    CHECK(round_trip(bad, SHMRING_JSON) == bad);
-  CHECK(data_of("\"\xff\"", SHMRING_JSON) == "{\"base64\":\"Iv8i\"},\"invalid\":true");
-  CHECK(data_of("abc", SHMRING_FIELDS) == "{\"base64\":\"YWJj\"},\"invalid\":true");
+    CHECK(round_trip(bad, SHMRING_KIND_JSON) == bad);
+  CHECK(data_of("\"\xff\"", SHMRING_KIND_JSON) == "{\"base64\":\"Iv8i\"},\"invalid\":true");
+  CHECK(data_of("abc", SHMRING_KIND_FIELDS) == "{\"base64\":\"YWJj\"},\"invalid\":true");
   CHECK(data_of("abc", 200) == "{\"base64\":\"YWJj\"},\"invalid\":true");
 }
 
@@ -237,22 +236,22 @@ TEST_CASE("numbers of each length have all their digits and no other") {
 TEST_CASE("every payload comes back byte for byte, from each kind and at each length around what is looked at at once") {
   std::string all;
   for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
-  CHECK(round_trip(all, SHMRING_TEXT) == all);
-  CHECK(round_trip(all.substr(0, 128), SHMRING_TEXT) == all.substr(0, 128));
-  CHECK(round_trip(all, SHMRING_BYTES) == all);
+  CHECK(round_trip(all, SHMRING_KIND_TEXT) == all);
+  CHECK(round_trip(all.substr(0, 128), SHMRING_KIND_TEXT) == all.substr(0, 128));
+  CHECK(round_trip(all, SHMRING_KIND_BYTES) == all);
   for (std::size_t length = 0; length < 140; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
       for (char special : {'"', '\\', '\n', '\x1f', '\x7f', '\x80', '\xff', '\0', '~', ' '}) {
         std::string text(length, 'x');
         text[at] = special;
-        CHECK(round_trip(text, SHMRING_TEXT) == text);
+        CHECK(round_trip(text, SHMRING_KIND_TEXT) == text);
       }
     }
   }
   std::string large(64 << 10, '\x01');
   for (std::size_t i = 0; i < large.size(); i += 7) large[i] = 'x';
-  CHECK(round_trip(large, SHMRING_TEXT) == large);
-  CHECK(round_trip(large, SHMRING_BYTES) == large);
+  CHECK(round_trip(large, SHMRING_KIND_TEXT) == large);
+  CHECK(round_trip(large, SHMRING_KIND_BYTES) == large);
 }
 
 TEST_CASE("each event line names its own ring, producer and incarnation, whichever of them was another one a line before") {

@@ -98,7 +98,7 @@ inline std::span<const std::byte> bytes(std::string_view text) {
 }
 
 inline Event event(std::string_view producer, u64 incarnation, u64 sequence, std::string_view payload,
-                   u8 kind = SHMRING_TEXT) {
+                   u8 kind = SHMRING_KIND_TEXT) {
   Event out{};
   out.producer = producer, out.incarnation = incarnation, out.sequence = sequence;
   out.lane = 1, out.position = sequence + 100, out.time_ns = 1'795'557'608'123'456'789, out.type = 7, out.kind = kind;
@@ -176,10 +176,10 @@ inline std::vector<Line> small_batch() {
           event("pay", 10, 1, "one"),
           loss("pay", 10, 2, 4, causes({{Cause::full, 2}, {Cause::refused, 1}})),
           life(Life::attach, "audit", 11, 0, {}, 5),
-          event("audit", 11, 6, "{\"a\": [1, 2]}", SHMRING_JSON),
+          event("audit", 11, 6, "{\"a\": [1, 2]}", SHMRING_KIND_JSON),
           event("pay", 10, 5, "five"),
           life(Life::died, "pay", 10, 5, causes({{Cause::full, 2}, {Cause::too_big, 1}})),
-          event("audit", 11, 7, std::string_view("\xff\x00\x01", 3), SHMRING_BYTES),
+          event("audit", 11, 7, std::string_view("\xff\x00\x01", 3), SHMRING_KIND_BYTES),
           loss("audit", 11, 8, 9, causes({{Cause::died, 1}, {Cause::overwritten, 1}}))};
 }
 

@@ -23,7 +23,7 @@ TEST_CASE("an attach line comes once, before every other line of its incarnation
 
 TEST_CASE("an attach line says who: pid, uid, lane and program") {
   Book book;
-  shmring::ring::Newcomer who{2, 9, {77, 5, shmring::ring::OwnerState::attached}, {"pay", 1000, 8}, 3, {0, 0}};
+  shmring::ring::Newcomer who{2, 9, {77, 5, shmring::ring::OwnerState::attached}, {"pay", 1000, 8, "pay"}, 3, {0, 0}};
   book.ledger.meet({{who, "/bin/pay"}}, 123);
   const auto& line = std::get<LifeLine>(book.ledger.lines()[0]);
   CHECK(line.producer == "pay");

@@ -70,7 +70,7 @@ TEST_CASE("without options a ring has the documented defaults") {
   CHECK(options.geometry.lanes == 8);
   CHECK(options.geometry.producers == 256);
   CHECK(options.geometry.max_record == 65536);
-  CHECK(options.geometry.on_full == SHMRING_DROP);
+  CHECK(options.geometry.on_full == SHMRING_POLICY_DROP);
   CHECK(options.geometry.wait_us == 100'000);
   CHECK(options.geometry.flags == (ring::with_tripwire | ring::with_timestamp));
   CHECK(options.geometry.size < 34u << 20);
@@ -98,7 +98,7 @@ TEST_CASE("an option out of its range is EINVAL, and the text names it with what
       {&shmring_create_options::max_record, 2000, -EINVAL, "max_record is 2000", "at most 1024"},
       {&shmring_create_options::mode, 0666, -EINVAL, "mode is 0666", "0660"},
       {&shmring_create_options::flags, 4, -EINVAL, "flags are 0x4", "0x3"},
-      {&shmring_create_options::on_full, 4, -EINVAL, "on_full is 4", "SHMRING_HYBRID"},
+      {&shmring_create_options::on_full, 4, -EINVAL, "on_full is 4", "SHMRING_POLICY_HYBRID"},
   };
   Sandbox box;
   for (const auto& c : cases) {
@@ -116,8 +116,9 @@ TEST_CASE("an option out of its range is EINVAL, and the text names it with what
 TEST_CASE("each policy can be asked for, and a wait has a deadline of its own or the policy's default") {
   struct {
     uint32_t on_full, wait_us, expected_us;
-  } const cases[] = {{SHMRING_DROP, 0, 100'000}, {SHMRING_OVERWRITE, 0, 100'000}, {SHMRING_WAIT, 0, 100'000},
-                     {SHMRING_HYBRID, 0, 1'000}, {SHMRING_WAIT, 77, 77},          {SHMRING_HYBRID, 77, 77}};
+  } const cases[] = {{SHMRING_POLICY_DROP, 0, 100'000}, {SHMRING_POLICY_OVERWRITE, 0, 100'000},
+                     {SHMRING_POLICY_WAIT, 0, 100'000}, {SHMRING_POLICY_HYBRID, 0, 1'000},
+                     {SHMRING_POLICY_WAIT, 77, 77},     {SHMRING_POLICY_HYBRID, 77, 77}};
   for (const auto& c : cases) {
     Sandbox box;
     CAPTURE(c.on_full);

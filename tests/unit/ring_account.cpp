@@ -222,7 +222,7 @@ TEST_CASE("a bad kind or flag is EINVAL and takes no sequence") {
   Producer<Memory> producer = attached(plain);
   const std::string before = plain.bytes();
   shmring_meta kind{}, flags{};
-  kind.kind = SHMRING_BYTES + 1;
+  kind.kind = SHMRING_KIND_BYTES + 1;
   flags.flags = 2;
   CHECK(producer.write(&kind, "x", 1) == -EINVAL);
   CHECK(producer.write(&flags, "x", 1) == -EINVAL);

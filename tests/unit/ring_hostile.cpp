@@ -94,7 +94,7 @@ TEST_CASE("a sequence of 0 or above the last attempt, a kind that is none, chunk
     if (damage == 0) it.bad().sequence = 0;
     if (damage == 1) it.bad().sequence = 3;
     if (damage == 2) it.bad().sequence = ~u64{0};
-    if (damage == 3) it.bad().kind = SHMRING_BYTES + 1;
+    if (damage == 3) it.bad().kind = SHMRING_KIND_BYTES + 1;
     if (damage == 4) it.bad().chunk = 1;                             // of 1
     if (damage == 5) it.bad().chunks = 65535, it.bad().length = 64;  // more than max_record
     it.run();

@@ -49,7 +49,7 @@ class Role {
  private:
   shmring_meta meta() const {
     shmring_meta meta{};
-    meta.kind = SHMRING_BYTES, meta.type = named_;
+    meta.kind = SHMRING_KIND_BYTES, meta.type = named_;
     return meta;
   }
   void note(int result, std::size_t bytes, Cause cause = Cause::full) {

@@ -20,7 +20,7 @@ struct Writer {
   Producer<Memory> producer;
 };
 
-shmring_meta truncating(u8 kind = SHMRING_TEXT) {
+shmring_meta truncating(u8 kind = SHMRING_KIND_TEXT) {
   shmring_meta meta{};
   meta.kind = kind, meta.flags = SHMRING_META_TRUNCATE;
   return meta;
@@ -31,14 +31,14 @@ shmring_meta truncating(u8 kind = SHMRING_TEXT) {
 TEST_CASE("a record's header holds what the caller said, and its sequence") {
   Writer writer({.slots = 4});
   shmring_meta meta{};
-  meta.type = 0x01020304, meta.kind = SHMRING_BYTES, meta.severity = 5;
+  meta.type = 0x01020304, meta.kind = SHMRING_KIND_BYTES, meta.severity = 5;
   for (u8 i = 0; i < 16; ++i) meta.correlation[i] = static_cast<u8>(i + 1);
   REQUIRE(writer.write(meta, std::string("a\0b", 3)) == 0);
   REQUIRE(writer.write(meta, "") == 0);
   const RecordHeader& header = writer.plain.slot(0).header;
   CHECK(header.sequence == 1);
   CHECK(header.type == 0x01020304);
-  CHECK(header.kind == SHMRING_BYTES);
+  CHECK(header.kind == SHMRING_KIND_BYTES);
   CHECK(header.severity == 5);
   CHECK(std::memcmp(header.correlation, meta.correlation, 16) == 0);
   CHECK(header.length == 3);
@@ -56,7 +56,7 @@ TEST_CASE("no meta is text of type 0, and no payload is an empty record") {
   Writer writer;
   CHECK(writer.producer.write(nullptr, nullptr, 0) == 0);
   CHECK(writer.plain.word(0) == ready(0, 1));
-  CHECK(writer.plain.slot(0).header.kind == SHMRING_TEXT);
+  CHECK(writer.plain.slot(0).header.kind == SHMRING_KIND_TEXT);
   CHECK(writer.plain.slot(0).header.type == 0);
 }
 
@@ -114,7 +114,7 @@ TEST_CASE("text is cut between two characters, other kinds at the byte") {
       const std::string front(64 - inside, 'x');
       REQUIRE(writer.write(truncating(), front + character + character) == 0);
       CHECK(writer.payload(0) == front + (inside == character.size() ? character : ""));
-      REQUIRE(writer.write(truncating(SHMRING_BYTES), front + character + character) == 0);
+      REQUIRE(writer.write(truncating(SHMRING_KIND_BYTES), front + character + character) == 0);
       CHECK(writer.plain.slot(1).header.length == 64);
     }
   }

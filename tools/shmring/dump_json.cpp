@@ -122,7 +122,7 @@ void add_record(Json& json, const audit::SlotFacts& slot, const Inspection& fact
   // A chunk alone is neither JSON nor fields, and an aborted slot is not a record.
   const bool whole = record.chunks == 1 && !aborted;
   std::string data;
-  const bool valid = audit::append_data(data, whole ? record.kind : ring::u8{SHMRING_TEXT}, slot.bytes);
+  const bool valid = audit::append_data(data, whole ? record.kind : ring::u8{SHMRING_KIND_TEXT}, slot.bytes);
   json.raw("data", data);
   if (!valid) json.boolean("invalid", true);
 }

@@ -131,7 +131,7 @@ std::string preview(const audit::SlotFacts& slot) {
   const bool whole = slot.header.chunks == 1 && (slot.header.flags & ring::flag_aborted) == 0;
   const std::string_view raw(reinterpret_cast<const char*>(slot.bytes.data()), slot.bytes.size());
   std::string decoded;
-  if (whole && slot.header.kind != SHMRING_TEXT) {
+  if (whole && slot.header.kind != SHMRING_KIND_TEXT) {
     audit::append_data(decoded, slot.header.kind, slot.bytes);
     if (decoded.size() <= most) return decoded;
     std::size_t cut = most;

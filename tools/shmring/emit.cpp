@@ -114,7 +114,7 @@ class Emitter {
   Emitter(shmring_producer* producer, const shmring_meta& meta, std::size_t max_record,
           const std::vector<FieldValue>& fields)
       : producer_(producer), meta_(meta), most_(max_record + 1), fields_(fields) {
-    if (meta.kind == SHMRING_FIELDS) encoded_.resize(max_record);
+    if (meta.kind == SHMRING_KIND_FIELDS) encoded_.resize(max_record);
   }
 
   void feed(std::string_view bytes) {
@@ -161,12 +161,12 @@ class Emitter {
 
  private:
   void write() {
-    if (meta_.kind == SHMRING_FIELDS) {
+    if (meta_.kind == SHMRING_KIND_FIELDS) {
       FieldEncoder encoder(encoded_);
       for (const FieldValue& field : fields_) add_to(encoder, field);
       write(encoder.add(line_key, line_));
     } else {
-      if (meta_.kind == SHMRING_JSON) check_json();
+      if (meta_.kind == SHMRING_KIND_JSON) check_json();
       write(line_.data(), line_.size());
     }
     line_.clear();
@@ -285,7 +285,7 @@ int run(const Options& options) {
   if (const int status = look(options.name, segment, findings)) return status;
   shmring_meta meta{};
   meta.type = type.number;
-  meta.kind = options.json ? SHMRING_JSON : fields.empty() ? SHMRING_TEXT : SHMRING_FIELDS;
+  meta.kind = options.json ? SHMRING_KIND_JSON : fields.empty() ? SHMRING_KIND_TEXT : SHMRING_KIND_FIELDS;
   meta.severity = static_cast<ring::u8>(options.severity);
   meta.flags = options.truncate ? SHMRING_META_TRUNCATE : 0;
   Emitter emitter(attached, meta, segment.ring.geometry.max_record, fields);

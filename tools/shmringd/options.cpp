@@ -30,8 +30,10 @@ std::string read_mode(const std::string& text, std::uint32_t& out) {
 
 void add_ring_options(CLI::App& app, Options& out, std::string& durability) {
   shmring_create_options& create = out.create;
-  const std::map<std::string, std::uint32_t> policies{
-      {"drop", SHMRING_DROP}, {"overwrite", SHMRING_OVERWRITE}, {"wait", SHMRING_WAIT}, {"hybrid", SHMRING_HYBRID}};
+  const std::map<std::string, std::uint32_t> policies{{"drop", SHMRING_POLICY_DROP},
+                                                      {"overwrite", SHMRING_POLICY_OVERWRITE},
+                                                      {"wait", SHMRING_POLICY_WAIT},
+                                                      {"hybrid", SHMRING_POLICY_HYBRID}};
   app.add_option("--on-full", create.on_full, "what a full ring does to a write: drop, overwrite, wait, hybrid")
       ->transform(CLI::CheckedTransformer(policies))
       ->type_name("POLICY");

@@ -26,7 +26,8 @@ extern "C" {
 #endif
 
 #define SHMRING_VERSION_MAJOR 0
-#define SHMRING_VERSION_MINOR 1
+#define SHMRING_VERSION_MINOR 2
+#define SHMRING_VERSION (SHMRING_VERSION_MAJOR << 16 | SHMRING_VERSION_MINOR) /* of this header, as shmring_version has it */
 
 /* Conditions (> 0). A condition other than NESTED, FORKED and RETIRED-at-entry has taken a sequence: it is in the log. */
 enum shmring_condition {
@@ -40,9 +41,14 @@ enum shmring_condition {
 
 /* What a payload is: UTF-8 text · one JSON value · typed key/value pairs, as shmring.hpp says · any bytes. The log has
  * text that is not UTF-8 as base64; what is not JSON, or not fields, as text or base64, and marks it invalid. */
-enum shmring_kind { SHMRING_TEXT = 0, SHMRING_JSON = 1, SHMRING_FIELDS = 2, SHMRING_BYTES = 3 };
+enum shmring_kind { SHMRING_KIND_TEXT = 0, SHMRING_KIND_JSON = 1, SHMRING_KIND_FIELDS = 2, SHMRING_KIND_BYTES = 3 };
 enum shmring_lane { SHMRING_LANE_AUTO = 0, SHMRING_LANE_SHARED = 1, SHMRING_LANE_EXCLUSIVE = 2 };
-enum shmring_on_full { SHMRING_DROP = 0, SHMRING_OVERWRITE = 1, SHMRING_WAIT = 2, SHMRING_HYBRID = 3 };
+enum shmring_policy {
+  SHMRING_POLICY_DROP = 0,
+  SHMRING_POLICY_OVERWRITE = 1,
+  SHMRING_POLICY_WAIT = 2,
+  SHMRING_POLICY_HYBRID = 3
+};
 
 /* shmring_meta.flags */
 #define SHMRING_META_TRUNCATE 1u /* cut what is longer than max_record, and say so in the line */
@@ -53,6 +59,8 @@ enum shmring_on_full { SHMRING_DROP = 0, SHMRING_OVERWRITE = 1, SHMRING_WAIT = 2
 
 typedef struct shmring_producer shmring_producer;
 
+/* It grows at its end: what a later version adds there is read only where a new flag says that it is there. Flags that this
+ * version does not know are -EINVAL, so a caller of a newer header learns that the library is too old. */
 typedef struct shmring_meta {
   uint32_t type;           /* application's record type; see shmring_name_type */
   uint8_t kind;            /* enum shmring_kind */
@@ -66,21 +74,27 @@ typedef struct shmring_create_options {
   uint32_t slots;       /* per lane, power of two, 64 … 2^24; default 16384 */
   uint32_t slot_bytes;  /* power of two, 128 … 65536, 64 of them header; default 256 */
   uint32_t lanes;       /* 1 … 64, lane 0 (shared) included; default 8 */
-  uint32_t on_full;     /* enum shmring_on_full; default drop */
+  uint32_t on_full;     /* enum shmring_policy; default drop */
   uint32_t wait_us;     /* deadline of wait and hybrid in microseconds; default 100 000, hybrid 1 000 */
   uint32_t max_record;  /* largest payload in bytes, at most a quarter of a lane and 22 194 858 (21 MiB: a line of the log
                            holds it whatever its bytes); default 65 536 or that quarter */
   uint32_t mode;        /* permission bits of the segment; default 0600 */
   const char* group;    /* group of the segment (mode then defaults to 0660); NULL: the creator's */
   uint32_t flags;       /* SHMRING_CREATE_… */
+  uint32_t producers;   /* places for producers at one time, 1 … 8190; default 256 */
 } shmring_create_options;
 
 typedef struct shmring_attach_options {
   uint32_t struct_size;                 /* sizeof(shmring_attach_options) */
-  const char* name;                     /* producer name in the log, [A-Za-z0-9._-]{1,63}; default: the program's */
   uint32_t lane;                        /* enum shmring_lane */
-  uint32_t flags;                       /* none defined */
+  const char* name;                     /* producer name in the log, [A-Za-z0-9._-]{1,63}; default: the program's */
+  const char* owner;                    /* user (a name, or a number in decimal) whose rings are trusted beside those of the
+                                           caller, of root, and of the owner of a ring directory that nobody else may write;
+                                           NULL: $SHMRING_OWNER, if that is set */
   const shmring_create_options* create; /* not NULL: create the ring if it is absent */
+  uint32_t wait_us;                     /* not 0: on this handle a write to a full ring waits so long, in microseconds, whatever
+                                           the ring's policy is */
+  uint32_t flags;                       /* none defined */
 } shmring_attach_options;
 
 /* Create the ring: all memory is reserved and touched here, so that a full tmpfs is an error now and not SIGBUS later.
@@ -132,11 +146,14 @@ SHMRING_API int shmring_abort(shmring_producer* producer);
 /* Payload bytes of one slot: the most that a claim may ask for. 0: producer is NULL, or the parent process's. */
 SHMRING_API size_t shmring_slot_payload(const shmring_producer* producer);
 
-/* The sequence of the last attempt on this handle; 0: none yet, or producer is NULL, or the parent process's. (incarnation,
- * sequence) names a record for ever. */
+/* The sequence of the last attempt on this handle; 0: none yet, or producer is NULL, or the parent process's. */
 SHMRING_API uint64_t shmring_sequence(const shmring_producer* producer);
-/* The number of this attachment, never used again, below 2^53; 0: producer is NULL, or the parent process's. */
+/* The number of this attachment, used once in this ring, below 2^53; 0: producer is NULL, or the parent process's. */
 SHMRING_API uint64_t shmring_incarnation(const shmring_producer* producer);
+/* The identity of the handle's ring: 16 random bytes, drawn at its creation, which the log has as "ring_id". (ring_id,
+ * incarnation, sequence) names a record for ever, also where a ring of the same name is made anew. On an error all are 0.
+ * Condition: FORKED. Errors: EINVAL (a NULL). */
+SHMRING_API int shmring_ring_id(const shmring_producer* producer, uint8_t ring_id[16]);
 
 /* Give a record type a name, once per ring; takes no sequence. The log then shows the name instead of the number.
  * Condition: FORKED. Errors: EEXIST the type has another name, ENOSPC the table (64 names) is full, EINVAL producer NULL,
@@ -148,6 +165,9 @@ SHMRING_API int shmring_wait_durable(shmring_producer* producer, uint64_t sequen
 
 /* Detach: every attempt is accounted for; the handle is gone. NULL is allowed. In a forked child only its memory goes. */
 SHMRING_API void shmring_detach(shmring_producer* producer);
+
+/* Of the library that is loaded: major << 16 | minor. SHMRING_VERSION is that of the header. */
+SHMRING_API uint32_t shmring_version(void);
 
 /* A text for a return value of any function here. Never NULL. */
 SHMRING_API const char* shmring_strerror(int code);

@@ -42,17 +42,22 @@ class Error : public std::runtime_error {
   int code_;
 };
 
-enum class Kind : std::uint8_t { text = SHMRING_TEXT, json = SHMRING_JSON, fields = SHMRING_FIELDS, bytes = SHMRING_BYTES };
+enum class Kind : std::uint8_t {
+  text = SHMRING_KIND_TEXT,
+  json = SHMRING_KIND_JSON,
+  fields = SHMRING_KIND_FIELDS,
+  bytes = SHMRING_KIND_BYTES
+};
 enum class Lane : std::uint32_t {
   automatic = SHMRING_LANE_AUTO,
   shared = SHMRING_LANE_SHARED,
   exclusive = SHMRING_LANE_EXCLUSIVE
 };
 enum class OnFull : std::uint32_t {
-  drop = SHMRING_DROP,
-  overwrite = SHMRING_OVERWRITE,
-  wait = SHMRING_WAIT,
-  hybrid = SHMRING_HYBRID
+  drop = SHMRING_POLICY_DROP,
+  overwrite = SHMRING_POLICY_OVERWRITE,
+  wait = SHMRING_POLICY_WAIT,
+  hybrid = SHMRING_POLICY_HYBRID
 };
 
 // 16 bytes, so that a W3C trace id fits. All zero: absent.
@@ -78,11 +83,12 @@ struct CreateOptions {
   OnFull on_full = OnFull::drop;
   std::uint32_t wait_us = 0, max_record = 0, mode = 0;
   std::string group{};
-  std::uint32_t flags = 0;
+  std::uint32_t flags = 0, producers = 0;
 
   shmring_create_options c() const {
-    return {sizeof(shmring_create_options), slots, slot_bytes, lanes, static_cast<std::uint32_t>(on_full), wait_us,
-            max_record, mode, group.empty() ? nullptr : group.c_str(), flags};
+    return {sizeof(shmring_create_options),          slots,   slot_bytes, lanes,
+            static_cast<std::uint32_t>(on_full),     wait_us, max_record, mode,
+            group.empty() ? nullptr : group.c_str(), flags,   producers};
   }
 };
 
@@ -90,6 +96,8 @@ struct AttachOptions {
   std::string name{};                     // of the producer, in the log; empty: the program's
   Lane lane = Lane::automatic;
   const CreateOptions* create = nullptr;  // not NULL: create the ring if it is absent
+  std::string owner{};                    // user whose rings are trusted, too: see shmring_attach_options
+  std::uint32_t wait_us = 0;              // not 0: this handle waits so long for room, whatever the ring's policy is
 };
 
 inline void create(const std::string& ring, const CreateOptions& options = {}) {
@@ -268,9 +276,13 @@ class Producer {
  public:
   explicit Producer(const std::string& ring, const AttachOptions& options = {}) {
     const shmring_create_options created = options.create != nullptr ? options.create->c() : shmring_create_options{};
-    const shmring_attach_options c{sizeof(shmring_attach_options), options.name.empty() ? nullptr : options.name.c_str(),
-                                   static_cast<std::uint32_t>(options.lane), 0,
-                                   options.create != nullptr ? &created : nullptr};
+    const shmring_attach_options c{sizeof(shmring_attach_options),
+                                   static_cast<std::uint32_t>(options.lane),
+                                   options.name.empty() ? nullptr : options.name.c_str(),
+                                   options.owner.empty() ? nullptr : options.owner.c_str(),
+                                   options.create != nullptr ? &created : nullptr,
+                                   options.wait_us,
+                                   0};
     if (const int code = shmring_attach(ring.c_str(), &c, &handle_); code != 0) throw Error(code);
   }
   Producer(Producer&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}

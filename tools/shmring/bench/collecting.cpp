@@ -212,7 +212,7 @@ void collect_by_turns(const Job& job, const Place& place, Spent& spent) {
 }  // namespace
 
 Round run_handoff(const Job& job, bool busy) {
-  const Place place(bench_slots, SHMRING_DROP);
+  const Place place(bench_slots, SHMRING_POLICY_DROP);
   const Placement placement(processors(), job);
   SharedWithChildren<Board> board;
   std::vector<Child> children;
@@ -226,7 +226,7 @@ Round run_handoff(const Job& job, bool busy) {
 }
 
 Round run_stages(const Job& job) {
-  const Place place(bench_slots, SHMRING_DROP);
+  const Place place(bench_slots, SHMRING_POLICY_DROP);
   SharedWithChildren<Board> board;
   SharedWithChildren<Spent> spent;
   std::vector<Child> children;

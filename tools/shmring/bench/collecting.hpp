@@ -38,7 +38,7 @@ class TextWriter {
   TextWriter(const TextWriter&) = delete;
   ~TextWriter() { shmring_detach(producer_); }
   bool write() {
-    static constexpr shmring_meta meta{1, SHMRING_TEXT, 6, 0, {}};
+    static constexpr shmring_meta meta{1, SHMRING_KIND_TEXT, 6, 0, {}};
     return shmring_write(producer_, &meta, usual_text.data(), usual_text.size()) == 0;
   }
 

@@ -106,7 +106,7 @@ double cpu_ns(pid_t pid) {
 }  // namespace
 
 Round run_logged(const Job& job) {
-  const Place place(logged_slots, SHMRING_WAIT);
+  const Place place(logged_slots, SHMRING_POLICY_WAIT);
   const Placement placement(processors(), job);
   SharedWithChildren<Board> board;
   Collecting collector(place, placement.reader);
@@ -121,7 +121,7 @@ Round run_logged(const Job& job) {
 }
 
 Round run_idle(const Job& job) {
-  const Place place(bench_slots, SHMRING_DROP);
+  const Place place(bench_slots, SHMRING_POLICY_DROP);
   Collecting collector(place, processors().front());
   TextWriter writer(place);          // who is attached and writes nothing
   os::sleep_for(job.budget_ns / 4);          // what it does at first
@@ -150,8 +150,8 @@ Round run_encode(const Job& job) {
       while (os::monotonic_now_ns() < end_ns) {
         out.clear(), lines.clear();
         for (u64 i = index; i < index + batch_of(job); ++i)
-          lines.emplace_back(audit::Event{"api", 251120727563652, i + 1, 1, i, start_ns + i * 617, 1, {}, SHMRING_TEXT, 6, {},
-                                          payload, false, false});
+          lines.emplace_back(audit::Event{
+              "api", 251120727563652, i + 1, 1, i, start_ns + i * 617, 1, {}, SHMRING_KIND_TEXT, 6, {}, payload, false, false});
         const u64 preempted = preemptions(), start = ticks();
         audit::encode(lines, index, "payments", out);
         index += batch_of(job);

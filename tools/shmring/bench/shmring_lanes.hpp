@@ -134,9 +134,9 @@ class ShmringLane {
     const u64 payload = options.slot_bytes - sizeof(ring::Slot), chunks = (shape.bytes + payload - 1) / payload;
     options.slots = static_cast<u32>(std::bit_ceil(shape.slots * chunks));
     options.lanes = shared ? 1 : 1 + shape.producers;
-    constexpr u32 policies[] = {SHMRING_DROP, SHMRING_OVERWRITE, SHMRING_WAIT, SHMRING_HYBRID};
+    constexpr u32 policies[] = {SHMRING_POLICY_DROP, SHMRING_POLICY_OVERWRITE, SHMRING_POLICY_WAIT, SHMRING_POLICY_HYBRID};
     options.on_full = policies[static_cast<std::size_t>(shape.when_full)];
-    options.wait_us = options.on_full >= SHMRING_WAIT ? bench_wait_us : 0;
+    options.wait_us = options.on_full >= SHMRING_POLICY_WAIT ? bench_wait_us : 0;
     options.max_record = shape.bytes;
     options.flags = Variant::flags;
     must_be_done(shmring_create(ring.c_str(), &options));
@@ -167,7 +167,7 @@ class ShmringLane {
     ~Writer() { shmring_detach(producer_); }
 
     bool write(const void* record, std::size_t bytes) {
-      static constexpr shmring_meta meta{1, SHMRING_BYTES, 6, 0, {}};
+      static constexpr shmring_meta meta{1, SHMRING_KIND_BYTES, 6, 0, {}};
       if constexpr (!Variant::in_place) return shmring_write(producer_, &meta, record, bytes) == 0;
       void* place = nullptr;
       if (shmring_claim(producer_, bytes, &place) != 0) return false;
