@@ -8,7 +8,7 @@
 //   - losses are decided after the stalled list was looked at, in the same pass;
 //   - a collector may die between any two steps: the next one knows from the log alone what is over.
 //
-// `Host` is the world outside: bool dead(entry, owner_word), void forget(entry), std::string exe(pid), u64 utc(ticks),
+// `Host` is the world outside: bool dead(entry, owner_word), void forget(entry), std::string exe(owner), u64 utc(ticks),
 // u64 now_utc_ns(), u64 now_ns() (monotonic), void wake(lane's freed word). `Log` is bool store(lines): false ends the pass at
 // once and for good. Both are templates for the explorer's sake.
 #pragma once
@@ -35,8 +35,8 @@ class Collector {
         assembly_(ring.slot_payload()), ledger_(ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite)),
         waiting_since_(ring.geometry.lanes) {}
 
-  // Before the first pass: what the log says, then every slot, then the entries. False: the log cannot be written.
-  bool start(const Accounts& known);
+  // Before the first pass: what the log says of this ring, then every slot, then the entries. False: the log cannot be written.
+  bool start(const RingAccounts& known);
 
   // One pass. `entries_due`: look at the producer table too. False: the log cannot be written; stop.
   bool pass(bool entries_due);
@@ -46,6 +46,11 @@ class Collector {
   bool is_idle() const { return reader_.is_idle(); }  // every lane's walk found nothing
 
   Ledger& ledger() { return ledger_; }
+  RingAccounts accounts() const {
+    RingAccounts all = ledger_.accounts();
+    all.ring = ring_.identity;
+    return all;
+  }
   const ring::Reader<M>& reader() const { return reader_; }
 
  private:
@@ -69,7 +74,7 @@ class Collector {
 };
 
 template <class M, class Host, class Log>
-bool Collector<M, Host, Log>::start(const Accounts& known) {
+bool Collector<M, Host, Log>::start(const RingAccounts& known) {
   ledger_.recover(known);
   reader_.look_over();
   reader_.begin_pass();
@@ -121,7 +126,7 @@ void Collector<M, Host, Log>::meet() {
     ledger_.drop(incarnation, host_.now_utc_ns());
   }
   std::vector<Arrival> arrivals;
-  for (const ring::Newcomer& who : reader_.newcomers()) arrivals.push_back({who, host_.exe(who.owner.pid)});
+  for (const ring::Newcomer& who : reader_.newcomers()) arrivals.push_back({who, host_.exe(who.owner)});
   ledger_.meet(arrivals, host_.now_utc_ns());
 }
 

@@ -47,6 +47,9 @@ class Scanner {
     return true;
   }
   bool next_is(char c) const { return at_ != end_ && *at_ == c; }
+  bool starts_with(std::string_view text) const {
+    return std::string_view(at_, static_cast<std::size_t>(end_ - at_)).starts_with(text);
+  }
   // Decimal, below 2^64, without a leading zero.
   bool number(u64& value);
   // A string; `raw` is what stands between the quotes, escapes untouched.

@@ -60,7 +60,7 @@ void order(std::vector<Delivery>& deliveries) {
   std::stable_sort(sound, deliveries.end(), [](const Delivery& a, const Delivery& b) { return a.time_ns < b.time_ns; });
 }
 
-void Ledger::recover(const Accounts& known) {
+void Ledger::recover(const RingAccounts& known) {
   over_ = known.over;
   for (const AccountState& state : known.accounts) {
     Account& account = accounts_[state.incarnation];
@@ -69,6 +69,8 @@ void Ledger::recover(const Accounts& known) {
     account.through = state.through;
     account.open = state.open;
     account.causes = state.causes;
+    account.pid = state.pid;
+    account.start_time = state.start_time;
   }
 }
 
@@ -94,8 +96,10 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
     }
     Account& account = known != nullptr ? *known : accounts_[who.incarnation];
     account.exe = arrival.exe;
+    account.claimed = who.identity.program;
     account.entry = who.entry;
     account.pid = who.owner.pid;
+    account.start_time = who.owner.start_time;
     account.uid = who.identity.uid;
     account.lane = who.lane;
     if (known != nullptr) {
@@ -114,8 +118,20 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
     account.incarnation = who.incarnation;
     account.through = who.logged.through;
     account.refused_before = who.logged.refused;
-    lines_.push_back(LifeLine{Life::attach, account.producer, account.incarnation, now_ns, account.pid, account.uid,
-                              account.lane, account.exe, account.through, 0, {}, 0});
+    lines_.push_back(LifeLine{Life::attach,
+                              account.producer,
+                              account.incarnation,
+                              now_ns,
+                              account.pid,
+                              account.uid,
+                              account.lane,
+                              account.exe,
+                              account.through,
+                              0,
+                              {},
+                              0,
+                              account.start_time,
+                              account.claimed});
     if (account.through > 0) incident("sequences before `from` are in another log", now_ns, &account, account.lane, 0);
     if (who.owner.start_time == 0)
       incident("producer in another pid or time namespace: never judged dead", now_ns, &account, account.lane, 0);
@@ -307,10 +323,11 @@ u64 Ledger::through(u64 incarnation) const {
   return it == accounts_.end() ? 0 : it->second.through;
 }
 
-Accounts Ledger::accounts(u64 now_ns) const {
-  Accounts all{now_ns, {}, over_};
+RingAccounts Ledger::accounts() const {
+  RingAccounts all{{}, {}, over_};
   for (const auto& [incarnation, account] : accounts_)
-    all.accounts.push_back({account.producer, incarnation, account.through, account.open, account.causes});
+    all.accounts.push_back(
+        {account.producer, incarnation, account.through, account.open, account.causes, account.pid, account.start_time});
   return all;
 }
 

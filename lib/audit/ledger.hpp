@@ -42,8 +42,8 @@ class Ledger {
   // overwrite: what a range lost beyond its refusals was overwritten; else it can only be corrupt.
   explicit Ledger(bool overwrite) : overwrite_(overwrite) {}
 
-  // Before the first pass: what the log says.
-  void recover(const Accounts& known);
+  // Before the first pass: what the log says of this ring.
+  void recover(const RingAccounts& known);
 
   // An account that no entry names any more is dropped; if it was open, by a gone line.
   void drop(u64 incarnation, u64 now_ns);
@@ -76,15 +76,15 @@ class Ledger {
   void forget(const std::vector<u32>& entries);               // they were freed
 
   u64 through(u64 incarnation) const;  // 0: not known
-  Accounts accounts(u64 now_ns) const;  // as of all lines given out
+  RingAccounts accounts() const;       // as of all lines given out; of no ring yet: whoever asks knows which it is
   bool empty() const { return accounts_.empty(); }
   u64 events() const { return events_; }
   const Causes& losses() const { return losses_; }
 
  private:
   struct Account {
-    std::string producer, exe;
-    u64 incarnation = 0, through = 0;
+    std::string producer, exe, claimed;
+    u64 incarnation = 0, through = 0, start_time = 0;
     bool open = true;
     Causes causes;
     u64 refused_before = 0;  // refusals that another log holds

@@ -25,6 +25,13 @@ std::size_t digits_of(u64 value) {
   return least + (value >= powers_of_ten[least] || least == 0);
 }
 
+void put_hex(const std::array<u8, 16>& bytes, char (&text)[32]) {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+    text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+  }
+}
+
 // Writes into room at the string's end, which it makes in steps and gives back: one growth for many keys, and for many lines
 // where nobody else appends in between; and no byte is copied again (small stores that are read back as wide words right away
 // cost more than the rest of a line).
@@ -145,6 +152,10 @@ void put_source(Pen& pen, std::string_view ring, std::string_view producer, u64 
   pen << std::string_view(source.text);
 }
 
+void put_ring_id(Pen& pen, const RingId& ring) {
+  if (ring != RingId{}) pen << ",\"ring_id\":\"" << text_of(ring) << "\"";
+}
+
 void put_causes(Pen& pen, const Causes& causes) {
   pen << "{";
   bool more = false;
@@ -161,10 +172,7 @@ void put_correlation(Pen& pen, const std::array<u8, 16>& correlation) {
   std::memcpy(halves, correlation.data(), sizeof halves);
   if ((halves[0] | halves[1]) == 0) return;
   char text[32];
-  for (std::size_t i = 0; i < correlation.size(); ++i) {
-    text[2 * i] = "0123456789abcdef"[correlation[i] >> 4];
-    text[2 * i + 1] = "0123456789abcdef"[correlation[i] & 15];
-  }
+  put_hex(correlation, text);
   pen << ",\"corr\":\"" << std::string_view(text, sizeof text) << "\"";
 }
 
@@ -221,6 +229,8 @@ void put(Pen& pen, const LifeLine& line, u64 index, std::string_view ring) {
   pen.string(line.exe);
   if (line.life == Life::attach) {
     if (line.from > 0) pen << ",\"from\":" << line.from;
+    if (line.start_time > 0) pen << ",\"start\":" << line.start_time;
+    if (!line.claimed.empty()) (pen << ",\"claimed\":").string(line.claimed);
     return;
   }
   pen << ",\"last\":" << line.last << ",\"causes\":";
@@ -228,23 +238,38 @@ void put(Pen& pen, const LifeLine& line, u64 index, std::string_view ring) {
   pen << ",\"nested\":" << line.nested;
 }
 
-void put(Pen& pen, const Accounts& line, u64 index, std::string_view ring) {
-  put_head(pen, "accounts", index, line.time_ns, ring);
-  pen << ",\"accounts\":[";
-  for (const AccountState& account : line.accounts) {
-    pen << (&account == line.accounts.data() ? "{\"producer\":" : ",{\"producer\":");
+void put_accounts(Pen& pen, const std::vector<AccountState>& accounts, const Incarnations& over) {
+  pen << "\"accounts\":[";
+  for (const AccountState& account : accounts) {
+    pen << (&account == accounts.data() ? "{\"producer\":" : ",{\"producer\":");
     pen.string(account.producer) << ",\"inc\":" << account.incarnation << ",\"through\":" << account.through;
     pen << (account.open ? ",\"open\":true,\"causes\":" : ",\"open\":false,\"causes\":");
     put_causes(pen, account.causes);
+    if (account.open && account.start_time > 0) pen << ",\"pid\":" << u64{account.pid} << ",\"start\":" << account.start_time;
     pen << "}";
   }
   pen << "]";
   std::string_view before = ",\"over\":[";
-  for (const auto& [first, last] : line.over.ranges()) {
+  for (const auto& [first, last] : over.ranges()) {
     pen << before << "[" << first << "," << last << "]";
     before = ",";
   }
-  if (!line.over.ranges().empty()) pen << "]";
+  if (!over.ranges().empty()) pen << "]";
+}
+
+void put(Pen& pen, const Accounts& line, u64 index, std::string_view ring) {
+  put_head(pen, "accounts", index, line.time_ns, ring);
+  pen << ",";
+  put_accounts(pen, line.accounts, line.over);
+  put_ring_id(pen, line.ring);
+  std::string_view before = ",\"retired\":[";
+  for (const RingAccounts& retired : line.retired) {
+    pen << before << "{\"ring_id\":\"" << text_of(retired.ring) << "\",";
+    put_accounts(pen, retired.accounts, retired.over);
+    pen << "}";
+    before = ",";
+  }
+  if (!line.retired.empty()) pen << "]";
 }
 
 void put(Pen& pen, const Gone& gone, u64 index, std::string_view ring) {
@@ -297,10 +322,30 @@ bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload) 
   return put_data(pen, kind, payload);
 }
 
-void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out) {
+std::string text_of(const RingId& ring) {
+  char text[32];
+  put_hex(std::bit_cast<std::array<u8, 16>>(ring), text);
+  return {text, sizeof text};
+}
+
+bool ring_id_of(std::string_view text, RingId& out) {
+  std::array<u8, 16> bytes{};
+  if (text.size() != 2 * bytes.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit && (c < 'a' || c > 'f')) return false;
+    bytes[i / 2] = static_cast<u8>(bytes[i / 2] << 4 | (digit ? c - '0' : c - 'a' + 10));
+  }
+  out = std::bit_cast<RingId>(bytes);
+  return true;
+}
+
+void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out, const RingId& ring_id) {
   Pen pen(out);
   for (const Line& line : lines) {
     std::visit([&](const auto& value) { put(pen, value, index, ring); }, line);
+    put_ring_id(pen, ring_id);
     pen << "}\n";
     ++index;
   }

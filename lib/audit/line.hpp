@@ -2,6 +2,8 @@
 //
 // Invariants:
 //   - a value holds what its line says and nothing else; index and ring are the log's, and are added by encode();
+//   - a line speaks of the ring that the last `start` or `accounts` line before it names, or of the one that it names itself:
+//     an incarnation is a number of one ring, and a ring made anew under the same name may give out the same one;
 //   - keys stand in the order of the fields below and are never renamed; one value is one line, whatever bytes its
 //     payload has;
 //   - string_views and spans point into memory that outlives the batch (the ledger's accounts, the reader's arena).
@@ -23,6 +25,7 @@
 namespace shmring::audit {
 
 using ring::Cause;
+using ring::RingId;
 using ring::u16;
 using ring::u32;
 using ring::u64;
@@ -72,6 +75,8 @@ struct LifeLine {
   u64 last;       // detach, died
   Causes causes;  // detach, died: totals
   u64 nested;     // detach, died
+  u64 start_time = 0;          // attach: of its process, clock ticks since boot; written if it is known
+  std::string_view claimed{};  // attach: what the process calls its program; written if it says anything
 };
 
 struct AccountState {
@@ -79,12 +84,27 @@ struct AccountState {
   u64 incarnation, through;
   bool open;
   Causes causes;
+  u32 pid = 0;         // with the start time it names the process; written of an open account, if it is known
+  u64 start_time = 0;  // clock ticks since boot
 };
-struct Accounts {
-  u64 time_ns;
+
+// Of one ring.
+struct RingAccounts {
+  RingId ring{};
   std::vector<AccountState> accounts;
   Incarnations over{};  // of those that this log has closed or dropped, the newest: no line of theirs comes any more
 };
+
+struct Accounts {
+  u64 time_ns;
+  std::vector<AccountState> accounts;  // of the present ring, as what follows
+  Incarnations over{};
+  RingId ring{};
+  std::vector<RingAccounts> retired{};  // rings of this name before it that are still being drained
+};
+inline Accounts accounts_line(u64 time_ns, RingAccounts present, std::vector<RingAccounts> retired = {}) {
+  return {time_ns, std::move(present.accounts), std::move(present.over), present.ring, std::move(retired)};
+}
 
 struct Gone {
   std::string_view producer;
@@ -109,9 +129,14 @@ using Line = std::variant<Event, Loss, LifeLine, Accounts, Gone, Note>;
 // base64.
 bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload);
 
+// A ring's identity as lines have it: 32 hex digits, its bytes in the order in which they stand in the header.
+std::string text_of(const RingId& ring);
+// False: it is none.
+bool ring_id_of(std::string_view text, RingId& out);
+
 // Append the lines' texts, each with its newline, to `out`; `index` is that of the first. Nothing is allocated but out's
-// growth and what is kept of a producer.
-void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out);
+// growth and what is kept of a producer. `ring_id`: each line names it; none: they are of the present ring.
+void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out, const RingId& ring_id = {});
 inline void encode(const Line& line, u64 index, std::string_view ring, std::string& out) {
   encode({&line, 1}, index, ring, out);
 }

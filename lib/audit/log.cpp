@@ -38,7 +38,7 @@ int Log::fail(int error, const char* what) const {
                   advice);
 }
 
-int Log::open(const std::string& dir, std::string_view ring, AccountsNow accounts, Recovered& recovered) {
+int Log::open(const std::string& dir, std::string_view ring, const RingId& id, AccountsNow accounts, Recovered& recovered) {
   dir_ = dir, ring_ = ring, accounts_ = std::move(accounts);
   if (os::calls.mkdirat(AT_FDCWD, dir.c_str(), 0700) != 0 && errno != EEXIST)
     return fail(-errno, "create the directory");
@@ -47,7 +47,9 @@ int Log::open(const std::string& dir, std::string_view ring, AccountsNow account
   if (const int error = recover(directory_.get(), dir_, ring_, recovered)) return error;
   next_index_ = recovered.next_index;
   since_accounts_ = recovered.lines_since_accounts;
-  const Accounts found = recovered.known(utc_now_ns());
+  present_ = recovered.file.empty() ? id : recovered.ring;
+  Accounts found = recovered.known(utc_now_ns());
+  found.ring = present_;
   if (recovered.file.empty()) return begin_file(found);
   file_name_ = recovered.file, file_bytes_ = recovered.file_bytes;
   const int error = os::open_at(directory_.get(), file_name_.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW, 0, file_);
@@ -91,10 +93,10 @@ int Log::begin_file(const Accounts& accounts) {
   return 0;
 }
 
-int Log::append(std::span<const Line> lines) {
+int Log::append(std::span<const Line> lines, const RingId& of) {
   if (lines.empty()) return 0;
   text_.clear();
-  encode(lines, next_index_, ring_, text_);
+  encode(lines, next_index_, ring_, text_, of == present_ ? RingId{} : of);
   // Behind this batch, or the next one could end beyond the limit.
   const bool accounts = since_accounts_ + lines.size() + usual_batch_lines >= accounts_every_lines;
   if (accounts) encode(accounts_(), next_index_ + lines.size(), ring_, text_);

@@ -6,6 +6,8 @@
 //   - the first line of each file is an `accounts` line, and one stands at least every 4096 lines if no batch has more
 //     than 2048 (behind a longer one it stands at once): each says exactly what the log says up to it, so it stands
 //     behind a batch, never inside one;
+//   - lines of another ring than the present one name it: a ring that was retired may still be drained beside the one that has
+//     its name now;
 //   - when append() returns 0, the kernel holds the lines, in the file of that name: any process may die.
 #pragma once
 
@@ -30,12 +32,17 @@ class Log {
   using AccountsNow = std::function<Accounts()>;
 
   // Create `dir` (0700) if it is absent, lock it, recover what is there (`recovered` says what), and be ready to
-  // append; `accounts` is not called yet. 0, or −errno with its text: −EBUSY another collector holds the log, −EBADMSG
-  // it is damaged, −EINVAL it is the log of another ring, −EACCES, −ENOSPC …
-  int open(const std::string& dir, std::string_view ring, AccountsNow accounts, Recovered& recovered);
+  // append; `accounts` is not called yet. `id` is the ring's own identity: a log that is begun here speaks of it. 0, or −errno
+  // with its text: −EBUSY another collector holds the log, −EBADMSG it is damaged, −EINVAL it is the log of another ring,
+  // −EACCES, −ENOSPC …
+  int open(const std::string& dir, std::string_view ring, const RingId& id, AccountsNow accounts, Recovered& recovered);
 
-  // 0: all of them are in the log · −errno with its text: none of them: append them again later. −ESTALE: see in_place().
-  int append(std::span<const Line> lines);
+  // Lines of the ring `of`. 0: all of them are in the log · −errno with its text: none of them: append them again later.
+  // −ESTALE: see in_place().
+  int append(std::span<const Line> lines, const RingId& of);
+
+  // The ring that lines speak of from here on, which its `start` line says: that is the next one.
+  void present(const RingId& id) { present_ = id; }
 
   // 0: the file that is written stands under its name · −ESTALE: it was removed, moved or replaced, or its directory was; what
   // is written to it would be in no log · −errno: that cannot be seen now.
@@ -54,6 +61,7 @@ class Log {
   int fail(int error, const char* what) const;
 
   std::string dir_, ring_, file_name_;
+  RingId present_{};
   AccountsNow accounts_;
   os::Fd directory_, file_;
   std::string text_;    // the batch, encoded; kept for its capacity

@@ -30,7 +30,9 @@ class Parser {
   Parser(std::string_view line, Parsed& out) : scanner_(line), out_(out) {}
 
   bool line() {
-    return head() && body() && later_keys() && want("}") && (scanner_.at_end() || miss("the end of the line"));
+    out_.ring_id = {};
+    return head() && body() && (is_note() || ring_id()) && later_keys() && want("}") &&
+           (scanner_.at_end() || miss("the end of the line"));
   }
   Mistake mistake() const { return {expected_, offset_}; }
 
@@ -60,9 +62,10 @@ class Parser {
     const auto* known = std::find(std::begin(kind_names), std::end(kind_names), out_.kind_name);
     out_.kind = static_cast<Kind>(known - kind_names);
     if (known != std::end(kind_names)) return true;
-    out_.kind = Kind::note;
     const bool note = std::find(std::begin(note_names), std::end(note_names), out_.kind_name) != std::end(note_names);
-    return note || miss("a known kind of line", scanner_.offset() - out_.kind_name.size() - 1);
+    out_.kind = note ? Kind::note : Kind::unknown;
+    kind_at_ = scanner_.offset() - out_.kind_name.size() - 1;
+    return true;
   }
 
   bool body() {
@@ -79,6 +82,10 @@ class Parser {
         return accounts();
       case Kind::gone:
         return producer() && number(",\"through\":", out_.last);
+      case Kind::unknown:
+        if (scanner_.starts_with(",\"producer\":") || scanner_.starts_with(",\"accounts\":["))
+          return miss("a known kind of line", kind_at_);
+        return note();
       case Kind::note:
         return note();
     }
@@ -133,38 +140,76 @@ class Parser {
              number(",\"nested\":", out_.nested);
     }
     out_.first = 0;
-    if (flag(",\"from\":") && (!scanner_.number(out_.first) || out_.first == 0)) return miss("a number above 0");
+    if (flag(",\"from\":") && !above_zero(out_.first)) return false;
     out_.last = out_.first;
-    return true;
+    out_.start_time = 0;
+    if (flag(",\"start\":") && !above_zero(out_.start_time)) return false;
+    out_.claimed = {};
+    return !flag(",\"claimed\":") || scanner_.string(out_.claimed) || miss("a string in canonical form");
   }
 
+  bool above_zero(u64& value) { return (scanner_.number(value) && value != 0) || miss("a number above 0"); }
+
   bool accounts() {
-    if (!want(",\"accounts\":[")) return false;
-    out_.accounts.clear();
-    if (scanner_.literal("]")) return over();
+    out_.retired.clear();
+    if (!want(",") || !accounts(out_.accounts, out_.over) || !ring_id()) return false;
+    if (!flag(",\"retired\":[")) return true;
+    do {
+      RingAccounts retired;
+      std::string_view text;
+      if (!string("{\"ring_id\":", text)) return false;
+      if (!ring_id_of(text, retired.ring)) return miss("32 hex digits");
+      if (!want(",") || !accounts(retired.accounts, retired.over) || !want("}")) return false;
+      out_.retired.push_back(std::move(retired));
+    } while (scanner_.literal(","));
+    return want("]");
+  }
+
+  bool accounts(std::vector<AccountState>& out, Incarnations& ended) {
+    if (!want("\"accounts\":[")) return false;
+    out.clear();
+    if (scanner_.literal("]")) return over(ended);
     do {
       AccountState account{};
       if (!name("{\"producer\":", account.producer) || !number(",\"inc\":", account.incarnation)) return false;
       if (!number(",\"through\":", account.through) || !want(",\"open\":")) return false;
       account.open = flag("true");
       if (!account.open && !want("false")) return miss("true or false");
-      if (!causes(",\"causes\":{", account.causes) || !want("}")) return false;
-      out_.accounts.push_back(account);
+      if (!causes(",\"causes\":{", account.causes) || !process(account) || !want("}")) return false;
+      out.push_back(account);
     } while (scanner_.literal(","));
-    return want("]") && over();
+    return want("]") && over(ended);
+  }
+
+  // Of an open account. Absent: not known.
+  bool process(AccountState& account) {
+    u64 pid = 0;
+    if (!account.open || !flag(",\"pid\":")) return true;
+    if (!scanner_.number(pid) || pid >> 22 != 0) return miss("a process id");
+    account.pid = static_cast<u32>(pid);
+    return want(",\"start\":") && above_zero(account.start_time);
   }
 
   // Absent: none.
-  bool over() {
-    out_.over = {};
+  bool over(Incarnations& out) {
+    out = {};
     if (!flag(",\"over\":[")) return true;
     do {
       u64 first, last;
       const std::size_t begin = scanner_.offset();
       if (!number("[", first) || !number(",", last) || !want("]")) return false;
-      if (!out_.over.append(first, last)) return miss("a range behind the one before it", begin);
+      if (!out.append(first, last)) return miss("a range behind the one before it", begin);
     } while (scanner_.literal(","));
     return want("]");
+  }
+
+  // Absent: the line is the present ring's.
+  bool ring_id() {
+    std::string_view text;
+    const bool known = out_.ring_id != RingId{};
+    if (!flag(",\"ring_id\":")) return true;
+    if (!scanner_.string(text) || !ring_id_of(text, out_.ring_id)) return miss("32 hex digits");
+    return (!known && out_.ring_id != RingId{}) || miss("one identity of a ring");
   }
 
   // Named in the order of Cause, none twice, none 0.
@@ -192,10 +237,17 @@ class Parser {
     return true;
   }
 
+  bool is_note() const { return out_.kind == Kind::note || out_.kind == Kind::unknown; }
+
+  // A note's own; and what a later version has added.
   bool later_keys() {
-    while (scanner_.literal(",")) {
-      std::string_view raw;
-      if (!scanner_.string(raw) || !scanner_.literal(":") || !scanner_.value(raw)) return miss("a key and its value");
+    while (scanner_.next_is(',')) {
+      if (is_note() && !ring_id()) return false;
+      if (!scanner_.literal(",")) return true;
+      const std::size_t begin = scanner_.offset();
+      std::string_view key, value;
+      if (!scanner_.string(key) || !scanner_.literal(":") || !scanner_.value(value)) return miss("a key and its value");
+      if (key == "ring_id") return miss("one identity of a ring, behind the line's own keys", begin);
     }
     return true;
   }
@@ -204,6 +256,7 @@ class Parser {
   Parsed& out_;
   std::string_view expected_;
   std::size_t offset_ = 0;
+  std::size_t kind_at_ = 0;
 };
 
 }  // namespace

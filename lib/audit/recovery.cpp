@@ -64,11 +64,20 @@ class Recovery {
   }
 
  private:
+  // A ring, and where its accounts are: incarnation → place.
+  struct Known {
+    RecoveredRing ring;
+    std::unordered_map<u64, std::size_t> places;
+  };
+
   int find_whole_lines();
   int last_line_is_valid(u64 end, bool& valid);
   int recover_file();
   int apply_lines(u64 offset);
   bool apply(const Parsed& line);
+  static Known known(const RingId& ring, const std::vector<AccountState>& accounts, const Incarnations& over);
+  void begin_ring(const RingId& ring);
+  void hand_out();
   int cut_tail();
   int copy_aside(const char* name);
   int move_aside();
@@ -86,8 +95,8 @@ class Recovery {
   Recovered& out_;
   LogFile file_{};
   os::Fd fd_;
-  u64 size_ = 0, whole_ = 0;                     // bytes of the file; of its whole lines
-  std::unordered_map<u64, std::size_t> places_;  // incarnation → place in out_.accounts
+  u64 size_ = 0, whole_ = 0;  // bytes of the file; of its whole lines
+  std::vector<Known> rings_;  // each that the log speaks of, the present one last
 };
 
 // Names the line by its number: counted only now, since recovery begins in the middle of the file.
@@ -173,38 +182,73 @@ int Recovery::apply_lines(u64 offset) {
     out_.lines_since_accounts = first ? 0 : out_.lines_since_accounts + 1;
     if (!apply(line)) return damage(lines.line_byte(), "a line of an open account");
   }
-  std::erase_if(out_.accounts,
-                [this](const RecoveredAccount& account) { return !places_.contains(account.incarnation); });
+  hand_out();
   return 0;
+}
+
+Recovery::Known Recovery::known(const RingId& ring, const std::vector<AccountState>& accounts, const Incarnations& over) {
+  Known out{{ring, {}, over}, {}};
+  for (const AccountState& account : accounts) {
+    out.places[account.incarnation] = out.ring.accounts.size();
+    out.ring.accounts.push_back({std::string(account.producer), account.incarnation, account.through, account.open,
+                                 account.causes, account.pid, account.start_time});
+  }
+  return out;
+}
+
+// Lines are of this ring from here on.
+void Recovery::begin_ring(const RingId& ring) {
+  const auto found = std::ranges::find(rings_, ring, [](const Known& known) { return known.ring.ring; });
+  if (found == rings_.end()) {
+    rings_.push_back({{ring, {}, {}}, {}});
+  } else {
+    std::rotate(found, found + 1, rings_.end());
+  }
+}
+
+// Accounts that are gone are not handed on; of a ring that is retired, and has no other, nothing is.
+void Recovery::hand_out() {
+  for (Known& known : rings_) {
+    std::erase_if(known.ring.accounts,
+                  [&](const RecoveredAccount& account) { return !known.places.contains(account.incarnation); });
+    const bool present = &known == &rings_.back();
+    if (present) static_cast<RecoveredRing&>(out_) = std::move(known.ring);
+    if (!present && !known.ring.accounts.empty()) out_.retired.push_back(std::move(known.ring));
+  }
 }
 
 // False: the line speaks of an account that is not there, or closed.
 bool Recovery::apply(const Parsed& line) {
-  if (line.kind == Kind::note) return true;
+  if (line.kind == Kind::unknown) return true;
+  if (line.kind == Kind::note) {
+    if (line.kind_name == "start" && line.ring_id != RingId{}) begin_ring(line.ring_id);
+    return true;
+  }
   if (line.kind == Kind::accounts) {
-    out_.over = line.over;
-    out_.accounts.clear();
-    places_.clear();
-    for (const AccountState& account : line.accounts) {
-      places_[account.incarnation] = out_.accounts.size();
-      out_.accounts.push_back(
-          {std::string(account.producer), account.incarnation, account.through, account.open, account.causes});
-    }
+    rings_.clear();
+    for (const RingAccounts& retired : line.retired) rings_.push_back(known(retired.ring, retired.accounts, retired.over));
+    rings_.push_back(known(line.ring_id, line.accounts, line.over));
     return true;
   }
-  const auto place = places_.find(line.incarnation);
+  const auto named = line.ring_id == RingId{}
+                         ? rings_.end() - 1
+                         : std::ranges::find(rings_, line.ring_id, [](const Known& known) { return known.ring.ring; });
+  if (named == rings_.end()) return false;
+  RecoveredRing& ring = named->ring;
+  const auto place = named->places.find(line.incarnation);
   if (line.kind == Kind::attach) {
-    if (place != places_.end() || out_.over.contains(line.incarnation)) return false;
-    places_[line.incarnation] = out_.accounts.size();
-    out_.accounts.push_back({std::string(line.producer), line.incarnation, line.first, true, {}});
+    if (place != named->places.end() || ring.over.contains(line.incarnation)) return false;
+    named->places[line.incarnation] = ring.accounts.size();
+    ring.accounts.push_back(
+        {std::string(line.producer), line.incarnation, line.first, true, {}, static_cast<u32>(line.pid), line.start_time});
     return true;
   }
-  if (place == places_.end() || !out_.accounts[place->second].open) return false;
-  RecoveredAccount& account = out_.accounts[place->second];
+  if (place == named->places.end() || !ring.accounts[place->second].open) return false;
+  RecoveredAccount& account = ring.accounts[place->second];
   if (line.kind == Kind::event || line.kind == Kind::loss) account.through = line.last;
   if (line.kind == Kind::loss) account.causes += line.causes;
   if (line.kind == Kind::detach || line.kind == Kind::died) account.open = false;
-  if (line.kind == Kind::gone) places_.erase(place), out_.over.add(line.incarnation);  // its account goes at the end
+  if (line.kind == Kind::gone) named->places.erase(place), ring.over.add(line.incarnation);  // its account goes at the end
   return true;
 }
 
@@ -254,10 +298,24 @@ int Recovery::move_aside() {
 
 }  // namespace
 
-Accounts Recovered::known(u64 time_ns) const {
-  Accounts known{time_ns, {}, over};
-  for (const RecoveredAccount& a : accounts) known.accounts.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
+RingAccounts RecoveredRing::known() const {
+  RingAccounts known{ring, {}, over};
+  for (const RecoveredAccount& a : accounts)
+    known.accounts.push_back({a.producer, a.incarnation, a.through, a.open, a.causes, a.pid, a.start_time});
   return known;
+}
+
+Accounts Recovered::known(u64 time_ns) const {
+  RingAccounts present = RecoveredRing::known();
+  Accounts all{time_ns, std::move(present.accounts), std::move(present.over), ring, {}};
+  for (const RecoveredRing& other : retired) all.retired.push_back(other.known());
+  return all;
+}
+
+RecoveredRing Recovered::of(const RingId& id) const {
+  if (id == ring) return *this;
+  const auto found = std::ranges::find(retired, id, &RecoveredRing::ring);
+  return found == retired.end() ? RecoveredRing{id, {}, {}} : *found;
 }
 
 int recover(int directory, const std::string& dir, std::string_view ring, Recovered& out) {

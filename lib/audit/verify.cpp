@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <unordered_map>
 
 #include "lib/audit/json.hpp"
@@ -57,6 +58,12 @@ bool may_close(const Causes& closing, const Causes& lost) {
   return true;
 }
 
+// An incarnation is a number of one ring.
+struct RingLedger {
+  std::unordered_map<u64, Account> accounts;
+  Incarnations over;  // of which no line may come: closed or gone, and what an accounts line before the log's first one said
+};
+
 class Verifier {
  public:
   explicit Verifier(Verdict& verdict) : verdict_(verdict) {}
@@ -74,10 +81,12 @@ class Verifier {
       at_.number = 1;
       good = deviates("an accounts line", join("no whole line, ", log_.tail_bytes(), " bytes"));
     }
-    for (const auto& [incarnation, account] : accounts_) {
-      (account.state == Account::State::open   ? verdict_.open
-       : account.state == Account::State::gone ? verdict_.gone
-                                               : verdict_.closed)++;
+    for (const auto& [id, ring] : rings_) {
+      for (const auto& [incarnation, account] : ring.accounts) {
+        (account.state == Account::State::open   ? verdict_.open
+         : account.state == Account::State::gone ? verdict_.gone
+                                                 : verdict_.closed)++;
+      }
     }
     verdict_.proven = good;
     return 0;
@@ -105,11 +114,17 @@ class Verifier {
   bool closing(Account& account);
   bool gone(Account& account);
   bool accounts();
+  bool accounts(RingLedger& ring, const std::vector<AccountState>& accounts, const Incarnations& over, u64& open);
   bool seed();
+  bool seed(RingLedger& ring, const std::vector<AccountState>& accounts, const Incarnations& over);
+  // The ring that the line speaks of from here on; none: it is the one before.
+  void present(const RingId& id) {
+    if (id != RingId{}) present_ = &rings_[id];
+  }
   bool is_both(const AccountState& said) {
     return deviates(said.incarnation, said.through, "an account, or that it is over", "both");
   }
-  Account* find(u64 incarnation);
+  Account* find(RingLedger& ring, u64 incarnation);
 
   Verdict& verdict_;
   LogReader log_;
@@ -117,11 +132,13 @@ class Verifier {
   Parsed line_{};
   std::string file_;  // of the line before
   u64 files_with_lines_ = 0;
-  std::unordered_map<u64, Account> accounts_;
-  Incarnations over_;  // of which no line may come: closed or gone, and what an accounts line before the log's first one said
+  std::map<RingId, RingLedger> rings_;
+  RingLedger* present_ = &rings_[RingId{}];  // that of lines that name none
+  RingLedger* named_ = present_;             // that of this line
   u64 open_ = 0;
   u64 recent_incarnation_ = 0;
   Account* recent_ = nullptr;  // lines of one producer come in runs
+  const RingLedger* recent_ring_ = nullptr;
 };
 
 bool Verifier::line() {
@@ -144,12 +161,22 @@ bool Verifier::content() {
     case Kind::accounts:
       return accounts();
     case Kind::note:
+      if (line_.kind_name == "start") present(line_.ring_id);
       return true;
-    case Kind::attach:
-      return attach();
+    case Kind::unknown:
+      ++verdict_.not_understood;
+      return true;
     default:
-      return account_line();
+      break;
   }
+  named_ = present_;
+  if (line_.ring_id != RingId{}) {
+    const auto found = rings_.find(line_.ring_id);
+    if (found == rings_.end())
+      return deviates("a ring that a start or accounts line has named before", join("ring_id ", text_of(line_.ring_id)));
+    named_ = &found->second;
+  }
+  return line_.kind == Kind::attach ? attach() : account_line();
 }
 
 // The line's index, its ring, and what a file's first line must be.
@@ -171,17 +198,18 @@ bool Verifier::place() {
   return line_.ring == verdict_.ring || deviates(join("ring ", verdict_.ring), join("ring ", line_.ring));
 }
 
-Account* Verifier::find(u64 incarnation) {
-  if (recent_ != nullptr && incarnation == recent_incarnation_) return recent_;
-  const auto found = accounts_.find(incarnation);
-  if (found == accounts_.end()) return nullptr;
+Account* Verifier::find(RingLedger& ring, u64 incarnation) {
+  if (recent_ != nullptr && incarnation == recent_incarnation_ && &ring == recent_ring_) return recent_;
+  const auto found = ring.accounts.find(incarnation);
+  if (found == ring.accounts.end()) return nullptr;
+  recent_ring_ = &ring;
   recent_incarnation_ = incarnation;
   return recent_ = &found->second;
 }
 
 bool Verifier::attach() {
-  const auto [place, added] = accounts_.try_emplace(line_.incarnation);
-  if (!added || over_.contains(line_.incarnation))
+  const auto [place, added] = named_->accounts.try_emplace(line_.incarnation);
+  if (!added || named_->over.contains(line_.incarnation))
     return deviates(line_.incarnation, 0, "an incarnation attaches once, before all its lines", "it was here before");
   place->second = {std::string(line_.producer), line_.first, Account::State::open, {}, 0};
   ++open_;
@@ -190,7 +218,7 @@ bool Verifier::attach() {
 
 bool Verifier::account_line() {
   const u64 sequence = line_.kind == Kind::event || line_.kind == Kind::loss ? line_.first : line_.last;
-  Account* const account = find(line_.incarnation);
+  Account* const account = find(*named_, line_.incarnation);
   if (account == nullptr) {
     return deviates(line_.incarnation, sequence, "its attach line before it",
                     join(line_.kind_name, " of an unknown incarnation"));
@@ -252,7 +280,8 @@ bool Verifier::closing(Account& account) {
                     in_words(line_.causes));
   }
   account.state = Account::State::closed;
-  over_.add(line_.incarnation);
+  verdict_.nested += line_.nested;
+  named_->over.add(line_.incarnation);
   --open_;
   return true;
 }
@@ -263,29 +292,36 @@ bool Verifier::gone(Account& account) {
                     join("through ", line_.last));
   }
   account.state = Account::State::gone;
-  over_.add(line_.incarnation);
+  named_->over.add(line_.incarnation);
   --open_;
   return true;
 }
 
 // What a log whose earlier files are elsewhere begins with. A log that begins with index 0 has nothing before it.
 bool Verifier::seed() {
-  const auto first = line_.over.ranges().begin();
-  if (verdict_.first_index == 0 && first != line_.over.ranges().end())
+  present(line_.ring_id);
+  if (!seed(*present_, line_.accounts, line_.over)) return false;
+  return std::ranges::all_of(line_.retired,
+                             [this](const RingAccounts& ring) { return seed(rings_[ring.ring], ring.accounts, ring.over); });
+}
+
+bool Verifier::seed(RingLedger& ring, const std::vector<AccountState>& accounts, const Incarnations& over) {
+  const auto first = over.ranges().begin();
+  if (verdict_.first_index == 0 && first != over.ranges().end())
     return deviates(first->first, 0, "no incarnation over before the log's first line", "one that is over");
-  over_ = line_.over;
-  for (const AccountState& said : line_.accounts) {
+  ring.over = over;
+  for (const AccountState& said : accounts) {
     if (verdict_.first_index == 0) {
       return deviates(said.incarnation, said.through, "no accounts before the log's first line", "an account");
     }
-    if (line_.over.contains(said.incarnation)) return is_both(said);
+    if (over.contains(said.incarnation)) return is_both(said);
     const Account account{std::string(said.producer), said.through,
                           said.open ? Account::State::open : Account::State::closed, said.causes, line_.index};
-    if (!accounts_.try_emplace(said.incarnation, account).second) {
+    if (!ring.accounts.try_emplace(said.incarnation, account).second) {
       return deviates(said.incarnation, said.through, "each account once", "it is there twice");
     }
     open_ += said.open;
-    if (!said.open) over_.add(said.incarnation);
+    if (!said.open) ring.over.add(said.incarnation);
   }
   return true;
 }
@@ -294,17 +330,26 @@ bool Verifier::seed() {
 // dropped ones, that they are over (an older log does not have that, and of many only the newest are there).
 bool Verifier::accounts() {
   if (verdict_.lines == 0) return seed();
-  for (const auto& [first, last] : line_.over.ranges()) {
-    if (!over_.contains(first, last))
+  present(line_.ring_id);
+  u64 open = 0;
+  if (!accounts(*present_, line_.accounts, line_.over, open)) return false;
+  for (const RingAccounts& retired : line_.retired)
+    if (!accounts(rings_[retired.ring], retired.accounts, retired.over, open)) return false;
+  if (open == open_) return true;
+  return deviates(join("all ", open_, " open accounts, each once"), join(open, " of them"));
+}
+
+bool Verifier::accounts(RingLedger& ring, const std::vector<AccountState>& accounts, const Incarnations& over, u64& open) {
+  for (const auto& [first, last] : over.ranges()) {
+    if (!ring.over.contains(first, last))
       return deviates(first, 0, "over: only incarnations that were closed or are gone", join("over: ", first, " to ", last));
   }
-  u64 open = 0;
-  for (const AccountState& said : line_.accounts) {
+  for (const AccountState& said : accounts) {
     const auto wrong = [&](std::string expected, std::string found) {
       return deviates(said.incarnation, said.through, std::move(expected), std::move(found));
     };
-    if (line_.over.contains(said.incarnation)) return is_both(said);
-    Account* const account = find(said.incarnation);
+    if (over.contains(said.incarnation)) return is_both(said);
+    Account* const account = find(ring, said.incarnation);
     if (account == nullptr) return wrong("only accounts that the log knows", "an unknown incarnation");
     if (account->state == Account::State::gone) return wrong("nothing after its gone line", "its account");
     if (account->producer != said.producer)
@@ -319,8 +364,7 @@ bool Verifier::accounts() {
     account->named_in = line_.index;
     open += said.open;
   }
-  if (open == open_) return true;
-  return deviates(join("all ", open_, " open accounts, each once"), join(open, " of them"));
+  return true;
 }
 
 }  // namespace

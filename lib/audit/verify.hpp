@@ -1,5 +1,8 @@
 // The proof that a log is whole: every sequence of every account exactly once, in order of lines.
 //
+// It does not look at what the records say (there is no seal), at what stands behind the last whole line, at what came before the
+// log's first line, and at lines of kinds that it does not know: whoever prints the verdict says so.
+//
 // Invariants:
 //   - one pass over the files, memory by the number of accounts, not of lines;
 //   - nothing of the log is believed before it was compared: with the index, with the account, with the file's name;
@@ -28,6 +31,8 @@ struct Verdict {
   u64 events = 0, late = 0, truncated = 0;
   Causes lost;                         // attempted = events + lost.total()
   u64 closed = 0, open = 0, gone = 0;  // accounts
+  u64 nested = 0;          // writes that took no sequence, of the closed accounts: made inside another of the handle
+  u64 not_understood = 0;  // lines of kinds that a later version may have added
   u64 torn_bytes = 0;                  // behind the last whole line of the last file: a line being written, or torn
   std::string last_file;
 };

@@ -135,10 +135,16 @@ int hold_standard_descriptors() {
 
 int leave_no_core() { return result(calls.prctl(PR_SET_DUMPABLE, 0)); }
 
-std::string exe_path(u32 pid) {
+std::string exe_path(u32 pid, u64 start_time) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  const auto is_that_one = [&] {
+    const std::optional<u64> start = start_time_of((process + "/stat").c_str());
+    return start && start_time != 0 && (*start & ring::Owner::start_mask) == start_time;
+  };
   char path[1023];
-  const ssize_t bytes = calls.readlink(("/proc/" + std::to_string(pid) + "/exe").c_str(), path, sizeof path);
-  return bytes > 0 ? std::string(path, static_cast<std::size_t>(bytes)) : std::string();
+  if (!is_that_one()) return "";
+  const ssize_t bytes = calls.readlink((process + "/exe").c_str(), path, sizeof path);
+  return bytes > 0 && is_that_one() ? std::string(path, static_cast<std::size_t>(bytes)) : std::string();
 }
 
 Deaths::Deaths(const ring::Ring& ring)

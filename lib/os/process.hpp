@@ -55,8 +55,9 @@ int leave_no_core();
 // people. Where one was closed it fails as before: /dev/null, open the wrong way round. 0 or −errno.
 int hold_standard_descriptors();
 
-// The path of a process's program, at most 1023 bytes; "" if it cannot be read.
-std::string exe_path(u32 pid);
+// The path of a process's program, at most 1023 bytes, as it is now: it may have called exec. "": it cannot be read, or it is
+// not known to be that process's (the pid may be another's by now, or mean another process in our pid namespace).
+std::string exe_path(u32 pid, u64 start_time);
 
 // Which owners of the producer table are proven dead. Thread role: the collector's.
 class Deaths {

@@ -93,7 +93,7 @@ u64 digest_of_occupants(const Occupants& occupants) {
 
 template <class Accounts>
 u64 digest_of_accounts(const Accounts& accounts) {
-  static_assert(sizeof(typename Accounts::mapped_type) == 224, SHMRING_NEW_FIELD);
+  static_assert(sizeof(typename Accounts::mapped_type) == 264, SHMRING_NEW_FIELD);
   u64 hash = 3;
   for (const auto& [incarnation, it] : accounts) {
     hash = mix(mix(hash, incarnation), mix(it.through, u64{it.open} << 32 | it.entry));

@@ -84,7 +84,7 @@ void look_on(RingWorld& world) {
 struct Host {
   bool dead(u32, u64 owner) { return Scheduler::active().proven_dead(RingWorld::role_of(ring::Owner::of(owner))); }
   void forget(u32) {}
-  std::string exe(u32) { return ""; }
+  std::string exe(ring::Owner) { return ""; }
   u64 utc(u64) { return 1; }
   u64 now_utc_ns() { return 1; }
   u64 now_ns() { return time += audit::tail_patience_ns; }
@@ -130,12 +130,12 @@ void collect(RingWorld& world) {
   const bool short_walk = scheduler.choose(2) == 1;
   const ring::Pace pace{short_walk ? 1 : world.plan().walk, 128, 1, 1};
   Collector collector(world.ring(), pace, host, log);
-  log.accounts = [&] { return collector.ledger().accounts(1); };
+  log.accounts = [&] { return audit::accounts_line(1, collector.accounts()); };
   world.rows().sight = [&collector](u32 lane) {
     const auto& view = (collector.reader().*member(LanesTag{}))[lane];
     return LaneSight{view.head, view.at_end};
   };
-  collector.start({1, world.log().accounts(), {}});
+  collector.start({{}, world.log().accounts(), {}});
   for (;;) {
     const u64 before = world.effects();
     const bool entries_due = scheduler.choose(2) == 0;

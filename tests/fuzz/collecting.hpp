@@ -25,7 +25,7 @@ struct Host {
 
   bool dead(u32, u64 owner_word) { return (dead_pids >> (ring::Owner::of(owner_word).pid % 32) & 1) != 0; }
   void forget(u32) {}
-  std::string exe(u32) { return "/bin/app"; }
+  std::string exe(ring::Owner) { return "/bin/app"; }
   u64 utc(u64 ticks) { return calibration.to_utc(ticks, 2'000'000'000); }
   u64 now_utc_ns() { return time; }
   u64 now_ns() { return time += 2 * audit::tail_patience_ns; }
@@ -53,10 +53,10 @@ inline constexpr ring::Pace quick_pace{1024, 128, 1, 1};
 class FileLife {
  public:
   FileLife(const ring::Ring& ring, const std::string& dir, Host& host) : ring_(ring), host_(host) {
-    auto accounts = [this] { return collector_->ledger().accounts(host_.now_utc_ns()); };
-    must(log_.open(dir, "r", accounts, recovered_) == 0, os::last_error());
+    auto accounts = [this] { return audit::accounts_line(host_.now_utc_ns(), collector_->accounts()); };
+    must(log_.open(dir, "r", ring.identity, accounts, recovered_) == 0, os::last_error());
     collector_.emplace(ring, quick_pace, host_, store_);
-    collector_->start(recovered_.known(host_.now_utc_ns()));
+    collector_->start(recovered_.of(ring.identity).known());
   }
   FileLife(const FileLife&) = delete;
 

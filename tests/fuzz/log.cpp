@@ -127,16 +127,17 @@ bool go_on() {
   audit::Recovered recovered;
   audit::Ledger ledger(false);
   const std::string before = contents();
-  if (log.open(place.log(), "r", [&] { return ledger.accounts(noon); }, recovered) != 0) {
+  if (log.open(
+          place.log(), "r", {}, [&] { return audit::accounts_line(noon, ledger.accounts()); }, recovered) != 0) {
     must(*os::last_error() != 0, "a refusal has a text");
     must(contents() == before, "what recovery refuses it leaves as it was");
     return false;
   }
-  ledger.recover(recovered.known(noon));
-  const std::vector<audit::Line> first{ledger.accounts(noon)};
-  must(log.append(first) == 0, os::last_error());
+  ledger.recover(recovered.known());
+  const std::vector<audit::Line> first{audit::accounts_line(noon, ledger.accounts())};
+  must(log.append(first, {}) == 0, os::last_error());
   ledger.drop_absent([](u64 incarnation) { return incarnation == base + 3; }, noon);
-  must(log.append(ledger.lines()) == 0, os::last_error());
+  must(log.append(ledger.lines(), {}) == 0, os::last_error());
   return true;
 }
 

@@ -63,7 +63,7 @@ void event(Input& input) {
 std::string again(const audit::Parsed& p, u64 time) {
   constexpr u64 most = ~u32{0};
   std::string out;
-  const auto write = [&](const audit::Line& line) { audit::encode(line, p.index, p.ring, out); };
+  const auto write = [&](const audit::Line& line) { audit::encode({&line, 1}, p.index, p.ring, out, p.ring_id); };
   switch (p.kind) {
     case audit::Kind::loss:
       if (p.last >= p.first && p.count == p.last - p.first + 1)
@@ -73,14 +73,19 @@ std::string again(const audit::Parsed& p, u64 time) {
     case audit::Kind::detach:
     case audit::Kind::died: {
       if (p.pid > most || p.uid > most || p.lane > most || audit::plain_prefix(p.exe) != p.exe.size()) break;
+      if (p.kind == audit::Kind::attach && audit::plain_prefix(p.claimed) != p.claimed.size()) break;
       const bool attach = p.kind == audit::Kind::attach;
       const audit::Life closing = p.kind == audit::Kind::died ? audit::Life::died : audit::Life::detach;
-      write(audit::LifeLine{attach ? audit::Life::attach : closing, p.producer, p.incarnation, time,
-                            static_cast<u32>(p.pid), static_cast<u32>(p.uid), static_cast<u32>(p.lane), p.exe,
-                            attach ? p.first : 0, attach ? 0 : p.last, p.causes, p.nested});
+      write(audit::LifeLine{attach ? audit::Life::attach : closing, p.producer, p.incarnation, time, static_cast<u32>(p.pid),
+                            static_cast<u32>(p.uid), static_cast<u32>(p.lane), p.exe, attach ? p.first : 0, attach ? 0 : p.last,
+                            p.causes, p.nested, attach ? p.start_time : 0, attach ? p.claimed : std::string_view{}});
       break;
     }
-    case audit::Kind::accounts: write(audit::Accounts{time, p.accounts}); break;
+    case audit::Kind::accounts: {
+      const audit::Line accounts = audit::Accounts{time, p.accounts, p.over, p.ring_id, p.retired};
+      audit::encode(accounts, p.index, p.ring, out);
+      break;
+    }
     case audit::Kind::gone: write(audit::Gone{p.producer, p.incarnation, p.last, time}); break;
     default: break;
   }

@@ -18,7 +18,7 @@ int append_at_last(Writer& writer, const std::vector<Line>& lines, std::string& 
   if (first != 0) said = os::last_error();
   for (int tries = 0; error != 0 && tries < 3; ++tries) {
     CHECK(writer.log.next_index() == index);
-    error = writer.log.append(lines);
+    error = writer.log.append(lines, {});
   }
   CHECK(error == 0);
   return first;

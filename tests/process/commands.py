@@ -10,6 +10,7 @@ import grp
 import os
 import pathlib
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -24,6 +25,49 @@ HEARTBEAT = 320 + 16  # of the board in the header
 
 
 class Commands(CommandCase):
+    # --------------------------------------------------------------------------------------------------- verify
+
+    FIXTURES = pathlib.Path(os.environ.get("SHMRING_FIXTURES", pathlib.Path(__file__).parents[1] / "fixtures"))
+
+    def log_with(self, name, change=lambda text: text):
+        """The log in fixtures/log-0.1/NAME with its text changed."""
+        folder = pathlib.Path(self.folder, "log")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.FIXTURES / "log-0.1" / name, folder)
+        (file,) = folder.glob("*.jsonl")
+        file.write_text(change(file.read_text()))
+        return str(folder)
+
+    def test_verify_says_what_it_did_not_check(self):
+        whole = self.expect(OK, "verify", self.log_with("closed")).out.decode()
+        self.assertIn("not checked: what the records say: this log has no seal", whole)
+        self.assertIn("not checked: whether lines were cut off the end", whole)
+        self.assertNotIn("open account", whole)
+        self.assertIn("not checked: 1 open account:", self.expect(OK, "verify", self.log_with("open")).out.decode())
+        torn = self.expect(OK, "verify", self.log_with("closed", lambda text: text + '{"v":1')).out.decode()
+        self.assertIn("not checked: the end: 6 bytes behind the last whole line of 2", torn)
+        newer = self.log_with("closed", lambda text: text.replace('"kind":"stop"', '"kind":"seal"'))
+        self.assertIn("not checked: 1 line not understood", self.expect(OK, "verify", newer).out.decode())
+        (verdict,) = self.expect(OK, "verify", newer, "-o", "json").lines
+        self.assertEqual((verdict["proven"], verdict["not_understood"], len(verdict["not_checked"])), (True, 1, 3))
+
+    def test_verify_tells_of_writes_that_took_no_sequence(self):
+        log = self.log_with("open", lambda text: text.replace('"nested":0', '"nested":241140'))
+        self.assertIn("241140 more writes were refused without a sequence", self.expect(OK, "verify", log).out.decode())
+        self.assertEqual(self.expect(OK, "verify", log, "-o", "json").lines[0]["nested"], 241140)
+        self.assertIn("--no-loss: 241140 writes took no sequence",
+                      self.expect(NEGATIVE, "verify", log, "--no-loss").out.decode())
+
+    def test_no_loss_makes_a_loss_a_failure(self):
+        self.assertIn("--no-loss: 1 sequence was lost",
+                      self.expect(NEGATIVE, "verify", self.log_with("closed"), "--no-loss").out.decode())
+        self.expect(NEGATIVE, "verify", self.log_with("closed"), "--no-loss", "-o", "json")
+        self.expect(OK, "verify", self.log_with("open"), "--no-loss")
+        last = ('{"v":1,"kind":"gone","index":56,"time":"2026-11-30T09:25:23.000000000Z","ring":"payments","producer":"api",'
+                '"inc":253089010128863,"through":31}\n')
+        gone = self.log_with("open", lambda text: text + last)
+        self.assertIn("--no-loss: 1 account is gone", self.expect(NEGATIVE, "verify", gone, "--no-loss").out.decode())
+
     # ----------------------------------------------------------------------------------------------------- emit
 
     def test_payloads_of_nothing_of_a_whole_slot_and_of_one_more(self):

@@ -7,16 +7,16 @@ namespace shmring::test {
 
 Drain::Drain(const std::string& log_dir) {
   audit::Recovered recovered;
-  auto accounts = [this] { return collector_->ledger().accounts(host_->now_utc_ns()); };
+  auto accounts = [this] { return audit::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
   if (os::attach(Workplace::ring, segment_) != 0 || os::take_lease(segment_) != 0 ||
-      log_.open(log_dir, segment_.name, accounts, recovered) != 0) {
+      log_.open(log_dir, segment_.name, segment_.ring.identity, accounts, recovered) != 0) {
     trouble_ = os::last_error();
     return;
   }
   host_ = std::make_unique<daemon::Host>(segment_.ring);
-  store_ = std::make_unique<daemon::Store>(log_);
+  store_ = std::make_unique<daemon::Store>(log_, segment_.ring.identity);
   collector_ = std::make_unique<Collector>(segment_.ring, ring::Pace{}, *host_, *store_);
-  if (!collector_->start(recovered.known(host_->now_utc_ns()))) trouble_ = "the collector did not start";
+  if (!collector_->start(recovered.of(segment_.ring.identity).known())) trouble_ = "the collector did not start";
 }
 
 bool Drain::pass() {

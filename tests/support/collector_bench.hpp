@@ -31,7 +31,7 @@ struct FakeHost {
     return died.count(Owner::of(owner_word).pid) != 0;
   }
   void forget(u32 entry) { forgotten.push_back(entry); }
-  std::string exe(u32) { return "/bin/app"; }
+  std::string exe(shmring::ring::Owner) { return "/bin/app"; }
   u64 utc(u64 ticks) { return ticks; }
   u64 now_utc_ns() { return 1000; }
   u64 now_ns() { return time += step; }
@@ -74,7 +74,7 @@ struct Bench {
     for (const std::string& line : lines) out += line + "\n";
     return out;
   }
-  void accounts_line() { log.append(collector->ledger().accounts(1)); }
+  void accounts_line() { log.append(shmring::audit::accounts_line(1, collector->accounts())); }
   void kill(u32 pid) { host.died.insert(pid); }
 
   void expect(const std::vector<std::string>& lines) {

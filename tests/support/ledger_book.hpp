@@ -92,7 +92,7 @@ struct Book {
   }
   std::string accounts() {
     MemoryLog log;
-    log.append(ledger.accounts(1));
+    log.append(shmring::audit::accounts_line(1, ledger.accounts()));
     return log.lines[0];
   }
 

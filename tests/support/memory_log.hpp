@@ -54,8 +54,8 @@ class MemoryLog {
   }
 
   // The last accounts line, then the lines after it. Views last as long as this log does not change.
-  audit::Accounts recovered() const {
-    audit::Accounts out{0, {}, over_};
+  audit::RingAccounts recovered() const {
+    audit::RingAccounts out{{}, {}, over_};
     for (const auto& [incarnation, account] : recovered_)
       out.accounts.push_back({account.producer, incarnation, account.through, !account.closed, account.causes});
     return out;

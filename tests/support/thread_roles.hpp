@@ -153,8 +153,8 @@ class ArrivalLog {
   }
 
   // For the collector that comes next.
-  audit::Accounts recovered() const {
-    audit::Accounts out{0, {}};
+  audit::RingAccounts recovered() const {
+    audit::RingAccounts out;
     for (const auto& [incarnation, life] : lives_)
       out.accounts.push_back({life.producer, incarnation, life.arrived.size(), !life.closed, life.causes});
     return out;
@@ -274,7 +274,7 @@ struct RoleHost {
   explicit RoleHost(std::size_t pids) : died(pids) {}
   bool dead(u32, u64 owner_word) { return died[Owner::of(owner_word).pid].load(); }
   void forget(u32) {}
-  std::string exe(u32) { return "/bin/app"; }
+  std::string exe(shmring::ring::Owner) { return "/bin/app"; }
   u64 utc(u64 ticks) { return ticks; }
   u64 now_utc_ns() { return 1000; }
   u64 now_ns() { return shmring::os::monotonic_now_ns(); }

@@ -102,7 +102,7 @@ TEST_CASE("lines take the next indexes, and a batch is one write") {
     REQUIRE(parse(lines[i], parsed, mistake));
     CHECK(parsed.index == i);
   }
-  CHECK(writer.log.append({}) == 0);
+  CHECK(writer.log.append({}, {}) == 0);
   CHECK(proven(dir.log()));
 }
 
@@ -159,7 +159,7 @@ TEST_CASE("a write that fails leaves file and index as they were, and the same b
             CHECK(std::string(os::last_error()).find(log_files(dir.log())[0].string()) != std::string::npos);
             CHECK(all_text(dir.log()) == before);
             CHECK(writer.log.next_index() == index);
-            result = writer.log.append(std::vector<Line>{line});
+            result = writer.log.append(std::vector<Line>{line}, {});
           }
           REQUIRE(result == 0);
         }
@@ -180,11 +180,11 @@ TEST_CASE("where cutting back fails as well, the next append cuts first and writ
   fault.short_at = 0, fault.fail_at = 1, fault.cuts_that_fail = 2;
   const std::vector<Line> batch{event("pay", 10, 1, "payload")};
   writer.ledger.apply(batch[0]);
-  CHECK(writer.log.append(batch) == -ENOSPC);
+  CHECK(writer.log.append(batch, {}) == -ENOSPC);
   CHECK(all_text(dir.log()).size() > before.size());
-  CHECK(writer.log.append(batch) == -EIO);
+  CHECK(writer.log.append(batch, {}) == -EIO);
   CHECK(fault.writes == 2);
-  CHECK(writer.log.append(batch) == 0);
+  CHECK(writer.log.append(batch, {}) == 0);
   CHECK(lines_in(dir.log()) == 3);
   CHECK(proven(dir.log()));
 }

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/audit/ledger.hpp"
 #include "lib/audit/log.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/error.hpp"
@@ -147,9 +148,9 @@ struct PlainLedger {
 
 // A log that is being written, as a collector does it.
 struct Writer {
-  explicit Writer(const std::string& dir, std::string_view ring = "ring") {
+  explicit Writer(const std::string& dir, std::string_view ring = "ring", const RingId& id = {}) {
     error = log.open(
-        dir, ring,
+        dir, ring, id,
         [this] {
           return Accounts{1'795'557'608'000'000'000, ledger.accounts, over};
         },
@@ -160,7 +161,7 @@ struct Writer {
   }
   int append(const std::vector<Line>& lines) {
     for (const Line& line : lines) ledger.apply(line);
-    return log.append(lines);
+    return log.append(lines, {});
   }
 
   Log log;

@@ -50,7 +50,7 @@ TEST_CASE("a producer whose death can never be proven is said in the log") {
 
 TEST_CASE("what the log says already gets no attach line, and goes on where it was") {
   Book book;
-  const Accounts recovered{0, {{"p0", 1, 4, true, {}}}, {}};
+  const RingAccounts recovered{{}, {{"p0", 1, 4, true, {}}}, {}};
   book.ledger.recover(recovered);
   book.meet(1, 0, {3, 0}).enter(1, 4).enter(1, 5);
   book.expect({"event 1.5"});
@@ -111,7 +111,7 @@ TEST_CASE("a log that began in the middle of a life counts the refusals before i
   lost[Cause::full] = 2;
   for (const u64 through : {20, 19}) {  // also by a collector that died before it told the entry of its last line
     Book book(true);
-    book.ledger.recover({0, {{"p0", 1, 20, true, lost}}, {}});
+    book.ledger.recover({{}, {{"p0", 1, 20, true, lost}}, {}});
     book.meet(1, 0, {through, 7}).enter(1, 23, {8, full});
     book.expect({"loss 1.21-22 overwritten=1 refused=1", "event 1.23"});
   }
@@ -138,7 +138,7 @@ TEST_CASE("overwrite: a mask names one refusal, never several, for an aborted cl
 
 TEST_CASE("a log that has less than the producer table says it had: an incident, before the loss that this becomes") {
   Book book;
-  const Accounts recovered{0, {{"p0", 1, 4, true, {}}}, {}};
+  const RingAccounts recovered{{}, {{"p0", 1, 4, true, {}}}, {}};
   book.ledger.recover(recovered);
   book.meet(1, 0, {6, 0}).enter(1, 7);
   book.expect({"incident lines are gone from the end of this log: their sequences count as lost", "loss 1.5-6 corrupt=2",
@@ -149,7 +149,7 @@ TEST_CASE("refusals are counted modulo 2^32: the count goes over its edge") {
   Book book;
   Causes before;
   before[Cause::full] = 0xffffffff;
-  const Accounts recovered{0, {{"p0", 1, 0xffffffff, true, before}}, {}};
+  const RingAccounts recovered{{}, {{"p0", 1, 0xffffffff, true, before}}, {}};
   book.ledger.recover(recovered);
   book.meet(1).enter(1, u64{1} << 32 | 1, {0xffffffff, full});
   book.expect({"loss 1.4294967296-4294967296 corrupt=1", "event 1.4294967297"});

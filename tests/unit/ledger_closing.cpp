@@ -95,7 +95,7 @@ TEST_CASE("a recovered account is closed with the sums of its earlier lines") {
   Book book;
   Causes before;
   before[Cause::refused] = 2;
-  const Accounts recovered{0, {{"p0", 1, 4, true, before}}, {}};
+  const RingAccounts recovered{{}, {{"p0", 1, 4, true, before}}, {}};
   book.ledger.recover(recovered);
   book.meet(1).close(1, in_flight(5), {{Cause::full, 1, 1}, {Cause::too_big, 1, 2}});
   book.expect({"loss 1.5-5 died=1", "died 1 last 5 full=1 too_big=1 died=1"});
@@ -137,14 +137,14 @@ TEST_CASE("accounts lines list closed accounts until their entry was zeroed, and
 TEST_CASE("accounts carry the sums of their loss lines") {
   Book book;
   book.meet(1).enter(1, 3, {2, full}).enter(1, 5, {3, too_big});
-  const Accounts accounts = book.ledger.accounts(1);
+  const RingAccounts accounts = book.ledger.accounts();
   REQUIRE(accounts.accounts.size() == 1);
   CHECK(text(accounts.accounts[0].causes) == " full=2 too_big=1");
 }
 
 TEST_CASE("after a restart an account that no entry names is dropped: open with a gone line, closed without one") {
   Book book;
-  const Accounts recovered{0, {{"a", 1, 4, true, {}}, {"b", 2, 5, false, {}}, {"c", 3, 6, true, {}}}, {}};
+  const RingAccounts recovered{{}, {{"a", 1, 4, true, {}}, {"b", 2, 5, false, {}}, {"c", 3, 6, true, {}}}, {}};
   book.ledger.recover(recovered);
   book.ledger.drop_absent([](u64 incarnation) { return incarnation == 3; }, 1);
   book.expect({"gone 1 through 4"});
@@ -153,7 +153,7 @@ TEST_CASE("after a restart an account that no entry names is dropped: open with 
 
 TEST_CASE("a recovered account that is closed gets no second closing line") {
   Book book;
-  const Accounts recovered{0, {{"a", 1, 4, false, {}}}, {}};
+  const RingAccounts recovered{{}, {{"a", 1, 4, false, {}}}, {}};
   book.ledger.recover(recovered);
   book.meet(1, 6).close(1, finished(4));
   book.expect({});

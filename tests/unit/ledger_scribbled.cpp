@@ -31,7 +31,7 @@ TEST_CASE("an incarnation that was closed is over, and those beside it are not")
 
 TEST_CASE("a record behind its account's closing line is an incident") {
   Book book;
-  const Accounts recovered{0, {{"p0", 1, 4, false, {}}}, {}};
+  const RingAccounts recovered{{}, {{"p0", 1, 4, false, {}}}, {}};
   book.ledger.recover(recovered);
   book.meet(1).enter(1, 5).live(1, finished(7));
   book.expect({"incident record of a producer whose account is closed"});
@@ -60,7 +60,7 @@ TEST_CASE("an incarnation that an earlier collector closed has no second attach 
   before.ledger.settle({snapshot}, 1);
   before.ledger.forget(before.ledger.closed());
   Book book;
-  book.ledger.recover(before.ledger.accounts(1));
+  book.ledger.recover(before.ledger.accounts());
   book.meet(1, 0).meet(2, 1).meet(4, 3);
   book.expect({"incident an entry names an incarnation that is over: nothing of it is logged",
                "incident an entry names an incarnation that is over: nothing of it is logged", "attach 4"});
@@ -69,7 +69,7 @@ TEST_CASE("an incarnation that an earlier collector closed has no second attach 
 TEST_CASE("of incarnations that are over with holes between them, the newest ranges are kept") {
   Book book;
   for (u64 incarnation = 1; incarnation < 5000; incarnation += 2) book.meet(incarnation).ledger.drop(incarnation, 1);
-  const auto ranges = book.ledger.accounts(1).over.ranges();
+  const auto ranges = book.ledger.accounts().over.ranges();
   CHECK(ranges.size() == 1024);
   CHECK(ranges.rbegin()->first == 4999);
 }

@@ -313,6 +313,11 @@ TEST_CASE("the program's name becomes a producer name, its path is read") {
     CHECK(std::string(name) == "_");
   }
   program_invocation_short_name = kept;
-  CHECK(os::exe_path(static_cast<ring::u32>(::getpid())) == std::filesystem::read_symlink("/proc/self/exe").string());
-  CHECK(os::exe_path(0).empty());
+  std::string stat;
+  REQUIRE(os::read_small("/proc/self/stat", stat) == 0);
+  const ring::u64 start = os::start_time_in(stat).value();
+  CHECK(os::exe_path(static_cast<ring::u32>(::getpid()), start) == std::filesystem::read_symlink("/proc/self/exe").string());
+  CHECK(os::exe_path(static_cast<ring::u32>(::getpid()), start + 1).empty());  // the pid was another's then
+  CHECK(os::exe_path(static_cast<ring::u32>(::getpid()), 0).empty());          // not known: in another namespace
+  CHECK(os::exe_path(0, start).empty());
 }

@@ -66,7 +66,7 @@ void print_accounts(fmt::memory_buffer& out, const Parsed& line) {
 void print_short(fmt::memory_buffer& out, const Parsed& line) {
   auto to = std::back_inserter(out);
   fmt::format_to(to, "{} {} {:<8} ", line.time.substr(0, 10), line.time.substr(11, 15), line.kind_name);
-  if (line.kind != Kind::accounts && line.kind != Kind::note) out.append(line.producer);
+  if (audit::has_producer(line.kind)) out.append(line.producer);
   const auto process = [&] {
     fmt::format_to(to, " {} pid {} uid {} lane {}", line.incarnation, line.pid, line.uid, line.lane);
   };
@@ -97,6 +97,7 @@ void print_short(fmt::memory_buffer& out, const Parsed& line) {
       fmt::format_to(to, " {} through {}, last unknown", line.incarnation, line.last);
       break;
     case Kind::note:
+    case Kind::unknown:
       out.append(line.rest.substr(line.rest.empty() ? 0 : 1));
       break;
   }

@@ -46,12 +46,12 @@ bool LogFilter::any() const {
 }
 
 bool LogFilter::lets_through(const audit::Parsed& line) const {
-  const bool has_producer = line.kind != Kind::accounts && line.kind != Kind::note;
   const bool is_event = line.kind == Kind::event;
-  return one_of(kinds, line.kind_name) && (producers.empty() || (has_producer && one_of(producers, line.producer))) &&
+  return one_of(kinds, line.kind_name) &&
+         (producers.empty() || (audit::has_producer(line.kind) && one_of(producers, line.producer))) &&
          (types.empty() || (is_event && one_of(types, line.type))) &&
-         (correlation.empty() || (is_event && line.correlation == correlation)) &&
-         (since.empty() || line.time >= since) && (until.empty() || line.time <= until);
+         (correlation.empty() || (is_event && line.correlation == correlation)) && (since.empty() || line.time >= since) &&
+         (until.empty() || line.time <= until);
 }
 
 std::string to_correlation(std::string& text) {

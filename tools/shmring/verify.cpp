@@ -1,6 +1,6 @@
 // shmring verify DIR: proves that a log is whole, or names the first place where it is not.
 //
-// Invariant: three lines say what was proven, and nothing that was not; the exit status says which of the two it is.
+// Invariant: what was proven is said, and what was not looked at as well; the exit status says which of the two it is.
 #include "lib/audit/verify.hpp"
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/audit/json.hpp"
 #include "lib/os/error.hpp"
@@ -22,6 +23,7 @@ using audit::Verdict;
 
 struct Options {
   std::string dir, output = "text";
+  bool no_loss = false;
 };
 
 std::string by_cause(const Causes& causes, const char* form, const char* between) {
@@ -42,19 +44,50 @@ std::string json_string(std::string_view text) {
 
 const char* plural(audit::u64 count) { return count == 1 ? "" : "s"; }
 
+// A sentence each.
+std::vector<std::string> not_checked(const Verdict& v) {
+  std::vector<std::string> out{"what the records say: this log has no seal, so a changed payload, time or type is not noticed"};
+  if (v.first_index > 0) out.push_back(fmt::format("what came before index {}: it is not in this directory", v.first_index));
+  out.push_back(v.torn_bytes == 0 ? std::string("whether lines were cut off the end")
+                                  : fmt::format("the end: {} byte{} behind the last whole line of {}, being written or torn",
+                                                v.torn_bytes, plural(v.torn_bytes), v.last_file));
+  if (v.not_understood > 0)
+    out.push_back(fmt::format("{} line{} not understood, of a kind that a later version has added", v.not_understood,
+                              plural(v.not_understood)));
+  if (v.open > 0)
+    out.push_back(fmt::format("{} open account{}: what {} attempted after the last line is not in this log yet", v.open,
+                              plural(v.open), v.open == 1 ? "it" : "they"));
+  return out;
+}
+
+// What --no-loss finds, a sentence each.
+std::vector<std::string> losses(const Verdict& v) {
+  std::vector<std::string> out;
+  if (const audit::u64 lost = v.lost.total(); lost > 0)
+    out.push_back(fmt::format("{} sequence{} lost", lost, lost == 1 ? " was" : "s were"));
+  if (v.nested > 0) out.push_back(fmt::format("{} write{} took no sequence", v.nested, plural(v.nested)));
+  if (v.gone > 0)
+    out.push_back(fmt::format("{} account{} gone: what was attempted after the last line is not known", v.gone,
+                              v.gone == 1 ? " is" : "s are"));
+  return out;
+}
+
 void print_proof(const Options& options, const Verdict& v) {
-  const std::string before =
-      v.first_index == 0 ? "" : fmt::format(" (what came before index {} is not in this directory)", v.first_index);
-  fmt::print("ring {}: {} line{} in {} file{}, index {} to {} without a hole{}\n", v.ring, v.lines, plural(v.lines),
-             v.files, plural(v.files), v.first_index, v.last_index, before);
+  fmt::print("ring {}: {} line{} in {} file{}, index {} to {} without a hole\n", v.ring, v.lines, plural(v.lines), v.files,
+             plural(v.files), v.first_index, v.last_index);
   const audit::u64 lost = v.lost.total();
   const std::string causes = lost == 0 ? "" : fmt::format(" ({})", by_cause(v.lost, "{} {}", ", "));
   fmt::print("{} attempted = {} logged + {} lost{}: each sequence exactly once, in order\n", v.events + lost, v.events,
              lost, causes);
+  if (v.nested > 0)
+    fmt::print(
+        "{} more write{} refused without a sequence, made inside another call of the same handle: by a signal handler, or by "
+        "several threads that share a handle\n",
+        v.nested, v.nested == 1 ? " was" : "s were");
   fmt::print("accounts: {} closed, {} open, {} gone\n", v.closed, v.open, v.gone);
-  if (v.torn_bytes == 0) return;
-  say("shmring: log {}/{}: {} byte{} behind the last whole line: a line being written, or torn; not part of the proof\n",
-      options.dir, v.last_file, v.torn_bytes, plural(v.torn_bytes));
+  for (const std::string& what : not_checked(v)) fmt::print("not checked: {}\n", what);
+  if (!options.no_loss) return;
+  for (const std::string& what : losses(v)) fmt::print("--no-loss: {}\n", what);
 }
 
 void print_deviation(const Options& options, const Verdict& v) {
@@ -71,8 +104,11 @@ void print_json(const Verdict& v) {
   fmt::print(",\"attempted\":{},\"logged\":{},\"lost\":{},\"causes\":{{{}}},\"late\":{},\"truncated\":{}",
              v.events + v.lost.total(), v.events, v.lost.total(), by_cause(v.lost, "\"{}\":{}", ","), v.late,
              v.truncated);
-  fmt::print(",\"accounts\":{{\"closed\":{},\"open\":{},\"gone\":{}}},\"torn_bytes\":{}", v.closed, v.open, v.gone,
-             v.torn_bytes);
+  fmt::print(",\"accounts\":{{\"closed\":{},\"open\":{},\"gone\":{}}},\"torn_bytes\":{},\"nested\":{},\"not_understood\":{}",
+             v.closed, v.open, v.gone, v.torn_bytes, v.nested, v.not_understood);
+  std::string unchecked;
+  for (const std::string& what : not_checked(v)) unchecked += (unchecked.empty() ? "" : ",") + json_string(what);
+  fmt::print(",\"not_checked\":[{}]", unchecked);
   if (!v.proven) {
     const audit::Deviation& d = v.deviation;
     fmt::print(
@@ -96,7 +132,8 @@ int run(const Options& options) {
     print_deviation(options, verdict);
   }
   if (std::fflush(stdout) != 0) return io;
-  return verdict.proven ? ok : verdict.readable ? negative : damaged;
+  if (!verdict.proven) return verdict.readable ? negative : damaged;
+  return options.no_loss && !losses(verdict).empty() ? negative : ok;
 }
 
 }  // namespace
@@ -106,10 +143,13 @@ void register_verify(CLI::App& app, int& status) {
   CLI::App* const command = app.add_subcommand(
       "verify", "Prove that a log is whole: index without a hole, every sequence exactly once, as an event or a loss");
   command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
+  command->add_flag("--no-loss", options->no_loss,
+                    "A failure too: a sequence that was lost, a write that took none, an account that is gone");
   command->add_option("-o,--output", options->output, "text, or json: one object")
       ->check(CLI::IsMember({"text", "json"}));
   command->footer(
-      "Exit status: 0 proven, 1 a deviation, 3 no such log, 4 permission, 5 not an audit log at all, 7 I/O.");
+      "Exit status: 0 proven, 1 a deviation, or with --no-loss a loss, 3 no such log, 4 permission, 5 not an audit log at all, "
+      "7 I/O.");
   command->callback([options, &status] { status = run(*options); });
 }
 

@@ -43,7 +43,7 @@ void Host::wake(std::atomic<u32>& freed) { os::futex_wake_all(freed); }
 
 bool Store::store(std::span<const audit::Line> lines) {
   int said = 0;
-  for (int error = log_.append(lines); error != 0; error = log_.append(lines)) {
+  for (int error = log_.append(lines, ring_); error != 0; error = log_.append(lines, ring_)) {
     if (error == -ESTALE) return give_up();
     if (error != said) tool::say("shmringd: {}; nothing is released until it works\n", os::last_error());
     said = error;
@@ -96,12 +96,13 @@ int Daemon::open_ring(const Options& options) {
 }
 
 int Daemon::open_log() {
-  auto accounts = [this] { return collector_->ledger().accounts(host_->now_utc_ns()); };
-  if (const int error = log_.open(log_dir_, segment_.name, accounts, recovered_); error != 0) return error;
+  auto accounts = [this] { return audit::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
+  const ring::RingId& id = segment_.ring.identity;
+  if (const int error = log_.open(log_dir_, segment_.name, id, accounts, recovered_); error != 0) return error;
   if (const int error = os::check_origin(log_dir_, segment_.name); error != 0) return error;  // it may be another by now
   if (os::record_origin(log_dir_, segment_.name) != 0) tool::say("shmringd: {}; it goes on without\n", os::last_error());
   host_.emplace(segment_.ring);
-  store_.emplace(log_);
+  store_.emplace(log_, id);
   collector_.emplace(segment_.ring, ring::Pace{}, *host_, *store_);
   return 0;
 }
@@ -168,7 +169,23 @@ int Daemon::collect() {
   return writable ? drain() : tool::io;
 }
 
+// Accounts of rings that had this name before: nothing of theirs is ever logged any more. Before the first line of this one.
+bool Daemon::end_other_rings() {
+  std::vector<audit::RecoveredRing> others = recovered_.retired;
+  if (recovered_.ring != segment_.ring.identity) others.push_back(recovered_);
+  for (const audit::RecoveredRing& other : others) {
+    if (other.ring == segment_.ring.identity) continue;
+    audit::Ledger ledger(false);
+    ledger.recover(other.known());
+    ledger.drop_absent([](u64) { return false; }, host_->now_utc_ns());
+    if (!ledger.lines().empty() && !Store(log_, other.ring).store(ledger.lines())) return false;
+  }
+  log_.present(segment_.ring.identity);
+  return true;
+}
+
 bool Daemon::begin() {
+  if (!end_other_rings()) return false;
   if (recovered_.next_index > 0) {
     u64 open = 0;
     for (const audit::RecoveredAccount& account : recovered_.accounts) open += account.open;
@@ -176,12 +193,16 @@ bool Daemon::begin() {
                       number("cut_bytes", recovered_.cut_bytes), {"aside", recovered_.aside}});
   }
   const ring::Geometry& geometry = segment_.ring.geometry;
-  note("start", {number("pid", os::self(*segment_.ring.header).pid), number("slots", geometry.slots),
-                 number("slot_bytes", geometry.slot_bytes), number("lanes", geometry.lanes), {"durability", "write"},
-                 {"tier", "T0"}});
+  note("start", {number("pid", os::self(*segment_.ring.header).pid),
+                 number("slots", geometry.slots),
+                 number("slot_bytes", geometry.slot_bytes),
+                 number("lanes", geometry.lanes),
+                 {"durability", "write"},
+                 {"tier", "T0"},
+                 {"ring_id", audit::text_of(segment_.ring.identity)}});
   if (!host_->deaths().can_judge())
     note("incident", {{"what", "other pid or time namespace than the ring's: no producer is ever judged dead"}});
-  return collector_->start(recovered_.known(host_->now_utc_ns()));
+  return collector_->start(recovered_.of(segment_.ring.identity).known());
 }
 
 bool Daemon::pass(bool entries_due) {

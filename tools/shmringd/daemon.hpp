@@ -34,7 +34,7 @@ class Host {
 
   bool dead(u32 entry, u64 owner_word) { return deaths_.dead(entry, owner_word); }
   void forget(u32 entry) { deaths_.forget(entry); }
-  std::string exe(u32 pid) { return os::exe_path(pid); }
+  std::string exe(ring::Owner owner) { return os::exe_path(owner.pid, owner.start_time); }
   u64 utc(u64 ticks) { return calibration_.to_utc(ticks, now_.ticks); }
   u64 now_utc_ns() const { return now_.utc_ns; }
   u64 now_ns() const { return now_.monotonic_ns; }
@@ -55,10 +55,10 @@ class Host {
   os::Sample now_{};
 };
 
-// The log, for the collector's pass: whole batches, however long it takes.
+// The log, for the collector's pass: whole batches of one ring's lines, however long it takes.
 class Store {
  public:
-  explicit Store(audit::Log& log) : log_(log) {}
+  Store(audit::Log& log, const ring::RingId& ring) : log_(log), ring_(ring) {}
   // False: told to stop while the log cannot be written, or it is lost.
   bool store(std::span<const audit::Line> lines);
   // The log is where it was; false: it is lost.
@@ -68,6 +68,7 @@ class Store {
  private:
   bool give_up();
   audit::Log& log_;
+  ring::RingId ring_;
   bool lost_ = false;  // removed, moved or replaced under us
 };
 
@@ -85,6 +86,7 @@ class Daemon {
   int open_whole_log(u64 lines);
   bool open_log_again();
   bool begin();
+  bool end_other_rings();
   bool each_second();
   int drain();
   bool pass(bool entries_due);

@@ -89,7 +89,7 @@ class WatchedHost : public daemon::Host {
 // behind it, is writing.
 class WatchedStore : public daemon::Store {
  public:
-  WatchedStore(audit::Log& log, Watch& watch) : Store(log), watch_(watch) {}
+  WatchedStore(audit::Log& log, const ring::RingId& ring, Watch& watch) : Store(log, ring), watch_(watch) {}
   bool store(std::span<const audit::Line> lines) {
     if (!watch_.in_hand()) return Store::store(lines);
     watch_.lap(ordering);
@@ -114,11 +114,11 @@ class WatchedCollector {
  public:
   explicit WatchedCollector(const Place& place) {
     must_be_done(os::attach(place.name, segment_));
-    auto accounts = [this] { return collector_->ledger().accounts(host_->now_utc_ns()); };
+    auto accounts = [this] { return audit::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
     audit::Recovered recovered;
-    must_be_done(log_.open(place.log, segment_.name, accounts, recovered));
+    must_be_done(log_.open(place.log, segment_.name, segment_.ring.identity, accounts, recovered));
     host_.emplace(segment_.ring, watch_);
-    store_.emplace(log_, watch_);
+    store_.emplace(log_, segment_.ring.identity, watch_);
     watched = &watch_;
     os::calls.write = watched_write;
     collector_.emplace(segment_.ring, ring::Pace{}, *host_, *store_);
