@@ -1,7 +1,7 @@
 // The proof that a log is whole: every sequence of every account exactly once, in order of lines.
 //
-// It does not look at what the records say (there is no seal), at what stands behind the last whole line, at what came before the
-// log's first line, and at lines of kinds that it does not know: whoever prints the verdict says so.
+// It does not look at what the records say (there is no seal), at what stands behind the last whole line, at what came before
+// the log's first line, and at lines of kinds that it does not know: whoever prints the verdict says so.
 //
 // Invariants:
 //   - one pass over the files, memory by the number of accounts, not of lines;
