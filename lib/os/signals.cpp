@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "lib/os/calls.hpp"
+#include "lib/os/file.hpp"
 
 namespace shmring::os {
 
@@ -20,7 +20,7 @@ const char* bus_text = "";
 void on_stop(int) { stop_asked = 1; }
 
 void on_bus(int) {
-  (void)!calls.write(2, bus_text, std::strlen(bus_text));
+  (void)write_without_waiting(2, bus_text, std::strlen(bus_text));
   ::_exit(bus_status);
 }
 

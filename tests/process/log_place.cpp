@@ -8,6 +8,7 @@
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
 
+#include "tests/support/sandbox.hpp"
 using namespace shmring::test;
 namespace fs = std::filesystem;
 
@@ -157,6 +158,37 @@ TEST_CASE("what is odd about the ring is said in a log that is begun anew, too")
   REQUIRE(producer != nullptr);
   for (int i = 0; i < 10; ++i) write_noted(producer, journal);
   CHECK(shmring_unlink(Workplace::ring) == 0);
+TEST_CASE("standard error that nobody reads holds nothing up, and its reader is told how many messages were not written") {
+  Workplace place;
+  const SmallPipe pipe;
+  pipe.fill();
+  Daemon daemon(place, {"--slots", "1024"}, false);
+  daemon.start([&] { pipe.become_standard_error(); });
+  REQUIRE(daemon.collects());
+  const auto begun_anew = [&] { return eventually([&] { return !log_files(place.log).empty(); }); };
+  fs::rename(place.log, place.home + "/first");
+  REQUIRE(begun_anew());
+  Journal& journal = place.journal(100);
+  CHECK(Child([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, 100}); }).wait() == 0);
+  REQUIRE(all_closed());
+  CHECK(pipe.drain() == "");
+  fs::rename(place.log, place.home + "/second");
+  REQUIRE(begun_anew());
+  CHECK(pipe.drain().starts_with("shmringd: 1 message was not written: standard error was full\nshmringd: log " + place.log));
+  pipe.fill();
+  fs::rename(place.log, place.home + "/third");
+  std::ofstream(place.log) << "a file";
+  CHECK(daemon.end() == 7);
+  pipe.drain();
+  const std::string logs[] = {place.home + "/first", place.home + "/second", place.home + "/third"};
+  std::vector<int> times;
+  for (const std::string& log : logs) {
+    CHECK(proven(log));
+    count(log, journal, times);
+  }
+  CHECK(std::all_of(times.begin() + 1, times.end(), [](int n) { return n == 1; }));
+}
+
   const auto told = [&] { return log_text(place.log).find("the ring was unlinked: producers see") != std::string::npos; };
   CHECK(eventually(told));
   const std::string old = place.home + "/old";
