@@ -73,6 +73,7 @@ int Daemon::set_up(const Options& options) {
     say("shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
     return tool::io;
   }
+  os::raise_descriptor_limit();  // where that is not permitted, it goes on with what it has
   if (error = os::check_origin(options.log_dir, options.ring); error == 0) error = open_ring(options);
   if (error != 0) return complain(error);
   log_dir_ = options.log_dir;
