@@ -39,12 +39,25 @@ int Log::fail(int error, const char* what) const {
 }
 
 int Log::open(const std::string& dir, std::string_view ring, AccountsNow accounts, Recovered& recovered) {
-  dir_ = dir, ring_ = ring, accounts_ = std::move(accounts);
-  if (os::calls.mkdirat(AT_FDCWD, dir.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(-errno, "create the directory");
+  const int error = claim(dir, ring, recovered);
+  return error != 0 ? error : begin(std::move(accounts), recovered);
+}
+
+int Log::claim(const std::string& dir, std::string_view ring, Recovered& recovered) {
+  dir_ = dir, ring_ = ring;
+  created_ = os::calls.mkdirat(AT_FDCWD, dir.c_str(), 0700) == 0;
+  if (!created_ && errno != EEXIST) return fail(-errno, "create the directory");
   if (const int error = open_log_directory(dir, directory_)) return error;
   if (const int error = lock()) return error;
-  if (const int error = recover(directory_.get(), dir_, ring_, recovered)) return error;
+  return recover(directory_.get(), dir_, ring_, recovered);
+}
+
+void Log::remove_unused() const {
+  if (created_) os::calls.unlinkat(AT_FDCWD, dir_.c_str(), AT_REMOVEDIR);
+}
+
+int Log::begin(AccountsNow accounts, const Recovered& recovered) {
+  accounts_ = std::move(accounts);
   next_index_ = recovered.next_index;
   since_accounts_ = recovered.lines_since_accounts;
   const Accounts found = recovered.known(utc_now_ns());

@@ -29,13 +29,22 @@ class Log {
   // Asked for behind a batch: the accounts with that batch included. Its views live until append() returns.
   using AccountsNow = std::function<Accounts()>;
 
-  // Create `dir` (0700) if it is absent, lock it, recover what is there (`recovered` says what), and be ready to
-  // append; `accounts` is not called yet. 0, or −errno with its text: −EBUSY another collector holds the log, −EBADMSG
-  // it is damaged, −EINVAL it is the log of another ring, −EACCES, −ENOSPC …
+  // Both of the following.
   int open(const std::string& dir, std::string_view ring, AccountsNow accounts, Recovered& recovered);
 
   // 0: all of them are in the log · −errno with its text: none of them: append them again later. −ESTALE: see in_place().
   int append(std::span<const Line> lines);
+  // Create `dir` (0700) if it is absent, lock it, and recover what is there (`recovered` says what). 0, or −errno with its
+  // text: −EBUSY another collector holds the log, −EBADMSG it is damaged, −EINVAL it is the log of another ring, −EACCES …
+  int claim(const std::string& dir, std::string_view ring, Recovered& recovered);
+  bool is_claimed() const { return static_cast<bool>(directory_); }
+
+  // Then be ready to append; `accounts` is not called yet. 0, or −errno with its text: −ENOSPC, −EACCES …
+  int begin(AccountsNow accounts, const Recovered& recovered);
+
+  // Remove the directory if claim() has created it, and nothing is in it.
+  void remove_unused() const;
+
 
   // 0: the file that is written stands under its name · −ESTALE: it was removed, moved or replaced, or its directory was; what
   // is written to it would be in no log · −errno: that cannot be seen now.
@@ -65,3 +74,4 @@ class Log {
 };
 
 }  // namespace shmring::audit
+  bool created_ = false;  // the directory

@@ -128,6 +128,41 @@ class Errors(CommandCase):
             with open("/dev/full", "wb") as full:
                 done = Done(subprocess.run([SHMRING, *arguments], stdout=full, stderr=subprocess.PIPE))
             self.assertEqual(done.status, IO, done.err)
+    # ------------------------------------------------------------------------------- what a refused shmringd leaves
+
+    def shmringd(self, *arguments, ring="r"):
+        return Done(subprocess.run([SHMRINGD, "--ring", ring, *arguments], capture_output=True, timeout=60))
+
+    def test_a_log_that_is_refused_leaves_no_new_ring(self):
+        self.create()
+        busy, damaged = f"{self.folder}/busy", f"{self.folder}/damaged"
+        self.start(SHMRINGD, "--ring", "r", "--log", busy)
+        until(lambda: os.path.lexists(f"{busy}/segment"), "a log that is locked")
+        os.mkdir(damaged)
+        pathlib.Path(damaged, "20261124T220008Z-00000000000000000000.jsonl").write_text("no line\nof a log\n")
+        file = f"{self.folder}/file"
+        pathlib.Path(file).touch()
+        for log, status in [(busy, BUSY), (damaged, DAMAGED), (file, ABSENT)]:
+            done = self.shmringd("--log", log, ring="other")
+            self.assertEqual(done.status, status, done.err)
+            self.assertIn(f"log {log}", done.err)
+            self.assertEqual(os.listdir(self.rings), ["shmring.r"])
+
+    def test_a_ring_that_is_refused_leaves_no_new_log(self):
+        self.create()
+        self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log")
+        until(lambda: os.path.lexists(f"{self.folder}/log/segment"), "a ring that is collected")
+        new, old = f"{self.folder}/new", f"{self.folder}/old"
+        os.mkdir(old)
+        for log in [new, old]:
+            self.assertEqual(self.shmringd("--log", log).status, BUSY)
+            self.assertEqual(self.shmringd("--log", log, "--slots", "63", ring="other").status, CONFIGURATION)
+            os.environ["SHMRING_DIR"] = f"{self.folder}/absent"
+            self.assertEqual(self.shmringd("--log", log).status, ABSENT)
+            os.environ["SHMRING_DIR"] = self.rings
+        self.assertFalse(os.path.exists(new))
+        self.assertEqual(os.listdir(old), [])
+
             self.assertIn("cannot write to standard output: No space left on device", done.err)
             for restore, status in [(False, OK), (True, -signal.SIGPIPE)]:
                 read, write = os.pipe()

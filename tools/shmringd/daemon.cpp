@@ -74,20 +74,23 @@ int Daemon::set_up(const Options& options) {
     return tool::io;
   }
   os::raise_descriptor_limit();  // where that is not permitted, it goes on with what it has
-  if (error = os::check_origin(options.log_dir, options.ring); error == 0) error = open_ring(options);
-  if (error != 0) return complain(error);
   log_dir_ = options.log_dir;
   idle_ = Idle(options.busy);
-  if (error = open_log(); error != 0) {
-    withdraw(segment_.ring.header->board);
-    return complain(error);
+  if (error = os::check_origin(log_dir_, options.ring); error == 0) error = open_ring(options);
+  if (error == 0) {
+    if (error = open_log(); error != 0) withdraw(segment_.ring.header->board);
   }
-  return 0;
+  if (error == 0) return 0;
+  const int status = complain(error);
+  log_.remove_unused();
+  return status;
 }
 
+// No ring is made for a log that is not ours.
 int Daemon::open_ring(const Options& options) {
   int error = os::attach(options.ring, segment_);
   if (error == -ENOENT) {
+    if (error = claim_log(options.ring); error != 0) return error;
     error = os::create(options.ring, &options.create);
     if (error != 0 && error != -EEXIST) return error;
     error = os::attach(options.ring, segment_);
@@ -97,10 +100,16 @@ int Daemon::open_ring(const Options& options) {
   return error;
 }
 
+int Daemon::claim_log(const std::string& ring) {
+  const int error = log_.claim(log_dir_, ring, recovered_);
+  return error != 0 ? error : os::check_origin(log_dir_, ring);  // it may be another's by now
+}
+
 int Daemon::open_log() {
   auto accounts = [this] { return collector_->ledger().accounts(host_->now_utc_ns()); };
-  if (const int error = log_.open(log_dir_, segment_.name, accounts, recovered_); error != 0) return error;
-  if (const int error = os::check_origin(log_dir_, segment_.name); error != 0) return error;  // it may be another by now
+  int error = log_.is_claimed() ? 0 : claim_log(segment_.name);
+  if (error == 0) error = log_.begin(accounts, recovered_);
+  if (error != 0) return error;
   if (os::record_origin(log_dir_, segment_.name) != 0) say("shmringd: {}; it goes on without\n", os::last_error());
   host_.emplace(segment_.ring);
   store_.emplace(log_);
