@@ -46,8 +46,8 @@ int take_signals(int status, const char* text) {
   const struct {
     int signal;
     void (*handler)(int);
-  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, SIG_IGN},
-                  {SIGUSR1, SIG_IGN}, {SIGPIPE, SIG_IGN}, {SIGBUS, on_bus}};
+  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop},  {SIGHUP, SIG_IGN}, {SIGUSR1, SIG_IGN},
+                  {SIGPIPE, SIG_IGN}, {SIGXFSZ, SIG_IGN}, {SIGBUS, on_bus}};
   for (const auto& [signal, handler] : handlers)
     if (const int error = handle(signal, handler); error != 0) return error;
   return 0;
