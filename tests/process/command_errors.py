@@ -44,6 +44,14 @@ class Errors(CommandCase):
             self.assertIn("usage: shmring", done.err)
             self.assertIn("--help", done.err)
 
+    def test_shmringd_offers_no_durability_that_it_refuses(self):
+        text = subprocess.run([SHMRINGD, "--help"], capture_output=True, text=True, check=True).stdout
+        for level in ["none", "interval", "every"]:
+            self.assertNotIn(level, text.split("--durability")[1].split("--")[0])
+            done = self.shmringd("--log", f"{self.folder}/log", "--durability", level)
+            self.assertEqual(done.status, USAGE, done.err)
+            self.assertIn("{write}", done.err)
+
     def test_hostile_arguments_are_harmless_on_a_terminal(self):
         for arguments in [["\033[31m"], ["dump", "\033[31m"], ["dump", "./\033[31m"], ["ls", "--\033[31m"]]:
             self.assertNotIn("\033", self.run_it(*arguments).err)
@@ -120,14 +128,6 @@ class Errors(CommandCase):
         self.assertIn(b"kept", done.out)
         self.expect(DAMAGED, "emit", "r", err="another boot")
 
-    # --------------------------------------------------------------------------------------------------- output
-
-    def test_output_that_cannot_be_written_is_status_7_but_not_a_reader_that_has_gone(self):
-        self.create()
-        for arguments in [["dump", "r"], ["dump", "r", "--hex", "-o", "json"], ["stat", "r", "--interval=0"], ["ls"]]:
-            with open("/dev/full", "wb") as full:
-                done = Done(subprocess.run([SHMRING, *arguments], stdout=full, stderr=subprocess.PIPE))
-            self.assertEqual(done.status, IO, done.err)
     # ------------------------------------------------------------------------------- what a refused shmringd leaves
 
     def shmringd(self, *arguments, ring="r"):
@@ -163,6 +163,14 @@ class Errors(CommandCase):
         self.assertFalse(os.path.exists(new))
         self.assertEqual(os.listdir(old), [])
 
+    # --------------------------------------------------------------------------------------------------- output
+
+    def test_output_that_cannot_be_written_is_status_7_but_not_a_reader_that_has_gone(self):
+        self.create()
+        for arguments in [["dump", "r"], ["dump", "r", "--hex", "-o", "json"], ["stat", "r", "--interval=0"], ["ls"]]:
+            with open("/dev/full", "wb") as full:
+                done = Done(subprocess.run([SHMRING, *arguments], stdout=full, stderr=subprocess.PIPE))
+            self.assertEqual(done.status, IO, done.err)
             self.assertIn("cannot write to standard output: No space left on device", done.err)
             for restore, status in [(False, OK), (True, -signal.SIGPIPE)]:
                 read, write = os.pipe()
@@ -181,7 +189,7 @@ class Errors(CommandCase):
         for status, program, *arguments in [
                 (ABSENT, SHMRING, "rm", "absent"), (ABSENT, SHMRING, "verify", f"{self.folder}/absent"),
                 (USAGE, SHMRING, "dump"), (OK, SHMRING, "gc"), (USAGE, SHMRINGD, "--frob"),
-                (CONFIGURATION, SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", "--durability", "every"),
+                (CONFIGURATION, SHMRINGD, "--ring", "s", "--log", f"{self.folder}/log", "--slots", "63"),
                 (ABSENT, SHMRINGD, "--ring", "r", "--log", "/proc/none")]:
             with open("/dev/full", "wb") as full:
                 done = subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=full)
