@@ -30,21 +30,39 @@ int lock_holder(u64 inode) {
   return 0;
 }
 
+const char* advice_for(int error) {
+  if (error == -ENOSPC || error == -EDQUOT) return "; free space on that file system";
+  return error == -EFBIG ? "; raise the limit for a file's size (ulimit -f, systemd: LimitFSIZE)" : "";
+}
+
 }  // namespace
 
 int Log::fail(int error, const char* what) const {
-  const char* advice = error == -ENOSPC || error == -EDQUOT ? "; free space on that file system" : "";
   return os::fail(-error, "log %s/%s: cannot %s: %s%s", dir_.c_str(), file_name_.c_str(), what, std::strerror(-error),
-                  advice);
+                  advice_for(error));
 }
 
-int Log::open(const std::string& dir, std::string_view ring, const RingId& id, AccountsNow accounts, Recovered& recovered) {
-  dir_ = dir, ring_ = ring, accounts_ = std::move(accounts);
-  if (os::calls.mkdirat(AT_FDCWD, dir.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(-errno, "create the directory");
+int Log::open(const std::string& dir, std::string_view ring, const RingId& id, AccountsNow accounts,
+              Recovered& recovered) {
+  const int error = claim(dir, ring, recovered);
+  return error != 0 ? error : begin(id, std::move(accounts), recovered);
+}
+
+int Log::claim(const std::string& dir, std::string_view ring, Recovered& recovered) {
+  dir_ = dir, ring_ = ring;
+  created_ = os::calls.mkdirat(AT_FDCWD, dir.c_str(), 0700) == 0;
+  if (!created_ && errno != EEXIST) return fail(-errno, "create the directory");
   if (const int error = open_log_directory(dir, directory_)) return error;
   if (const int error = lock()) return error;
-  if (const int error = recover(directory_.get(), dir_, ring_, recovered)) return error;
+  return recover(directory_.get(), dir_, ring_, recovered);
+}
+
+void Log::remove_unused() const {
+  if (created_) os::calls.unlinkat(AT_FDCWD, dir_.c_str(), AT_REMOVEDIR);
+}
+
+int Log::begin(const RingId& id, AccountsNow accounts, const Recovered& recovered) {
+  accounts_ = std::move(accounts);
   next_index_ = recovered.next_index;
   since_accounts_ = recovered.lines_since_accounts;
   present_ = recovered.file.empty() ? id : recovered.ring;
@@ -82,8 +100,8 @@ int Log::begin_file(const Accounts& accounts) {
   error = os::write_full(file.get(), text_.data(), text_.size());
   if (error != 0) {
     os::calls.unlinkat(directory_.get(), name.c_str(), 0);
-    return os::fail(-error, "log %s/%s: cannot write its first line: %s", dir_.c_str(), name.c_str(),
-                    std::strerror(-error));
+    return os::fail(-error, "log %s/%s: cannot write its first line: %s%s", dir_.c_str(), name.c_str(), std::strerror(-error),
+                    advice_for(error));
   }
   file_ = std::move(file);
   file_name_ = name;
@@ -93,14 +111,28 @@ int Log::begin_file(const Accounts& accounts) {
   return 0;
 }
 
+// What the collector's accounts say has the batch in it: what the log says without it is read from the log.
+int Log::begin_file_before_a_batch() {
+  Recovered found;
+  if (const int error = recover(directory_.get(), dir_, ring_, found)) return error;
+  if (found.file != file_name_ || found.next_index != next_index_)
+    return os::fail(ESTALE, "log %s/%s: it does not end where it was written to", dir_.c_str(), file_name_.c_str());
+  return begin_file(found.known(utc_now_ns()));
+}
+
+bool Log::has_first_line_only() const {
+  u64 first = 0;
+  return is_log_file_name(file_name_, first) && next_index_ == first + 1;
+}
+
 int Log::append(std::span<const Line> lines, const RingId& of) {
   if (lines.empty()) return 0;
-  text_.clear();
-  encode(lines, next_index_, ring_, text_, of == present_ ? RingId{} : of);
-  // Behind this batch, or the next one could end beyond the limit.
-  const bool accounts = since_accounts_ + lines.size() + usual_batch_lines >= accounts_every_lines;
-  if (accounts) encode(accounts_(), next_index_ + lines.size(), ring_, text_);
-  if (const int error = write_batch(lines.size(), accounts)) return error;
+  int error = write_batch(lines, of);
+  if (error == -EFBIG && !uncut_ && !has_first_line_only()) {
+    error = begin_file_before_a_batch();
+    if (error == 0) error = write_batch(lines, of);
+  }
+  if (error != 0) return error;
   if (file_bytes_ >= log_file_bytes) roll_error_ = begin_file(accounts_());
   return 0;
 }
@@ -118,7 +150,16 @@ int Log::in_place() const {
   return os::fail(ESTALE, "log %s: it, or its directory, was removed, moved or replaced while it was written", path.c_str());
 }
 
-int Log::write_batch(std::size_t lines, bool accounts) {
+int Log::write_batch(std::span<const Line> lines, const RingId& of) {
+  text_.clear();
+  encode(lines, next_index_, ring_, text_, of == present_ ? RingId{} : of);
+  // Behind this batch, or the next one could end beyond the limit.
+  const bool accounts = since_accounts_ + lines.size() + usual_batch_lines >= accounts_every_lines;
+  if (accounts) encode(accounts_(), next_index_ + lines.size(), ring_, text_);
+  return write_lines(lines.size(), accounts);
+}
+
+int Log::write_lines(std::size_t lines, bool accounts) {
   const auto cut = [this] {
     const int error = os::result(os::calls.ftruncate(file_.get(), static_cast<off_t>(file_bytes_)));
     uncut_ = error != 0;

@@ -2,7 +2,9 @@
 //
 // Invariants:
 //   - one writer a log: the lock on its directory is held as long as the object lives;
-//   - `index` has no hole: a batch that fails leaves file and index as they were, and may be appended again;
+//   - `index` has no hole: a batch that fails leaves no line, and may be appended again;
+//   - where a file may not grow further, the batch goes into a new one. None is begun behind a file that has only its first
+//     line: what does not fit there fits nowhere;
 //   - the first line of each file is an `accounts` line, and one stands at least every 4096 lines if no batch has more
 //     than 2048 (behind a longer one it stands at once): each says exactly what the log says up to it, so it stands
 //     behind a batch, never inside one;
@@ -31,11 +33,20 @@ class Log {
   // Asked for behind a batch: the accounts with that batch included. Its views live until append() returns.
   using AccountsNow = std::function<Accounts()>;
 
-  // Create `dir` (0700) if it is absent, lock it, recover what is there (`recovered` says what), and be ready to
-  // append; `accounts` is not called yet. `id` is the ring's own identity: a log that is begun here speaks of it. 0, or −errno
-  // with its text: −EBUSY another collector holds the log, −EBADMSG it is damaged, −EINVAL it is the log of another ring,
-  // −EACCES, −ENOSPC …
+  // Both of the following.
   int open(const std::string& dir, std::string_view ring, const RingId& id, AccountsNow accounts, Recovered& recovered);
+
+  // Create `dir` (0700) if it is absent, lock it, and recover what is there (`recovered` says what). 0, or −errno with its
+  // text: −EBUSY another collector holds the log, −EBADMSG it is damaged, −EINVAL it is the log of another ring, −EACCES …
+  int claim(const std::string& dir, std::string_view ring, Recovered& recovered);
+  bool is_claimed() const { return static_cast<bool>(directory_); }
+
+  // Then be ready to append; `accounts` is not called yet. `id` is the ring's own identity: a log that is begun here speaks of
+  // it. 0, or −errno with its text: −ENOSPC, −EACCES …
+  int begin(const RingId& id, AccountsNow accounts, const Recovered& recovered);
+
+  // Remove the directory if claim() has created it, and nothing is in it.
+  void remove_unused() const;
 
   // Lines of the ring `of`. 0: all of them are in the log · −errno with its text: none of them: append them again later.
   // −ESTALE: see in_place().
@@ -57,7 +68,10 @@ class Log {
  private:
   int lock();
   int begin_file(const Accounts& accounts);
-  int write_batch(std::size_t lines, bool accounts);
+  int begin_file_before_a_batch();
+  bool has_first_line_only() const;
+  int write_batch(std::span<const Line> lines, const RingId& of);
+  int write_lines(std::size_t lines, bool accounts);
   int fail(int error, const char* what) const;
 
   std::string dir_, ring_, file_name_;
@@ -70,6 +84,7 @@ class Log {
   u64 since_accounts_ = 0;  // lines after the last accounts line
   bool uncut_ = false;      // bytes of a failed batch may stand behind file_bytes_
   int roll_error_ = 0;
+  bool created_ = false;  // the directory
 };
 
 }  // namespace shmring::audit

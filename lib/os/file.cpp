@@ -2,7 +2,9 @@
 #include "lib/os/file.hpp"
 
 #include <fcntl.h>
+#include <limits.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace shmring::os {
@@ -39,6 +41,23 @@ int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written
   }
   if (written) *written = done;
   return error;
+}
+
+// A pipe in which poll() sees room takes PIPE_BUF bytes at once; of a longer write it would take a part, and wait.
+int write_without_waiting(int fd, const void* data, std::size_t bytes) {
+  for (std::size_t done = 0; done < bytes;) {
+    pollfd poll{fd, POLLOUT, 0};
+    const timespec now{};
+    const int ready = calls.ppoll(&poll, 1, &now, nullptr);
+    if (ready == 0) return -EAGAIN;
+    if (ready < 0 && errno != EINTR) return -errno;
+    if (ready < 0) continue;
+    const ssize_t n = calls.write(fd, static_cast<const char*>(data) + done, std::min<std::size_t>(bytes - done, PIPE_BUF));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return n < 0 ? -errno : -EIO;
+    done += static_cast<std::size_t>(n);
+  }
+  return 0;
 }
 
 ssize_t read_full(int fd, void* buffer, std::size_t bytes, std::uint64_t at) {

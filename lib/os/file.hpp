@@ -47,6 +47,10 @@ int open_at(int dir, const char* path, int flags, mode_t mode, Fd& out);
 // then.
 int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written = nullptr);
 
+// All of `bytes`, where nobody may wait: standard error may be a pipe that nobody reads, and is not ours alone to be made
+// non-blocking. 0, −EAGAIN: it takes nothing now, or −errno. Async-signal-safe.
+int write_without_waiting(int fd, const void* data, std::size_t bytes);
+
 // Bytes read at `at` into `buffer`, fewer only at the file's end; or −errno.
 ssize_t read_full(int fd, void* buffer, std::size_t bytes, std::uint64_t at);
 

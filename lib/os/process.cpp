@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <limits>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -42,6 +43,14 @@ std::optional<u64> start_time_of(const char* path) {
   std::string text;
   if (read_small(path, text) != 0) return std::nullopt;
   return start_time_in(text);
+}
+
+// Where it is not known, no descriptor is held for long.
+int first_spare_descriptor() {
+  rlimit limit{};
+  if (calls.getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const rlim_t most = std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max());
+  return static_cast<int>(most) - spare_descriptors;
 }
 
 // A /proc of another pid namespace (a container that kept its host's) shows strangers under our pids.
@@ -133,6 +142,14 @@ int hold_standard_descriptors() {
   return 0;
 }
 
+int raise_descriptor_limit() {
+  rlimit limit{};
+  if (calls.getrlimit(RLIMIT_NOFILE, &limit) != 0) return -errno;
+  if (limit.rlim_cur == limit.rlim_max) return 0;
+  limit.rlim_cur = limit.rlim_max;
+  return result(calls.setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 int leave_no_core() { return result(calls.prctl(PR_SET_DUMPABLE, 0)); }
 
 std::string exe_path(u32 pid, u64 start_time) {
@@ -149,18 +166,20 @@ std::string exe_path(u32 pid, u64 start_time) {
 
 Deaths::Deaths(const ring::Ring& ring)
     : watches_(ring.geometry.producers),
+      first_spare_(first_spare_descriptor()),
       can_judge_(same_namespaces(*ring.header)),
       proc_is_ours_(proc_shows_our_pids()) {}
 
 bool Deaths::dead(u32 entry, u64 owner_word) {
   ring::Owner owner = ring::Owner::of(owner_word);
   owner.state = ring::OwnerState::free;
-  if (!can_judge_ || owner.start_time == 0 || owner.pid == 0 || entry >= watches_.size()) return false;
+  if (entry >= watches_.size()) return false;
   Watch& watch = watches_[entry];
   if (watch.owner != owner.bits()) {
     forget(entry);
     watch.owner = owner.bits();
   }
+  if (!can_judge_ || owner.start_time == 0 || owner.pid == 0) return false;
   if (!watch.dead) watch.dead = watch.pidfd ? ended(watch) : prove(watch, owner);
   if (watch.dead) watch.pidfd.reset();
   return watch.dead;
@@ -177,7 +196,10 @@ bool Deaths::prove(Watch& watch, ring::Owner owner) {
     const std::optional<u64> start = start_time_of(("/proc/" + std::to_string(owner.pid) + "/stat").c_str());
     if (start && (*start & ring::Owner::start_mask) != owner.start_time) return true;
   }
-  return watch.pidfd && ended(watch);
+  if (!watch.pidfd) return false;
+  const bool dead = ended(watch);
+  if (watch.pidfd.get() >= first_spare_) watch.pidfd.reset();
+  return dead;
 }
 
 bool Deaths::ended(const Watch& watch) {
@@ -193,10 +215,15 @@ void Deaths::forget(u32 entry) {
 int Deaths::wait(u64 timeout_ns, const sigset_t* mask) {
   polled_.clear();
   for (const Watch& watch : watches_)
-    if (watch.pidfd) polled_.push_back({watch.pidfd.get(), POLLIN, 0});
+    if (watch.pidfd && !watch.reported) polled_.push_back({watch.pidfd.get(), POLLIN, 0});
   const timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000),
                          static_cast<long>(timeout_ns % 1'000'000'000)};
-  return result(calls.ppoll(polled_.data(), polled_.size(), &timeout, mask));
+  const int ended = result(calls.ppoll(polled_.data(), polled_.size(), &timeout, mask));
+  if (ended <= 0) return ended;
+  auto poll = polled_.begin();
+  for (Watch& watch : watches_)
+    if (watch.pidfd && !watch.reported) watch.reported = (poll++)->revents != 0;
+  return ended;
 }
 
 }  // namespace shmring::os

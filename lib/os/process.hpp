@@ -55,24 +55,35 @@ int leave_no_core();
 // people. Where one was closed it fails as before: /dev/null, open the wrong way round. 0 or −errno.
 int hold_standard_descriptors();
 
+// Whoever opens a descriptor for each of many things may open as many as the hard limit permits, from now on. 0 or −errno: it
+// stays at what it may.
+int raise_descriptor_limit();
+
 // The path of a process's program, at most 1023 bytes, as it is now: it may have called exec. "": it cannot be read, or it is
 // not known to be that process's (the pid may be another's by now, or mean another process in our pid namespace).
 std::string exe_path(u32 pid, u64 start_time);
 
+// Numbers of descriptors that pidfds leave free below the limit: for a log that has to be opened again, and to read /proc.
+inline constexpr int spare_descriptors = 32;
+
 // Which owners of the producer table are proven dead. Thread role: the collector's.
+//
+// An owner is watched: its pidfd is held, so that its end ends a wait. One whose pidfd would be of the spare ones is not: the
+// proof is the same, but each time that it is asked for it takes a pidfd for that moment.
 class Deaths {
  public:
   // For the table of this segment. In other namespaces than the header's nobody is ever judged dead.
   explicit Deaths(const ring::Ring& ring);
 
-  // Whether the process that this owner word of this entry names is dead. Opens a pidfd once for each owner.
+  // Whether the process that this owner word of this entry names is dead.
   bool dead(u32 entry, u64 owner_word);
 
   // The entry is free: its pidfd is closed.
   void forget(u32 entry);
 
   // Sleep until a watched process ends or the time is over. How many ended, 0 for time over, −EINTR after a signal.
-  // `mask` (if not NULL) is the signal mask while it sleeps. An owner that dead() has judged is watched no more.
+  // `mask` (if not NULL) is the signal mask while it sleeps. An owner that dead() has judged is watched no more, nor is one
+  // whose end has ended a wait: nobody may ever ask for it, where its entry was scribbled over.
   int wait(u64 timeout_ns, const sigset_t* mask = nullptr);
 
   // False: all owners count as alive, which the log should say.
@@ -83,12 +94,14 @@ class Deaths {
     u64 owner = 0;  // the owner word, its state left out
     Fd pidfd;
     bool dead = false;
+    bool reported = false;  // its pidfd has ended a wait
   };
   bool prove(Watch& watch, ring::Owner owner);
   bool ended(const Watch& watch);
 
   std::vector<Watch> watches_;
   std::vector<pollfd> polled_;
+  int first_spare_;
   bool can_judge_;
   bool proc_is_ours_;
 };

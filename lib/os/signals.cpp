@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "lib/os/calls.hpp"
+#include "lib/os/file.hpp"
 
 namespace shmring::os {
 
@@ -20,7 +20,7 @@ const char* bus_text = "";
 void on_stop(int) { stop_asked = 1; }
 
 void on_bus(int) {
-  (void)!calls.write(2, bus_text, std::strlen(bus_text));
+  (void)write_without_waiting(2, bus_text, std::strlen(bus_text));
   ::_exit(bus_status);
 }
 
@@ -46,8 +46,8 @@ int take_signals(int status, const char* text) {
   const struct {
     int signal;
     void (*handler)(int);
-  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, SIG_IGN},
-                  {SIGUSR1, SIG_IGN}, {SIGPIPE, SIG_IGN}, {SIGBUS, on_bus}};
+  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop},  {SIGHUP, SIG_IGN}, {SIGUSR1, SIG_IGN},
+                  {SIGPIPE, SIG_IGN}, {SIGXFSZ, SIG_IGN}, {SIGBUS, on_bus}};
   for (const auto& [signal, handler] : handlers)
     if (const int error = handle(signal, handler); error != 0) return error;
   return 0;

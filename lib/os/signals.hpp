@@ -8,8 +8,8 @@
 
 namespace shmring::os {
 
-// Block SIGTERM and SIGINT (they ask to stop), ignore SIGPIPE, SIGHUP and SIGUSR1 (which are to reload and to rotate), and end
-// with `bus_status` and `bus_text` on a SIGBUS. `bus_text` must stay. 0 or −errno.
+// Block SIGTERM and SIGINT (they ask to stop); ignore SIGPIPE and SIGXFSZ (the write says EPIPE or EFBIG), SIGHUP and SIGUSR1
+// (which are to reload and to rotate); and end with `bus_status` and `bus_text` on a SIGBUS. `bus_text` must stay. 0 or −errno.
 int take_signals(int bus_status, const char* bus_text);
 
 // Whether a stop was asked for since. Signals come in only while a wait uses this mask.

@@ -8,6 +8,7 @@
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
+#include "tests/support/sandbox.hpp"
 
 using namespace shmring::test;
 
@@ -72,12 +73,14 @@ struct Cramped {
   Cramped() {
     CHECK(daemon.collects());
     CHECK(daemon.end() == 0);
-    daemon.start([] { ::signal(SIGXFSZ, SIG_IGN); });
+    daemon.start();
     CHECK(daemon.collects());
     limit_files(daemon.process.pid(), contents(log_files(place.log)[0]).size() + 10'007);
     journal = &place.journal(3'000);
+    daemon.process.stop();  // so that it meets a ring that is full, and a batch that fits into no file
     Child writer([this] { return produce(Workplace::ring, *journal, {SHMRING_LANE_AUTO, 3'000, 64, 100}); });
-    CHECK(writer.wait() == 0);  // a log that cannot be written holds no producer up
+    CHECK(writer.wait() == 0);
+    daemon.process.go_on();
     CHECK(eventually([&] { return daemon.said().find("nothing is released until it works") != std::string::npos; }));
   }
 };
@@ -227,6 +230,35 @@ TEST_CASE("a segment truncated under the collector ends it with status 5 and a m
   Daemon next(place);  // it refuses the segment, by name
   CHECK(next.process.wait() == 5);
   CHECK(next.said().find("ring r:") != std::string::npos);
+}
+
+TEST_CASE("a segment truncated under the collector ends it also where its message goes into a pipe that nobody reads") {
+  Workplace place;
+  const SmallPipe pipe;
+  pipe.fill();
+  Daemon daemon(place, {"--slots", "64"}, false);
+  daemon.start([&] { pipe.become_standard_error(); });
+  REQUIRE(daemon.collects());
+  REQUIRE(::truncate(place.file().c_str(), 0) == 0);
+  CHECK(daemon.process.wait(std::chrono::seconds(20)) == 5);
+}
+
+TEST_CASE("where a file of the log may not grow further, the log goes on in a new one") {
+  Workplace place;
+  Daemon daemon(place, {"--slots", "16384", "--lanes", "2"});
+  REQUIRE(daemon.collects());
+  constexpr rlim_t most = 512 << 10;  // more than a batch takes
+  limit_files(daemon.process.pid(), most);
+  Journal& journal = place.journal(10'000);
+  Child writer([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, 10'000, 64, 100}); });
+  CHECK(writer.wait() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  CHECK(daemon.said() == "");
+  CHECK(log_files(place.log).size() > 2);
+  for (const std::string& file : log_files(place.log)) CHECK(contents(file).size() <= most);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
 }
 
 TEST_CASE("a log that cannot be written holds the records back, and goes on by itself when it can be") {

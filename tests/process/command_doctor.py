@@ -97,8 +97,9 @@ class Doctor(CommandCase):
 
     def test_limits_too_low_for_a_ring_or_a_collector_are_findings(self):
         low = lambda limit, value: lambda: resource.setrlimit(limit, (value, value))
-        found = self.finding("100 descriptors", preexec_fn=low(resource.RLIMIT_NOFILE, 100))
+        found = self.finding("at most 100 descriptors", preexec_fn=low(resource.RLIMIT_NOFILE, 100))
         self.assertIn("ulimit -n", found["remedy"])
+        self.assertEqual(self.findings(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 1024))), [])
         found = self.finding("files may have 1048576 bytes", preexec_fn=low(resource.RLIMIT_FSIZE, 1 << 20))
         self.assertIn("ulimit -f", found["remedy"])
 

@@ -44,6 +44,14 @@ class Errors(CommandCase):
             self.assertIn("usage: shmring", done.err)
             self.assertIn("--help", done.err)
 
+    def test_shmringd_offers_no_durability_that_it_refuses(self):
+        text = subprocess.run([SHMRINGD, "--help"], capture_output=True, text=True, check=True).stdout
+        for level in ["none", "interval", "every"]:
+            self.assertNotIn(level, text.split("--durability")[1].split("--")[0])
+            done = self.shmringd("--log", f"{self.folder}/log", "--durability", level)
+            self.assertEqual(done.status, USAGE, done.err)
+            self.assertIn("{write}", done.err)
+
     def test_hostile_arguments_are_harmless_on_a_terminal(self):
         for arguments in [["\033[31m"], ["dump", "\033[31m"], ["dump", "./\033[31m"], ["ls", "--\033[31m"]]:
             self.assertNotIn("\033", self.run_it(*arguments).err)
@@ -120,6 +128,41 @@ class Errors(CommandCase):
         self.assertIn(b"kept", done.out)
         self.expect(DAMAGED, "emit", "r", err="another boot")
 
+    # ------------------------------------------------------------------------------- what a refused shmringd leaves
+
+    def shmringd(self, *arguments, ring="r"):
+        return Done(subprocess.run([SHMRINGD, "--ring", ring, *arguments], capture_output=True, timeout=60))
+
+    def test_a_log_that_is_refused_leaves_no_new_ring(self):
+        self.create()
+        busy, damaged = f"{self.folder}/busy", f"{self.folder}/damaged"
+        self.start(SHMRINGD, "--ring", "r", "--log", busy)
+        until(lambda: os.path.lexists(f"{busy}/segment"), "a log that is locked")
+        os.mkdir(damaged)
+        pathlib.Path(damaged, "20261124T220008Z-00000000000000000000.jsonl").write_text("no line\nof a log\n")
+        file = f"{self.folder}/file"
+        pathlib.Path(file).touch()
+        for log, status in [(busy, BUSY), (damaged, DAMAGED), (file, ABSENT)]:
+            done = self.shmringd("--log", log, ring="other")
+            self.assertEqual(done.status, status, done.err)
+            self.assertIn(f"log {log}", done.err)
+            self.assertEqual(os.listdir(self.rings), ["shmring.r"])
+
+    def test_a_ring_that_is_refused_leaves_no_new_log(self):
+        self.create()
+        self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log")
+        until(lambda: os.path.lexists(f"{self.folder}/log/segment"), "a ring that is collected")
+        new, old = f"{self.folder}/new", f"{self.folder}/old"
+        os.mkdir(old)
+        for log in [new, old]:
+            self.assertEqual(self.shmringd("--log", log).status, BUSY)
+            self.assertEqual(self.shmringd("--log", log, "--slots", "63", ring="other").status, CONFIGURATION)
+            os.environ["SHMRING_DIR"] = f"{self.folder}/absent"
+            self.assertEqual(self.shmringd("--log", log).status, ABSENT)
+            os.environ["SHMRING_DIR"] = self.rings
+        self.assertFalse(os.path.exists(new))
+        self.assertEqual(os.listdir(old), [])
+
     # --------------------------------------------------------------------------------------------------- output
 
     def test_output_that_cannot_be_written_is_status_7_but_not_a_reader_that_has_gone(self):
@@ -146,7 +189,7 @@ class Errors(CommandCase):
         for status, program, *arguments in [
                 (ABSENT, SHMRING, "rm", "absent"), (ABSENT, SHMRING, "verify", f"{self.folder}/absent"),
                 (USAGE, SHMRING, "dump"), (OK, SHMRING, "gc"), (USAGE, SHMRINGD, "--frob"),
-                (CONFIGURATION, SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", "--durability", "every"),
+                (CONFIGURATION, SHMRINGD, "--ring", "s", "--log", f"{self.folder}/log", "--slots", "63"),
                 (ABSENT, SHMRINGD, "--ring", "r", "--log", "/proc/none")]:
             with open("/dev/full", "wb") as full:
                 done = subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=full)

@@ -2,11 +2,13 @@
 //
 // The oracle here is the count of each sequence over both logs: in the one that was moved, up to where the new one goes on.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include "lib/audit/verify.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
+#include "tests/support/sandbox.hpp"
 
 using namespace shmring::test;
 namespace fs = std::filesystem;
@@ -77,7 +79,70 @@ struct Busy {
   }
 };
 
+// A process with so many handles, each with a journal: it writes three records with each, whenever it is told to.
+struct Crowd {
+  std::vector<Journal*> journals;
+  Shared<std::atomic<u64>> rounds, done;
+  Child process;
+
+  Crowd(Workplace& place, u64 handles) {
+    for (u64 i = 0; i < handles; ++i) journals.push_back(&place.journal(100));
+    process = Child([this]() -> int {
+      std::vector<shmring_producer*> producers;
+      for (Journal* journal : journals) producers.push_back(attach(Workplace::ring, *journal, SHMRING_LANE_SHARED));
+      for (;; ::usleep(1'000))
+        for (; *done < *rounds; ++*done)
+          for (std::size_t i = 0; i < journals.size(); ++i)
+            for (int n = 0; n < 3; ++n) write_noted(producers[i], *journals[i]);
+    });
+    write_once();
+  }
+  void write_once() {
+    ++*rounds;
+    CHECK(eventually([&] { return *done == *rounds; }));
+  }
+};
+
 }  // namespace
+
+TEST_CASE("with fewer descriptors than producers a log that is moved away is begun anew, and each producer's end is logged") {
+  Workplace place;
+  Daemon daemon(place, {"--slots", "1024"}, false);
+  daemon.start([] {
+    const rlimit few{64, 128};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  });
+  REQUIRE(daemon.collects());
+  rlimit limit{};
+  CHECK(::prlimit(daemon.process.pid(), RLIMIT_NOFILE, nullptr, &limit) == 0);
+  CHECK(limit.rlim_cur == 128);
+  Crowd first(place, 75), second(place, 75);
+  View view;
+  CHECK(eventually([&] { return view.board().logged == 150 * 3; }));
+  const std::string old = place.home + "/old";
+  fs::rename(place.log, old);
+  CHECK(eventually([&] { return daemon.said().find("a new log is begun") != std::string::npos; }));
+  first.process.kill();
+  second.write_once();
+  CHECK(eventually([&] { return has_event(place.log, *second.journals.back()); }));
+  second.process.kill();
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  CHECK(daemon.said().find("nothing is released") == std::string::npos);
+  CHECK(proven(old));
+  CHECK(proven(place.log));
+  for (const Crowd* crowd : {&first, &second})
+    for (const Journal* journal : crowd->journals) {
+      std::vector<int> times;
+      count(old, *journal, times);
+      count(place.log, *journal, times);
+      CHECK(std::all_of(times.begin() + 1, times.end(), [](int n) { return n == 1; }));
+    }
+  const std::string text = log_text(place.log);
+  u64 died = 0;
+  for (std::size_t at = 0; (at = text.find("\"kind\":\"died\"", at)) != text.npos; ++at) ++died;
+  CHECK(died == 150);
+}
 
 TEST_CASE("a log that is moved away while it is written: it is whole, and a new one goes on exactly where it ends") {
   for (int round = 0; round < by_mode(2, 10, 200); ++round) {
@@ -91,6 +156,37 @@ TEST_CASE("a log that is moved away while it is written: it is whole, and a new 
     busy.check_each_once(old);
   }
   report("a log moved away under load, %d times: each record is in it or in the new one, once", by_mode(2, 10, 200));
+}
+
+TEST_CASE("standard error that nobody reads holds nothing up, and its reader is told how many messages were not written") {
+  Workplace place;
+  const SmallPipe pipe;
+  pipe.fill();
+  Daemon daemon(place, {"--slots", "1024"}, false);
+  daemon.start([&] { pipe.become_standard_error(); });
+  REQUIRE(daemon.collects());
+  const auto begun_anew = [&] { return eventually([&] { return !log_files(place.log).empty(); }); };
+  fs::rename(place.log, place.home + "/first");
+  REQUIRE(begun_anew());
+  Journal& journal = place.journal(100);
+  CHECK(Child([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, 100}); }).wait() == 0);
+  REQUIRE(all_closed());
+  CHECK(pipe.drain() == "");
+  fs::rename(place.log, place.home + "/second");
+  REQUIRE(begun_anew());
+  CHECK(pipe.drain().starts_with("shmringd: 1 message was not written: standard error was full\nshmringd: log " + place.log));
+  pipe.fill();
+  fs::rename(place.log, place.home + "/third");
+  std::ofstream(place.log) << "a file";
+  CHECK(daemon.end() == 7);
+  pipe.drain();
+  const std::string logs[] = {place.home + "/first", place.home + "/second", place.home + "/third"};
+  std::vector<int> times;
+  for (const std::string& log : logs) {
+    CHECK(proven(log));
+    count(log, journal, times);
+  }
+  CHECK(std::all_of(times.begin() + 1, times.end(), [](int n) { return n == 1; }));
 }
 
 TEST_CASE("a log that is removed while it is written: said, and a new one has all that the old one had not") {

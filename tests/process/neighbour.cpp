@@ -6,6 +6,7 @@
 // signal than SIGBUS, and that only where the file was cut off.
 #include <doctest/doctest.h>
 
+#include "lib/os/process.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
@@ -232,6 +233,51 @@ TEST_CASE("a neighbour that scribbles over the segment costs records, never the 
            sums.torn, sums.lost, sums.incidents, sums.refused);
     tried(sums.scribbles, "scribbles");
   }
+}
+
+TEST_CASE("an owner word that is scribbled over before its process ends does not keep the collector awake") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  constexpr u32 scribbled = 4;
+  std::vector<Child> producers;
+  for (u32 i = 0; i < scribbled; ++i) {
+    Journal& journal = place.journal(1);
+    producers.emplace_back([&] { return attach(Workplace::ring, journal, SHMRING_LANE_AUTO) != nullptr ? ::pause() : 1; });
+  }
+  const View view;
+  const auto looked_again = [&] {
+    const u64 last = view.board().heartbeat_ns;
+    return eventually([&] { return view.board().heartbeat_ns > last + 250'000'000; });
+  };
+  const auto met = [&] {
+    const std::string text = log_text(place.log);
+    return std::all_of(place.journals.begin(), place.journals.end(), [&](const auto& journal) {
+      return text.find("\"producer\":\"" + journal->name() + "\",\"inc\"") != text.npos;
+    });
+  };
+  CHECK(eventually(met));
+  shmring::os::Segment segment;
+  REQUIRE(shmring::os::attach(Workplace::ring, segment) == 0);
+  const ring::Owner self = shmring::os::self(*segment.ring.header);
+  const ring::Owner words[scribbled] = {{0, 0, ring::OwnerState::free},
+                                        {self.pid, 0, ring::OwnerState::attached},
+                                        {0, self.start_time, ring::OwnerState::left},
+                                        {self.pid, self.start_time, ring::OwnerState::attached}};
+  int entries[scribbled];
+  for (u32 i = 0; i < scribbled; ++i) entries[i] = view.entry_of(producers[i].pid());
+  for (u32 i = 0; i < scribbled; ++i) segment.ring.entries[entries[i]].owner = words[i].bits();
+  CHECK(looked_again());
+  for (Child& producer : producers) producer.kill();
+  CHECK(looked_again());
+  const u64 wakeups = view.board().wakeups;
+  const auto begin = Steady::now();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the interval that is counted
+  const double rate = static_cast<double>(view.board().wakeups - wakeups) / milliseconds_since(begin) * 1000;
+  CHECK(rate > 1);
+  CHECK(rate <= 60);
+  CHECK(daemon.end() == 0);
+  report("owner words scribbled over, then their processes ended: %.0f wake-ups a second", rate);
 }
 
 TEST_CASE("a neighbour that cuts the segment off, or punches holes, ends the collector at most with status 5") {

@@ -1,4 +1,4 @@
-// A directory of its own for rings, descriptors counted, and code run in a child process.
+// A directory of its own for rings, descriptors counted, a pipe that is full, and code run in a child process.
 #pragma once
 
 #include <dirent.h>
@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -50,6 +51,36 @@ inline int open_descriptors() {
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
   return count;
 }
+
+// A pipe of two pages, for somebody's standard error.
+class SmallPipe {
+ public:
+  SmallPipe() {
+    if (::pipe2(ends_, O_CLOEXEC) != 0 || ::fcntl(ends_[1], F_SETPIPE_SZ, 8192) != 8192) std::perror("pipe"), std::abort();
+    ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
+  }
+  ~SmallPipe() { ::close(ends_[0]), ::close(ends_[1]); }
+  SmallPipe(const SmallPipe&) = delete;
+
+  void become_standard_error() const { ::dup2(ends_[1], 2); }
+  // Who writes to it from now on is held up.
+  void fill() const {
+    ::fcntl(ends_[1], F_SETFL, O_NONBLOCK);
+    while (::write(ends_[1], "x", 1) == 1) {
+    }
+    ::fcntl(ends_[1], F_SETFL, 0);
+  }
+  // What is in it, but what filled it.
+  std::string drain() const {
+    std::string text(1 << 16, ' ');
+    const ssize_t bytes = ::read(ends_[0], text.data(), text.size());
+    text.resize(bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
+    return text.substr(std::min(text.find_first_not_of('x'), text.size()));
+  }
+
+ private:
+  int ends_[2];
+};
 
 // Run `body` in a forked child and return what it returns; "died" if it did not get so far.
 inline std::string in_child(const std::function<std::string()>& body) {

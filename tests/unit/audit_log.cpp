@@ -31,6 +31,22 @@ int faulty_cut(int fd, off_t bytes) {
   return ::ftruncate(fd, bytes);
 }
 
+// No file may have more bytes.
+off_t most_bytes;
+
+ssize_t write_within_the_limit(int fd, const void* data, std::size_t bytes) {
+  const off_t left = most_bytes - ::lseek(fd, 0, SEEK_END);
+  if (left <= 0) return errno = EFBIG, -1;
+  return ::write(fd, data, std::min(bytes, static_cast<std::size_t>(left)));
+}
+
+struct Limited : CallsRestored {
+  explicit Limited(off_t bytes) {
+    most_bytes = bytes;
+    os::calls.write = write_within_the_limit;
+  }
+};
+
 struct Faulty : CallsRestored {
   Faulty() {
     fault = {};
@@ -257,6 +273,89 @@ TEST_CASE("a new file that cannot be begun leaves the log in the old one, says s
   CHECK(writer.log.roll_error() == 0);
   CHECK(log_files(dir.log()).size() == 2);
   CHECK(proven(dir.log()));
+}
+
+TEST_CASE(
+    "where a file may not grow further, the same lines go into a new one, which begins with what the log says without them") {
+  Directory dir;
+  u64 sequence = 0;
+  {
+    Writer writer(dir.log());
+    REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
+    const Limited limited(3'000);
+    for (int batch = 0; batch < 20; ++batch) {
+      const u64 first = sequence + 1, inc = 20 + static_cast<u64>(batch);
+      REQUIRE(writer.append({event("pay", 10, first, "one"), loss("pay", 10, first + 1, first + 2, causes({{Cause::full, 2}})),
+                             life(Life::attach, "short", inc), life(Life::died, "short", inc)}) == 0);
+      sequence += 3;
+    }
+    CHECK(log_files(dir.log()).size() > 5);
+    for (const fs::path& file : log_files(dir.log())) CHECK(fs::file_size(file) <= 3'000);
+    CHECK(lines_in(dir.log()) == 1 + 20 * 4 + log_files(dir.log()).size());
+    CHECK(proven(dir.log()));
+  }
+  Writer again(dir.log());
+  REQUIRE(again.error == 0);
+  CHECK(again.recovered.accounts[0].through == sequence);
+}
+
+TEST_CASE("a batch that fits into no file is refused, leaves one new file and no line, and is stored when files may grow") {
+  Directory dir;
+  Writer writer(dir.log());
+  REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
+  std::vector<Line> batch;
+  for (u64 i = 1; i <= 10; ++i) batch.push_back(event("pay", 10, i, "payload"));
+  for (const Line& line : batch) writer.ledger.apply(line);
+  {
+    const Limited limited(1'000);
+    for (int tries = 0; tries < 3; ++tries) {
+      CHECK(writer.log.append(batch, {}) == -EFBIG);
+      CHECK(std::string(os::last_error()).find("ulimit -f") != std::string::npos);
+      CHECK(log_files(dir.log()).size() == 2);
+      CHECK(lines_in(dir.log()) == 3);
+      CHECK(proven(dir.log()));
+    }
+  }
+  CHECK(writer.log.append(batch, {}) == 0);
+  CHECK(log_files(dir.log()).size() == 2);
+  CHECK(lines_in(dir.log()) == 13);
+  CHECK(proven(dir.log()));
+}
+
+TEST_CASE(
+    "a new file whose first line does not fit is none, and a file that could not be cut back is, before a new one is begun") {
+  Directory dir;
+  Writer writer(dir.log());
+  REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
+  const std::vector<Line> batch{event("pay", 10, 1, "payload")};
+  writer.ledger.apply(batch[0]);
+  {
+    const Limited limited(50);
+    CHECK(writer.log.append(batch, {}) == -EFBIG);
+    CHECK(std::string(os::last_error()).find("ulimit -f") != std::string::npos);
+    CHECK(log_files(dir.log()).size() == 1);
+  }
+  Faulty faulty;
+  fault.error = EFBIG, fault.short_at = 0, fault.fail_at = 1, fault.cuts_that_fail = 1;
+  CHECK(writer.log.append(batch, {}) == -EFBIG);
+  CHECK(log_files(dir.log()).size() == 1);
+  fault.writes = 0, fault.short_at = -1, fault.fail_at = 0;
+  CHECK(writer.log.append(batch, {}) == 0);
+  CHECK(log_files(dir.log()).size() == 2);
+  CHECK(lines_in(dir.log()) == 4);
+  CHECK(proven(dir.log()));
+}
+
+TEST_CASE("no new file is begun behind a log that does not say what was written to it") {
+  Directory dir;
+  Writer writer(dir.log());
+  const u64 first_line = fs::file_size(log_files(dir.log())[0]);
+  REQUIRE(writer.append({life(Life::attach, "pay", 10), event("pay", 10, 1, "payload")}) == 0);
+  fs::resize_file(log_files(dir.log())[0], first_line);
+  Faulty faulty;
+  fault.error = EFBIG, fault.fail_at = 0;
+  CHECK(writer.append({event("pay", 10, 2, "payload")}) == -ESTALE);
+  CHECK(log_files(dir.log()).size() == 1);
 }
 
 TEST_CASE("one writer a log: the second is refused with the first one's process, and may come when that has ended") {

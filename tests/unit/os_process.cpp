@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
@@ -277,6 +278,79 @@ TEST_CASE("one pidfd an owner is held, whatever its state, and none of a dead or
   CHECK(deaths.wait(0) == 0);  // the dead one is watched no more
   deaths.forget(1);
   CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("an end that nobody asks about ends one wait, not each one after it") {
+  Table table;
+  Child child, asked;
+  os::Deaths deaths(table.ring);
+  REQUIRE_FALSE(deaths.dead(0, child.word()));
+  REQUIRE_FALSE(deaths.dead(1, asked.word()));
+  kill_and_wait(child);
+  CHECK(deaths.wait(long_enough_ns) == 1);
+  CHECK(deaths.wait(0) == 0);
+  CHECK_FALSE(deaths.dead(1, asked.word()));
+  CHECK(deaths.wait(0) == 0);
+  kill_and_wait(asked);
+  CHECK(deaths.wait(long_enough_ns) == 1);  // the others are still watched
+  CHECK(deaths.dead(1, asked.word()));
+  CHECK(deaths.dead(0, child.word()));
+}
+
+TEST_CASE("an entry that names somebody else by now, or nobody that can be judged, is not watched for who was there before") {
+  Table table;
+  const int before = open_descriptors();
+  os::Deaths deaths(table.ring);
+  for (const ring::u64 scribbled :
+       {ring::u64{0}, Owner{77, 0, OwnerState::attached}.bits(), Owner{0, 77, OwnerState::left}.bits()}) {
+    Child child;
+    REQUIRE_FALSE(deaths.dead(0, child.word()));
+    CHECK_FALSE(deaths.dead(0, scribbled));
+    kill_and_wait(child);
+    CHECK(deaths.wait(0) == 0);
+    CHECK(deaths.dead(0, child.word()));
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a pidfd that would be of the spare descriptors is not held, and its owner is judged all the same") {
+  const std::string found = in_child([] {
+    Table table;
+    Child first, second, third;
+    const int next = ::dup(0);
+    ::close(next);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = static_cast<rlim_t>(next + 1 + os::spare_descriptors);
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return std::string("no limit");
+    const int before = open_descriptors();
+    os::Deaths deaths(table.ring);
+    bool right = !deaths.dead(0, first.word()) && !deaths.dead(1, second.word()) && !deaths.dead(2, third.word());
+    right = right && open_descriptors() == before + 1;
+    kill_and_wait(second);
+    right = right && deaths.wait(0) == 0 && deaths.dead(1, second.word());  // a zombie: kill() would not tell
+    kill_and_wait(first);
+    right = right && deaths.dead(0, first.word());
+    right = right && !deaths.dead(2, third.word()) && open_descriptors() == before + 1;  // there is room for one again
+    return std::string(right ? "right" : "wrong");
+  });
+  CHECK(found == "right");
+}
+
+TEST_CASE("the limit for descriptors is raised as far as it may be") {
+  const std::string found = in_child([] {
+    const rlimit low{64, 128};
+    ::setrlimit(RLIMIT_NOFILE, &low);
+    rlimit now{};
+    const int error = os::raise_descriptor_limit();
+    ::getrlimit(RLIMIT_NOFILE, &now);
+    return std::to_string(error) + " " + std::to_string(now.rlim_cur) + " " + std::to_string(now.rlim_max);
+  });
+  CHECK(found == "0 128 128");
+  Replaced<&os::Calls::setrlimit> refused([](int, const rlimit*) { return errno = EPERM, -1; });
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  CHECK(os::raise_descriptor_limit() == (limit.rlim_cur == limit.rlim_max ? 0 : -EPERM));
 }
 
 TEST_CASE("a signal ends the wait") {

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "lib/os/file.hpp"
@@ -17,25 +18,28 @@
 
 namespace shmring::tool {
 
+inline void write_message(std::string_view text) { os::write_full(2, text.data(), text.size()); }
+
 template <class... A>
 void say(fmt::format_string<A...> form, A&&... arguments) {
   fmt::memory_buffer text;
   fmt::format_to(std::back_inserter(text), form, std::forward<A>(arguments)...);
-  os::write_full(2, text.data(), text.size());
+  write_message({text.data(), text.size()});
 }
 
 // The exit status where standard output failed with this errno: a reader that has gone away (EPIPE) wants no more.
-inline int cannot_write(const char* program, int error) {
+inline int cannot_write(const char* program, int error, void (*tell)(std::string_view) = write_message) {
   if (error == EPIPE) return ok;
-  say("{}: cannot write to standard output: {}: what was printed is not complete\n", program, std::strerror(error));
+  tell(fmt::format("{}: cannot write to standard output: {}: what was printed is not complete\n", program,
+                   std::strerror(error)));
   return io;
 }
 
 // The exit status of a program that has done all but to write out what it printed.
-inline int finish(const char* program, int status) {
+inline int finish(const char* program, int status, void (*tell)(std::string_view) = write_message) {
   errno = 0;
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
-  return failed ? cannot_write(program, errno != 0 ? errno : EIO) : status;
+  return failed ? cannot_write(program, errno != 0 ? errno : EIO, tell) : status;
 }
 
 }  // namespace shmring::tool

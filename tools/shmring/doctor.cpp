@@ -22,7 +22,8 @@
 namespace shmring::tool {
 namespace {
 
-constexpr u64 spare_descriptors = 64;  // of a collector, beside a pidfd for each producer
+// Of a collector: a pidfd for each producer, what it leaves free, and what it holds beside them.
+constexpr u64 watched_descriptors = ring::default_producers + os::spare_descriptors + 8;
 
 struct Options {
   std::string name, output = "text";
@@ -100,16 +101,18 @@ void check_limits(Report& report) {
   rlimit file_size{RLIM_INFINITY, RLIM_INFINITY}, descriptors = file_size;
   os::calls.getrlimit(RLIMIT_FSIZE, &file_size);
   os::calls.getrlimit(RLIMIT_NOFILE, &descriptors);
-  report.fact("limits", fmt::format("of this shell: file size {}, descriptors {} (no memory is locked)",
-                                    limit_text(file_size.rlim_cur), limit_text(descriptors.rlim_cur)));
+  report.fact("limits",
+              fmt::format("of this shell: file size {}, descriptors {}, which shmringd raises to {} (no memory is locked)",
+                          limit_text(file_size.rlim_cur), limit_text(descriptors.rlim_cur), limit_text(descriptors.rlim_max)));
   if (file_size.rlim_cur < default_bytes())
     report.finding(
         "limits", fmt::format("files may have {} bytes: too few to create a ring of default sizes", file_size.rlim_cur),
         "ulimit -f unlimited (systemd: LimitFSIZE=infinity)");
-  if (descriptors.rlim_cur < ring::default_producers + spare_descriptors)
+  if (descriptors.rlim_max < watched_descriptors)
     report.finding("limits",
-                   fmt::format("{} descriptors: a collector needs one for each of {} producers, and some",
-                               descriptors.rlim_cur, ring::default_producers),
+                   fmt::format("at most {} descriptors: too few for a collector to watch {} producers; whether one of the "
+                               "others has ended it asks ten times a second",
+                               descriptors.rlim_max, ring::default_producers),
                    "ulimit -n 1024 (systemd: LimitNOFILE=1024) for shmringd");
 }
 

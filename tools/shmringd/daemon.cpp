@@ -11,8 +11,9 @@
 #include "lib/os/origin.hpp"
 #include "lib/os/signals.hpp"
 #include "lib/os/wakeup.hpp"
-#include "tools/common/say.hpp"
+#include "tools/common/exit.hpp"
 #include "tools/shmringd/board.hpp"
+#include "tools/shmringd/messages.hpp"
 
 namespace shmring::daemon {
 
@@ -25,7 +26,7 @@ constexpr u64 store_retry_ns = 100'000'000;
 constexpr u64 drain_limit_ns = 5 * second_ns;
 
 int complain(int error) {
-  tool::say("shmringd: {}\n", os::last_error());
+  say("shmringd: {}\n", os::last_error());
   return tool::exit_of(error);
 }
 
@@ -45,19 +46,19 @@ bool Store::store(std::span<const audit::Line> lines) {
   int said = 0;
   for (int error = log_.append(lines, ring_); error != 0; error = log_.append(lines, ring_)) {
     if (error == -ESTALE) return give_up();
-    if (error != said) tool::say("shmringd: {}; nothing is released until it works\n", os::last_error());
+    if (error != said) say("shmringd: {}; nothing is released until it works\n", os::last_error());
     said = error;
     os::sleep_for(store_retry_ns);
     if (os::stop_requested()) return false;
   }
-  if (said != 0) tool::say("shmringd: the log can be written again\n");
+  if (said != 0) say("shmringd: the log can be written again\n");
   return true;
 }
 
 bool Store::in_place() { return log_.in_place() != -ESTALE || give_up(); }
 
 bool Store::give_up() {
-  tool::say("shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
+  say("shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
   lost_ = true;
   return false;
 }
@@ -69,23 +70,27 @@ int Daemon::set_up(const Options& options) {
   int error = os::take_signals(tool::damaged, bus_text.c_str());
   if (error == 0) error = os::leave_no_core();
   if (error != 0) {
-    tool::say("shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
+    say("shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
     return tool::io;
   }
-  if (error = os::check_origin(options.log_dir, options.ring); error == 0) error = open_ring(options);
-  if (error != 0) return complain(error);
+  os::raise_descriptor_limit();  // where that is not permitted, it goes on with what it has
   log_dir_ = options.log_dir;
   idle_ = Idle(options.busy);
-  if (error = open_log(); error != 0) {
-    withdraw(segment_.ring.header->board);
-    return complain(error);
+  if (error = os::check_origin(log_dir_, options.ring); error == 0) error = open_ring(options);
+  if (error == 0) {
+    if (error = open_log(); error != 0) withdraw(segment_.ring.header->board);
   }
-  return 0;
+  if (error == 0) return 0;
+  const int status = complain(error);
+  log_.remove_unused();
+  return status;
 }
 
+// No ring is made for a log that is not ours.
 int Daemon::open_ring(const Options& options) {
   int error = os::attach(options.ring, segment_);
   if (error == -ENOENT) {
+    if (error = claim_log(options.ring); error != 0) return error;
     error = os::create(options.ring, &options.create);
     if (error != 0 && error != -EEXIST) return error;
     error = os::attach(options.ring, segment_);
@@ -95,12 +100,18 @@ int Daemon::open_ring(const Options& options) {
   return error;
 }
 
+int Daemon::claim_log(const std::string& ring) {
+  const int error = log_.claim(log_dir_, ring, recovered_);
+  return error != 0 ? error : os::check_origin(log_dir_, ring);  // it may be another's by now
+}
+
 int Daemon::open_log() {
   auto accounts = [this] { return audit::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
   const ring::RingId& id = segment_.ring.identity;
-  if (const int error = log_.open(log_dir_, segment_.name, id, accounts, recovered_); error != 0) return error;
-  if (const int error = os::check_origin(log_dir_, segment_.name); error != 0) return error;  // it may be another by now
-  if (os::record_origin(log_dir_, segment_.name) != 0) tool::say("shmringd: {}; it goes on without\n", os::last_error());
+  int error = log_.is_claimed() ? 0 : claim_log(segment_.name);
+  if (error == 0) error = log_.begin(id, accounts, recovered_);
+  if (error != 0) return error;
+  if (os::record_origin(log_dir_, segment_.name) != 0) say("shmringd: {}; it goes on without\n", os::last_error());
   host_.emplace(segment_.ring);
   store_.emplace(log_, id);
   collector_.emplace(segment_.ring, ring::Pace{}, *host_, *store_);
@@ -132,7 +143,7 @@ bool Daemon::open_log_again() {
   log_ = {};
   int said = 0;
   for (int error = open_whole_log(lines); error != 0; error = open_whole_log(lines)) {
-    if (error != said) tool::say("shmringd: {}; nothing is released until it works\n", os::last_error());
+    if (error != said) say("shmringd: {}; nothing is released until it works\n", os::last_error());
     said = error;
     os::sleep_for(store_retry_ns);
     if (os::stop_requested()) return false;
@@ -266,8 +277,8 @@ int Daemon::drain() {
   const u64 left = now.undrained();
   const bool behind = !std::ranges::equal(asked.lanes, now.lanes, std::ranges::less_equal(), &audit::LaneFacts::tail,
                                           &audit::LaneFacts::head);
-  tool::say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, the next shmringd logs them\n",
-            segment_.name, left, behind ? ", for the log is too slow" : "");
+  say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, the next shmringd logs them\n",
+      segment_.name, left, behind ? ", for the log is too slow" : "");
   const int status =
       stop({{"reason", "asked to, and not all is drained: the next collector logs what is left"}, number("left", left)});
   return behind ? tool::io : status;

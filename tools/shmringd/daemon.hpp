@@ -81,6 +81,7 @@ class Daemon {
   using Collector = audit::Collector<ring::HardwareMemory, Host, Store>;
 
   int open_ring(const Options& options);
+  int claim_log(const std::string& ring);
   int open_log();
   int collect();
   int open_whole_log(u64 lines);

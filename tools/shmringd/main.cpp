@@ -7,6 +7,7 @@
 #include "lib/os/process.hpp"
 #include "tools/common/say.hpp"
 #include "tools/shmringd/daemon.hpp"
+#include "tools/shmringd/messages.hpp"
 #include "tools/shmringd/options.hpp"
 
 namespace shmring::daemon {
@@ -14,7 +15,7 @@ namespace {
 
 int run(int argc, char** argv) {
   if (const int error = os::hold_standard_descriptors(); error != 0) {
-    tool::say("shmringd: cannot open /dev/null in place of a closed descriptor: {}\n", std::strerror(-error));
+    say("shmringd: cannot open /dev/null in place of a closed descriptor: {}\n", std::strerror(-error));
     return tool::io;
   }
   Options options;
@@ -30,10 +31,12 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace shmring;
+  int status = tool::io;
   try {
-    return tool::finish("shmringd", daemon::run(argc, argv));
+    status = tool::finish("shmringd", daemon::run(argc, argv), [](std::string_view text) { daemon::messages.write(text); });
   } catch (const std::exception& error) {
-    tool::say("shmringd: {}\n", error.what());
-    return tool::io;
+    daemon::say("shmringd: {}\n", error.what());
   }
+  daemon::messages.end();
+  return status;
 }

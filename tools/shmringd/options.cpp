@@ -7,7 +7,8 @@
 #include <charconv>
 #include <map>
 
-#include "tools/common/say.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmringd/messages.hpp"
 
 namespace shmring::daemon {
 
@@ -49,7 +50,7 @@ void add_ring_options(CLI::App& app, Options& out, std::string& durability) {
      }, "permissions of the ring, octal, at most 0660 (default 0600; with --group 0660)")
       ->type_name("MODE");
   app.add_option("--durability", durability, "when a line counts as stored: write")
-      ->check(CLI::IsMember({"none", "write", "interval", "every"}))
+      ->check(CLI::IsMember({"write"}))
       ->type_name("LEVEL");
 }
 
@@ -74,16 +75,11 @@ bool parse(int argc, char** argv, Options& out, int& status) {
     status = app.exit(success);
     return false;
   } catch (const CLI::ParseError& error) {
-    tool::say("shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", error.what());
+    say("shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", error.what());
     status = tool::usage;
     return false;
   }
   if (!out.group.empty()) out.create.group = out.group.c_str();
-  if (durability != "write") {
-    tool::say("shmringd: durability '{}' is not in this version; leave the option out, or say write\n", durability);
-    status = tool::configuration;
-    return false;
-  }
   return true;
 }
 
