@@ -44,6 +44,7 @@ int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written
 }
 
 // A pipe in which poll() sees room takes PIPE_BUF bytes at once; of a longer write it would take a part, and wait.
+// What stays: another process that writes into the same pipe may take the last room between the two calls.
 int write_without_waiting(int fd, const void* data, std::size_t bytes) {
   for (std::size_t done = 0; done < bytes;) {
     pollfd poll{fd, POLLOUT, 0};
