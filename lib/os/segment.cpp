@@ -10,10 +10,12 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "lib/os/error.hpp"
 #include "lib/os/map.hpp"
 #include "lib/os/process.hpp"
+#include "lib/os/users.hpp"
 
 namespace shmring::os {
 namespace {
@@ -24,6 +26,7 @@ namespace bip = boost::interprocess;
 struct Place {
   std::string ring, path, file;  // file: its name inside dir
   Fd dir;
+  std::optional<uid_t> named;  // the owner whom the caller trusts, too
 };
 
 // A header's private copy, alone or with what stands in the file behind it.
@@ -70,29 +73,14 @@ int open_checked(const Place& at, int access, struct stat& status, Fd& out) {
   return 0;
 }
 
-bool in_group(gid_t group) {
-  if (calls.getegid() == group) return true;
-  const int count = calls.getgroups(0, nullptr);
-  std::vector<gid_t> groups(count > 0 ? static_cast<std::size_t>(count) : 0);
-  const int found = groups.empty() ? 0 : calls.getgroups(count, groups.data());
-  return std::find(groups.begin(), groups.begin() + std::max(found, 0), group) != groups.begin() + std::max(found, 0);
-}
-
-// Who may have made the ring that we trust: ourselves, root, or a member of a group that we share and that may write
-// it.
-int check_owner(const Place& at, const struct stat& status) {
+int check_rights(const Place& at, const struct stat& status) {
+  if (const int error = check_owner(at.ring, at.path, status.st_uid, at.dir.get(), at.named)) return error;
   const unsigned mode = status.st_mode & 07777;
-  if (mode & ~0660u) {
-    return fail(EPERM, "ring %.80s: the mode of %.200s is %#o, expected no bits beyond 0660: chmod it, or remove it",
-                at.ring.c_str(), at.path.c_str(), mode);
-  }
-  const uid_t self = calls.geteuid();
-  if (status.st_uid == self || status.st_uid == 0 || ((mode & 0060) == 0060 && in_group(status.st_gid))) return 0;
-  return fail(
-      EPERM,
-      "ring %.80s: %.200s belongs to user %u, expected %u, root, or a group of ours with mode 0660: run as that "
-      "user, or let the owner remove it",
-      at.ring.c_str(), at.path.c_str(), status.st_uid, self);
+  if ((mode & ~0660u) == 0) return 0;
+  return fail(EPERM,
+              "ring %.80s: the mode of %.200s is %#o, expected no bits beyond 0660: others may read or change what is written "
+              "into it; its owner can end that: chmod %#o %.200s",
+              at.ring.c_str(), at.path.c_str(), mode, mode & 0660u, at.path.c_str());
 }
 
 std::string text_of(const ring::Finding& finding) {
@@ -151,7 +139,7 @@ int cannot_map(const Place& at, u64 bytes, int error) {
 
 // The rest of attach, once `out.fd` is open.
 int map_checked(const Place& at, const struct stat& status, Segment& out) {
-  if (const int error = check_owner(at, status)) return error;
+  if (const int error = check_rights(at, status)) return error;
   const u64 bytes = static_cast<u64>(status.st_size);
   Snapshot snapshot;
   if (const int error = read_header(at, out.fd.get(), snapshot)) return error;
@@ -196,9 +184,10 @@ int check_name(const Place& at, const struct stat& opened) {
 
 }  // namespace
 
-int attach(std::string_view ring, Segment& out) {
+int attach(std::string_view ring, Segment& out, const char* owner) {
   Place at;
   if (const int error = place_of(ring, at)) return error;
+  if (const int error = named_owner(at.ring, owner, at.named)) return error;
   Segment segment;
   struct stat status {};
   if (const int error = open_checked(at, O_RDWR, status, segment.fd)) return error;
@@ -244,9 +233,10 @@ int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::
   return 0;
 }
 
-int unlink(std::string_view ring, bool force, const Segment* only) {
+int unlink(std::string_view ring, bool force, const Segment* only, const char* owner) {
   Place at;
   if (const int error = place_of(ring, at)) return error;
+  if (const int error = named_owner(at.ring, owner, at.named)) return error;
   Segment segment;
   struct stat status {};
   int refused = open_checked(at, O_RDWR, status, segment.fd);

@@ -51,9 +51,10 @@ struct Segment {
   ring::Ring ring;
 };
 
-// Map a ring for reading and writing, all checks made. ENOENT, EACCES, EPERM owner, mode, not a file or a link,
-// EPROTO version, ENOEXEC layout, EBADMSG size or geometry, ESTALE retired or another boot, EINVAL name, ENOMEM.
-int attach(std::string_view ring, Segment& out);
+// Map a ring for reading and writing, all checks made. `owner`: a user whose rings are trusted beside those that users.hpp
+// names; NULL: $SHMRING_OWNER. ENOENT, EACCES, EPERM owner, mode, not a file or a link, EPROTO version, ENOEXEC layout, EBADMSG
+// size or geometry, ESTALE retired or another boot, EINVAL name or owner, ENOMEM.
+int attach(std::string_view ring, Segment& out, const char* owner = nullptr);
 
 // Map a ring, or a file by a path that holds a '/', for reading only, also one that attach refuses: `findings` then
 // says, a sentence each, what is wrong. A file shorter than its geometry reads as zeros beyond its end. If not even
@@ -63,8 +64,8 @@ int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::
 
 // Remove the name, then retire the segment. `force`: remove the name also where attach refuses the file, then without
 // retiring it. A ring that is retired or of another boot needs no force. `only` (if not NULL): only if the name still
-// means this open segment, else ENOENT. ENOENT, EACCES, EPERM, or what attach says.
-int unlink(std::string_view ring, bool force = false, const Segment* only = nullptr);
+// means this open segment, else ENOENT. `owner`: as for attach. ENOENT, EACCES, EPERM, or what attach says.
+int unlink(std::string_view ring, bool force = false, const Segment* only = nullptr, const char* owner = nullptr);
 
 // The names of the rings in the directory, sorted.
 int list(std::vector<std::string>& out);

@@ -50,6 +50,23 @@ def until(condition, what):
     return result
 
 
+def as_user(user, group, role):
+    """Runs it in a child that is this user."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(group)
+            os.setuid(user)
+            role()
+            status = 0
+        finally:
+            os._exit(status)
+    if os.waitpid(child, 0)[1] != 0:
+        raise AssertionError(f"as user {user}: it failed")
+
+
 class CommandCase(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="shmring-test-")
@@ -75,6 +92,32 @@ class CommandCase(unittest.TestCase):
 
     def run_it(self, *arguments, data=b"", **more):
         return Done(subprocess.run([SHMRING, *arguments], input=data, capture_output=True, timeout=60, **more))
+
+    def copy_programs(self):
+        """For other users, to whom the build folder may be closed."""
+        for program in [SHMRING, SHMRINGD]:
+            shutil.copy(program, self.folder)
+
+    def command_of(self, program, arguments, env):
+        return ([os.path.join(self.folder, os.path.basename(program)), *arguments],
+                {"env": {**os.environ, **env}, "extra_groups": [], "cwd": self.folder})
+
+    def run_as(self, user, group, program, *arguments, data=b"", env={}, **more):
+        words, settings = self.command_of(program, arguments, env)
+        return Done(subprocess.run(words, input=data, capture_output=True, user=user, group=group, **{"timeout": 60, **more},
+                                   **settings))
+
+    def start_as(self, user, group, program, *arguments, env={}, **more):
+        words, settings = self.command_of(program, arguments, env)
+        return self.start(*words, user=user, group=group, **settings, **more)
+
+    def log(self, user):
+        """A folder for this user's log."""
+        folder = f"{self.folder}/home-{user}"
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            os.chown(folder, user, user)
+        return folder + "/log"
 
     def start(self, *arguments, **more):
         self.children.append(subprocess.Popen(arguments, **more))

@@ -14,6 +14,7 @@
 #include "lib/os/error.hpp"
 #include "lib/os/process.hpp"
 #include "tools/common/exit.hpp"
+#include "tools/common/owner.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/leftover.hpp"
 #include "tools/shmring/stat.hpp"
@@ -25,7 +26,7 @@ namespace {
 constexpr u64 spare_descriptors = 64;  // of a collector, beside a pidfd for each producer
 
 struct Options {
-  std::string name, output = "text";
+  std::string name, output = "text", owner;
 };
 
 struct Check {
@@ -157,7 +158,7 @@ void check_open_ring(const std::string& name, const Look& now, Report& report) {
   for (const Warning& warning : warnings(now)) report.finding(subject, warning.what, warning.remedy);
 }
 
-void check_ring(const std::string& name, Report& report) {
+void check_ring(const std::string& name, const std::string& owner, Report& report) {
   os::Segment segment;
   std::vector<std::string> findings;
   if (os::open_readonly(name, segment, findings) != 0)
@@ -167,7 +168,7 @@ void check_ring(const std::string& name, Report& report) {
   check_open_ring(name, now, report);
   // What the inspection does not judge: owner, mode, and whether we may write.
   os::Segment attached;
-  const int error = findings.empty() ? os::attach(name, attached) : 0;
+  const int error = findings.empty() ? os::attach(name, attached, or_null(owner)) : 0;
   if (error != 0)
     report.finding("ring " + name, "we could not attach: " + safe(os::last_error()),
                    fmt::format("as it says; or create it anew: shmring rm --force {}", name));
@@ -212,7 +213,7 @@ int run(const Options& options) {
   check_permissions(path, dir.get(), report);
   check_limits(report);
   check_machine(report);
-  for (const std::string& ring : rings) check_ring(ring, report);
+  for (const std::string& ring : rings) check_ring(ring, options.owner, report);
   print(report, options.output);
   return report.findings() == 0 ? ok : negative;
 }
@@ -225,6 +226,7 @@ void register_doctor(CLI::App& app, int& status) {
   command->add_option("NAME", options->name, "Only this ring (default: all)")->check(check_ring_name);
   command->add_option("-o,--output", options->output, "text, or json: a line a check")
       ->check(CLI::IsMember({"text", "json"}));
+  add_owner_option(*command, options->owner);
   command->footer(
       "Looks at the directory of the rings (size, free, permissions), the limits of this shell, the clock, and each "
       "ring:\n"

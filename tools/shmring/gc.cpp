@@ -7,6 +7,7 @@
 
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
+#include "tools/common/owner.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/leftover.hpp"
 #include "tools/shmring/text.hpp"
@@ -15,7 +16,7 @@ namespace shmring::tool {
 namespace {
 
 struct Options {
-  std::string output = "text";
+  std::string output = "text", owner;
   bool dry_run = false, lose = false;
 };
 
@@ -82,7 +83,7 @@ int run(const Options& options) {
   for (const std::string& name : names) {
     os::Segment segment;
     Verdict verdict = judge_ring(name, options, segment);
-    const int error = verdict.remove && !options.dry_run ? os::unlink(name, false, &segment) : 0;
+    const int error = verdict.remove && !options.dry_run ? os::unlink(name, false, &segment, or_null(options.owner)) : 0;
     if (error != 0) {
       verdict.remove = false;
       verdict.why = os::last_error();
@@ -103,6 +104,7 @@ void register_gc(CLI::App& app, int& status) {
   command->add_flag("--lose", options->lose, "Also rings with records that no log has");
   command->add_option("-o,--output", options->output, "text, or json: a line a ring")
       ->check(CLI::IsMember({"text", "json"}));
+  add_owner_option(*command, options->owner);
   command->footer(
       "Owners are the producers that hold a place, the collector, and the creator. A process is dead if its pid is "
       "gone, "

@@ -7,6 +7,7 @@
 
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
+#include "tools/common/owner.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/leftover.hpp"
 #include "tools/shmring/text.hpp"
@@ -15,7 +16,7 @@ namespace shmring::tool {
 namespace {
 
 struct Options {
-  std::string name, output = "text";
+  std::string name, output = "text", owner;
   bool force = false;
 };
 
@@ -68,7 +69,7 @@ int run(const Options& options) {
     complain(fmt::format("ring {}: to give that up, say --force", options.name));
     return busy;
   }
-  if (const int error = os::unlink(options.name, options.force, unreadable == 0 ? &segment : nullptr)) {
+  if (const int error = os::unlink(options.name, options.force, unreadable == 0 ? &segment : nullptr, or_null(options.owner))) {
     complain(os::last_error());
     return exit_of(error);
   }
@@ -86,6 +87,7 @@ void register_rm(CLI::App& app, int& status) {
                     "Also while it is in use, has records that no log has, or is no usable segment");
   command->add_option("-o,--output", options->output, "text, or json: one line")
       ->check(CLI::IsMember({"text", "json"}));
+  add_owner_option(*command, options->owner);
   command->footer("Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");
   command->callback([options, &status] { status = run(*options); });
 }

@@ -84,11 +84,12 @@ int Daemon::set_up(const Options& options) {
 }
 
 int Daemon::open_ring(const Options& options) {
-  int error = os::attach(options.ring, segment_);
+  const char* const owner = options.owner.empty() ? nullptr : options.owner.c_str();
+  int error = os::attach(options.ring, segment_, owner);
   if (error == -ENOENT) {
     error = os::create(options.ring, &options.create);
     if (error != 0 && error != -EEXIST) return error;
-    error = os::attach(options.ring, segment_);
+    error = os::attach(options.ring, segment_, owner);
   }
   if (error == 0) error = os::take_lease(segment_);
   if (error == 0) announce(segment_.ring.header->board, os::self(*segment_.ring.header));  // recovery may take long
