@@ -1,6 +1,7 @@
 // Every system call of create, attach, detach, look, list and unlink fails once, with each error that is plausible for it.
 #include <doctest/doctest.h>
 
+#include "lib/audit/aside.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/segment.hpp"
 #include "lib/ring/account.hpp"
@@ -238,6 +239,22 @@ TEST_CASE("whichever system call of unlink, list or a look fails, nothing is hel
                     return error != 0 || findings.empty() || segment.ring.entries == nullptr ? error : 0;
                   },
                   [](int) { CHECK(use() == 0); }});
+  fail_each_call({"move aside", "audit",
+                  [&] {
+                    prepare();
+                    box.poke("audit", offsetof(ring::Header, boot_id), 0x1234ull);
+                  },
+                  [] {
+                    audit::Aside aside;
+                    const int error = audit::move_aside("audit", nullptr, -ESTALE, aside);
+                    return error == -ESTALE ? 0 : error;  // it could not be told whose boot it is of
+                  },
+                  [&](int result) {
+                    std::vector<std::string> rings;
+                    REQUIRE(os::list(rings) == 0);
+                    REQUIRE(rings.size() == 1);
+                    CHECK((rings[0] == "audit" || result == 0));
+                  }});
   std::vector<std::string> rings;
   fail_each_call({"list", box.path, prepare, [&] { return os::list(rings); }, [](int) {}});
 }

@@ -8,8 +8,8 @@ import os
 import sys
 import unittest
 
-from command_case import (CONFIGURATION, CommandCase, Create, LANES, OK, PERMISSION, SHMRING, SHMRINGD, SLOTS, SLOT_BYTES,
-                          USAGE, as_user, main, until)
+from command_case import (BOOT_ID, CONFIGURATION, CommandCase, Create, LANES, OK, PERMISSION, SHMRING, SHMRINGD, SLOTS,
+                          SLOT_BYTES, USAGE, as_user, main, until)
 
 VICTIM, STRANGER, GROUP = 4301, 4302, 4300
 
@@ -70,6 +70,18 @@ class Trust(CommandCase):
         for program in [SHMRING, SHMRINGD]:
             arguments = ["emit", "r"] if program == SHMRING else ["--ring", "r", "--log", self.log(VICTIM)]
             self.assertNotIn("\033", self.expect_as(VICTIM, USAGE, program, *arguments, "--owner", "\033[31m").err)
+
+    def test_it_is_neither_moved_nor_removed(self):
+        self.poke(BOOT_ID, "Q", 1)
+        daemon = ("--ring", "r", "--log", self.log(VICTIM))
+        self.expect_as(VICTIM, PERMISSION, SHMRINGD, *daemon, text=f"belongs to uid {STRANGER}")
+        named = ("--owner", str(STRANGER))
+        self.expect_as(VICTIM, PERMISSION, SHMRINGD, *daemon, *named, text="its owner, the directory's, or root may do that")
+        kept = self.expect_as(0, OK, SHMRING, "gc").out
+        self.assertIn(f"but: ring r: {self.path()} belongs to uid {STRANGER}".encode(), kept)
+        self.assertEqual(os.listdir(self.rings), ["shmring.r"])
+        self.expect_as(0, OK, SHMRING, "gc", *named)
+        self.assertEqual(os.listdir(self.rings), [])
 
     def test_who_alone_may_write_into_the_directory_is_trusted(self):
         os.chown(self.rings, STRANGER, GROUP)

@@ -5,11 +5,12 @@
 //   - without --lose nothing that is in no log yet is given up.
 #include <memory>
 
+#include "lib/audit/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/owner.hpp"
+#include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/leftover.hpp"
 #include "tools/shmring/text.hpp"
 
 namespace shmring::tool {
@@ -23,7 +24,7 @@ struct Options {
 struct Verdict {
   std::string ring, why;
   u64 bytes = 0;
-  Leftover leftover;
+  audit::Leftover leftover;
   bool remove = false;
 };
 
@@ -45,12 +46,14 @@ Verdict judge_ring(const std::string& ring, const Options& options, os::Segment&
   verdict.leftover = judge(facts);
   verdict.why = verdict.leftover.why;
   if (!verdict.leftover.every_owner_dead) return verdict;
+  if (os::check_trust(ring, segment, or_null(options.owner)) != 0) {
+    verdict.why += std::string("; but: ") + os::last_error();
+    return verdict;
+  }
   verdict.remove = options.lose || !verdict.leftover.loses();
   if (!verdict.remove)
-    verdict.why = fmt::format(
-        "{}; but: {}: drain it (shmringd --ring {} --log DIR), look at it (shmring dump {} "
-        "--state ready), or say --lose",
-        verdict.why, loss_text(verdict.leftover), ring, ring);
+    verdict.why = fmt::format("{}; but: {}: {}{}", verdict.why, loss_text(verdict.leftover), way_into_a_log(facts),
+                              may_be_given_up(facts, verdict.leftover) ? "; or say --lose" : "");
   return verdict;
 }
 
@@ -110,7 +113,7 @@ void register_gc(CLI::App& app, int& status) {
       "gone, "
       "or\nbelongs to a process that started later; after a boot all are. Who cannot be judged counts as alive: "
       "another "
-      "pid\nnamespace, or a damaged segment, for which there is `shmring rm --force`.\n"
+      "pid\nnamespace, or a damaged segment. Only rings whose owner is trusted are removed.\n"
       "Exit status: 0 ok, also if rings are kept; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
   command->callback([options, &status] { status = run(*options); });
 }

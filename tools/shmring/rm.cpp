@@ -5,11 +5,12 @@
 //   - what is removed is the segment that was judged, not one that has got its name since.
 #include <memory>
 
+#include "lib/audit/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/owner.hpp"
+#include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/leftover.hpp"
 #include "tools/shmring/text.hpp"
 
 namespace shmring::tool {
@@ -32,14 +33,13 @@ std::vector<std::string> reasons(const std::string& name, const audit::Inspectio
     reasons.push_back(
         fmt::format("{} producer{} attached: see `shmring stat {}`", live, live == 1 ? " is" : "s are", name));
   if (const std::string lost = loss_text(judge(facts)); !lost.empty())
-    reasons.push_back(fmt::format("{}: start shmringd --ring {} --log DIR, or look at it with `shmring dump {} --state ready`",
-                                  lost, name, name));
+    reasons.push_back(fmt::format("{}: {}", lost, way_into_a_log(facts)));
   return reasons;
 }
 
 void print_removed(const Options& options, const std::string& path, const audit::Inspection& facts) {
   const u64 live = live_producers(facts);
-  const Leftover leftover = judge(facts);
+  const audit::Leftover leftover = judge(facts);
   if (options.output == "json") {
     Json json;
     json.string("removed", options.name).string("path", path).number("size", facts.header.file_bytes);
@@ -66,7 +66,7 @@ int run(const Options& options) {
   const std::vector<std::string> against = reasons(options.name, facts);
   if (!against.empty() && !options.force) {
     for (const std::string& reason : against) complain(fmt::format("ring {}: not removed: {}", options.name, reason));
-    complain(fmt::format("ring {}: to give that up, say --force", options.name));
+    if (may_be_given_up(facts, judge(facts))) complain(fmt::format("ring {}: to give that up, say --force", options.name));
     return busy;
   }
   if (const int error = os::unlink(options.name, options.force, unreadable == 0 ? &segment : nullptr, or_null(options.owner))) {

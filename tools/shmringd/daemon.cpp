@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "lib/audit/inspect.hpp"
 #include "lib/os/error.hpp"
@@ -28,6 +29,8 @@ int complain(int error) {
   tool::say("shmringd: {}\n", os::last_error());
   return tool::exit_of(error);
 }
+
+const char* owner_of(const Options& options) { return options.owner.empty() ? nullptr : options.owner.c_str(); }
 
 audit::Note::Pair number(std::string key, u64 value) { return {std::move(key), std::to_string(value), true}; }
 
@@ -64,8 +67,10 @@ bool Store::give_up() {
 
 int Daemon::set_up(const Options& options) {
   static std::string bus_text;
-  bus_text = fmt::format("shmringd: ring {}: its segment was truncated or punched under us; the log ends here and is whole; "
-                         "remove the ring (shmring rm --force {}) and start again\n", options.ring, options.ring);
+  bus_text = fmt::format(
+      "shmringd: ring {}: its segment was truncated or punched under us; the log ends here and is whole; "
+      "`shmring doctor {}` says what is left of the ring\n",
+      options.ring, options.ring);
   int error = os::take_signals(tool::damaged, bus_text.c_str());
   if (error == 0) error = os::leave_no_core();
   if (error != 0) {
@@ -84,8 +89,12 @@ int Daemon::set_up(const Options& options) {
 }
 
 int Daemon::open_ring(const Options& options) {
-  const char* const owner = options.owner.empty() ? nullptr : options.owner.c_str();
+  const char* const owner = owner_of(options);
   int error = os::attach(options.ring, segment_, owner);
+  if (error == -ESTALE || error == -EPROTO) {
+    error = move_aside(options, error);
+    if (error == 0) error = os::attach(options.ring, segment_, owner);  // somebody may have made it anew by now
+  }
   if (error == -ENOENT) {
     error = os::create(options.ring, &options.create);
     if (error != 0 && error != -EEXIST) return error;
@@ -94,6 +103,16 @@ int Daemon::open_ring(const Options& options) {
   if (error == 0) error = os::take_lease(segment_);
   if (error == 0) announce(segment_.ring.header->board, os::self(*segment_.ring.header));  // recovery may take long
   return error;
+}
+
+int Daemon::move_aside(const Options& options, int refused) {
+  if (const int error = audit::move_aside(options.ring, owner_of(options), refused, aside_); error != 0) return error;
+  if (aside_.name.empty()) return 0;
+  const std::string lost = audit::loss_text(aside_.leftover);
+  tool::say("shmringd: ring {}: {}: it was moved aside, and is ring {} now: {}\n", options.ring, aside_.why, aside_.name,
+            lost.empty() ? "all that was written into it is in a log, and `shmring gc` removes it"
+                         : lost + ": see `shmring doctor " + aside_.name + "`");
+  return 0;
 }
 
 int Daemon::open_log() {
@@ -180,6 +199,11 @@ bool Daemon::begin() {
   note("start", {number("pid", os::self(*segment_.ring.header).pid), number("slots", geometry.slots),
                  number("slot_bytes", geometry.slot_bytes), number("lanes", geometry.lanes), {"durability", "write"},
                  {"tier", "T0"}});
+  if (!aside_.name.empty())
+    note("incident", {{"what", "the ring that was here was moved aside: " + aside_.why},
+                      {"moved_to", std::exchange(aside_.name, "")},
+                      number("undrained", aside_.leftover.undrained),
+                      number("unlogged", aside_.leftover.unlogged)});
   if (!host_->deaths().can_judge())
     note("incident", {{"what", "other pid or time namespace than the ring's: no producer is ever judged dead"}});
   return collector_->start(recovered_.known(host_->now_utc_ns()));

@@ -15,7 +15,9 @@ namespace shmring::daemon {
 namespace {
 
 constexpr const char* footer =
-    "Creates the ring if it is absent; on an existing ring its own geometry, policy and permissions hold.\n"
+    "Creates the ring if it is absent; on an existing ring its own geometry, policy and permissions hold. A ring of another "
+    "boot\n"
+    "is moved aside, as NAME.old-TIME, and so is one of libshmring 0.1 when all who used it have ended.\n"
     "SIGTERM and SIGINT drain, write a stop line and exit 0; SIGHUP and SIGUSR1 are ignored: there is nothing to reload yet.\n"
     "If 5 s do not suffice for what is in the ring, the rest stays there for the next shmringd: exit 7.\n\n"
     "Exit status: 0 ok, 2 usage, 4 permission, 5 damaged ring or log, 6 configuration, 7 I/O,\n"
