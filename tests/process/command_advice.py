@@ -11,7 +11,6 @@ import shutil
 import socket
 import struct
 import sys
-import unittest
 
 from command_case import (BOOT_ID, CREATOR_PID, CommandCase, ENTRIES, FIRST_SLOT, GEOMETRY_SLOTS, LIBRARY, PERMISSION, SHMRING,
                           SHMRINGD, STATE, VERSION, a_dead_pid, main, start_time_of, until, version_1)
@@ -108,7 +107,7 @@ class Advice(CommandCase):
 
     def test_of_what_only_the_dead_have_used_its_owner_alone_is_told_how_to_give_it_up(self):
         for state, how in {
-                "left over": dict(put=self.ring, doctor="shmringd --ring r --log DIR drains it", closed=True),
+                "left over": dict(put=self.ring, doctor="start shmringd --ring r --log DIR, which drains it", closed=True),
                 "of another boot": dict(put=lambda: self.ring((BOOT_ID, "Q", 1)),
                                         doctor="shmringd moves it aside when it starts"),
                 "of version 1": dict(put=lambda: self.ring(image=version_1(self.image)),

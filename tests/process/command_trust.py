@@ -6,7 +6,6 @@ usage: command_trust.py SHMRING SHMRINGD LIBSHMRING.SO     exit 77: only root ca
 import ctypes
 import os
 import sys
-import unittest
 
 from command_case import (BOOT_ID, CONFIGURATION, CommandCase, Create, LANES, OK, PERMISSION, SHMRING, SHMRINGD, SLOTS,
                           SLOT_BYTES, USAGE, as_user, main, until)

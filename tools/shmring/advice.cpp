@@ -48,7 +48,7 @@ std::string way_into_a_log(const audit::Inspection& facts) {
   if (is_of_another_boot(facts.header)) return "no collector can drain it; " + look;
   if (!facts.header.made_by.empty()) return fmt::format("shmringd of libshmring {} drains it; {}", facts.header.made_by, look);
   if (is_retired(facts.header)) return "no collector can attach to it; " + look;
-  return fmt::format("shmringd --ring {} --log DIR drains it; {}", name, look);
+  return fmt::format("start shmringd --ring {} --log DIR, which drains it, or {}", name, look);
 }
 
 std::string way_to_remove(const audit::Inspection& facts, const audit::Leftover& leftover) {
