@@ -57,12 +57,12 @@ int identify(const char* ring, const char* name, Identity& out) {
   return 0;
 }
 
-int attach_segment(const char* ring, const shmring_create_options* create, Segment& out) {
-  int result = shmring::os::attach(ring, out);
-  if (result != -ENOENT || create == nullptr) return result;
-  result = shmring::os::create(ring, create);
+int attach_segment(const char* ring, const shmring_attach_options& options, Segment& out) {
+  int result = shmring::os::attach(ring, out, options.owner);
+  if (result != -ENOENT || options.create == nullptr) return result;
+  result = shmring::os::create(ring, options.create);
   if (result != 0 && result != -EEXIST) return result;  // EEXIST: somebody else was first
-  return shmring::os::attach(ring, out);
+  return shmring::os::attach(ring, out, options.owner);
 }
 
 int attach_producer(const char* ring, const shmring_attach_options& options, shmring_producer** out) {
@@ -72,7 +72,7 @@ int attach_producer(const char* ring, const shmring_attach_options& options, shm
     return fail(EINVAL, "ring '%s': lane %u is none of auto (0), shared (1), exclusive (2)", ring, options.lane);
   if (options.flags != 0) return fail(EINVAL, "ring '%s': attach flags 0x%x are not known; use 0", ring, options.flags);
   Segment segment;
-  if (const int error = attach_segment(ring, options.create, segment); error != 0) return error;
+  if (const int error = attach_segment(ring, options, segment); error != 0) return error;
   void* page = shmring::os::new_handle_page(sizeof(shmring_producer));
   if (page == nullptr) return fail(errno, "ring '%s': %s", ring, std::string(shmring::os::last_error()).c_str());
   auto* handle = new (page) shmring_producer;

@@ -38,11 +38,17 @@ HeaderFacts header_of(const os::Segment& segment, Findings& findings) {
   const ring::Header& header = *segment.ring.header;
   HeaderFacts facts;
   struct stat status {};
-  if (os::calls.fstat(segment.fd.get(), &status) == 0) facts.file_bytes = static_cast<u64>(status.st_size);
+  if (os::calls.fstat(segment.fd.get(), &status) == 0) {
+    facts.file_bytes = static_cast<u64>(status.st_size);
+    facts.owner = status.st_uid;
+    facts.ours = status.st_uid == os::calls.geteuid();
+  }
+  facts.name = segment.name;
   facts.ring = terminated(header.ring, sizeof header.ring);
   if (!os::valid_name(facts.ring)) findings.add("header: the ring's name is not one");
   facts.version = header.version;
   facts.fingerprint = header.fingerprint;
+  if (const ring::OlderVersion* const older = ring::find_older(facts.version)) facts.made_by = older->library;
   facts.geometry = segment.ring.entries != nullptr ? segment.ring.geometry : header.geometry;
   std::copy(header.boot_id, header.boot_id + 2, facts.boot_id);
   facts.pid_namespace = header.pid_namespace;

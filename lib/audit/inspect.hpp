@@ -41,9 +41,13 @@ struct Findings {
 };
 
 struct HeaderFacts {
-  std::string ring;
+  std::string name;  // under which it was opened; of a file, the same as …
+  std::string ring;  // … what the header says: of a ring that was moved aside, its first name
   u32 version = 0;
-  u64 fingerprint = 0;  // it is this library's: others are not opened
+  u64 fingerprint = 0;  // it is this library's, or that of `made_by`: others are not opened
+  std::string made_by;  // the older version of libshmring that made it; "": this one
+  u32 owner = 0;        // of the file
+  bool ours = false;    // that is who we are
   u64 file_bytes = 0;
   ring::Geometry geometry{};
   u64 boot_id[2] = {};

@@ -52,8 +52,6 @@ constinit Calls calls{
     .getpid = ::getpid,
     .gettid = ::gettid,
     .geteuid = ::geteuid,
-    .getegid = ::getegid,
-    .getgroups = ::getgroups,
     .getgrnam_r = ::getgrnam_r,
     .getpwnam_r = ::getpwnam_r,
     .getpwuid_r = ::getpwuid_r,

@@ -69,8 +69,6 @@ struct Calls {
   pid_t (*getpid)();
   pid_t (*gettid)();
   uid_t (*geteuid)();
-  gid_t (*getegid)();
-  int (*getgroups)(int count, gid_t* out);
   int (*getgrnam_r)(const char* name, struct group* out, char* buffer, std::size_t bytes, struct group** result);
   int (*getpwnam_r)(const char* name, struct passwd* out, char* buffer, std::size_t bytes, struct passwd** result);
   int (*getpwuid_r)(uid_t user, struct passwd* out, char* buffer, std::size_t bytes, struct passwd** result);

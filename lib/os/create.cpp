@@ -42,7 +42,7 @@ int failed(const Target& at, int error, const char* what) {
 }
 
 int exists(const Target& at) {
-  return fail(EEXIST, "ring %s: %.200s/%s exists: attach to it, or remove it with `shmring rm %s`", at.ring.c_str(),
+  return fail(EEXIST, "ring %s: %.200s/%s exists: attach to it, or see who uses it: shmring stat %s", at.ring.c_str(),
               at.directory.c_str(), at.file.c_str(), at.ring.c_str());
 }
 

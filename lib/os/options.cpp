@@ -9,6 +9,7 @@
 #include "lib/os/error.hpp"
 #include "lib/os/process.hpp"
 #include "lib/os/segment.hpp"
+#include "lib/os/users.hpp"
 
 namespace shmring::os {
 namespace {
@@ -17,21 +18,13 @@ constexpr u32 default_slots = 16384, default_slot_bytes = 256, default_lanes = 8
 constexpr u32 default_max_record = 65536;
 constexpr u32 default_wait_us = 100'000, default_hybrid_us = 1'000;
 
-int find_group(const std::string& ring, const char* name, gid_t& out) {
-  std::string buffer(16 * 1024, '\0');
-  group found{};
-  group* result = nullptr;
-  int error;
-  while ((error = calls.getgrnam_r(name, &found, buffer.data(), buffer.size(), &result)) == ERANGE && buffer.size() < (1 << 22))
-    buffer.resize(buffer.size() * 4);  // a group of many members
-  if (!result && error != 0 && error != ENOENT && error != ESRCH) {
-    return fail(error, "ring %.80s: cannot look up group \"%.64s\": %s", ring.c_str(), name, std::strerror(error));
-  }
-  if (!result) {
+int resolve_group(const std::string& ring, const char* name, gid_t& out) {
+  const int error = find_group(name, out);
+  if (error == 0) return 0;
+  if (error == -ENOENT) {
     return fail(EINVAL, "ring %.80s: there is no group \"%.64s\": name one that `getent group` lists", ring.c_str(), name);
   }
-  out = result->gr_gid;
-  return 0;
+  return fail(-error, "ring %.80s: cannot look up group \"%.64s\": %s", ring.c_str(), name, std::strerror(-error));
 }
 
 int resolve_policy(const std::string& ring, const shmring_create_options& asked, ring::Geometry& geometry) {
@@ -118,7 +111,7 @@ int resolve(const std::string& ring, const shmring_create_options* options, Crea
   if (const int error = resolve_geometry(ring, asked, out.geometry)) return error;
   out.has_group = asked.group != nullptr;
   if (out.has_group) {
-    if (const int error = find_group(ring, asked.group, out.group)) return error;
+    if (const int error = resolve_group(ring, asked.group, out.group)) return error;
   }
   out.mode = asked.mode ? asked.mode : out.has_group ? 0660 : 0600;
   if (out.mode & ~0660u) {

@@ -59,7 +59,7 @@ int check_origin(const std::string& log_dir, const std::string& ring) {
   const std::string directory = there.substr(0, there.rfind('/'));
   return fail(EINVAL,
               "log %.100s: it is of the ring at %.100s, which %s, expected %.100s: start with SHMRING_DIR=%.100s, or give "
-              "another log, or remove the link `segment` in it",
+              "another log",
               log_dir.c_str(), there.c_str(), found < 0 ? "may still be there" : "is still there", here.c_str(),
               directory.c_str());
 }

@@ -10,10 +10,12 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "lib/os/error.hpp"
 #include "lib/os/map.hpp"
 #include "lib/os/process.hpp"
+#include "lib/os/users.hpp"
 
 namespace shmring::os {
 namespace {
@@ -24,6 +26,7 @@ namespace bip = boost::interprocess;
 struct Place {
   std::string ring, path, file;  // file: its name inside dir
   Fd dir;
+  std::optional<uid_t> named;  // the owner whom the caller trusts, too
 };
 
 // A header's private copy, alone or with what stands in the file behind it.
@@ -44,55 +47,50 @@ int place_of(std::string_view name, Place& out) {
   return error;
 }
 
+// What stands under a ring's name and can be none: to whoever put it there it may be dear.
+int no_regular_file(const Place& at, const char* what) {
+  if (!at.dir)
+    return fail(EPERM, "file %.200s: it is %s, expected a regular file: name a copy of a ring's", at.path.c_str(), what);
+  struct stat status {};
+  const bool known = calls.fstatat(at.dir.get(), at.file.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  return fail(EPERM, "ring %.80s: %.200s is %s, expected a regular file: ask %s what it is for, or choose another name",
+              at.ring.c_str(), at.path.c_str(), what, known ? user_text(status.st_uid).c_str() : "its owner");
+}
+
 // O_NONBLOCK: a FIFO that squats the name must not make us wait.
 int open_checked(const Place& at, int access, struct stat& status, Fd& out) {
   const int error = open_at(at.dir ? at.dir.get() : AT_FDCWD, at.dir ? at.file.c_str() : at.path.c_str(),
                             access | O_NONBLOCK | (at.dir ? O_NOFOLLOW : 0), 0, out);
   const char* const ring = at.ring.c_str();
   const char* const path = at.path.c_str();
+  const char* const kind = at.dir ? "ring" : "file";
+  if (error == -ENOENT && !at.dir)
+    return fail(ENOENT, "file %.200s: there is none; a ring is named without a slash, see `shmring ls`", path);
   if (error == -ENOENT) {
     return fail(ENOENT,
                 "ring %.80s: there is no %.200s: create it (shmringd --ring %.80s --log DIR), or see `shmring ls`",
                 ring, path, ring);
   }
-  if (error == -ELOOP)
-    return fail(EPERM, "ring %.80s: %.200s is a symbolic link, expected a regular file: remove it", ring, path);
-  if (error == -EISDIR || error == -ENXIO || error == -ENODEV)
-    return fail(EPERM, "ring %.80s: %.200s is not a regular file: remove it", ring, path);
+  if (error == -ELOOP && at.dir) return no_regular_file(at, "a symbolic link");
+  if (error == -EISDIR || error == -ENXIO || error == -ENODEV) return no_regular_file(at, "not a regular file");
   if (error == -EACCES) {
-    return fail(EACCES, "ring %.80s: no permission to open %.200s: run as its owner, or as a member of its group", ring,
+    return fail(EACCES, "%s %.80s: no permission to open %.200s: run as its owner, or as a member of its group", kind, ring,
                 path);
   }
-  if (error) return fail(-error, "ring %.80s: cannot open %.200s: %s", ring, path, std::strerror(-error));
+  if (error) return fail(-error, "%s %.80s: cannot open %.200s: %s", kind, ring, path, std::strerror(-error));
   if (calls.fstat(out.get(), &status) != 0)
-    return fail(errno, "ring %.80s: cannot read the status of %.200s: %s", ring, path, std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) return fail(EPERM, "ring %.80s: %.200s is not a regular file: remove it", ring, path);
-  return 0;
+    return fail(errno, "%s %.80s: cannot read the status of %.200s: %s", kind, ring, path, std::strerror(errno));
+  return S_ISREG(status.st_mode) ? 0 : no_regular_file(at, "not a regular file");
 }
 
-bool in_group(gid_t group) {
-  if (calls.getegid() == group) return true;
-  const int count = calls.getgroups(0, nullptr);
-  std::vector<gid_t> groups(count > 0 ? static_cast<std::size_t>(count) : 0);
-  const int found = groups.empty() ? 0 : calls.getgroups(count, groups.data());
-  return std::find(groups.begin(), groups.begin() + std::max(found, 0), group) != groups.begin() + std::max(found, 0);
-}
-
-// Who may have made the ring that we trust: ourselves, root, or a member of a group that we share and that may write
-// it.
-int check_owner(const Place& at, const struct stat& status) {
+int check_rights(const Place& at, const struct stat& status) {
+  if (const int error = check_owner(at.ring, at.path, status.st_uid, at.dir.get(), at.named)) return error;
   const unsigned mode = status.st_mode & 07777;
-  if (mode & ~0660u) {
-    return fail(EPERM, "ring %.80s: the mode of %.200s is %#o, expected no bits beyond 0660: chmod it, or remove it",
-                at.ring.c_str(), at.path.c_str(), mode);
-  }
-  const uid_t self = calls.geteuid();
-  if (status.st_uid == self || status.st_uid == 0 || ((mode & 0060) == 0060 && in_group(status.st_gid))) return 0;
-  return fail(
-      EPERM,
-      "ring %.80s: %.200s belongs to user %u, expected %u, root, or a group of ours with mode 0660: run as that "
-      "user, or let the owner remove it",
-      at.ring.c_str(), at.path.c_str(), status.st_uid, self);
+  if ((mode & ~0660u) == 0) return 0;
+  return fail(EPERM,
+              "ring %.80s: the mode of %.200s is %#o, expected no bits beyond 0660: others may read or change what is written "
+              "into it; its owner can end that: chmod %#o %.200s",
+              at.ring.c_str(), at.path.c_str(), mode, mode & 0660u, at.path.c_str());
 }
 
 std::string text_of(const ring::Finding& finding) {
@@ -104,13 +102,17 @@ std::string text_of(const ring::Finding& finding) {
   return text;
 }
 
-int refuse(const Place& at, const ring::Finding& finding) {
-  const char* advice = finding.error == EBADMSG ? "it is damaged: look at it with `shmring dump`, then remove it"
-                       : finding.error == EPROTO
-                           ? "it was made by another version of libshmring: use that one, or remove it"
-                           : "it is no segment of this library's layout: remove it";
-  return fail(finding.error, "ring %.80s: %.200s: %s: %s", at.ring.c_str(), at.path.c_str(), text_of(finding).c_str(),
-              advice);
+// `shmring doctor` judges who may be alive, and advises accordingly. Nothing here can: so it advises no more than a look.
+int refuse(const Place& at, const ring::Finding& finding, ring::Purpose purpose) {
+  const ring::OlderVersion* const older = finding.error == EPROTO ? ring::find_older(static_cast<u32>(finding.found)) : nullptr;
+  std::string advice = finding.error == ENOEXEC  ? "it is no segment of this library's layout: choose another name"
+                       : older != nullptr        ? std::string("libshmring ") + older->library + " made it, and drains it"
+                       : finding.error == EPROTO ? "another version of libshmring made it: use that one"
+                       : purpose == ring::Purpose::look ? "it is too short to be looked at"
+                                                        : "it is damaged";
+  if (purpose == ring::Purpose::write && finding.error != ENOEXEC) advice += "; see `shmring doctor " + at.ring + "`";
+  const std::string subject = at.dir ? "ring " + at.ring + ": " + at.path : "file " + at.path;
+  return fail(finding.error, "%.280s: %s: %s", subject.c_str(), text_of(finding).c_str(), advice.c_str());
 }
 
 int read_header(const Place& at, int fd, Snapshot& out) {
@@ -135,13 +137,16 @@ std::string other_boot(const ring::Header& header) {
 int check_alive(const Place& at, const ring::Header& header) {
   const char* const ring = at.ring.c_str();
   if (const std::string text = other_boot(header); !text.empty()) {
-    return fail(ESTALE, "ring %.80s: %.200s: %s: it is of another boot: look at it with `shmring dump`, then remove it",
+    return fail(ESTALE,
+                "ring %.80s: %.200s: %s: it is of another boot: shmringd moves it aside when it starts, and makes a new one",
                 ring, at.path.c_str(), text.c_str());
   }
   if (!ring::is_retired<ring::HardwareMemory>(header)) return 0;
-  return fail(ESTALE,
-              "ring %.80s: %.200s was retired, expected state open: remove it (shmring rm %.80s), and create it anew",
-              ring, at.path.c_str(), ring);
+  return fail(
+      ESTALE,
+      "ring %.80s: %.200s was retired, expected state open: `shmring gc` removes it when all who used it have ended and "
+      "what it holds is in a log; see `shmring doctor %.80s`",
+      ring, at.path.c_str(), ring);
 }
 
 int cannot_map(const Place& at, u64 bytes, int error) {
@@ -151,13 +156,14 @@ int cannot_map(const Place& at, u64 bytes, int error) {
 
 // The rest of attach, once `out.fd` is open.
 int map_checked(const Place& at, const struct stat& status, Segment& out) {
-  if (const int error = check_owner(at, status)) return error;
+  if (const int error = check_rights(at, status)) return error;
   const u64 bytes = static_cast<u64>(status.st_size);
   Snapshot snapshot;
   if (const int error = read_header(at, out.fd.get(), snapshot)) return error;
   // Once before anything is mapped: a bad size must not become a SIGBUS.
   ring::Ring ring;
-  if (const ring::Finding finding = ring::validate(snapshot.header(), bytes, nullptr, ring)) return refuse(at, finding);
+  if (const ring::Finding finding = ring::validate(snapshot.header(), bytes, nullptr, ring))
+    return refuse(at, finding, ring::Purpose::write);
   if (const int error = check_alive(at, snapshot.header())) return error;
   if (const int error = map(out.fd.get(), bytes, bip::read_write, out.region)) return cannot_map(at, bytes, error);
   ring::validate(snapshot.header(), bytes, static_cast<std::byte*>(out.region.get_address()), out.ring);
@@ -179,10 +185,17 @@ int map_readonly(const Place& at, u64 file_bytes, u64 bytes, Segment& out) {
 }
 
 void describe(const ring::Header& header, u64 file_bytes, std::vector<std::string>& out) {
+  if (const ring::OlderVersion* const older = ring::find_older(header.version))
+    out.push_back(text_of(ring::identify(header)) + ": it was made by libshmring " + older->library);
   if (header.geometry.size != file_bytes)
     out.push_back(text_of({EBADMSG, "size of the file", file_bytes, "exactly", header.geometry.size}));
   if (const std::string text = other_boot(header); !text.empty()) out.push_back(text);
   if (ring::is_retired<ring::HardwareMemory>(header)) out.push_back("the ring is retired");
+}
+
+int status_of(const Place& at, const Segment& judged, struct stat& out) {
+  if (calls.fstat(judged.fd.get(), &out) == 0) return 0;
+  return fail(errno, "ring %.80s: cannot read the status of what was judged: %s", at.ring.c_str(), std::strerror(errno));
 }
 
 // 0 if the name still means the open file.
@@ -196,9 +209,10 @@ int check_name(const Place& at, const struct stat& opened) {
 
 }  // namespace
 
-int attach(std::string_view ring, Segment& out) {
+int attach(std::string_view ring, Segment& out, const char* owner) {
   Place at;
   if (const int error = place_of(ring, at)) return error;
+  if (const int error = named_owner(at.ring, owner, at.named)) return error;
   Segment segment;
   struct stat status {};
   if (const int error = open_checked(at, O_RDWR, status, segment.fd)) return error;
@@ -223,12 +237,14 @@ int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::
   if (const int error = read_header(at, segment.fd.get(), snapshot)) return error;
   const ring::Header& header = snapshot.header();
   if (file_bytes < sizeof header)
-    return refuse(at, {EBADMSG, "size of the file", file_bytes, "at least", sizeof header});
-  if (const ring::Finding finding = ring::identify(header)) return refuse(at, finding);
+    return refuse(at, {EBADMSG, "size of the file", file_bytes, "at least", sizeof header}, ring::Purpose::look);
+  if (const ring::Finding finding = ring::identify(header, ring::Purpose::look))
+    return refuse(at, finding, ring::Purpose::look);
   // Judged as if the file were as long as it should be: what it lacks reads as zeros.
   const u64 whole = header.geometry.size;
   std::string problem;
-  if (const ring::Finding finding = ring::validate(header, whole, nullptr, segment.ring)) problem = text_of(finding);
+  if (const ring::Finding finding = ring::validate(header, whole, nullptr, segment.ring, ring::Purpose::look))
+    problem = text_of(finding);
   if (problem.empty() && map_readonly(at, file_bytes, whole, segment) != 0) problem = last_error();
   if (!problem.empty()) {
     findings.push_back(problem);
@@ -236,17 +252,19 @@ int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::
     segment.ring = {};
     segment.ring.header = static_cast<ring::Header*>(segment.region.get_address());
   } else {
-    ring::validate(header, whole, static_cast<std::byte*>(segment.region.get_address()), segment.ring);
+    ring::validate(header, whole, static_cast<std::byte*>(segment.region.get_address()), segment.ring, ring::Purpose::look);
   }
   describe(header, file_bytes, findings);
-  std::memcpy(segment.name, header.ring, strnlen(header.ring, sizeof header.ring - 1));
+  const std::string_view name(header.ring, strnlen(header.ring, sizeof header.ring - 1));
+  (is_path ? name : std::string_view(at.ring)).copy(segment.name, sizeof segment.name - 1);
   out = std::move(segment);
   return 0;
 }
 
-int unlink(std::string_view ring, bool force, const Segment* only) {
+int unlink(std::string_view ring, bool force, const Segment* only, const char* owner) {
   Place at;
   if (const int error = place_of(ring, at)) return error;
+  if (const int error = named_owner(at.ring, owner, at.named)) return error;
   Segment segment;
   struct stat status {};
   int refused = open_checked(at, O_RDWR, status, segment.fd);
@@ -258,20 +276,53 @@ int unlink(std::string_view ring, bool force, const Segment* only) {
       return fail(errno, "ring %.80s: cannot lock %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
     }
   }
-  if (only != nullptr && calls.fstat(only->fd.get(), &status) != 0) {
-    return fail(errno, "ring %.80s: cannot read the status of what was judged: %s", at.ring.c_str(), std::strerror(errno));
+  if (only != nullptr) {
+    if (const int error = status_of(at, *only, status)) return error;
   }
   if (refused == 0 || only != nullptr) {
     if (const int error = check_name(at, status)) return error;
   }
   if (refused == 0) refused = map_checked(at, status, segment);
-  if (refused != 0 && refused != -ESTALE && !force) return refused;
+  const bool judged_older = refused == -EPROTO && only != nullptr;  // which can be looked at: else there were none
+  if (refused != 0 && refused != -ESTALE && !judged_older && !force) return refused;
   // The name first: who may not remove it must not retire it. If we die in between, the collector sees it unlinked.
   if (calls.unlinkat(at.dir.get(), at.file.c_str(), 0) != 0) {
     return fail(errno, "ring %.80s: cannot remove %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
   }
   if (segment.ring.header) ring::retire<ring::HardwareMemory>(*segment.ring.header);
   return 0;
+}
+
+int rename(std::string_view ring, std::string_view to, const Segment& only, const char* owner) {
+  Place at;
+  if (const int error = place_of(ring, at)) return error;
+  if (const int error = named_owner(at.ring, owner, at.named)) return error;
+  const std::string target = file_name(std::string(to));
+  struct stat status {};
+  if (const int error = status_of(at, only, status)) return error;
+  if (const int error = check_rights(at, status)) return error;
+  // Without waiting: a process that holds the lock may be stopped.
+  if (calls.flock(only.fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(errno == EWOULDBLOCK ? EBUSY : errno, "ring %.80s: cannot lock %.200s, to give it another name: %s",
+                at.ring.c_str(), at.path.c_str(), std::strerror(errno));
+  }
+  if (const int error = check_name(at, status)) return error;
+  if (calls.renameat2(at.dir.get(), at.file.c_str(), at.dir.get(), target.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  const int error = errno;
+  const char* const advice = error == EINVAL                     ? ": let the rings lie on a tmpfs"
+                             : error == EPERM || error == EACCES ? ": its owner, the directory's, or root may do that"
+                                                                 : "";
+  return fail(error, "ring %.80s: cannot give %.200s the name %.80s: %s%s", at.ring.c_str(), at.path.c_str(), target.c_str(),
+              std::strerror(error), advice);
+}
+
+int check_trust(std::string_view ring, const Segment& segment, const char* owner) {
+  Place at;
+  if (const int error = place_of(ring, at)) return error;
+  if (const int error = named_owner(at.ring, owner, at.named)) return error;
+  struct stat status {};
+  if (const int error = status_of(at, segment, status)) return error;
+  return check_rights(at, status);
 }
 
 int list(std::vector<std::string>& out) {

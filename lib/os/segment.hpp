@@ -45,26 +45,36 @@ int create(std::string_view ring, const shmring_create_options* options);
 // One mapped segment. Nothing in it points into itself: it may be moved. In a forked child the mapping is not there,
 // and the destructor must not run (it would unmap what the child has put in its place).
 struct Segment {
-  char name[ring::name_bytes] = "";
+  char name[ring::name_bytes] = "";  // under which it was opened; of a file, the one that its header has
   Fd fd;  // needed for the lease and for unlinked(); a producer closes it: its number may become the application's
   boost::interprocess::mapped_region region;
   ring::Ring ring;
 };
 
-// Map a ring for reading and writing, all checks made. ENOENT, EACCES, EPERM owner, mode, not a file or a link,
-// EPROTO version, ENOEXEC layout, EBADMSG size or geometry, ESTALE retired or another boot, EINVAL name, ENOMEM.
-int attach(std::string_view ring, Segment& out);
+// Map a ring for reading and writing, all checks made. `owner`: a user whose rings are trusted beside those that users.hpp
+// names; NULL: $SHMRING_OWNER. ENOENT, EACCES, EPERM owner, mode, not a file or a link, EPROTO version, ENOEXEC layout, EBADMSG
+// size or geometry, ESTALE retired or another boot, EINVAL name or owner, ENOMEM.
+int attach(std::string_view ring, Segment& out, const char* owner = nullptr);
 
 // Map a ring, or a file by a path that holds a '/', for reading only, also one that attach refuses: `findings` then
 // says, a sentence each, what is wrong. A file shorter than its geometry reads as zeros beyond its end. If not even
 // the geometry can be believed, `out.ring` has the header only (entries is NULL). Refused are: absent, no permission,
-// not a regular file, shorter than a header (EBADMSG), not a segment of this layout (ENOEXEC, EPROTO).
+// not a regular file, shorter than a header (EBADMSG), not a segment of this layout or of an older one that is known (ENOEXEC,
+// EPROTO).
 int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::string>& findings);
 
 // Remove the name, then retire the segment. `force`: remove the name also where attach refuses the file, then without
-// retiring it. A ring that is retired or of another boot needs no force. `only` (if not NULL): only if the name still
-// means this open segment, else ENOENT. ENOENT, EACCES, EPERM, or what attach says.
-int unlink(std::string_view ring, bool force = false, const Segment* only = nullptr);
+// retiring it. A ring that is retired or of another boot needs no force, nor does one of an older version that was looked at
+// (`only`). `only` (if not NULL): only if the name still means this open segment, else ENOENT. `owner`: as for attach. ENOENT,
+// EACCES, EPERM, or what attach says.
+int unlink(std::string_view ring, bool force = false, const Segment* only = nullptr, const char* owner = nullptr);
+
+// Give a ring another name, if that is free (else EEXIST), the first still means this open segment (else ENOENT), and attach
+// would trust it (else EPERM). EBUSY: somebody else moves or removes it at this moment.
+int rename(std::string_view ring, std::string_view to, const Segment& only, const char* owner = nullptr);
+
+// 0: attach trusts an open segment's owner and mode. −EPERM, or what a system call failed with.
+int check_trust(std::string_view ring, const Segment& segment, const char* owner = nullptr);
 
 // The names of the rings in the directory, sorted.
 int list(std::vector<std::string>& out);

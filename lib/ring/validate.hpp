@@ -82,12 +82,30 @@ constexpr Finding check(const Geometry& geometry, int error) {
   return in_range("clock", geometry.clock, 0, static_cast<u64>(Clock::tsc));
 }
 
+// Versions whose segments can be looked at as if they were of this one: what has come since lies where they have zeros.
+struct OlderVersion {
+  u32 version;
+  u64 fingerprint;
+  const char* library;  // that makes them, and drains them
+};
+inline constexpr OlderVersion older_versions[] = {{1, 0xe73466c03b9bf4fe, "0.1"}};
+
+// NULL: it is this version, or one that nothing is known of.
+constexpr const OlderVersion* find_older(u32 number) {
+  for (const OlderVersion& older : older_versions)
+    if (older.version == number) return &older;
+  return nullptr;
+}
+
+enum class Purpose : u8 { write, look };  // only to look at it, it may be of an older version
+
 // Whether these bytes are a segment of this library at all: of this version, this layout, this word size.
-inline Finding identify(const Header& header) {
+inline Finding identify(const Header& header, Purpose purpose = Purpose::write) {
+  const OlderVersion* const older = purpose == Purpose::look ? find_older(header.version) : nullptr;
   if (header.magic != magic) return {ENOEXEC, "magic", header.magic, "exactly", magic};
-  if (header.version != version) return {EPROTO, "version", header.version, "exactly", version};
+  if (header.version != version && older == nullptr) return {EPROTO, "version", header.version, "exactly", version};
   if (header.word_bytes != sizeof(void*)) return {ENOEXEC, "word_bytes", header.word_bytes, "exactly", sizeof(void*)};
-  constexpr u64 fingerprint = layout_fingerprint();
+  const u64 fingerprint = older != nullptr ? older->fingerprint : layout_fingerprint();
   if (header.fingerprint != fingerprint) return {ENOEXEC, "fingerprint", header.fingerprint, "exactly", fingerprint};
   return {};
 }
@@ -103,9 +121,9 @@ inline u64 raw_place(const Header& header, std::size_t pointer_at) {
 // The whole check. `snapshot` is a private copy of the header, `bytes` the size of what is (to be) mapped at `base`.
 // If there is no finding, `out` is the view of it; else `out` is untouched. `base` NULL: before anything is mapped; then
 // `out` has no arrays.
-inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring& out) {
+inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring& out, Purpose purpose = Purpose::write) {
   if (bytes < sizeof(Header)) return {EBADMSG, "size of the file", bytes, "at least", sizeof(Header)};
-  if (Finding finding = identify(snapshot)) return finding;
+  if (Finding finding = identify(snapshot, purpose)) return finding;
   const Geometry geometry = snapshot.geometry;
   if (Finding finding = check(geometry, EBADMSG)) return finding;
   const Places at = plan(geometry);

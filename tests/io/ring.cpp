@@ -1,6 +1,7 @@
 // Every system call of create, attach, detach, look, list and unlink fails once, with each error that is plausible for it.
 #include <doctest/doctest.h>
 
+#include "lib/audit/aside.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/segment.hpp"
 #include "lib/ring/account.hpp"
@@ -142,6 +143,40 @@ TEST_CASE("whichever system call of attach, write, detach fails, no place is tak
                   }});
 }
 
+// Every file is that user's, and so is the directory, into which others may write.
+constexpr uid_t nobody = 65534;
+int nobody_owns(int fd, struct stat* out) {
+  const int result = Replaced<&os::Calls::fstat>::real(fd, out);
+  out->st_uid = nobody;
+  if (S_ISDIR(out->st_mode)) out->st_mode = S_IFDIR | 01777;
+  return result;
+}
+
+int attach_to(const char* owner) {
+  os::Segment segment;
+  return os::attach("audit", segment, owner);
+}
+
+TEST_CASE("whichever system call fails that asks whose a ring is, nothing is held, and no stranger's ring is taken for ours") {
+  Sandbox box;
+  const auto prepare = [&] {
+    clear(box);
+    REQUIRE(create() == 0);
+  };
+  Replaced<&os::Calls::fstat> squatted(nobody_owns);
+  Replaced<&os::Calls::geteuid> somebody([]() -> uid_t { return 4242; });
+  fail_each_call({"attach by its owner's name", "audit", prepare, [] { return attach_to("nobody"); },
+                  [](int) { CHECK(attach_to("nobody") == 0); }});
+  fail_each_call({"a stranger's ring", "audit", prepare,
+                  [] {
+                    const int result = attach_to("daemon");
+                    CHECK(result != 0);
+                    const bool named = std::string_view(os::last_error()).find("uid 65534") != std::string_view::npos;
+                    return result == -EPERM && named ? 0 : result;
+                  },
+                  [](int) { CHECK(attach_to("daemon") == -EPERM); }});
+}
+
 // Attach, write until one waits in vain for room, detach.
 int wait_for_room() {
   shmring_producer* producer = nullptr;
@@ -204,6 +239,22 @@ TEST_CASE("whichever system call of unlink, list or a look fails, nothing is hel
                     return error != 0 || findings.empty() || segment.ring.entries == nullptr ? error : 0;
                   },
                   [](int) { CHECK(use() == 0); }});
+  fail_each_call({"move aside", "audit",
+                  [&] {
+                    prepare();
+                    box.poke("audit", offsetof(ring::Header, boot_id), 0x1234ull);
+                  },
+                  [] {
+                    audit::Aside aside;
+                    const int error = audit::move_aside("audit", nullptr, -ESTALE, aside);
+                    return error == -ESTALE ? 0 : error;  // it could not be told whose boot it is of
+                  },
+                  [&](int result) {
+                    std::vector<std::string> rings;
+                    REQUIRE(os::list(rings) == 0);
+                    REQUIRE(rings.size() == 1);
+                    CHECK((rings[0] == "audit" || result == 0));
+                  }});
   std::vector<std::string> rings;
   fail_each_call({"list", box.path, prepare, [&] { return os::list(rings); }, [](int) {}});
 }

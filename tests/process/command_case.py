@@ -5,6 +5,7 @@ Invariant: each test has its own directory; every process that it started is gon
 import ctypes
 import json
 import os
+import pathlib
 import shutil
 import struct
 import subprocess
@@ -12,15 +13,16 @@ import sys
 import tempfile
 import time
 import unittest
+import zlib
 
 SHMRING, SHMRINGD, LIBRARY = map(os.path.abspath, sys.argv[1:4])
 OK, NEGATIVE, USAGE, ABSENT, PERMISSION, DAMAGED, CONFIGURATION, IO, BUSY = range(9)
 SLOTS, SLOT_BYTES, LANES, PRODUCERS = 64, 128, 2, 256
 PAYLOAD = SLOT_BYTES - 64
 # Offsets in the segment, as lib/LAYOUT.md has them.
-VERSION, BOOT_ID, GEOMETRY_SLOTS, STATE = 8, 24, 72, 192
-ENTRIES = 512 + 64 * 64
-LANE_0 = ENTRIES + PRODUCERS * 320
+VERSION, BOOT_ID, PID_NAMESPACE, GEOMETRY_SLOTS, CREATOR_PID, STATE, RING_NAME = 8, 24, 40, 72, 176, 192, 448
+ENTRIES, ENTRY = 512 + 64 * 64, 320
+LANE_0 = ENTRIES + PRODUCERS * ENTRY
 LANE_TAIL = 64
 FIRST_SLOT = (LANE_0 + LANES * 256 + 4095) // 4096 * 4096
 NOBODY = 65534
@@ -50,6 +52,46 @@ def until(condition, what):
     return result
 
 
+def a_dead_pid():
+    child = subprocess.Popen(["true"])
+    child.wait()
+    return child.pid
+
+
+def start_time_of(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+
+
+def version_1(like, producer=0, creator=0):
+    """The ring of fixtures/README.md, of the boot and the namespaces of the image `like`. `producer`: the pid of the one that
+    is attached, `creator`: the ring's; 0: dead."""
+    image = bytearray(zlib.decompress((pathlib.Path(__file__).parents[1] / "fixtures/ring-version-1.zlib").read_bytes()))
+    image[BOOT_ID:BOOT_ID + 32] = like[BOOT_ID:BOOT_ID + 32]
+    struct.pack_into("<I", image, CREATOR_PID, creator or a_dead_pid())
+    struct.pack_into("64s", image, RING_NAME, b"r")
+    for entry, pid, state in [(0, 0, 3), (1, producer, 2)]:  # left, attached
+        start = start_time_of(pid) if pid else 1
+        struct.pack_into("<Q", image, ENTRIES + entry * ENTRY, (pid or a_dead_pid()) << 42 | start << 2 | state)
+    return bytes(image)
+
+
+def as_user(user, group, role):
+    """Runs it in a child that is this user."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(group)
+            os.setuid(user)
+            role()
+            status = 0
+        finally:
+            os._exit(status)
+    if os.waitpid(child, 0)[1] != 0:
+        raise AssertionError(f"as user {user}: it failed")
+
+
 class CommandCase(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="shmring-test-")
@@ -75,6 +117,32 @@ class CommandCase(unittest.TestCase):
 
     def run_it(self, *arguments, data=b"", **more):
         return Done(subprocess.run([SHMRING, *arguments], input=data, capture_output=True, timeout=60, **more))
+
+    def copy_programs(self):
+        """For other users, to whom the build folder may be closed."""
+        for program in [SHMRING, SHMRINGD]:
+            shutil.copy(program, self.folder)
+
+    def command_of(self, program, arguments, env):
+        return ([os.path.join(self.folder, os.path.basename(program)), *arguments],
+                {"env": {**os.environ, **env}, "extra_groups": [], "cwd": self.folder})
+
+    def run_as(self, user, group, program, *arguments, data=b"", env={}, **more):
+        words, settings = self.command_of(program, arguments, env)
+        return Done(subprocess.run(words, input=data, capture_output=True, user=user, group=group, **{"timeout": 60, **more},
+                                   **settings))
+
+    def start_as(self, user, group, program, *arguments, env={}, **more):
+        words, settings = self.command_of(program, arguments, env)
+        return self.start(*words, user=user, group=group, **settings, **more)
+
+    def log(self, user):
+        """A folder for this user's log."""
+        folder = f"{self.folder}/home-{user}"
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            os.chown(folder, user, user)
+        return folder + "/log"
 
     def start(self, *arguments, **more):
         self.children.append(subprocess.Popen(arguments, **more))

@@ -13,10 +13,9 @@ import subprocess
 import tempfile
 import unittest
 
-from command_case import (ABSENT, BOOT_ID, CommandCase, LIBRARY, NEGATIVE, NOBODY, OK, SHMRING, SHMRINGD, VERSION, main,
-                          until)
+from command_case import (ABSENT, BOOT_ID, CREATOR_PID, CommandCase, LIBRARY, NEGATIVE, NOBODY, OK, PID_NAMESPACE, SHMRING,
+                          SHMRINGD, VERSION, main, until)
 
-PID_NAMESPACE, CREATOR_PID = 40, 176  # in the header
 TMPFS = os.access("/dev/shm", os.W_OK)
 PRODUCER = """
 import ctypes, os, sys

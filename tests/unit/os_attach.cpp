@@ -44,15 +44,6 @@ bool has(const std::vector<std::string>& findings, const char* text) {
   return false;
 }
 
-// The next fstat says that the file is a stranger's.
-gid_t strange_group = 4243;
-int stranger_owns(int fd, struct stat* out) {
-  const int result = Replaced<&os::Calls::fstat>::real(fd, out);
-  out->st_uid = 4242;
-  out->st_gid = strange_group;
-  return result;
-}
-
 std::string flags_of_mapping(const void* address) {
   std::ifstream maps("/proc/self/smaps");
   char wanted[32];
@@ -112,22 +103,6 @@ TEST_CASE("a ring that this user may not open is EACCES") {
   });
   CHECK(outcome.starts_with("-13 "));
   CHECK(outcome.find("no permission") != std::string::npos);
-}
-
-TEST_CASE("a ring of another user is EPERM, unless he shares it with a group of ours") {
-  Box box;
-  {
-    Replaced<&os::Calls::fstat> squatted(stranger_owns);
-    CHECK(attach() == -EPERM);
-    CHECK(says("belongs to user 4242"));
-    strange_group = ::getegid();
-    CHECK(attach() == -EPERM);  // ours, but the mode gives the group nothing
-  }
-  ::chmod(box.audit.c_str(), 0660);
-  Replaced<&os::Calls::fstat> shared(stranger_owns);
-  CHECK(attach() == 0);
-  strange_group = 4243;
-  CHECK(attach() == -EPERM);
 }
 
 TEST_CASE("a mode with bits beyond 0660 is EPERM, and the text has the mode") {

@@ -238,7 +238,7 @@ TEST_CASE("a name that appears while the ring is being made is EEXIST too") {
   // As if the first look had come before the other creator.
   Replaced<&os::Calls::fstatat> blind([](int, const char*, struct stat*, int) { return errno = ENOENT, -1; });
   CHECK(os::create("audit", &options) == -EEXIST);
-  CHECK(says("shmring rm audit"));
+  CHECK(says("shmring stat audit"));
 }
 
 TEST_CASE("a ring with a group belongs to it") {

@@ -11,11 +11,13 @@
 #include <cstring>
 #include <memory>
 
+#include "lib/audit/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/process.hpp"
 #include "tools/common/exit.hpp"
+#include "tools/common/owner.hpp"
+#include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/leftover.hpp"
 #include "tools/shmring/stat.hpp"
 #include "tools/shmring/text.hpp"
 
@@ -26,7 +28,7 @@ namespace {
 constexpr u64 watched_descriptors = ring::default_producers + os::spare_descriptors + 8;
 
 struct Options {
-  std::string name, output = "text";
+  std::string name, output = "text", owner;
 };
 
 struct Check {
@@ -90,9 +92,8 @@ void check_permissions(const std::string& path, int dir, Report& report) {
   os::Fd file;
   const int error = os::open_at(dir, ".", O_TMPFILE | O_RDWR, 0600, file);
   if (error == -EACCES || error == -EROFS)
-    report.finding(
-        "permissions", fmt::format("we cannot create rings in {}: {}", path, std::strerror(-error)),
-        "run as a user who may write there, or let that user's shmringd create the ring (--group, mode 0660)");
+    report.finding("permissions", fmt::format("we cannot create rings in {}: {}", path, std::strerror(-error)),
+                   "run as a user who may write there, or let that user's shmringd create the ring (--group)");
 }
 
 std::string limit_text(u64 limit) { return limit == RLIM_INFINITY ? "unlimited" : std::to_string(limit); }
@@ -133,17 +134,15 @@ void check_machine(Report& report) {
 void check_open_ring(const std::string& name, const Look& now, Report& report) {
   const audit::Inspection& facts = now.facts;
   const std::string subject = "ring " + name;
-  for (const std::string& text : facts.findings.texts)
-    report.finding(subject, safe(text),
-                   fmt::format("look at it: shmring dump {}; remove it: shmring rm {}", name, name));
+  const audit::Leftover leftover = judge(facts);
+  for (const std::string& text : facts.findings.texts) report.finding(subject, safe(text), remedy(facts, leftover));
   if (facts.lanes.empty()) return;
-  const Leftover leftover = judge(facts);
   if (leftover.every_owner_dead) {
     const std::string lost = loss_text(leftover);
-    report.finding(subject,
-                   fmt::format("left over ({}): {}{}", bytes_text(facts.header.file_bytes), leftover.why,
-                               lost.empty() ? "" : "; " + lost),
-                   lost.empty() ? "shmring gc" : fmt::format("shmringd --ring {} --log DIR, then shmring gc", name));
+    report.finding(
+        subject,
+        fmt::format("left over ({}): {}{}", bytes_text(facts.header.file_bytes), leftover.why, lost.empty() ? "" : "; " + lost),
+        way_to_remove(facts, leftover));
     return;
   }
   const bool beats = facts.collector.holds_lease && facts.collector.heartbeat_ns != 0;
@@ -160,20 +159,17 @@ void check_open_ring(const std::string& name, const Look& now, Report& report) {
   for (const Warning& warning : warnings(now)) report.finding(subject, warning.what, warning.remedy);
 }
 
-void check_ring(const std::string& name, Report& report) {
+void check_ring(const std::string& name, const std::string& owner, Report& report) {
   os::Segment segment;
   std::vector<std::string> findings;
   if (os::open_readonly(name, segment, findings) != 0)
-    return report.finding("ring " + name, safe(os::last_error()),
-                          fmt::format("who may, and is sure that nobody needs it: shmring rm --force {}", name));
+    return report.finding("ring " + name, safe(os::last_error()), "as it says; whose it is: ls -l " + path_of(name));
   const Look now{audit::inspect(segment, findings, true), os::monotonic_now_ns()};
   check_open_ring(name, now, report);
   // What the inspection does not judge: owner, mode, and whether we may write.
   os::Segment attached;
-  const int error = findings.empty() ? os::attach(name, attached) : 0;
-  if (error != 0)
-    report.finding("ring " + name, "we could not attach: " + safe(os::last_error()),
-                   fmt::format("as it says; or create it anew: shmring rm --force {}", name));
+  const int error = findings.empty() ? os::attach(name, attached, or_null(owner)) : 0;
+  if (error != 0) report.finding("ring " + name, "we could not attach: " + safe(os::last_error()), "as it says");
 }
 
 void print(const Report& report, const std::string& output) {
@@ -215,7 +211,7 @@ int run(const Options& options) {
   check_permissions(path, dir.get(), report);
   check_limits(report);
   check_machine(report);
-  for (const std::string& ring : rings) check_ring(ring, report);
+  for (const std::string& ring : rings) check_ring(ring, options.owner, report);
   print(report, options.output);
   return report.findings() == 0 ? ok : negative;
 }
@@ -228,6 +224,7 @@ void register_doctor(CLI::App& app, int& status) {
   command->add_option("NAME", options->name, "Only this ring (default: all)")->check(check_ring_name);
   command->add_option("-o,--output", options->output, "text, or json: a line a check")
       ->check(CLI::IsMember({"text", "json"}));
+  add_owner_option(*command, options->owner);
   command->footer(
       "Looks at the directory of the rings (size, free, permissions), the limits of this shell, the clock, and each "
       "ring:\n"

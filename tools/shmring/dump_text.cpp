@@ -1,4 +1,5 @@
 // shmring dump for people: aligned, compact, the header in a dozen lines.
+#include "lib/audit/leftover.hpp"
 #include "lib/audit/line.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/clock.hpp"
@@ -20,8 +21,9 @@ void print_header(const audit::HeaderFacts& header, const std::string& path) {
   const char* const boot = !header.this_boot ? "an unknown boot" : *header.this_boot ? "this boot" : "another boot";
   print_fact("ring", fmt::format("{} ({})", safe(header.ring), safe(path)));
   print_fact("segment",
-             fmt::format("{}, version {}, layout {:016x} matches, {} ({} bytes)", segment_state_name(header.state),
-                         header.version, header.fingerprint, bytes_text(header.file_bytes), header.file_bytes));
+             fmt::format("{}, version {}, layout {:016x} {}, {} ({} bytes)", segment_state_name(header.state), header.version,
+                         header.fingerprint, header.made_by.empty() ? "matches" : "of libshmring " + header.made_by,
+                         bytes_text(header.file_bytes), header.file_bytes));
   print_fact("created", fmt::format("{} by pid {}, uid {}; {} attached so far", time_text(header.created_utc_ns),
                                     header.creator_pid, header.creator_uid, header.incarnations));
   print_fact("boot", fmt::format("{:016x}{:016x}: {}; pid namespace {}, time namespace {}: {}", header.boot_id[0],

@@ -16,6 +16,7 @@
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/wakeup.hpp"
 #include "tools/common/exit.hpp"
+#include "tools/common/owner.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/emit_fields.hpp"
 #include "tools/shmring/text.hpp"
@@ -27,7 +28,7 @@ constexpr u64 attach_patience_ns = 1'000'000'000, attach_pause_ns = 20'000'000;
 constexpr std::string_view line_key = "line";  // of the field that holds a line, with --field
 
 struct Options {
-  std::string name, type = "0", producer, lane = "auto";
+  std::string name, type = "0", producer, lane = "auto", owner;
   u32 severity = 0;
   bool truncate = false, create = false, json = false, no_input = false;
   std::vector<std::string> fields;
@@ -219,6 +220,7 @@ int attach(const Options& options, shmring_producer*& producer) {
                 : options.lane == "exclusive" ? SHMRING_LANE_EXCLUSIVE
                                               : SHMRING_LANE_AUTO;
   attach.create = options.create ? &create : nullptr;
+  attach.owner = or_null(options.owner);
   const u64 deadline = os::monotonic_now_ns() + attach_patience_ns;
   while (true) {
     const int error = shmring_attach(options.name.c_str(), &attach, &producer);
@@ -329,6 +331,7 @@ void register_emit(CLI::App& app, int& status) {
       ->excludes(json)
       ->excludes(field);
   command->add_flag("--create", options->create, "Create the ring with default sizes if it is absent");
+  add_owner_option(*command, options->owner);
   command->footer(
       "An empty line is an event of no bytes; a last line counts without its newline. SIGINT and SIGTERM end the "
       "reading:\n"

@@ -5,24 +5,26 @@
 //   - without --lose nothing that is in no log yet is given up.
 #include <memory>
 
+#include "lib/audit/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
+#include "tools/common/owner.hpp"
+#include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/leftover.hpp"
 #include "tools/shmring/text.hpp"
 
 namespace shmring::tool {
 namespace {
 
 struct Options {
-  std::string output = "text";
+  std::string output = "text", owner;
   bool dry_run = false, lose = false;
 };
 
 struct Verdict {
   std::string ring, why;
   u64 bytes = 0;
-  Leftover leftover;
+  audit::Leftover leftover;
   bool remove = false;
 };
 
@@ -44,12 +46,14 @@ Verdict judge_ring(const std::string& ring, const Options& options, os::Segment&
   verdict.leftover = judge(facts);
   verdict.why = verdict.leftover.why;
   if (!verdict.leftover.every_owner_dead) return verdict;
+  if (os::check_trust(ring, segment, or_null(options.owner)) != 0) {
+    verdict.why += std::string("; but: ") + os::last_error();
+    return verdict;
+  }
   verdict.remove = options.lose || !verdict.leftover.loses();
   if (!verdict.remove)
-    verdict.why = fmt::format(
-        "{}; but: {}: drain it (shmringd --ring {} --log DIR), look at it (shmring dump {} "
-        "--state ready), or say --lose",
-        verdict.why, loss_text(verdict.leftover), ring, ring);
+    verdict.why = fmt::format("{}; but: {}: {}{}", verdict.why, loss_text(verdict.leftover), way_into_a_log(facts),
+                              may_be_given_up(facts, verdict.leftover) ? "; or say --lose" : "");
   return verdict;
 }
 
@@ -82,7 +86,7 @@ int run(const Options& options) {
   for (const std::string& name : names) {
     os::Segment segment;
     Verdict verdict = judge_ring(name, options, segment);
-    const int error = verdict.remove && !options.dry_run ? os::unlink(name, false, &segment) : 0;
+    const int error = verdict.remove && !options.dry_run ? os::unlink(name, false, &segment, or_null(options.owner)) : 0;
     if (error != 0) {
       verdict.remove = false;
       verdict.why = os::last_error();
@@ -103,12 +107,13 @@ void register_gc(CLI::App& app, int& status) {
   command->add_flag("--lose", options->lose, "Also rings with records that no log has");
   command->add_option("-o,--output", options->output, "text, or json: a line a ring")
       ->check(CLI::IsMember({"text", "json"}));
+  add_owner_option(*command, options->owner);
   command->footer(
       "Owners are the producers that hold a place, the collector, and the creator. A process is dead if its pid is "
       "gone, "
       "or\nbelongs to a process that started later; after a boot all are. Who cannot be judged counts as alive: "
       "another "
-      "pid\nnamespace, or a damaged segment, for which there is `shmring rm --force`.\n"
+      "pid\nnamespace, or a damaged segment. Only rings whose owner is trusted are removed.\n"
       "Exit status: 0 ok, also if rings are kept; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
   command->callback([options, &status] { status = run(*options); });
 }

@@ -1,6 +1,7 @@
 // shmring ls: the rings of this machine, also those that cannot be used, with their problem.
 #include <memory>
 
+#include "lib/audit/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/shmring/commands.hpp"

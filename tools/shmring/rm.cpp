@@ -5,17 +5,19 @@
 //   - what is removed is the segment that was judged, not one that has got its name since.
 #include <memory>
 
+#include "lib/audit/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
+#include "tools/common/owner.hpp"
+#include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/leftover.hpp"
 #include "tools/shmring/text.hpp"
 
 namespace shmring::tool {
 namespace {
 
 struct Options {
-  std::string name, output = "text";
+  std::string name, output = "text", owner;
   bool force = false;
 };
 
@@ -31,14 +33,13 @@ std::vector<std::string> reasons(const std::string& name, const audit::Inspectio
     reasons.push_back(
         fmt::format("{} producer{} attached: see `shmring stat {}`", live, live == 1 ? " is" : "s are", name));
   if (const std::string lost = loss_text(judge(facts)); !lost.empty())
-    reasons.push_back(fmt::format("{}: start shmringd --ring {} --log DIR, or look at it with `shmring dump {} --state ready`",
-                                  lost, name, name));
+    reasons.push_back(fmt::format("{}: {}", lost, way_into_a_log(facts)));
   return reasons;
 }
 
 void print_removed(const Options& options, const std::string& path, const audit::Inspection& facts) {
   const u64 live = live_producers(facts);
-  const Leftover leftover = judge(facts);
+  const audit::Leftover leftover = judge(facts);
   if (options.output == "json") {
     Json json;
     json.string("removed", options.name).string("path", path).number("size", facts.header.file_bytes);
@@ -65,10 +66,10 @@ int run(const Options& options) {
   const std::vector<std::string> against = reasons(options.name, facts);
   if (!against.empty() && !options.force) {
     for (const std::string& reason : against) complain(fmt::format("ring {}: not removed: {}", options.name, reason));
-    complain(fmt::format("ring {}: to give that up, say --force", options.name));
+    if (may_be_given_up(facts, judge(facts))) complain(fmt::format("ring {}: to give that up, say --force", options.name));
     return busy;
   }
-  if (const int error = os::unlink(options.name, options.force, unreadable == 0 ? &segment : nullptr)) {
+  if (const int error = os::unlink(options.name, options.force, unreadable == 0 ? &segment : nullptr, or_null(options.owner))) {
     complain(os::last_error());
     return exit_of(error);
   }
@@ -86,6 +87,7 @@ void register_rm(CLI::App& app, int& status) {
                     "Also while it is in use, has records that no log has, or is no usable segment");
   command->add_option("-o,--output", options->output, "text, or json: one line")
       ->check(CLI::IsMember({"text", "json"}));
+  add_owner_option(*command, options->owner);
   command->footer("Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");
   command->callback([options, &status] { status = run(*options); });
 }

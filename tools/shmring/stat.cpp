@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "lib/audit/leftover.hpp"
 #include "lib/audit/line.hpp"
 #include "lib/os/wakeup.hpp"
 #include "tools/common/exit.hpp"
@@ -39,10 +40,9 @@ void print_summary(const Look& now, const Rates& rates) {
   const auto fact = [](const char* name, std::string_view text) {
     fmt::print("{} {}\n", bold(fmt::format("{:<9}", name)), text);
   };
-  fact("ring",
-       fmt::format("{}: {}, {} when full, {} lanes x {} slots x {} bytes ({})", safe(header.ring),
-                   segment_state_name(header.state), policy_name(header.geometry.on_full), header.geometry.lanes,
-                   header.geometry.slots, header.geometry.slot_bytes, bytes_text(header.file_bytes)));
+  fact("ring", fmt::format("{}: {}, {} when full, {} lanes x {} slots x {} bytes ({})", safe(header.name),
+                           segment_state_name(header.state), policy_name(header.geometry.on_full), header.geometry.lanes,
+                           header.geometry.slots, header.geometry.slot_bytes, bytes_text(header.file_bytes)));
   std::string text = collector_text(collector);
   if (collector.epoch != 0) text += fmt::format(", epoch {}", collector.epoch);
   if (collector.holds_lease && collector.heartbeat_ns != 0)
@@ -161,7 +161,7 @@ void print_json(const Look& before, const Look& now) {
   for (const Warning& warning : warnings(now))
     warned.push_back(Json().string("what", warning.what).string("remedy", warning.remedy).text());
   Json json;
-  json.string("ring", now.facts.header.ring)
+  json.string("ring", now.facts.header.name)
       .string("state", segment_state_name(now.facts.header.state))
       .string("on_full", policy_name(now.facts.header.geometry.on_full))
       .number("slots", now.facts.header.geometry.slots)

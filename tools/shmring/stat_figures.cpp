@@ -1,6 +1,7 @@
 // Rates and warnings: see stat.hpp. Invariant: a difference is never negative, whatever the two looks hold.
 #include <algorithm>
 
+#include "tools/shmring/advice.hpp"
 #include "tools/shmring/stat.hpp"
 #include "tools/shmring/text.hpp"
 
@@ -20,23 +21,24 @@ double growth(u64 before, u64 now, double seconds) {
 
 void warn_of_collector(const Look& now, std::vector<Warning>& out) {
   const Inspection& facts = now.facts;
-  const std::string& ring = facts.header.ring;
-  if (!facts.collector.holds_lease) {
+  const std::string& ring = facts.header.name;
+  const bool usable = can_be_attached_to(facts.header);
+  if (!facts.collector.holds_lease && usable) {
     const bool overwrites = facts.header.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite);
     out.push_back({overwrites ? "no collector: once the ring is full, a record takes the place of one that no log has"
                               : "no collector: records stay in the ring until it is full, and are then refused",
                    fmt::format("start one: shmringd --ring {} --log DIR", ring)});
-  } else if (const u64 age = heartbeat_age(now); age > late_pass_ns && facts.collector.identity.pid != 0) {
+  } else if (const u64 age = heartbeat_age(now);
+             facts.collector.holds_lease && age > late_pass_ns && facts.collector.identity.pid != 0) {
     const u32 pid = facts.collector.identity.pid;
     out.push_back({fmt::format("the collector (pid {}) made no pass for {}", pid, duration_text(age)),
                    fmt::format("if it is stopped: kill -CONT {}; if not, see whether its log's disk is full", pid)});
   }
-  if (facts.header.state == static_cast<u32>(ring::SegmentState::retired))
-    out.push_back({"the ring is retired: nobody writes into it any more",
-                   fmt::format("when it is drained: shmring rm {}, and create it anew", ring)});
-  if (facts.header.this_boot && !*facts.header.this_boot)
-    out.push_back({"the ring is of another boot: nobody can attach to it",
-                   fmt::format("look at it with shmring dump {}, then: shmring rm --force {}", ring, ring)});
+  if (usable) return;
+  const char* const what = is_of_another_boot(facts.header) ? "the ring is of another boot: nobody can attach to it"
+                           : !facts.header.made_by.empty()  ? "the ring is of an older version: this one cannot attach to it"
+                                                            : "the ring is retired: nobody writes into it any more";
+  out.push_back({what, remedy(facts, judge(facts))});
 }
 
 void warn_of_lanes(const Inspection& facts, std::vector<Warning>& out) {
@@ -46,11 +48,10 @@ void warn_of_lanes(const Inspection& facts, std::vector<Warning>& out) {
       out.push_back({fmt::format("lane {}: {} of {} slots are not drained", lane.lane, lane.fill(), slots),
                      "if it stays so, the ring is too small for its rate: more --slots, at creation"});
     if (lane.stalled > slots / 4)
-      out.push_back(
-          {fmt::format("lane {}: {} of {} slots are stalled: their writers have claimed them and do not go on",
-                       lane.lane, lane.stalled, slots),
-           fmt::format("see who: shmring dump {} --lane {} --state writing; continue or end these processes",
-                       facts.header.ring, lane.lane)});
+      out.push_back({fmt::format("lane {}: {} of {} slots are stalled: their writers have claimed them and do not go on",
+                                 lane.lane, lane.stalled, slots),
+                     fmt::format("see who: shmring dump {} --lane {} --state writing; continue or end these processes",
+                                 facts.header.name, lane.lane)});
   }
 }
 
@@ -61,9 +62,8 @@ void warn_of_producer(const ProducerFacts& producer, std::vector<Warning>& out) 
     out.push_back({who + " runs another program since it attached: its place stays taken until that process ends",
                    "detach before exec"});
   if (here && producer.owner.start_time == 0)
-    out.push_back(
-        {who + " is in other namespaces than the ring's: it is never judged dead, its place stays taken when it dies",
-         "let all share one pid and time namespace, or remove and create the ring after its death"});
+    out.push_back({who + " is in other namespaces than the ring's: it is never judged dead, its place stays taken when it dies",
+                   "let all share one pid and time namespace"});
   if (const u64 full = producer.counters[static_cast<std::size_t>(ring::Cause::full)].count)
     out.push_back({fmt::format("{} lost {} records to a full lane", who, full),
                    "a faster collector, or more --slots at creation"});
@@ -105,7 +105,7 @@ std::vector<Warning> warnings(const Look& now) {
   warn_of_lanes(now.facts, out);
   for (const ProducerFacts& producer : now.facts.producers) warn_of_producer(producer, out);
   const auto dead = std::ranges::count(now.facts.producers, Standing::dead, &ProducerFacts::standing);
-  if (dead != 0 && !now.facts.collector.holds_lease)
+  if (dead != 0 && !now.facts.collector.holds_lease && can_be_attached_to(now.facts.header))
     out.push_back({fmt::format("{} of the producers are dead and keep their places: only a collector frees them", dead),
                    "start one, as above"});
   if (now.facts.producers.size() == now.facts.header.geometry.producers)

@@ -132,11 +132,7 @@ std::string check_ring_name(const std::string& name) {
 int look(const std::string& name, os::Segment& segment, std::vector<std::string>& findings) {
   const int error = os::open_readonly(name, segment, findings);
   if (error == 0) return ok;
-  if (error == -ENOENT && name.find('/') != std::string::npos) {
-    complain(fmt::format("file {}: there is none; a ring is named without a slash, see `shmring ls`", safe(name)));
-  } else {
-    complain(os::last_error());
-  }
+  complain(name.find('/') != std::string::npos ? safe(os::last_error()) : os::last_error());
   return exit_of(error);
 }
 
@@ -146,12 +142,6 @@ std::string path_of(const std::string& name) {
   os::Fd dir;
   os::open_directory(name, path, dir);
   return path + "/" + os::file_name(name);
-}
-
-std::string collector_text(const audit::CollectorFacts& collector) {
-  if (!collector.holds_lease) return "none";
-  if (collector.identity.pid == 0) return "starting";
-  return fmt::format("pid {}{}", collector.identity.pid, collector.heartbeat_ns == 0 ? ", starting" : "");
 }
 
 bool is_unused(const audit::LaneFacts& lane) {

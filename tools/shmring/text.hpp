@@ -79,9 +79,6 @@ int look(const std::string& name, os::Segment& segment, std::vector<std::string>
 // Where the ring's file is: for people.
 std::string path_of(const std::string& name);
 
-// "pid 12", "none", or the like.
-std::string collector_text(const audit::CollectorFacts& collector);
-
 // An exclusive lane that nobody has had yet.
 bool is_unused(const audit::LaneFacts& lane);
 

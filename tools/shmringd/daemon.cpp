@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "lib/audit/inspect.hpp"
 #include "lib/os/error.hpp"
@@ -29,6 +30,8 @@ int complain(int error) {
   say("shmringd: {}\n", os::last_error());
   return tool::exit_of(error);
 }
+
+const char* owner_of(const Options& options) { return options.owner.empty() ? nullptr : options.owner.c_str(); }
 
 audit::Note::Pair number(std::string key, u64 value) { return {std::move(key), std::to_string(value), true}; }
 
@@ -65,8 +68,10 @@ bool Store::give_up() {
 
 int Daemon::set_up(const Options& options) {
   static std::string bus_text;
-  bus_text = fmt::format("shmringd: ring {}: its segment was truncated or punched under us; the log ends here and is whole; "
-                         "remove the ring (shmring rm --force {}) and start again\n", options.ring, options.ring);
+  bus_text = fmt::format(
+      "shmringd: ring {}: its segment was truncated or punched under us; the log ends here and is whole; "
+      "`shmring doctor {}` says what is left of the ring\n",
+      options.ring, options.ring);
   int error = os::take_signals(tool::damaged, bus_text.c_str());
   if (error == 0) error = os::leave_no_core();
   if (error != 0) {
@@ -88,12 +93,17 @@ int Daemon::set_up(const Options& options) {
 
 // No ring is made for a log that is not ours.
 int Daemon::open_ring(const Options& options) {
-  int error = os::attach(options.ring, segment_);
+  const char* const owner = owner_of(options);
+  int error = os::attach(options.ring, segment_, owner);
+  if (error == -ESTALE || error == -EPROTO) {
+    error = move_aside(options, error);
+    if (error == 0) error = os::attach(options.ring, segment_, owner);  // somebody may have made it anew by now
+  }
   if (error == -ENOENT) {
     if (error = claim_log(options.ring); error != 0) return error;
     error = os::create(options.ring, &options.create);
     if (error != 0 && error != -EEXIST) return error;
-    error = os::attach(options.ring, segment_);
+    error = os::attach(options.ring, segment_, owner);
   }
   if (error == 0) error = os::take_lease(segment_);
   if (error == 0) announce(segment_.ring.header->board, os::self(*segment_.ring.header));  // recovery may take long
@@ -103,6 +113,16 @@ int Daemon::open_ring(const Options& options) {
 int Daemon::claim_log(const std::string& ring) {
   const int error = log_.claim(log_dir_, ring, recovered_);
   return error != 0 ? error : os::check_origin(log_dir_, ring);  // it may be another's by now
+}
+
+int Daemon::move_aside(const Options& options, int refused) {
+  if (const int error = audit::move_aside(options.ring, owner_of(options), refused, aside_); error != 0) return error;
+  if (aside_.name.empty()) return 0;
+  const std::string lost = audit::loss_text(aside_.leftover);
+  say("shmringd: ring {}: {}: it was moved aside, and is ring {} now: {}\n", options.ring, aside_.why, aside_.name,
+            lost.empty() ? "all that was written into it is in a log, and `shmring gc` removes it"
+                         : lost + ": see `shmring doctor " + aside_.name + "`");
+  return 0;
 }
 
 int Daemon::open_log() {
@@ -211,6 +231,11 @@ bool Daemon::begin() {
                  {"durability", "write"},
                  {"tier", "T0"},
                  {"ring_id", audit::text_of(segment_.ring.identity)}});
+  if (!aside_.name.empty())
+    note("incident", {{"what", "the ring that was here was moved aside: " + aside_.why},
+                      {"moved_to", std::exchange(aside_.name, "")},
+                      number("undrained", aside_.leftover.undrained),
+                      number("unlogged", aside_.leftover.unlogged)});
   if (!host_->deaths().can_judge())
     note("incident", {{"what", "other pid or time namespace than the ring's: no producer is ever judged dead"}});
   return collector_->start(recovered_.of(segment_.ring.identity).known());

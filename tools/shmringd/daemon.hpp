@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 
+#include "lib/audit/aside.hpp"
 #include "lib/audit/collector.hpp"
 #include "lib/audit/log.hpp"
 #include "lib/os/clock.hpp"
@@ -82,6 +83,7 @@ class Daemon {
 
   int open_ring(const Options& options);
   int claim_log(const std::string& ring);
+  int move_aside(const Options& options, int refused);
   int open_log();
   int collect();
   int open_whole_log(u64 lines);
@@ -96,6 +98,7 @@ class Daemon {
   int stop(std::vector<audit::Note::Pair> pairs);
 
   os::Segment segment_;
+  audit::Aside aside_;  // which the log has not been told of yet
   std::string log_dir_;
   audit::Log log_;
   audit::Recovered recovered_;

@@ -9,13 +9,16 @@
 
 #include "tools/common/exit.hpp"
 #include "tools/shmringd/messages.hpp"
+#include "tools/common/owner.hpp"
 
 namespace shmring::daemon {
 
 namespace {
 
 constexpr const char* footer =
-    "Creates the ring if it is absent; on an existing ring its own geometry, policy and permissions hold.\n"
+    "Creates the ring if it is absent; on an existing ring its own geometry, policy and permissions hold. A ring of another "
+    "boot\n"
+    "is moved aside, as NAME.old-TIME, and so is one of libshmring 0.1 when all who used it have ended.\n"
     "SIGTERM and SIGINT drain, write a stop line and exit 0; SIGHUP and SIGUSR1 are ignored: there is nothing to reload yet.\n"
     "If 5 s do not suffice for what is in the ring, the rest stays there for the next shmringd: exit 7.\n\n"
     "Exit status: 0 ok, 2 usage, 4 permission, 5 damaged ring or log, 6 configuration, 7 I/O,\n"
@@ -44,7 +47,8 @@ void add_ring_options(CLI::App& app, Options& out, std::string& durability) {
       ->type_name("N");
   app.add_option("--lanes", create.lanes, "lanes: one shared, the others exclusive (default 8)")->type_name("N");
   app.add_option("--max-record", create.max_record, "largest payload in bytes (default 65536)")->type_name("N");
-  app.add_option("--group", out.group, "group whose members may attach, too (default: none)")->type_name("GROUP");
+  app.add_option("--group", out.group, "group whose members may attach, too, if they trust us: see --owner (default: none)")
+      ->type_name("GROUP");
   app.add_option_function<std::string>("--mode", [&create](const std::string& text) {
        if (const std::string error = read_mode(text, create.mode); !error.empty()) throw CLI::ValidationError("--mode", error);
      }, "permissions of the ring, octal, at most 0660 (default 0600; with --group 0660)")
@@ -65,6 +69,7 @@ bool parse(int argc, char** argv, Options& out, int& status) {
   app.add_option("--ring", out.ring, "name of the ring: 1 to 63 of A-Z a-z 0-9 . _ -")->required()->type_name("NAME");
   app.add_option("--log", out.log_dir, "directory of the log; created if absent")->required()->type_name("DIR");
   add_ring_options(app, out, durability);
+  tool::add_owner_option(app, out.owner);
   app.add_flag("--busy", out.busy,
                "never sleep: a record is taken at once, and a processor is spent on it; else it waits for up to 2 ms, or\n"
                "25 ms if none came for a second");

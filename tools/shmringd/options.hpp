@@ -8,7 +8,7 @@
 namespace shmring::daemon {
 
 struct Options {
-  std::string ring, log_dir, group;
+  std::string ring, log_dir, group, owner;
   shmring_create_options create{};  // its group points into the string above
   bool busy = false;  // never sleep
 };

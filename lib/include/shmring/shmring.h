@@ -106,7 +106,7 @@ SHMRING_API int shmring_create(const char* ring, const shmring_create_options* o
 
 /* Retire the ring and remove its name. Attached producers see RETIRED; a running collector drains what is there.
  * Errors: EINVAL (the name), ENOENT, EACCES, EPERM, and what is no ring of ours is left there: EPROTO, ENOEXEC, EBADMSG, as
- * for attach; `shmring rm --force` removes that. A ring that is retired or of another boot is removed like any other. */
+ * for attach. A ring that is retired or of another boot is removed like any other. */
 SHMRING_API int shmring_unlink(const char* ring);
 
 /* Attach as a producer. Errors: ENOENT absent, EACCES permission, EPERM wrong owner or mode, or no regular file, ESTALE

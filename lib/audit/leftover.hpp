@@ -1,4 +1,4 @@
-// Whether anybody still needs a segment: what gc removes, and what doctor calls left over.
+// Whether anybody still needs a segment: what gc removes, what doctor calls left over, and what shmringd moves aside.
 //
 // Invariants:
 //   - owners are the producers that hold a place, the collector, and the creator; only proof makes one of them dead,
@@ -7,22 +7,27 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "lib/audit/inspect.hpp"
 
-namespace shmring::tool {
+namespace shmring::audit {
 
 struct Leftover {
   bool every_owner_dead = false;
   std::string why;          // who may be alive, or what proves that nobody is
-  ring::u64 undrained = 0;  // positions that no collector has released
-  ring::u64 unlogged = 0;   // attempts of its producers that no log covers
+  std::vector<u32> living;  // pids of the owners that are not proven dead, as far as they can be told
+  u64 undrained = 0;        // positions that no collector has released
+  u64 unlogged = 0;         // attempts of its producers that no log covers
   bool loses() const { return undrained + unlogged != 0; }
 };
 
-Leftover judge(const audit::Inspection& facts);
+Leftover judge(const Inspection& facts);
 
 // "3 positions not drained, 4 attempts in no log", or "".
 std::string loss_text(const Leftover& leftover);
 
-}  // namespace shmring::tool
+// "pid 12", "none", or the like.
+std::string collector_text(const CollectorFacts& collector);
+
+}  // namespace shmring::audit

@@ -1,0 +1,28 @@
+// The option --owner of all that writes into a ring: whom it trusts, see lib/os/users.hpp.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string>
+
+namespace shmring::tool {
+
+// "" or what is wrong, without the text itself, which may hold anything.
+inline std::string check_user(const std::string& text) {
+  const bool plain = std::none_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+  return plain && !text.empty() ? "" : "expected the name of a user, or a number";
+}
+
+inline void add_owner_option(CLI::App& command, std::string& owner) {
+  command
+      .add_option("--owner", owner,
+                  "Trust this user's rings, too, beside ours, root's, and those of whoever owns a directory\n"
+                  "that nobody else may write (default: $SHMRING_OWNER)")
+      ->type_name("USER")
+      ->check(check_user);
+}
+
+// As the library takes it.
+inline const char* or_null(const std::string& option) { return option.empty() ? nullptr : option.c_str(); }
+
+}  // namespace shmring::tool
