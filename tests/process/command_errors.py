@@ -7,7 +7,9 @@ import os
 import pathlib
 import shutil
 import signal
+import stat
 import subprocess
+import tempfile
 import unittest
 
 from command_case import (ABSENT, BOOT_ID, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, FIRST_SLOT,
@@ -47,6 +49,21 @@ class Errors(CommandCase):
     def test_hostile_arguments_are_harmless_on_a_terminal(self):
         for arguments in [["\033[31m"], ["dump", "\033[31m"], ["dump", "./\033[31m"], ["ls", "--\033[31m"]]:
             self.assertNotIn("\033", self.run_it(*arguments).err)
+
+    # --------------------------------------------------------------------------------------- logs that are refused
+
+    def test_what_is_named_like_a_file_of_a_log_and_is_none_is_named_and_not_waited_for(self):
+        name = "20260101T000000Z-00000000000000000000.jsonl"
+        link = lambda path: os.symlink("/dev/null", path)
+        for make, kind in [(os.mkfifo, "a FIFO"), (os.mkdir, "a directory"), (link, "a symbolic link"),
+                           (lambda path: os.mknod(path, stat.S_IFSOCK | 0o600), "a socket")]:
+            log = tempfile.mkdtemp(dir=self.folder)
+            make(f"{log}/{name}")
+            for command in [[SHMRING, "log", log], [SHMRING, "verify", log], [SHMRINGD, "--ring", "r", "--log", log]]:
+                done = Done(subprocess.run(command, capture_output=True, timeout=30))
+                self.assertEqual((done.status, done.out), (DAMAGED, b""), f"{command}: {done.err}")
+                self.assertIn(f"log {log}/{name}: it is {kind}, and no file of an audit log: move it away", done.err)
+            self.assertEqual(os.listdir(log), [name])
 
     # ------------------------------------------------------------------------------------- rings that are refused
 
