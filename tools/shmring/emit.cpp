@@ -311,10 +311,9 @@ void register_emit(CLI::App& app, int& status) {
       ->check(check_producer);
   command->add_option("--severity", options->severity, "Severity of the events, 0 to 255 (default 0)")
       ->type_name("N")
-      ->check(CLI::Range(0, 255));
-  command->add_option("--lane", options->lane, "auto: an exclusive lane if one is free, else the shared one")
-      ->type_name("LANE")
-      ->check(CLI::IsMember({"auto", "shared", "exclusive"}));
+      ->check(whole_number(0, 255));
+  choose(command->add_option("--lane", options->lane, "auto: an exclusive lane if one is free, else the shared one"),
+         {"auto", "shared", "exclusive"});
   const auto json = command->add_flag("--json", options->json, "Each line is JSON, which the log embeds");
   const auto field = command
                          ->add_option("--field", options->fields,

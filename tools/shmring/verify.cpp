@@ -95,7 +95,7 @@ int run(const Options& options) {
   } else {
     print_deviation(options, verdict);
   }
-  if (std::fflush(stdout) != 0) return io;
+  write_out();
   return verdict.proven ? ok : verdict.readable ? negative : damaged;
 }
 
@@ -106,8 +106,7 @@ void register_verify(CLI::App& app, int& status) {
   CLI::App* const command = app.add_subcommand(
       "verify", "Prove that a log is whole: index without a hole, every sequence exactly once, as an event or a loss");
   command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
-  command->add_option("-o,--output", options->output, "text, or json: one object")
-      ->check(CLI::IsMember({"text", "json"}));
+  choose(command->add_option("-o,--output", options->output, "text, or json: one object"), {"text", "json"});
   command->footer(
       "Exit status: 0 proven, 1 a deviation, 3 no such log, 4 permission, 5 not an audit log at all, 7 I/O.");
   command->callback([options, &status] { status = run(*options); });
