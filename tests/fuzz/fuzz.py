@@ -19,7 +19,7 @@ import tempfile
 
 SECONDS = {"quick": 0, "check": 20, "long": 240}
 COMMANDS = ["common/help", *("shmring/" + name for name in (
-    "dump", "dump_json", "dump_text", "emit", "emit_fields", "log", "log_filter", "text"))]
+    "dump", "dump_json", "dump_text", "emit", "emit_fields", "emit_room", "log", "log_filter", "text"))]
 TARGETS = {  # with the longest input
     "segment": ("tests/fuzz/segment.cpp", 256),
     "loads": ("tests/fuzz/loads.cpp", 256),

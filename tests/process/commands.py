@@ -73,7 +73,7 @@ class Commands(CommandCase):
         until(lambda: len(self.slots("--state", "ready")) == 1, "the first line in the ring")
         emit.send_signal(signal.SIGTERM)
         self.assertEqual((emit.wait(30), emit.stderr.read()),
-                         (OK, b""))
+                         (143, b"shmring: ring r: ended by SIGTERM: 2 lines written, 0 refused\n"))
         self.assertEqual([slot["data"] for slot in self.slots("--state", "ready")], ["first", "half"])
         (producer,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines[0]["producers"]
         self.assertEqual(producer["state"], "left")

@@ -153,7 +153,7 @@ int run(int argc, char** argv) {
   app.footer(
       "Rings are files shmring.NAME in /dev/shm, or in $SHMRING_DIR.\n"
       "Exit status: 0 ok, 1 a negative finding, 2 usage, 3 no such ring or log, 4 permission, 5 damaged input,\n"
-      "6 configuration, 7 I/O, 8 busy.");
+      "6 configuration, 7 I/O, 8 busy; 130 and 143 where emit was ended by SIGINT or SIGTERM.");
   watch_for_truncation();
   if (const int misuse = check_command(app, argc, argv)) return misuse;
   try {
