@@ -50,6 +50,7 @@ HeaderFacts header_of(const os::Segment& segment, Findings& findings) {
   facts.fingerprint = header.fingerprint;
   if (const ring::OlderVersion* const older = ring::find_older(facts.version)) facts.made_by = older->library;
   facts.geometry = segment.ring.entries != nullptr ? segment.ring.geometry : header.geometry;
+  std::copy(header.identity, header.identity + 2, facts.identity.begin());
   std::copy(header.boot_id, header.boot_id + 2, facts.boot_id);
   facts.pid_namespace = header.pid_namespace;
   facts.time_namespace = header.time_namespace;
@@ -268,6 +269,11 @@ u64 Inspection::undrained() const {
   u64 sum = 0;
   for (const LaneFacts& lane : lanes) sum += lane.fill();
   return sum;
+}
+
+u64 Inspection::exclusive_lanes_in_use() const {
+  return static_cast<u64>(
+      std::ranges::count_if(lanes, [](const LaneFacts& lane) { return lane.lane != 0 && lane.owner != 0; }));
 }
 
 Inspection inspect(const os::Segment& segment, const std::vector<std::string>& findings, bool with_slots) {

@@ -50,6 +50,7 @@ struct HeaderFacts {
   bool ours = false;    // that is who we are
   u64 file_bytes = 0;
   ring::Geometry geometry{};
+  ring::RingId identity{};
   u64 boot_id[2] = {};
   u64 pid_namespace = 0, time_namespace = 0;
   std::optional<bool> this_boot;  // nothing: unknown
@@ -109,6 +110,8 @@ struct Inspection {
   std::vector<ProducerFacts> producers;
   Findings findings;
   u64 undrained() const;  // positions, fill() of all lanes
+  u64 exclusive_lanes() const { return lanes.empty() ? 0 : lanes.size() - 1; }
+  u64 exclusive_lanes_in_use() const;
 };
 
 // `segment` as os::open_readonly gives it; `findings` what that found. `with_slots`: read every slot's state word too.

@@ -70,8 +70,7 @@ int Log::begin(const RingId& id, AccountsNow accounts, const Recovered& recovere
   found.ring = present_;
   if (recovered.file.empty()) return begin_file(found);
   file_name_ = recovered.file, file_bytes_ = recovered.file_bytes;
-  const int error = os::open_at(directory_.get(), file_name_.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW, 0, file_);
-  if (error != 0) return fail(error, "open it to append");
+  if (const int error = open_log_file(directory_.get(), dir_, file_name_, O_WRONLY | O_APPEND, file_)) return error;
   if (file_bytes_ >= log_file_bytes) roll_error_ = begin_file(found);
   return 0;
 }

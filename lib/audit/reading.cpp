@@ -20,6 +20,21 @@ namespace {
 constexpr std::size_t block_bytes = std::size_t{256} << 10;
 constexpr std::string_view name_shape = "00000000T000000Z-00000000000000000000.jsonl";  // 0: a digit
 
+const char* kind_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFIFO:
+      return "a FIFO";
+    case S_IFDIR:
+      return "a directory";
+    case S_IFSOCK:
+      return "a socket";
+    case S_IFLNK:
+      return "a symbolic link";
+    default:
+      return "a device";
+  }
+}
+
 }  // namespace
 
 std::string compact_time(u64 time_ns) {
@@ -87,11 +102,25 @@ int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& 
   return 0;
 }
 
-int LineReader::open(int directory, const char* name, u64 offset) {
+int open_log_file(int directory, const std::string& dir, const std::string& name, int flags, os::Fd& out) {
+  // Looked at before it is opened, as to open a FIFO or a device does something to it; and behind that, as it may be another.
+  struct stat status {};
+  int error = os::result(os::calls.fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW));
+  if (error == 0 && S_ISREG(status.st_mode)) {
+    error = os::open_at(directory, name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK, 0, out);
+    if (error == 0) error = os::result(os::calls.fstat(out.get(), &status));
+  }
+  if (error != 0) return os::fail(-error, "log %s/%s: cannot open it: %s", dir.c_str(), name.c_str(), std::strerror(-error));
+  if (S_ISREG(status.st_mode)) return 0;
+  return os::fail(EBADMSG, "log %s/%s: it is %s, and no file of an audit log: move it away", dir.c_str(), name.c_str(),
+                  kind_of(status.st_mode));
+}
+
+void LineReader::read(os::Fd file, u64 offset) {
+  file_ = std::move(file);
   at_ = end_ = searched_ = 0;
   file_byte_ = line_byte_ = offset;
   number_ = 0;
-  return os::open_at(directory, name, O_RDONLY | O_NOFOLLOW, 0, file_);
 }
 
 int LineReader::next(std::string_view& line) {
@@ -155,7 +184,10 @@ int LogReader::begin(const LogFile& file) {
   opened_ = true;
   complete_ = tail_reported_ = false;
   ++files_begun_;
-  return lines_.open(directory_.get(), file_.name.c_str());
+  os::Fd opened;
+  const int error = open_log_file(directory_.get(), dir_, file_.name, O_RDONLY, opened);
+  if (error == 0) lines_.read(std::move(opened));
+  return error;
 }
 
 // 1: there is a file after this one · 0: none · −errno.
@@ -175,7 +207,7 @@ int LogReader::fail(int error) const {
 
 int LogReader::next(LogLine& out) {
   if (!opened_) {
-    if (const int error = begin(LogFile(file_))) return fail(error);
+    if (const int error = begin(LogFile(file_))) return error;
   }
   while (true) {
     const int got = lines_.next(out.text);
@@ -196,7 +228,7 @@ int LogReader::next(LogLine& out) {
       return 1;
     }
     const auto later = std::upper_bound(files_.begin(), files_.end(), file_);
-    if (const int error = begin(LogFile(*later))) return fail(error);
+    if (const int error = begin(LogFile(*later))) return error;
   }
 }
 

@@ -43,11 +43,15 @@ int open_log_directory(const std::string& dir, os::Fd& out);
 // The log's files by first index: 0 (possibly none), or −errno with its text.
 int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out);
 
+// A file of the log: 0, or −errno with its text. What is no regular file (a FIFO, a directory, a symbolic link …) is −EBADMSG,
+// and is neither waited for nor read.
+int open_log_file(int directory, const std::string& dir, const std::string& name, int flags, os::Fd& out);
+
 // The whole lines of one file, forward.
 class LineReader {
  public:
-  // 0 or −errno. `offset` is where a line begins.
-  int open(int directory, const char* name, u64 offset = 0);
+  // `offset` is where a line begins.
+  void read(os::Fd file, u64 offset = 0);
 
   // 1: `line` is the next whole line, without its newline, valid until the next call · 0: none yet (ask again later) ·
   // −errno; −EFBIG: a line longer than max_line_bytes.

@@ -70,6 +70,7 @@ class Recovery {
     std::unordered_map<u64, std::size_t> places;
   };
 
+  int open_lines(LineReader& lines, u64 offset = 0);
   int find_whole_lines();
   int last_line_is_valid(u64 end, bool& valid);
   int recover_file();
@@ -99,12 +100,19 @@ class Recovery {
   std::vector<Known> rings_;  // each that the log speaks of, the present one last
 };
 
+int Recovery::open_lines(LineReader& lines, u64 offset) {
+  os::Fd file;
+  const int error = open_log_file(directory_, dir_, file_.name, O_RDONLY, file);
+  if (error == 0) lines.read(std::move(file), offset);
+  return error;
+}
+
 // Names the line by its number: counted only now, since recovery begins in the middle of the file.
 int Recovery::damage(u64 byte, std::string_view expected) {
   LineReader lines;
   u64 number = 1;
   std::string_view text;
-  if (lines.open(directory_, file_.name.c_str()) == 0) {
+  if (open_lines(lines) == 0) {
     while (lines.next(text) == 1 && lines.line_byte() < byte) ++number;
   }
   return os::fail(
@@ -115,8 +123,8 @@ int Recovery::damage(u64 byte, std::string_view expected) {
 }
 
 int Recovery::find_whole_lines() {
-  int error = os::open_at(directory_, file_.name.c_str(), O_RDWR | O_NOFOLLOW, 0, fd_);
-  if (error != 0) return io_error(error, "open it for reading and writing");
+  int error = open_log_file(directory_, dir_, file_.name, O_RDWR, fd_);
+  if (error != 0) return error;
   struct stat status {};
   if ((error = os::result(os::calls.fstat(fd_.get(), &status))) != 0) return io_error(error, "stat it");
   size_ = static_cast<u64>(status.st_size);
@@ -130,7 +138,7 @@ int Recovery::find_whole_lines() {
   if (before < 0) return io_error(before, "read it");
   const u64 begin = before == 1 ? newline + 1 : 0;
   bool valid = false;
-  if ((error = last_line_is_valid(begin, valid)) != 0) return io_error(error, "read it");
+  if ((error = last_line_is_valid(begin, valid)) != 0) return error;
   if (!valid) whole_ = begin;
   return 0;
 }
@@ -138,12 +146,12 @@ int Recovery::find_whole_lines() {
 int Recovery::last_line_is_valid(u64 begin, bool& valid) {
   LineReader lines;
   std::string_view text;
-  if (const int error = lines.open(directory_, file_.name.c_str(), begin)) return error;
+  if (const int error = open_lines(lines, begin)) return error;
   const int got = lines.next(text);
   Parsed line;
   Mistake mistake;
   valid = got == 1 && parse(text, line, mistake);
-  return got < 0 ? got : 0;  // -EFBIG too: what is longer than any line was not torn from one
+  return got < 0 ? io_error(got, "read it") : 0;  // -EFBIG too: what is longer than any line was not torn from one
 }
 
 int Recovery::recover_file() {
@@ -158,7 +166,7 @@ int Recovery::recover_file() {
 
 int Recovery::apply_lines(u64 offset) {
   LineReader lines;
-  if (const int error = lines.open(directory_, file_.name.c_str(), offset)) return io_error(error, "open it");
+  if (const int error = open_lines(lines, offset)) return error;
   Parsed line;
   Mistake mistake;
   std::string_view text;

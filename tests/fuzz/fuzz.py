@@ -18,7 +18,8 @@ import sys
 import tempfile
 
 SECONDS = {"quick": 0, "check": 20, "long": 240}
-COMMANDS = ["dump", "dump_json", "dump_text", "emit", "emit_fields", "log", "log_filter", "text"]
+COMMANDS = ["common/help", *("shmring/" + name for name in (
+    "dump", "dump_json", "dump_text", "emit", "emit_fields", "emit_room", "log", "log_filter", "text"))]
 TARGETS = {  # with the longest input
     "segment": ("tests/fuzz/segment.cpp", 256),
     "loads": ("tests/fuzz/loads.cpp", 256),
@@ -51,7 +52,7 @@ def sources_of(root):
 def build(root, folder, target):
     """One ninja file for all targets; the objects of the library are shared."""
     os.makedirs(folder, exist_ok=True)
-    sources = sources_of(root) + [f"tools/shmring/{name}.cpp" for name in COMMANDS]
+    sources = sources_of(root) + [f"tools/{name}.cpp" for name in COMMANDS]
     text = RULES.format(compiler=clang(), flags=FLAGS, root=root)
     for source in sources + [source for source, _ in TARGETS.values()]:
         text += f"build {source}.o: cxx {root}/{source}\n"

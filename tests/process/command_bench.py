@@ -154,8 +154,8 @@ class Bench(CommandCase):
     def test_misuse_is_status_2_and_says_what_is_possible(self):
         for arguments, text in [(["--bytes", "0"], "0 is no multiple of 8 from 16 to 8192"),
                                 (["--bytes", "20"], "20 is no multiple of 8"), (["--bytes", "8200"], "8200 is no multiple"),
-                                (["--rounds", "0"], "--rounds"), (["--only", "nothing"], "nothing not in {floor,"),
-                                (["--measure", "noise"], "noise not in {quiet,"), (["--reader", "rude"], "rude"),
+                                (["--rounds", "0"], "--rounds"), (["--only", "nothing"], "'nothing' is none of floor,"),
+                                (["--measure", "noise"], "'noise' is none of quiet,"), (["--reader", "rude"], "rude"),
                                 (["-o", "xml"], "xml"), (["--frob"], "'--frob' is not known here"),
                                 (["--check", "--only", "floor"], "excludes"),
                                 (["--only", "pipe", "--measure", "full"], "none can do any of these measurements")]:

@@ -7,7 +7,9 @@ import os
 import pathlib
 import shutil
 import signal
+import stat
 import subprocess
+import tempfile
 import unittest
 
 from command_case import (ABSENT, BOOT_ID, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, FIRST_SLOT,
@@ -38,6 +40,10 @@ class Errors(CommandCase):
                 (["emit", "r", "--producer", "a/b"], "'a/b' cannot name a producer"),
                 (["rm", "../r"], "cannot name a ring"),
                 (["stat", "r", "--interval", "-1"], "-1"), (["ls", "-o", "xml"], "xml"),
+                (["log", self.folder, "-n", "-1"], "'-1' is no whole number of 0 or more"),
+                (["log", self.folder, "-n", "99999999999999999999"], "'99999999999999999999' is no whole number"),
+                (["stat", "r", "--interval", "nan"], "'nan' is no number of seconds"),
+                (["dump", "r", "--lane", "-1"], "'-1' is no whole number"),
                 (["--frob"], "'--frob' is not known here\n"), (["--versoin"], "did you mean --version?")]:
             done = self.expect(USAGE, *arguments, err=text)
             self.assertEqual(done.out, b"")
@@ -55,6 +61,32 @@ class Errors(CommandCase):
     def test_hostile_arguments_are_harmless_on_a_terminal(self):
         for arguments in [["\033[31m"], ["dump", "\033[31m"], ["dump", "./\033[31m"], ["ls", "--\033[31m"]]:
             self.assertNotIn("\033", self.run_it(*arguments).err)
+
+    def test_the_daemon_says_what_it_was_given_and_harms_no_terminal(self):
+        for option, value, text in [("--producers", "0", "'0' is no whole number from 1 to 8190"),
+                                    ("--producers", "8191", "'8191' is no whole number from 1 to 8190"),
+                                    ("--slots", "-1", "'-1' is no whole number from 0 to"),
+                                    ("--on-full", "\033[31m", "is none of drop, overwrite, wait, hybrid")]:
+            done = Done(subprocess.run([SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", option, value],
+                                       capture_output=True, timeout=60))
+            self.assertEqual(done.status, USAGE, done.err)
+            self.assertIn(text, done.err)
+            self.assertNotIn("\033", done.err)
+
+    # --------------------------------------------------------------------------------------- logs that are refused
+
+    def test_what_is_named_like_a_file_of_a_log_and_is_none_is_named_and_not_waited_for(self):
+        name = "20260101T000000Z-00000000000000000000.jsonl"
+        link = lambda path: os.symlink("/dev/null", path)
+        for make, kind in [(os.mkfifo, "a FIFO"), (os.mkdir, "a directory"), (link, "a symbolic link"),
+                           (lambda path: os.mknod(path, stat.S_IFSOCK | 0o600), "a socket")]:
+            log = tempfile.mkdtemp(dir=self.folder)
+            make(f"{log}/{name}")
+            for command in [[SHMRING, "log", log], [SHMRING, "verify", log], [SHMRINGD, "--ring", "r", "--log", log]]:
+                done = Done(subprocess.run(command, capture_output=True, timeout=30))
+                self.assertEqual((done.status, done.out), (DAMAGED, b""), f"{command}: {done.err}")
+                self.assertIn(f"log {log}/{name}: it is {kind}, and no file of an audit log: move it away", done.err)
+            self.assertEqual(os.listdir(log), [name])
 
     # ------------------------------------------------------------------------------------- rings that are refused
 
@@ -167,11 +199,21 @@ class Errors(CommandCase):
 
     def test_output_that_cannot_be_written_is_status_7_but_not_a_reader_that_has_gone(self):
         self.create()
-        for arguments in [["dump", "r"], ["dump", "r", "--hex", "-o", "json"], ["stat", "r", "--interval=0"], ["ls"]]:
+        log = f"{self.folder}/log"
+        daemon = self.start(SHMRINGD, "--ring", "other", "--log", log)
+        until(lambda: self.run_it("log", log).status == OK, "a log")
+        daemon.terminate()
+        self.assertEqual(daemon.wait(30), OK)
+        bench = ["bench", "--quick", "--rounds", "1", "--only", "floor", "--measure", "quiet"]
+        for arguments in [["dump", "r"], ["dump", "r", "--hex", "-o", "json"], ["stat", "r", "--interval=0"], ["ls"],
+                          ["gc", "-n"], ["doctor"], ["log", log], ["log", log, "-o", "json", "-n", "1"], ["verify", log],
+                          ["help"], ["help", "bench"], ["emit", "--help"], ["--version"], bench]:
             with open("/dev/full", "wb") as full:
                 done = Done(subprocess.run([SHMRING, *arguments], stdout=full, stderr=subprocess.PIPE))
             self.assertEqual(done.status, IO, done.err)
-            self.assertIn("cannot write to standard output: No space left on device", done.err)
+            self.assertIn("cannot write to standard output: No space left on device", done.err, arguments)
+            if arguments[0] == "bench":
+                continue
             for restore, status in [(False, OK), (True, -signal.SIGPIPE)]:
                 read, write = os.pipe()
                 os.close(read)
@@ -179,10 +221,11 @@ class Errors(CommandCase):
                                            restore_signals=restore))
                 os.close(write)
                 self.assertEqual((done.status, done.err), (status, ""))
-        with open("/dev/full", "wb") as full:
-            done = Done(subprocess.run([SHMRINGD, "--help"], stdout=full, stderr=subprocess.PIPE))
-        self.assertEqual(done.status, IO, done.err)
-        self.assertIn("cannot write to standard output: No space left on device", done.err)
+        for program, *arguments in [(SHMRINGD, "--help"), (SHMRINGD, "-V"), (SHMRING, "rm", "--force", "r")]:
+            with open("/dev/full", "wb") as full:
+                done = Done(subprocess.run([program, *arguments], stdout=full, stderr=subprocess.PIPE))
+            self.assertEqual(done.status, IO, done.err)
+            self.assertEqual(done.err.count("cannot write to standard output: No space left on device"), 1)
 
     def test_a_message_that_cannot_be_written_changes_no_status(self):
         self.create()

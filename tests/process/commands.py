@@ -5,6 +5,7 @@ usage: commands.py SHMRING SHMRINGD LIBSHMRING.SO
 """
 import base64
 import ctypes
+import errno
 import fcntl
 import grp
 import os
@@ -17,7 +18,7 @@ import subprocess
 import sys
 
 from command_case import (ABSENT, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, ENTRIES, FIRST_SLOT, LANES,
-                          LANE_0, LANE_TAIL, LIBRARY, NEGATIVE, OK, PAYLOAD, SHMRING, SHMRINGD, SLOTS,
+                          LANE_0, LANE_TAIL, LIBRARY, NEGATIVE, OK, PAYLOAD, PRODUCERS, SHMRING, SHMRINGD, SLOTS,
                           SLOT_BYTES, STATE, USAGE, VERSION, main, until)
 
 TOO_BIG = 2  # shmring_condition
@@ -115,7 +116,8 @@ class Commands(CommandCase):
         emit.stdin.flush()
         until(lambda: len(self.slots("--state", "ready")) == 1, "the first line in the ring")
         emit.send_signal(signal.SIGTERM)
-        self.assertEqual((emit.wait(30), emit.stderr.read()), (OK, b""))
+        self.assertEqual((emit.wait(30), emit.stderr.read()),
+                         (143, b"shmring: ring r: ended by SIGTERM: 2 lines written, 0 refused\n"))
         self.assertEqual([slot["data"] for slot in self.slots("--state", "ready")], ["first", "half"])
         (producer,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines[0]["producers"]
         self.assertEqual(producer["state"], "left")
@@ -153,7 +155,7 @@ class Commands(CommandCase):
         before = pathlib.Path(self.path()).read_bytes()
         done = self.expect(OK, "dump", "r", "--hex")
         self.assertEqual(pathlib.Path(self.path()).read_bytes(), before)
-        self.assertRegex(done.out, rb"living +\d+ +%d +alive +\d+ +attached +1 +1 +0 +0\n" % emit.pid)
+        self.assertRegex(done.out, rb"living +\d+ +%d +alive +\d+ +attached +1 +1 +0 +0 +shmring\n" % emit.pid)
         self.assertIn(b"6c 69 6e 65", done.out)
         pathlib.Path(f"{self.folder}/copy").write_bytes(before)
         self.assertIn(b"living", self.expect(OK, "dump", f"{self.folder}/copy").out)
@@ -193,7 +195,51 @@ class Commands(CommandCase):
         self.expect(USAGE, "dump", "r", "--slots", "64-", err="there is no slot 64: a lane has slots 0 to 63")
         self.assertEqual([slot["slot"] for slot in self.slots("--slots", "62-", "--lane", "1")], [62, 63])
 
+    def test_the_identity_of_the_ring_and_the_claimed_programs_are_shown(self):
+        self.create()
+        handle, ring_id = ctypes.c_void_p(), (ctypes.c_uint8 * 16)()
+        self.assertEqual(self.lib.shmring_attach(b"r", None, ctypes.byref(handle)), 0)
+        self.assertEqual(self.lib.shmring_ring_id(handle, ring_id), 0)
+        identity = bytes(ring_id).hex()
+        header, *others = self.expect(OK, "dump", "r", "-o", "json").lines
+        (producer,) = [line for line in others if line["what"] == "producer"]
+        self.assertEqual((header["ring_id"], header["producers"]), (identity, PRODUCERS))
+        self.assertRegex(producer["claimed"], "^python3")
+        self.poke(ENTRIES + 264, "56s", b"\033[31mx\n" + b"y" * 48)  # hostile, and not terminated
+        text = self.expect(OK, "dump", "r").out
+        self.assertIn(f"identity  {identity}\n".encode(), text)
+        self.assertNotIn(b"\033", text)
+        self.assertIn(b"  CLAIMED\n", text)
+        claimed = [line.get("claimed") for line in self.expect(OK, "dump", "r", "-o", "json").lines]
+        self.assertIn("\033[31mx\n" + "y" * 48, claimed[-1:])
+        self.lib.shmring_detach(handle)
+
     # ------------------------------------------------------------------------------------------- stat, ls, rm
+
+    def test_a_producer_table_that_is_nearly_full_is_said(self):
+        daemon = self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", "--producers", "10", "--lanes", "4",
+                            "--slots", "64")
+        until(lambda: os.path.exists(self.path()), "a ring")
+        handles = [ctypes.c_void_p() for _ in range(11)]
+        for taken, handle in enumerate(handles[:10], 1):
+            self.assertEqual(self.lib.shmring_attach(b"r", None, ctypes.byref(handle)), 0)
+            (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
+            self.assertEqual([stat[key] for key in ("places", "places_taken", "exclusive_lanes", "exclusive_lanes_in_use")],
+                             [10, taken, 3, min(taken, 3)])
+            said = {9: ["the producer table is nearly full: 9 of 10 places are taken"],
+                    10: ["the producer table is full, and nobody can attach: 10 of 10 places are taken"]}
+            self.assertEqual([one["what"] for one in stat["warnings"] if "producer table" in one["what"]], said.get(taken, []))
+        self.assertEqual(self.lib.shmring_attach(b"r", None, ctypes.byref(handles[10])), -errno.EUSERS)
+        text = self.expect(OK, "stat", "r", "--interval", "0").out
+        self.assertIn(b"places    10 of 10 producers, 3 of 3 exclusive lanes\n", text)
+        self.assertIn("producer table is full", self.run_it("doctor", "r").out.decode())
+        (ring,) = self.expect(OK, "ls", "-o", "json").lines
+        self.assertEqual((ring["producers"], ring["places"], len(ring["ring_id"])), (10, 10, 32))
+        self.assertIn(b" 10 of 10 ", self.expect(OK, "ls").out)
+        for handle in handles[:10]:
+            self.lib.shmring_detach(handle)
+        daemon.terminate()
+        self.assertEqual(daemon.wait(30), OK)
 
     def test_stat_warns_with_a_remedy_and_sees_the_collector(self):
         self.create()

@@ -2,12 +2,14 @@
 """README.md's programs compile and run as they stand, and what it prints under them is what one sees.
 
 The C++ program is killed in the middle of a write; the loss line of the record that it did not finish, and the verdict on
-that log, must be README's but for their numbers and times. The C program's one record must be in the log.
+that log, must be README's but for their numbers and times. The C program's one record must be in the log. Collector, log and
+verify are run as the shell commands on README's first screen say, in a folder of their own.
 usage: readme.py README SHMRINGD SHMRING INCLUDE_DIRECTORY SHARED_LIBRARY
 """
 import os
 import pathlib
 import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -46,6 +48,12 @@ def shape(text):
     return re.sub(r"\d+", "N", text)
 
 
+def commands(block):
+    """The commands of a shell block as words, without & and comments: by the program, or the subcommand of shmring."""
+    found = [shlex.split(line.partition("#")[0].replace("&", "")) for line in block.splitlines()]
+    return {words[0] if words[0] == "shmringd" else words[1]: words for words in found}
+
+
 def until(condition, what):
     end = time.monotonic() + 30
     while not (result := condition()):
@@ -58,11 +66,11 @@ def until(condition, what):
 class Place:
     """A private ring and its collector."""
 
-    def __init__(self, folder):
-        self.folder, self.log = folder, folder / "log"
+    def __init__(self, folder, command):
+        self.folder, self.log = folder, folder / command[command.index("--log") + 1]
         self.read, self.seen = {}, []  # bytes of each file; lines of interest
         os.environ["SHMRING_DIR"] = str(folder)
-        self.collector = subprocess.Popen([SHMRINGD, "--ring", "payments", "--log", self.log])
+        self.collector = subprocess.Popen([SHMRINGD, *command[1:]], cwd=folder)
         until(lambda: self.lines('"kind":"start"'), "the collector's start")
 
     def lines(self, *parts):
@@ -127,6 +135,7 @@ def main():
     text = pathlib.Path(README).read_text(encoding="utf-8")
     screen = text.splitlines()[:40]
     cpp, c = blocks(text, "cpp")[0], blocks(text, "c")[0]
+    shell = commands(blocks("\n".join(screen) + "\n", "sh")[0])
     promised = [line for block in blocks(text, "") for line in block.splitlines() if '"kind":"loss"' in line]
     verdict = [line for block in blocks(text, "") for line in block.splitlines()
                if re.match(r"ring payments:|\d+ attempted|accounts:|not checked:", line)]
@@ -137,7 +146,7 @@ def main():
         faults.append("the loss line and the verdict must stand on the first 40 lines")
 
     with tempfile.TemporaryDirectory(prefix="shmring-readme-") as name:
-        place = Place(pathlib.Path(name))
+        place = Place(pathlib.Path(name), shell["shmringd"])
         program = build(place.folder, "first.cpp", cpp, ["g++", "-std=c++20", "-Wall", "-Wextra", "-O2"])
         loss = next(filter(None, (killed(place, program) for _ in range(TRIES))), [])
         wrapped = "#include <stdio.h>\n#include <shmring/shmring.h>\nint main(void) {\n" + c + "return 0;\n}\n"
@@ -145,7 +154,11 @@ def main():
         done = subprocess.run([in_c], stdout=subprocess.PIPE, check=True)
         until(lambda: place.lines('"data":"order 17 authorised"'), "the C program's record")
         place.stop()
-        proof = subprocess.run([SHMRING, "verify", place.log], stdout=subprocess.PIPE, check=True, text=True).stdout
+        said = {name: subprocess.run([SHMRING, *(word for word in shell[name][1:] if word != "-f")], cwd=place.folder,
+                                     stdout=subprocess.PIPE, check=True, text=True).stdout for name in ("log", "verify")}
+        proof = said["verify"]
+        if not re.search(r" died +api .*\n", said["log"]) or "-f" not in shell["log"]:
+            faults.append(f"{shell['log']} does not show the end of the killed program")
         if done.stdout:
             faults.append(f"the C program said {done.stdout}")
         if not loss or shape(loss[0]) != shape(promised[0]):

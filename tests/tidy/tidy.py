@@ -12,8 +12,7 @@ import sys
 import access
 import cxx
 
-ROOT_NAMES = {"meson.build", "meson_options.txt", "README.md", "LICENSE", "lib", "tools", "tests", "examples",
-              "subprojects"}
+ROOT_NAMES = {"meson.build", "meson_options.txt", "README.md", "LICENSE", "lib", "tools", "tests", "examples"}
 ORDERED = ["lib/ring/slot.hpp", "lib/ring/lane.hpp", "lib/ring/account.hpp"]
 MEMORY = "lib/ring/memory.hpp"
 CALLS = ["lib/os/calls.hpp", "lib/os/calls.cpp"]
@@ -48,7 +47,7 @@ FORBIDDEN = re.compile("|".join([
 
 
 class Tree:
-    """The files below a root: {path: text}, without what is ignored (build folders, caches, fetched subprojects)."""
+    """The files below a root: {path: text}, without what is ignored (build folders, caches)."""
 
     def __init__(self, root):
         self.root = pathlib.Path(root)
@@ -66,8 +65,7 @@ class Tree:
 
     @staticmethod
     def _ignored(folder):
-        return (folder.name in {".git", "__pycache__"} or str(folder) in {"build", "tests/fuzz/corpus"}
-                or str(folder.parent) == "subprojects" and folder.name != "packagefiles")
+        return folder.name in {".git", "__pycache__"} or str(folder) in {"build", "tests/fuzz/corpus"}
 
     def sources(self, *folders):
         return ((path, code) for path, code in self.code.items() if path.startswith(folders))

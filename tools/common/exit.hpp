@@ -15,6 +15,8 @@ enum Exit : int {
   configuration = 6,
   io = 7,
   busy = 8,
+  interrupted = 130,  // by SIGINT, and …
+  terminated = 143,   // … by SIGTERM, as a shell has them: 128 and the signal's number
 };
 
 // From a −errno of the library.

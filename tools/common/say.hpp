@@ -11,6 +11,7 @@
 #include <cstring>
 #include <iterator>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "lib/os/file.hpp"
@@ -25,6 +26,12 @@ void say(fmt::format_string<A...> form, A&&... arguments) {
   fmt::memory_buffer text;
   fmt::format_to(std::back_inserter(text), form, std::forward<A>(arguments)...);
   write_message({text.data(), text.size()});
+}
+
+// What was printed so far, to whoever reads it. Throws std::system_error with the reason, for main() to report.
+inline void write_out() {
+  errno = 0;
+  if (std::fflush(stdout) != 0) throw std::system_error(errno != 0 ? errno : EIO, std::generic_category());
 }
 
 // The exit status where standard output failed with this errno: a reader that has gone away (EPIPE) wants no more.

@@ -196,25 +196,29 @@ std::string check_bytes(const std::string& text) {
 void add_options(CLI::App& command, Options& options) {
   std::vector<std::string> names;
   for (const Contender& contender : all()) names.push_back(contender.name);
-  command.add_option("-o,--output", options.output, "text, or json: one document")->check(CLI::IsMember({"text", "json"}));
+  choose(command.add_option("-o,--output", options.output, "text, or json: one document"), {"text", "json"});
   command.add_flag("--quick", options.quick, "Shorter measurements, fewer rounds: about 10 s, instead of 60");
   command.add_option("--rounds", options.rounds, "So many rounds, however long it takes")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000));
+      ->check(whole_number(1, 1000));
   auto* bytes = command.add_option("--bytes", options.bytes, "Sizes of the records (default 64); rates are of the first")
                     ->type_name("N,…")
                     ->delimiter(',')
                     ->check(check_bytes);
-  auto* only = command.add_option("--only", options.only, "These transports only")
-                   ->type_name("NAME…")
+  auto* only = command.add_option("--only", options.only, fmt::format("These transports only, of: {}", fmt::join(names, ", ")))
+                   ->type_name("NAME,…")
                    ->delimiter(',')
-                   ->check(CLI::IsMember(names));
-  auto* measures = command.add_option("--measure", options.measures, "Default: all but contended and cold")
-                       ->type_name("NAME…")
+                   ->check(one_of(names));
+  const std::vector<std::string> all_measures{"quiet", "live", "calls", "full", "contended", "rate", "cold", "collector"};
+  auto* measures = command
+                       .add_option("--measure", options.measures,
+                                   fmt::format("These measurements only, of: {} (default: all but contended and cold)",
+                                               fmt::join(all_measures, ", ")))
+                       ->type_name("NAME,…")
                        ->delimiter(',')
-                       ->check(CLI::IsMember({"quiet", "live", "calls", "full", "contended", "rate", "cold", "collector"}));
-  auto* reader = command.add_option("--reader", options.reader, "Of live: eager, polite, or both (default; first size only)")
-                     ->check(CLI::IsMember({"eager", "polite", "both"}));
+                       ->check(one_of(all_measures));
+  auto* reader = choose(command.add_option("--reader", options.reader, "Of live; both (the default): for the first size only"),
+                        {"eager", "polite", "both"});
   command.add_flag("--check", options.check, "Measure what the figures to reach need, and judge them: 2 min at most")
       ->excludes(bytes)
       ->excludes(only)

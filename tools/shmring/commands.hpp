@@ -1,7 +1,7 @@
 // The subcommands of shmring: each file adds its own to the parser and sets `status` (tools/common/exit.hpp) when it has run.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "tools/common/help.hpp"
 
 namespace shmring::tool {
 

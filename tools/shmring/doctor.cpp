@@ -222,8 +222,7 @@ void register_doctor(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("doctor", "Find what keeps rings from working, with remedies");
   command->add_option("NAME", options->name, "Only this ring (default: all)")->check(check_ring_name);
-  command->add_option("-o,--output", options->output, "text, or json: a line a check")
-      ->check(CLI::IsMember({"text", "json"}));
+  choose(command->add_option("-o,--output", options->output, "text, or json: a line a check"), {"text", "json"});
   add_owner_option(*command, options->owner);
   command->footer(
       "Looks at the directory of the rings (size, free, permissions), the limits of this shell, the clock, and each "

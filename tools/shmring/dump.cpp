@@ -141,17 +141,19 @@ void register_dump(CLI::App& app, int& status) {
   command->add_option("--slots", options->slots, "Show these slots of each lane: A-B, A- or A")
       ->type_name("A-B")
       ->check(check_range);
-  command->add_option("--lane", options->lane, "Show the slots of this lane only")->type_name("N");
-  command->add_option("--state", options->state, "Show the slots in this state only")
-      ->type_name("STATE")
-      ->check(CLI::IsMember({"empty", "writing", "ready", "reading"}));
+  command->add_option("--lane", options->lane, "Show the slots of this lane only")
+      ->type_name("N")
+      ->check(whole_number(0, ring::max_lanes - 1));
+  choose(command->add_option("--state", options->state, "Show the slots in this state only"),
+         {"empty", "writing", "ready", "reading"});
   command->add_flag("--hex", options->hex, "Show the slots' bytes in hexadecimal");
-  command->add_option("-o,--output", options->output, "text, or json: a line for each thing that is shown")
-      ->check(CLI::IsMember({"text", "json"}));
+  choose(command->add_option("-o,--output", options->output, "text, or json: a line for each thing that is shown"),
+         {"text", "json"});
   command->footer(
       "The ring is only looked at: nobody who uses it notices. What a live ring shows is of slightly different "
       "moments.\n"
-      "STALLED slots lie below the head and are not empty yet: their owner is stopped, or died just now.\n"
+      "STALLED slots lie below the head and are not empty yet: their owner is stopped, or died just now. CLAIMED is the "
+      "program that a producer says it is.\n"
       "Exit status: 0 ok, 2 usage, 3 no such ring or file, 4 permission or a symbolic link, 5 something is wrong with\n"
       "the segment: what can be read is shown all the same.\n\n"
       "Examples: shmring dump payments\n"

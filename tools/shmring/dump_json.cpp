@@ -38,6 +38,7 @@ void print_header(const audit::HeaderFacts& header) {
       .number("creator_pid", header.creator_pid)
       .number("creator_uid", header.creator_uid)
       .number("incarnations", header.incarnations)
+      .string("ring_id", ring_id_text(header.identity))
       .print();
 }
 
@@ -90,13 +91,8 @@ void print_producer(const audit::ProducerFacts& producer) {
       .raw("causes", "{" + counters_text(producer, "\"{}\":{}", ",") + "}")
       .string("why", mask_text(producer.refusals.mask, "|"))
       .number("nested", producer.nested)
+      .string("claimed", producer.identity.program)
       .print();
-}
-
-std::string hex_of(std::span<const std::byte> bytes) {
-  std::string text;
-  for (const std::byte byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned>(byte));
-  return text;
 }
 
 void add_record(Json& json, const audit::SlotFacts& slot, const Inspection& facts) {

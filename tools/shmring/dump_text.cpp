@@ -26,6 +26,7 @@ void print_header(const audit::HeaderFacts& header, const std::string& path) {
                          bytes_text(header.file_bytes), header.file_bytes));
   print_fact("created", fmt::format("{} by pid {}, uid {}; {} attached so far", time_text(header.created_utc_ns),
                                     header.creator_pid, header.creator_uid, header.incarnations));
+  print_fact("identity", ring_id_text(header.identity));
   print_fact("boot", fmt::format("{:016x}{:016x}: {}; pid namespace {}, time namespace {}: {}", header.boot_id[0],
                                  header.boot_id[1], boot, header.pid_namespace, header.time_namespace,
                                  header.our_namespaces ? "ours" : "not ours"));
@@ -94,13 +95,13 @@ void print_rest(const audit::ProducerFacts& producer) {
 void print_producers(const Inspection& facts) {
   if (facts.producers.empty()) return fmt::print("\nno producers\n");
   Table table(
-      {">ENTRY", "NAME", ">INC", ">PID", "PROCESS", ">UID", "STATE", ">LANE", ">ATTEMPTED", ">LOGGED", ">REFUSED"});
+      {">ENTRY", "NAME", ">INC", ">PID", "PROCESS", ">UID", "STATE", ">LANE", ">ATTEMPTED", ">LOGGED", ">REFUSED", "CLAIMED"});
   for (const audit::ProducerFacts& producer : facts.producers) {
     table.row({std::to_string(producer.entry), safe(producer.identity.name), std::to_string(producer.incarnation),
-               std::to_string(producer.owner.pid), standing_name(producer.standing),
-               std::to_string(producer.identity.uid), owner_state_name(producer.owner.state),
-               std::to_string(producer.lane), std::to_string(producer.account.attempted),
-               std::to_string(producer.logged.through), std::to_string(producer.refused())});
+               std::to_string(producer.owner.pid), standing_name(producer.standing), std::to_string(producer.identity.uid),
+               owner_state_name(producer.owner.state), std::to_string(producer.lane),
+               std::to_string(producer.account.attempted), std::to_string(producer.logged.through),
+               std::to_string(producer.refused()), safe(producer.identity.program)});
   }
   fmt::print("\n");
   table.print();

@@ -1,34 +1,31 @@
 // shmring emit NAME: standard input into a ring, one line one event.
 //
 // Invariants:
-//   - lines are written through the C ABI, as any application would; the segment is looked at once, for max_record;
-//   - memory is bounded by max_record, however long a line is: of a longer one only as much is kept as the library
-//     needs to count it as too big, or to cut it;
-//   - what was read is written, also when a signal ends the reading; nothing is waited for but standard input.
+//   - nothing is waited for but standard input, and room in the ring where --wait or the ring's policy says so: both end at a
+//     signal. What was read by then is written, as far as there is room.
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <cstring>
 #include <memory>
 #include <set>
 
-#include "lib/audit/json.hpp"
-#include "lib/include/shmring/shmring.h"
-#include "lib/os/wakeup.hpp"
+#include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/owner.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/emit_fields.hpp"
+#include "tools/shmring/emit_lines.hpp"
+#include "tools/shmring/log_filter.hpp"
 #include "tools/shmring/text.hpp"
 
 namespace shmring::tool {
 namespace {
 
-constexpr u64 attach_patience_ns = 1'000'000'000, attach_pause_ns = 20'000'000;
-constexpr std::string_view line_key = "line";  // of the field that holds a line, with --field
+constexpr u64 attach_patience_ns = 1'000'000'000;
+constexpr timespec attach_pause{0, 20'000'000};
+constexpr const char* endless = "until-signal";  // the value of --wait without one
 
 struct Options {
-  std::string name, type = "0", producer, lane = "auto", owner;
+  std::string name, type = "0", producer, lane = "auto", correlation, wait, owner;
   u32 severity = 0;
   bool truncate = false, create = false, json = false, no_input = false;
   std::vector<std::string> fields;
@@ -59,6 +56,8 @@ std::string check_producer(const std::string& name) {
   return os::valid_name(name) ? "" : "'" + name + "' cannot name a producer: expected 1 to 63 of A-Z a-z 0-9 . _ -";
 }
 
+std::string check_wait(const std::string& text) { return text == endless ? "" : whole_number(1, ~u32{0})(text); }
+
 std::string check_field(const std::string& text) {
   FieldValue field;
   return parse_field(text, field);
@@ -75,142 +74,46 @@ std::string parse_fields(const Options& options, std::vector<FieldValue>& out) {
   return "";
 }
 
-// Standard input until its end or a signal. Signals are let in while it waits, and only then.
+// Standard input until its end or a signal.
 class Input {
  public:
-  Input() {
-    struct sigaction action {};
-    action.sa_handler = [](int) { stopped_ = 1; };
-    sigset_t ours;
-    sigemptyset(&ours);
-    for (const int signal : {SIGINT, SIGTERM}) {
-      sigaddset(&ours, signal);
-      os::calls.sigaction(signal, &action, nullptr);
-    }
-    os::calls.pthread_sigmask(SIG_BLOCK, &ours, &others_);
-  }
+  explicit Input(Signals& signals) : signals_(signals) {}
 
   // Bytes read, 0 at the end, or −errno.
   ssize_t read(char* to, std::size_t bytes) {
-    while (true) {
+    while (signals_.let_in() == 0) {
       pollfd poll{0, POLLIN, 0};
-      const int ready = os::calls.ppoll(&poll, 1, nullptr, &others_);
-      if (stopped_) return 0;
-      if (ready < 0 && errno != EINTR) return -errno;
-      if (ready <= 0) continue;
+      const int ready = signals_.wait(&poll, 1, nullptr);
+      if (ready < 0) return ready;
+      if (ready == 0) continue;
       const ssize_t got = os::calls.read(0, to, bytes);
       if (got >= 0) return got;
       if (errno != EAGAIN && errno != EINTR) return -errno;
     }
+    return 0;
   }
 
  private:
-  static inline volatile std::sig_atomic_t stopped_ = 0;
-  sigset_t others_;
+  Signals& signals_;
 };
 
-// Lines into events, as text, as JSON, or as a field behind `fields`.
-class Emitter {
- public:
-  Emitter(shmring_producer* producer, const shmring_meta& meta, std::size_t max_record,
-          const std::vector<FieldValue>& fields)
-      : producer_(producer), meta_(meta), most_(max_record + 1), fields_(fields) {
-    if (meta.kind == SHMRING_KIND_FIELDS) encoded_.resize(max_record);
-  }
+// What the ring's own policy says; nothing of a ring that is not there yet, whose default it is to drop.
+u32 policy_wait_us(const std::string& name) {
+  os::Segment segment;
+  std::vector<std::string> findings;
+  if (os::open_readonly(name, segment, findings) != 0 || segment.ring.entries == nullptr) return 0;
+  const ring::Geometry& geometry = segment.ring.geometry;
+  return geometry.on_full >= static_cast<u32>(ring::OnFull::wait) ? geometry.wait_us : 0;
+}
 
-  void feed(std::string_view bytes) {
-    while (!bytes.empty() && !retired_) {
-      const std::size_t end = bytes.find('\n');
-      const std::string_view part = bytes.substr(0, end);
-      line_.append(part.substr(0, most_ - line_.size()));
-      open_ = end == bytes.npos;
-      if (open_) return;
-      write();
-      bytes.remove_prefix(end + 1);
-    }
-  }
+Patience patience_of(const Options& options) {
+  if (options.wait == endless) return {true, 0};
+  return {false, options.wait.empty() ? policy_wait_us(options.name) : static_cast<u32>(std::stoul(options.wait))};
+}
 
-  // One event of the fields alone.
-  void write_fields() {
-    FieldEncoder encoder(encoded_);
-    for (const FieldValue& field : fields_) add_to(encoder, field);
-    write(encoder);
-  }
+int ended(int signal) { return signal == SIGINT ? interrupted : terminated; }
 
-  // A last line without a newline.
-  void end() {
-    if (open_ && !retired_) write();
-  }
-
-  bool retired() const { return retired_; }
-  int error() const { return error_; }
-  u64 lines() const { return lines_; }
-  u64 refused() const { return full_ + too_big_ + timeout_; }
-  u64 not_json() const { return not_json_; }
-  u64 first_not_json() const { return first_not_json_; }  // a line's number, from 1
-
-  std::string by_condition() const {
-    std::string text;
-    const auto add = [&text](const char* name, u64 count) {
-      if (count != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, count);
-    };
-    add("full", full_);
-    add("timeout", timeout_);
-    add("too big", too_big_);
-    return text;
-  }
-
- private:
-  void write() {
-    if (meta_.kind == SHMRING_KIND_FIELDS) {
-      FieldEncoder encoder(encoded_);
-      for (const FieldValue& field : fields_) add_to(encoder, field);
-      write(encoder.add(line_key, line_));
-    } else {
-      if (meta_.kind == SHMRING_KIND_JSON) check_json();
-      write(line_.data(), line_.size());
-    }
-    line_.clear();
-    open_ = false;
-  }
-
-  // What did not fit is longer than a record may be: the library counts it, and reads nothing of it.
-  void write(const FieldEncoder& encoder) {
-    write(encoder.bytes().data(), encoder.fits() ? encoder.bytes().size() : most_);
-  }
-
-  void write(const void* payload, std::size_t bytes) {
-    const int result = shmring_write(producer_, &meta_, payload, bytes);
-    if (result == SHMRING_RETIRED) {
-      retired_ = true;
-      return;
-    }
-    ++lines_;
-    full_ += result == SHMRING_FULL;
-    too_big_ += result == SHMRING_TOO_BIG;
-    timeout_ += result == SHMRING_TIMEOUT;
-    if (result < 0) error_ = result;
-  }
-
-  // The collector looks again, and says so in the log: here it is for whoever wrote the line.
-  void check_json() {
-    canonical_.clear();
-    if (line_.size() == most_ || audit::append_canonical(canonical_, line_)) return;
-    if (++not_json_ == 1) first_not_json_ = lines_ + 1;
-  }
-
-  shmring_producer* producer_;
-  shmring_meta meta_;
-  std::size_t most_;
-  const std::vector<FieldValue>& fields_;
-  std::vector<std::byte> encoded_;  // room for a record of fields
-  std::string line_, canonical_;
-  bool open_ = false, retired_ = false;
-  int error_ = 0;
-  u64 lines_ = 0, full_ = 0, too_big_ = 0, timeout_ = 0, not_json_ = 0, first_not_json_ = 0;
-};
-
-int attach(const Options& options, shmring_producer*& producer) {
+int attach(const Options& options, const Patience& patience, Signals& signals, shmring_producer*& producer) {
   shmring_create_options create{};
   create.struct_size = sizeof create;
   shmring_attach_options attach{};
@@ -221,6 +124,7 @@ int attach(const Options& options, shmring_producer*& producer) {
                                               : SHMRING_LANE_AUTO;
   attach.create = options.create ? &create : nullptr;
   attach.owner = or_null(options.owner);
+  attach.wait_us = patience.inside_us();
   const u64 deadline = os::monotonic_now_ns() + attach_patience_ns;
   while (true) {
     const int error = shmring_attach(options.name.c_str(), &attach, &producer);
@@ -230,15 +134,27 @@ int attach(const Options& options, shmring_producer*& producer) {
       complain(shmring_last_error());
       return exit_of(error);
     }
-    os::sleep_for(attach_pause_ns);
+    signals.wait(nullptr, 0, &attach_pause);
+    if (signals.caught() != 0) return ended(signals.caught());
   }
 }
 
-int pump(Emitter& emitter) {
-  Input input;
+// A mapping of the handle's ring to look at, not of one that has got its name since.
+int look_at_own(const std::string& name, const shmring_producer* producer, os::Segment& segment) {
+  std::vector<std::string> findings;
+  if (const int status = look(name, segment, findings)) return status;
+  std::uint8_t identity[sizeof(ring::RingId)];
+  const bool known = shmring_ring_id(producer, identity) == 0 && segment.ring.entries != nullptr;
+  if (known && std::memcmp(identity, &segment.ring.identity, sizeof identity) == 0) return ok;
+  complain(fmt::format("ring {}: it was made anew just now: try again", name));
+  return busy;
+}
+
+int pump(Emitter& emitter, Signals& signals) {
+  Input input(signals);
   const auto buffer = std::make_unique<char[]>(std::size_t{64} << 10);
   ssize_t got = 0;
-  while (!emitter.retired() && (got = input.read(buffer.get(), std::size_t{64} << 10)) > 0)
+  while (!emitter.is_over() && (got = input.read(buffer.get(), std::size_t{64} << 10)) > 0)
     emitter.feed({buffer.get(), static_cast<std::size_t>(got)});
   emitter.end();
   if (got >= 0) return ok;
@@ -246,7 +162,14 @@ int pump(Emitter& emitter) {
   return io;
 }
 
-int summarise(const Options& options, const Emitter& emitter) {
+void say_ended(const Options& options, const Emitter& emitter, int signal) {
+  const u64 left = emitter.unwritten();
+  complain(fmt::format("ring {}: ended by {}: {} lines written, {} refused{}", options.name,
+                       signal == SIGINT ? "SIGINT" : "SIGTERM", emitter.lines() - emitter.refused(), emitter.refused(),
+                       left != 0 ? fmt::format("; {} that were read were not written, as the ring is full", left) : ""));
+}
+
+int summarise(const Options& options, const Emitter& emitter, int signal) {
   if (emitter.error() != 0) {
     complain(fmt::format("ring {}: {}", options.name, shmring_strerror(emitter.error())));
     return exit_of(emitter.error());
@@ -257,12 +180,27 @@ int summarise(const Options& options, const Emitter& emitter) {
   if (emitter.refused() != 0)
     complain(
         fmt::format("ring {}: {} of {} lines refused ({}): the log counts them as lost; a full ring drains while "
-                    "shmringd runs, --truncate cuts lines that do not fit",
+                    "shmringd runs, --wait waits for it, --truncate cuts lines that do not fit",
                     options.name, emitter.refused(), emitter.lines(), emitter.by_condition()));
   if (emitter.not_json() != 0)
     complain(fmt::format("ring {}: {} of {} lines not JSON, line {} first: the log has them as text, marked invalid",
                          options.name, emitter.not_json(), emitter.lines(), emitter.first_not_json()));
+  if (signal != 0) {
+    say_ended(options, emitter, signal);
+    return ended(signal);
+  }
   return emitter.retired() || emitter.refused() + emitter.not_json() != 0 ? negative : ok;
+}
+
+shmring_meta meta_of(const Options& options, u32 type) {
+  shmring_meta meta{};
+  meta.type = type;
+  meta.kind = options.json ? SHMRING_KIND_JSON : options.fields.empty() ? SHMRING_KIND_TEXT : SHMRING_KIND_FIELDS;
+  meta.severity = static_cast<ring::u8>(options.severity);
+  meta.flags = options.truncate ? SHMRING_META_TRUNCATE : 0;
+  for (std::size_t i = 0; i < options.correlation.size() / 2; ++i)
+    std::from_chars(&options.correlation[2 * i], &options.correlation[2 * i] + 2, meta.correlation[i], 16);
+  return meta;
 }
 
 int run(const Options& options) {
@@ -273,8 +211,10 @@ int run(const Options& options) {
     complain("emit: " + safe(problem));
     return usage;
   }
+  Signals signals;
+  const Patience patience = patience_of(options);
   shmring_producer* attached = nullptr;
-  if (const int status = attach(options, attached)) return status;
+  if (const int status = attach(options, patience, signals, attached)) return status;
   const std::unique_ptr<shmring_producer, void (*)(shmring_producer*)> producer(attached, shmring_detach);
   if (!type.name.empty()) {
     if (const int error = shmring_name_type(attached, type.number, type.name.c_str())) {
@@ -283,17 +223,12 @@ int run(const Options& options) {
     }
   }
   os::Segment segment;
-  std::vector<std::string> findings;
-  if (const int status = look(options.name, segment, findings)) return status;
-  shmring_meta meta{};
-  meta.type = type.number;
-  meta.kind = options.json ? SHMRING_KIND_JSON : fields.empty() ? SHMRING_KIND_TEXT : SHMRING_KIND_FIELDS;
-  meta.severity = static_cast<ring::u8>(options.severity);
-  meta.flags = options.truncate ? SHMRING_META_TRUNCATE : 0;
-  Emitter emitter(attached, meta, segment.ring.geometry.max_record, fields);
+  if (const int status = look_at_own(options.name, attached, segment)) return status;
+  Lane lane(segment, attached, patience, signals);
+  Emitter emitter(attached, meta_of(options, type.number), segment.ring.geometry.max_record, fields, lane);
   if (options.no_input) emitter.write_fields();
-  const int status = options.no_input ? ok : pump(emitter);
-  const int summary = summarise(options, emitter);
+  const int status = options.no_input ? ok : pump(emitter, signals);
+  const int summary = summarise(options, emitter, signals.caught());
   return status != ok ? status : summary;
 }
 
@@ -313,10 +248,12 @@ void register_emit(CLI::App& app, int& status) {
       ->check(check_producer);
   command->add_option("--severity", options->severity, "Severity of the events, 0 to 255 (default 0)")
       ->type_name("N")
-      ->check(CLI::Range(0, 255));
-  command->add_option("--lane", options->lane, "auto: an exclusive lane if one is free, else the shared one")
-      ->type_name("LANE")
-      ->check(CLI::IsMember({"auto", "shared", "exclusive"}));
+      ->check(whole_number(0, 255));
+  command->add_option("--corr", options->correlation, "Correlation id of the events, for instance a W3C trace id")
+      ->type_name("HEX")
+      ->transform(CLI::Validator(to_correlation, "", ""));
+  choose(command->add_option("--lane", options->lane, "auto: an exclusive lane if one is free, else the shared one"),
+         {"auto", "shared", "exclusive"});
   const auto json = command->add_flag("--json", options->json, "Each line is JSON, which the log embeds");
   const auto field = command
                          ->add_option("--field", options->fields,
@@ -332,17 +269,26 @@ void register_emit(CLI::App& app, int& status) {
       ->excludes(field);
   command->add_flag("--create", options->create, "Create the ring with default sizes if it is absent");
   add_owner_option(*command, options->owner);
+  command
+      ->add_flag(fmt::format("--wait{{{}}}", endless), options->wait,
+                 "Wait while the ring is full, as long as it takes: no line is refused for want of room. With =US each line "
+                 "waits up to so many microseconds, and is refused then")
+      ->option_text("[=US]")
+      ->check(CLI::Validator(check_wait, "", ""));
   command->footer(
-      "An empty line is an event of no bytes; a last line counts without its newline. SIGINT and SIGTERM end the "
-      "reading:\n"
-      "what was read is written. Refused lines are counted in the log as losses.\n"
-      "TYPE is text (if none is given), int, uint, double, bool, time (RFC 3339, or now) or bytes (hex). A line that "
-      "is\n"
-      "not JSON is written too; the log has it as text, and says so.\n"
-      "Exit status: 0 all written, 1 some refused or not JSON, 2 usage, 3 no such ring, 4 permission, 5 not a usable "
-      "ring,\n"
-      "6 the type has another name, 7 I/O, 8 no place free for a second.\n\n"
-      "Example: tail -F /var/log/dpkg.log | shmring emit payments --producer dpkg --type 7=package\n"
+      "An empty line is an event of no bytes; a last line counts without its newline. Refused lines are counted in the log as "
+      "losses. Without --wait a line that meets a full ring does what the ring's policy says: it is refused, by default. At "
+      "SIGINT or SIGTERM it ends, and says how many lines were written and refused: what was read is written as far as there "
+      "is room; nothing more is read or waited for.\n"
+      "\n"
+      "TYPE is text (if none is given), int, uint, double, bool, time (RFC 3339, or now) or bytes (hex). A line that is not "
+      "JSON is written too; the log has it as text, and says so.\n"
+      "Exit status: 0 all written, 1 some refused or not JSON, or the ring was removed, 2 usage, 3 no such ring, 4 permission, "
+      "5 not a usable ring, 6 the type has another name, 7 I/O, 8 no place free for a second; 130 ended by SIGINT, 143 by "
+      "SIGTERM.\n"
+      "\n"
+      "Example: shmring emit payments --wait < events.txt\n"
+      "         tail -F /var/log/dpkg.log | shmring emit payments --producer dpkg --type 7=package\n"
       "         shmring emit payments --no-input --field user=alice --field amount:int=1250");
   command->callback([options, &status] { status = run(*options); });
 }

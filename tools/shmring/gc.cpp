@@ -105,8 +105,7 @@ void register_gc(CLI::App& app, int& status) {
   CLI::App* const command = app.add_subcommand("gc", "Remove the rings whose every owner is proven dead");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be removed, and why");
   command->add_flag("--lose", options->lose, "Also rings with records that no log has");
-  command->add_option("-o,--output", options->output, "text, or json: a line a ring")
-      ->check(CLI::IsMember({"text", "json"}));
+  choose(command->add_option("-o,--output", options->output, "text, or json: a line a ring"), {"text", "json"});
   add_owner_option(*command, options->owner);
   command->footer(
       "Owners are the producers that hold a place, the collector, and the creator. A process is dead if its pid is "

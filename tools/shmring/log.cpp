@@ -122,14 +122,15 @@ class Printer {
       while ((got = log.next(line)) == 1) {
         if (skip_ > 0) {
           --skip_;
-        } else if (!print(line)) {
-          return io;
+        } else {
+          print(line);
         }
       }
       if (got < 0) return complain(got);
       holding_ = false;
       for (; !held_.empty(); held_.pop_front()) out_.append(held_.front());
-      if (!flush() || std::fflush(stdout) != 0) return io;
+      flush();
+      write_out();
       if (!options_.follow) break;
       const timespec pause{0, poll_ns};
       os::calls.clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr);
@@ -158,37 +159,38 @@ class Printer {
     return 0;
   }
 
-  bool print(const LogLine& line) {
+  void print(const LogLine& line) {
     audit::Mistake mistake{"its end", 0};
     if (!line.whole || !audit::parse(line.text, parsed_, mistake)) {
       status_ = damaged;
       say("shmring: log {}/{}: line {} (byte {}) is damaged: expected {} at its byte {}; run `shmring verify {}`\n",
           options_.dir, line.file, line.number, line.byte, mistake.expected, mistake.offset, options_.dir);
-      return true;
+      return;
     }
-    if (!options_.filter.lets_through(parsed_)) return true;
+    if (!options_.filter.lets_through(parsed_)) return;
     if (options_.output == "json") {
       out_.append(line.text);
       out_.push_back('\n');
     } else {
       print_short(out_, parsed_);
     }
-    if (holding_) return hold();
-    return out_.size() < (64 << 10) || flush();
+    if (holding_) {
+      hold();
+    } else if (out_.size() >= (64 << 10)) {
+      flush();
+    }
   }
 
   // The line in out_ is one of the last so far.
-  bool hold() {
+  void hold() {
     held_.emplace_back(out_.data(), out_.size());
     out_.clear();
     if (held_.size() > options_.last) held_.pop_front();
-    return true;
   }
 
-  bool flush() {
-    const bool good = std::fwrite(out_.data(), 1, out_.size(), stdout) == out_.size();
+  void flush() {
+    fmt::print("{}", std::string_view(out_.data(), out_.size()));
     out_.clear();
-    return good;
   }
 
   const Options& options_;
@@ -230,15 +232,18 @@ void register_log(CLI::App& app, int& status) {
   CLI::App* const command = app.add_subcommand("log", "Print the lines of a log");
   command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
   const auto follow = command->add_flag("-f,--follow", options->follow, "Go on as the log grows, across its files");
-  command->add_option("-n,--lines", options->last, "Only the last N lines, of those asked for");
+  command->add_option("-n,--lines", options->last, "Only the last N lines, of those asked for")
+      ->type_name("N")
+      ->check(whole_number(0));
   add_filter(*command, options->filter, follow);
-  command->add_option("-o,--output", options->output, "short: a line for people · json: the lines as they stand")
-      ->check(CLI::IsMember({"short", "json"}));
+  choose(command->add_option("-o,--output", options->output, "short: a line for people · json: the lines as they stand"),
+         {"short", "json"});
   command->footer(
       "What is given twice lets both through, but for times and --corr; different conditions must all hold. TIME is\n"
       "RFC 3339, a date (its midnight, UTC), or how long ago: 90s, 10m, 2h, 7d. Lines are in the order of sequences:\n"
       "one that came late may stand behind younger ones.\n"
-      "Exit status: 0 ok, 2 usage, 3 no such log, 4 permission, 5 a damaged line (it is named, not printed), 7 I/O.\n\n"
+      "Exit status: 0 ok, 2 usage, 3 no such log, 4 permission, 5 damaged: a line (it is named, not printed), or a file of the "
+      "log is none, 7 I/O.\n\n"
       "Example: shmring log /var/log/payments-audit -f --kind loss --kind incident --since 1h");
   command->callback([options, &status] { status = Printer(*options).run(); });
 }

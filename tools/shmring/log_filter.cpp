@@ -60,6 +60,8 @@ std::string to_correlation(std::string& text) {
     if (c != '-') digits += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
   if (digits.size() != 32 || digits.find_first_not_of("0123456789abcdef") != digits.npos)
     return "'" + text + "' is no correlation id: expected 32 hex digits";
+  if (digits.find_first_not_of('0') == digits.npos)
+    return "'" + text + "' is no correlation id: all zero stands for an event that has none";
   text = digits;
   return "";
 }

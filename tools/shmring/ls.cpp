@@ -51,7 +51,8 @@ void print_text(const std::vector<Ring>& rings) {
     table.row({ring.name, bytes_text(header.file_bytes),
                fmt::format("{} x {} x {}", geometry.lanes, geometry.slots, geometry.slot_bytes),
                segment_state_name(header.state), collector_text(ring.facts.collector),
-               std::to_string(ring.facts.producers.size()), fill_text(ring.facts), safe(ring.problem)});
+               fmt::format("{} of {}", ring.facts.producers.size(), geometry.producers), fill_text(ring.facts),
+               safe(ring.problem)});
   }
   table.print();
 }
@@ -67,7 +68,10 @@ void print_json(const Ring& ring) {
         .number("slot_bytes", header.geometry.slot_bytes)
         .string("state", segment_state_name(header.state));
     if (ring.facts.collector.holds_lease) json.number("collector", ring.facts.collector.identity.pid);
-    json.number("producers", ring.facts.producers.size()).number("fill", ring.facts.undrained());
+    json.number("producers", ring.facts.producers.size())
+        .number("fill", ring.facts.undrained())
+        .number("places", header.geometry.producers)
+        .string("ring_id", ring_id_text(header.identity));
   }
   if (!ring.problem.empty()) json.string("problem", ring.problem);
   json.print();
@@ -96,7 +100,7 @@ int run(const std::string& output) {
 void register_ls(CLI::App& app, int& status) {
   auto output = std::make_shared<std::string>("text");
   CLI::App* const command = app.add_subcommand("ls", "List the rings");
-  command->add_option("-o,--output", *output, "text, or json: a line a ring")->check(CLI::IsMember({"text", "json"}));
+  choose(command->add_option("-o,--output", *output, "text, or json: a line a ring"), {"text", "json"});
   command->footer(
       "GEOMETRY is lanes x slots x bytes a slot. FILL is what no collector has released yet, over all lanes, and how\n"
       "full the fullest lane is.\n"

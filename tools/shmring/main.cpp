@@ -3,6 +3,7 @@
 //
 // Invariants:
 //   - data on stdout, messages on stderr, a usage error is exit status 2;
+//   - `shmring help COMMAND` prints what `shmring COMMAND --help` does;
 //   - output that could not be written is never a success: status 7, but 0 where the reader has gone away (EPIPE).
 //     SIGPIPE is left as it was;
 //   - nothing that is thrown leaves main(): it has a message, and status 7.
@@ -60,25 +61,43 @@ int misused(std::string_view what, std::string_view usage_line, const std::strin
   return usage;
 }
 
+// 0, or the status of a usage error that was said.
+int check_name(const CLI::App& app, const std::string& command) {
+  std::vector<std::string> known;
+  for (const CLI::App* one : app.get_subcommands(nullptr)) known.push_back(one->get_name());
+  if (std::find(known.begin(), known.end(), command) != known.end()) return ok;
+  return misused(fmt::format("'{}' is no command{}", safe(command), nearest(command, known)),
+                 fmt::format("shmring {}", fmt::join(known, "|")), "shmring");
+}
+
 // The only options before a subcommand are flags: the first argument that is none is the subcommand.
 int check_command(const CLI::App& app, int argc, char** argv) {
-  const std::vector<std::string> flags{"-h", "--help", "--version"};
+  const std::vector<std::string> flags{"-h", "--help", "-V", "--version"};
   if (argc > 1 && argv[1][0] == '-' && std::find(flags.begin(), flags.end(), argv[1]) == flags.end())
     return misused(fmt::format("'{}' is not known here{}", safe(argv[1]), nearest(argv[1], flags)),
                    "shmring COMMAND [options] …", "shmring");
   const auto first = std::find_if(argv + 1, argv + argc, [](const char* argument) { return argument[0] != '-'; });
-  if (first == argv + argc) return ok;
-  std::vector<std::string> known;
-  for (const CLI::App* command : app.get_subcommands(nullptr)) known.push_back(command->get_name());
-  if (std::find(known.begin(), known.end(), *first) != known.end()) return ok;
-  return misused(fmt::format("'{}' is no command{}", safe(*first), nearest(*first, known)),
-                 fmt::format("shmring {}", fmt::join(known, "|")), "shmring");
+  return first == argv + argc ? ok : check_name(app, *first);
+}
+
+void register_help(CLI::App& app, int& status) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* const command = app.add_subcommand("help", "Print this help, or that of a command");
+  command->add_option("COMMAND", *name, "The command (default: shmring itself)");
+  command->footer("Exit status: 0 ok, 2 usage, 7 I/O.\n\nExample: shmring help emit");
+  command->callback([name, &app, &status] {
+    if (!name->empty()) status = check_name(app, *name);
+    if (status != ok) return;
+    fmt::print("{}", name->empty() ? app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal)
+                                   : app.get_subcommand(*name)->help(app.get_name()));
+  });
 }
 
 std::string usage_of(const CLI::App& command) {
   std::string text = "shmring " + command.get_name() + " [options]";
   for (const CLI::Option* option : command.get_options())
-    if (option->get_positional()) text += " " + option->get_name(true);
+    if (option->get_positional())
+      text += option->get_required() ? " " + option->get_name(true) : " [" + option->get_name(true) + "]";
   return text;
 }
 
@@ -115,6 +134,7 @@ int run(int argc, char** argv) {
     return io;
   }
   CLI::App app{"Look at rings, write into them, and read and verify their audit logs.", "shmring"};
+  app.formatter(std::make_shared<HelpFormatter>());
   int status = ok;
   register_dump(app, status);
   register_emit(app, status);
@@ -126,20 +146,20 @@ int run(int argc, char** argv) {
   register_gc(app, status);
   register_doctor(app, status);
   register_bench(app, status);
+  register_help(app, status);
   app.require_subcommand(1);
-  app.set_version_flag("--version",
-                       fmt::format("shmring {}.{} (segment version {}, layout {:016x})", SHMRING_VERSION_MAJOR,
-                                   SHMRING_VERSION_MINOR, ring::version, ring::layout_fingerprint()));
+  app.set_version_flag("-V,--version", fmt::format("shmring {}.{} (segment version {}, layout {:016x})", SHMRING_VERSION_MAJOR,
+                                                   SHMRING_VERSION_MINOR, ring::version, ring::layout_fingerprint()));
   app.footer(
       "Rings are files shmring.NAME in /dev/shm, or in $SHMRING_DIR.\n"
       "Exit status: 0 ok, 1 a negative finding, 2 usage, 3 no such ring or log, 4 permission, 5 damaged input,\n"
-      "6 configuration, 7 I/O, 8 busy.");
+      "6 configuration, 7 I/O, 8 busy; 130 and 143 where emit was ended by SIGINT or SIGTERM.");
   watch_for_truncation();
   if (const int misuse = check_command(app, argc, argv)) return misuse;
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wanted) {
-    status = app.exit(wanted);
+    return answer("shmring", app, wanted);
   } catch (const CLI::ParseError& error) {
     return report(app, error);
   }

@@ -85,8 +85,7 @@ void register_rm(CLI::App& app, int& status) {
   command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
   command->add_flag("--force", options->force,
                     "Also while it is in use, has records that no log has, or is no usable segment");
-  command->add_option("-o,--output", options->output, "text, or json: one line")
-      ->check(CLI::IsMember({"text", "json"}));
+  choose(command->add_option("-o,--output", options->output, "text, or json: one line"), {"text", "json"});
   add_owner_option(*command, options->owner);
   command->footer("Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");
   command->callback([options, &status] { status = run(*options); });

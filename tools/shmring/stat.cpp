@@ -4,12 +4,13 @@
 #include "tools/shmring/stat.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 
 #include "lib/audit/leftover.hpp"
 #include "lib/audit/line.hpp"
 #include "lib/os/wakeup.hpp"
-#include "tools/common/exit.hpp"
+#include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/text.hpp"
 
@@ -24,6 +25,13 @@ struct Options {
   double interval = 1;
   bool watch = false;
 };
+
+std::string check_interval(const std::string& text) {
+  double seconds = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  const bool good = error == std::errc{} && end == text.data() + text.size() && seconds >= 0 && seconds <= 3600;
+  return good ? "" : "'" + text + "' is no number of seconds from 0 to 3600";
+}
 
 u64 percent(u64 part, u64 whole) { return whole == 0 ? 0 : std::min(part, whole) * 100 / whole; }
 
@@ -61,6 +69,8 @@ void print_summary(const Look& now, const Rates& rates) {
   fact("rate", text);
   u64 behind = 0;
   for (const ProducerFacts& producer : now.facts.producers) behind += unlogged(producer);
+  fact("places", fmt::format("{} of {} producers, {} of {} exclusive lanes", now.facts.producers.size(),
+                             header.geometry.producers, now.facts.exclusive_lanes_in_use(), now.facts.exclusive_lanes()));
   fact("lag", fmt::format("{} positions not drained, {} attempts not in the log", now.facts.undrained(), behind));
 }
 
@@ -160,17 +170,22 @@ void print_json(const Look& before, const Look& now) {
     producers.push_back(producer_json(producer, before, now, measured.of_producers));
   for (const Warning& warning : warnings(now))
     warned.push_back(Json().string("what", warning.what).string("remedy", warning.remedy).text());
+  const ring::Geometry& geometry = now.facts.header.geometry;
   Json json;
   json.string("ring", now.facts.header.name)
       .string("state", segment_state_name(now.facts.header.state))
-      .string("on_full", policy_name(now.facts.header.geometry.on_full))
-      .number("slots", now.facts.header.geometry.slots)
+      .string("on_full", policy_name(geometry.on_full))
+      .number("slots", geometry.slots)
       .number("undrained", now.facts.undrained());
   if (measured.of_producers) json.real("attempted_per_s", measured.attempted);
   json.raw("collector", collector_json(now, measured))
       .raw("lanes", json_array(lanes))
       .raw("producers", json_array(producers))
       .raw("warnings", json_array(warned))
+      .number("places", geometry.producers)
+      .number("places_taken", now.facts.producers.size())
+      .number("exclusive_lanes", now.facts.exclusive_lanes())
+      .number("exclusive_lanes_in_use", now.facts.exclusive_lanes_in_use())
       .print();
 }
 
@@ -200,7 +215,7 @@ int run(const Options& options) {
     print(options, before, now, first);
     for (const std::string& text : now.facts.findings.texts) warn(fmt::format("{}: {}", options.name, safe(text)));
     if (!options.watch) return now.facts.findings.count == 0 ? ok : damaged;
-    if (std::fflush(stdout) != 0) return io;
+    write_out();
     if (os::unlinked(segment)) {
       complain(fmt::format("ring {}: it was removed", options.name));
       return absent;
@@ -217,11 +232,11 @@ void register_stat(CLI::App& app, int& status) {
   command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
   command->add_option("--interval", options->interval, "Seconds between the two looks that rates need; 0: no rates")
       ->type_name("S")
-      ->check(CLI::Range(0.0, 3600.0));
+      ->check(CLI::Validator(check_interval, "", ""));
   command->add_flag("--watch", options->watch, "Again and again, a document each interval, until the ring is removed");
-  command->add_option("-o,--output", options->output, "text, or json: one document")
-      ->check(CLI::IsMember({"text", "json"}));
+  choose(command->add_option("-o,--output", options->output, "text, or json: one document"), {"text", "json"});
   command->footer(
+      "Places are those of the producer table: one for each producer that is attached, or whose account is not closed yet. "
       "UNLOGGED are attempts that no line of the log covers yet. REFUSED are a producer's own refusals; they are in "
       "the\n"
       "log as losses. Exit status: 0 ok, also with warnings; 2 usage, 3 no such ring, 4 permission, 5 damaged.");

@@ -108,8 +108,11 @@ std::vector<Warning> warnings(const Look& now) {
   if (dead != 0 && !now.facts.collector.holds_lease && can_be_attached_to(now.facts.header))
     out.push_back({fmt::format("{} of the producers are dead and keep their places: only a collector frees them", dead),
                    "start one, as above"});
-  if (now.facts.producers.size() == now.facts.header.geometry.producers)
-    out.push_back({"the producer table is full: nobody can attach", "detach producers that are not needed"});
+  const u64 taken = now.facts.producers.size(), places = now.facts.header.geometry.producers;
+  if (taken * 10 >= places * 9 && places != 0)
+    out.push_back({fmt::format("the producer table is {}: {} of {} places are taken",
+                               taken < places ? "nearly full" : "full, and nobody can attach", taken, places),
+                   "detach producers that are not needed; a ring has more places if it is made with more --producers"});
   return out;
 }
 

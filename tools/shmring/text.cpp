@@ -33,6 +33,14 @@ std::string safe(std::string_view text) {
 
 std::string in_quotes(std::string_view text) { return "\"" + safe(text) + "\""; }
 
+std::string hex_of(std::span<const std::byte> bytes) {
+  std::string text;
+  for (const std::byte byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned>(byte));
+  return text;
+}
+
+std::string ring_id_text(const ring::RingId& identity) { return hex_of(std::as_bytes(std::span(identity))); }
+
 std::string bytes_text(u64 bytes) {
   constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   std::size_t unit = 0;

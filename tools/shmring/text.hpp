@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,8 @@ using ring::u64;
 // The inside of a JSON string: on one line, harmless on a terminal.
 std::string safe(std::string_view text);
 std::string in_quotes(std::string_view text);  // a JSON string
+std::string hex_of(std::span<const std::byte> bytes);
+std::string ring_id_text(const ring::RingId& identity);  // 32 hex digits, as its bytes stand in memory
 
 std::string bytes_text(u64 bytes);     // 33.2 MiB
 std::string time_text(u64 utc_ns);     // 2026-01-31T12:00:00.000000000Z

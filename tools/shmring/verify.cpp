@@ -131,7 +131,7 @@ int run(const Options& options) {
   } else {
     print_deviation(options, verdict);
   }
-  if (std::fflush(stdout) != 0) return io;
+  write_out();
   if (!verdict.proven) return verdict.readable ? negative : damaged;
   return options.no_loss && !losses(verdict).empty() ? negative : ok;
 }
@@ -145,8 +145,7 @@ void register_verify(CLI::App& app, int& status) {
   command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
   command->add_flag("--no-loss", options->no_loss,
                     "A failure too: a sequence that was lost, a write that took none, an account that is gone");
-  command->add_option("-o,--output", options->output, "text, or json: one object")
-      ->check(CLI::IsMember({"text", "json"}));
+  choose(command->add_option("-o,--output", options->output, "text, or json: one object"), {"text", "json"});
   command->footer(
       "Exit status: 0 proven, 1 a deviation, or with --no-loss a loss, 3 no such log, 4 permission, 5 not an audit log at all, "
       "7 I/O.");

@@ -5,11 +5,12 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <map>
 
+#include "lib/audit/json.hpp"
 #include "tools/common/exit.hpp"
-#include "tools/shmringd/messages.hpp"
+#include "tools/common/help.hpp"
 #include "tools/common/owner.hpp"
+#include "tools/shmringd/messages.hpp"
 
 namespace shmring::daemon {
 
@@ -34,28 +35,44 @@ std::string read_mode(const std::string& text, std::uint32_t& out) {
 
 void add_ring_options(CLI::App& app, Options& out, std::string& durability) {
   shmring_create_options& create = out.create;
-  const std::map<std::string, std::uint32_t> policies{{"drop", SHMRING_POLICY_DROP},
-                                                      {"overwrite", SHMRING_POLICY_OVERWRITE},
-                                                      {"wait", SHMRING_POLICY_WAIT},
-                                                      {"hybrid", SHMRING_POLICY_HYBRID}};
-  app.add_option("--on-full", create.on_full, "what a full ring does to a write: drop, overwrite, wait, hybrid")
-      ->transform(CLI::CheckedTransformer(policies))
-      ->type_name("POLICY");
-  app.add_option("--wait-us", create.wait_us, "deadline of wait and hybrid, microseconds")->type_name("N");
-  app.add_option("--slots", create.slots, "slots a lane, a power of two from 64 (default 16384)")->type_name("N");
+  const CLI::Validator numbers = tool::whole_number(0, ~std::uint32_t{0});  // 0: the default
+  // In the order of shmring_policy.
+  const std::vector<std::string> policies{"drop", "overwrite", "wait", "hybrid"};
+  tool::choose(app.add_option_function<std::string>(
+                   "--on-full",
+                   [&create, policies](const std::string& name) {
+                     create.on_full = static_cast<std::uint32_t>(std::ranges::find(policies, name) - policies.begin());
+                   },
+                   "what a write to a full ring does: it is refused, takes the oldest record's place, or waits; hybrid waits "
+                   "shortly (default drop)"),
+               policies);
+  app.add_option("--wait-us", create.wait_us, "how long wait and hybrid wait, in microseconds (default 100000, hybrid 1000)")
+      ->type_name("N")
+      ->check(numbers);
+  app.add_option("--slots", create.slots, "slots a lane, a power of two from 64 (default 16384)")
+      ->type_name("N")
+      ->check(numbers);
   app.add_option("--slot-bytes", create.slot_bytes, "bytes a slot, 64 of them header, a power of two from 128 (default 256)")
-      ->type_name("N");
-  app.add_option("--lanes", create.lanes, "lanes: one shared, the others exclusive (default 8)")->type_name("N");
-  app.add_option("--max-record", create.max_record, "largest payload in bytes (default 65536)")->type_name("N");
+      ->type_name("N")
+      ->check(numbers);
+  app.add_option("--lanes", create.lanes, "lanes, 1 to 64: one shared, the others exclusive (default 8)")
+      ->type_name("N")
+      ->check(numbers);
+  app.add_option("--producers", create.producers,
+                 fmt::format("places for producers that are attached at one time, 1 to {} (default {})", ring::max_producers,
+                             ring::default_producers))
+      ->type_name("N")
+      ->check(tool::whole_number(1, ring::max_producers));
+  app.add_option("--max-record", create.max_record, "largest payload in bytes (default 65536)")->type_name("N")->check(numbers);
   app.add_option("--group", out.group, "group whose members may attach, too, if they trust us: see --owner (default: none)")
       ->type_name("GROUP");
   app.add_option_function<std::string>("--mode", [&create](const std::string& text) {
        if (const std::string error = read_mode(text, create.mode); !error.empty()) throw CLI::ValidationError("--mode", error);
      }, "permissions of the ring, octal, at most 0660 (default 0600; with --group 0660)")
       ->type_name("MODE");
-  app.add_option("--durability", durability, "when a line counts as stored: write")
-      ->check(CLI::IsMember({"write"}))
-      ->type_name("LEVEL");
+  app.add_option("--durability", durability, "when a line counts as stored; this version knows one level: write")
+      ->type_name("LEVEL")
+      ->check(tool::one_of({"write"}));
 }
 
 }  // namespace
@@ -64,23 +81,25 @@ bool parse(int argc, char** argv, Options& out, int& status) {
   CLI::App app{"Collect the audit records of one ring into one log.", "shmringd"};
   std::string durability = "write";
   out.create.struct_size = sizeof out.create;
-  app.set_version_flag("--version",
-                       fmt::format("shmringd {}.{}", SHMRING_VERSION_MAJOR, SHMRING_VERSION_MINOR));
+  app.formatter(std::make_shared<tool::HelpFormatter>());
+  app.set_version_flag("-V,--version", fmt::format("shmringd {}.{}", SHMRING_VERSION_MAJOR, SHMRING_VERSION_MINOR));
   app.add_option("--ring", out.ring, "name of the ring: 1 to 63 of A-Z a-z 0-9 . _ -")->required()->type_name("NAME");
   app.add_option("--log", out.log_dir, "directory of the log; created if absent")->required()->type_name("DIR");
   add_ring_options(app, out, durability);
   tool::add_owner_option(app, out.owner);
   app.add_flag("--busy", out.busy,
-               "never sleep: a record is taken at once, and a processor is spent on it; else it waits for up to 2 ms, or\n"
+               "never sleep: a record is taken at once, and a processor is spent on it; else it waits for up to 2 ms, or "
                "25 ms if none came for a second");
   app.footer(footer);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    status = app.exit(success);
+    status = tool::answer("shmringd", app, success);
     return false;
   } catch (const CLI::ParseError& error) {
-    say("shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", error.what());
+    std::string what;
+    audit::append_escaped(what, error.what());
+    say("shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", what);
     status = tool::usage;
     return false;
   }
