@@ -1,10 +1,13 @@
 // libshmring for C++20: RAII over the C ABI of shmring.h. Header only; link with libshmring.
 //
-//   shmring::Producer audit("payments", {.name = "api"});      one handle per thread
+//   shmring::PerThread audit("payments", {.name = "api"});      one object for all threads: each has a handle of its own
 //   audit.write("authorised 12.50 EUR", {.type = 1, .correlation = trace_id});
 //   auto fields = audit.fields({.type = 1});
 //   fields.add("amount", 1250).add("currency", "EUR");
 //   const shmring::Result result = fields.commit();
+//
+// PerThread (per_thread.hpp) attaches by itself. Producer is one handle, and one thread's at a time, for those who keep it
+// themselves; both write in the same ways.
 //
 // Invariants:
 //   - constructors, create(), unlink() and name_type() throw shmring::Error; write() never throws, and neither does anything
@@ -34,6 +37,10 @@
 #include "shmring.h"
 
 namespace shmring {
+namespace detail {
+class HandlePool;  // per_thread.hpp
+}
+
 // What is not 0 of the C ABI: −errno, with the text of shmring_last_error(), or a condition, with its text.
 class Error : public std::runtime_error {
  public:
@@ -310,6 +317,7 @@ class Producer : public Writer<Producer> {
 
  private:
   friend class Writer<Producer>;
+  friend class detail::HandlePool;
   static int attach(const char* ring, const AttachOptions& options, shmring_producer*& out) noexcept {
     const shmring_create_options created = options.create != nullptr ? options.create->c() : shmring_create_options{};
     const shmring_attach_options c{sizeof(shmring_attach_options),
@@ -334,5 +342,7 @@ class Producer : public Writer<Producer> {
 };
 
 }  // namespace shmring
+
+#include "per_thread.hpp"
 
 #endif
