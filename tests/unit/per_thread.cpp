@@ -144,6 +144,28 @@ TEST_CASE("thousands of short threads get by with as many handles as there are t
   tried(std::uint64_t(at_once) * each, "short threads");
 }
 
+TEST_CASE("threads that take handles out of the pool at one moment take different ones") {
+  constexpr int at_once = 4;
+  Box box;
+  PerThread audit("audit");
+  std::atomic<int> refused = 0;
+  for (int round = 0; round < by_mode(100, 500, 2'000); ++round) {
+    std::atomic<int> here = 0, wrote = 0;
+    const auto all = [](std::atomic<int>& count) {
+      for (++count; count < at_once;) std::this_thread::yield();
+    };
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < at_once; ++t)
+      threads.emplace_back([&] {
+        all(here);
+        for (int i = 0; i < 20; ++i) refused += audit.write("x").code == SHMRING_NESTED;
+        all(wrote);
+      });
+  }
+  CHECK(refused == 0);
+  CHECK(box.attached() == at_once);
+}
+
 TEST_CASE("after the first use a write allocates nothing") {
   Box box;
   PerThread audit("audit");
