@@ -20,16 +20,16 @@ int main(int argc, char** argv) {
   if (argc < 2) return std::fprintf(stderr, "usage: early RING [REQUESTS]\n"), 2;
   const long requests = argc > 2 ? std::atol(argv[2]) : 100;
   try {
-    shmring::Producer audit(argv[1], {.name = "early", .create = &sizes});
-    audit.name_type(started, "service.started");
-    audit.name_type(served, "service.served");
+    shmring::PerThread audit(argv[1], {.name = "early", .create = &sizes},
+                             {{started, "service.started"}, {served, "service.served"}});
+    audit.producer();  // now, so that an error is one of the start
     long refused = !audit.write("up, with or without a collector", {.type = started, .severity = 5});
     for (long request = 1; request <= requests; ++request) {
       auto fields = audit.fields({.type = served, .severity = 6});
       fields.add("request", request).add("status", 200).add("cached", request % 3 == 0);
       refused += !fields.commit();
     }
-    std::printf("early: %llu records, %ld refused\n", static_cast<unsigned long long>(audit.sequence()), refused);
+    std::printf("early: %llu records, %ld refused\n", static_cast<unsigned long long>(audit.producer().sequence()), refused);
   } catch (const shmring::Error& error) {
     return std::fprintf(stderr, "early: %s\n", error.what()), 1;
   }

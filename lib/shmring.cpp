@@ -207,8 +207,11 @@ const char* shmring_strerror(int code) {
   switch (code) {
     case 0: return "done";
     case SHMRING_FULL: return "ring full: the record is counted as lost";
-    case SHMRING_TOO_BIG: return "payload longer than max_record: the record is counted as lost";
-    case SHMRING_NESTED: return "refused: a signal handler interrupted a call on the same handle";
+    case SHMRING_TOO_BIG:
+      return "record longer than max_record, or in place than one slot: it is counted as lost";
+    case SHMRING_NESTED:
+      return "refused and counted: a signal handler interrupted a call of this handle, or several threads use it: one handle "
+             "per thread";
     case SHMRING_RETIRED: return "the ring was unlinked: attach anew";
     case SHMRING_FORKED: return "the handle is the parent process's: attach anew";
     case SHMRING_TIMEOUT: return "ring still full at the deadline: the record is counted as lost";

@@ -1,4 +1,4 @@
-// Payloads of kind fields as JSON. The encoding, and what each type becomes, is written down in shmring.hpp.
+// Payloads of kind fields as JSON. The encoding, and what each type becomes, is specified in shmring.h.
 //
 // Invariants:
 //   - the bytes are hostile: read once, front to back, nothing outside them, whatever they say of themselves;

@@ -10,6 +10,7 @@
 #include "lib/os/process.hpp"
 #include "lib/os/segment.hpp"
 #include "lib/os/users.hpp"
+#include "lib/ring/twins.hpp"
 
 namespace shmring::os {
 namespace {
@@ -32,17 +33,15 @@ int resolve_policy(const std::string& ring, const shmring_create_options& asked,
     return fail(EINVAL, "ring %.80s: on_full is %u, expected SHMRING_POLICY_DROP (0) to SHMRING_POLICY_HYBRID (3)",
                 ring.c_str(), asked.on_full);
   }
-  constexpr u32 known_flags = SHMRING_CREATE_NO_TRIPWIRE | SHMRING_CREATE_NO_TIMESTAMP;
-  if (asked.flags & ~known_flags) {
+  if (asked.flags & ~ring::create_flags) {
     return fail(EINVAL, "ring %.80s: flags are %#x, of which this version knows %#x", ring.c_str(), asked.flags,
-                known_flags);
+                ring::create_flags);
   }
   geometry.on_full = asked.on_full;
   geometry.wait_us = asked.wait_us                            ? asked.wait_us
                      : asked.on_full == SHMRING_POLICY_HYBRID ? default_hybrid_us
                                                               : default_wait_us;
-  if (!(asked.flags & SHMRING_CREATE_NO_TRIPWIRE)) geometry.flags |= ring::with_tripwire;
-  if (!(asked.flags & SHMRING_CREATE_NO_TIMESTAMP)) geometry.flags |= ring::with_timestamp;
+  geometry.flags = ~asked.flags & ring::create_flags;
   return 0;
 }
 

@@ -3,7 +3,9 @@
 // Invariants:
 //   - every attempt begins with the account word and ends with it; between the two it is published, or refused and counted;
 //   - a write that succeeds reads of the collector's lines only its slot; nothing private is read back from shared memory;
-//   - a call that a signal handler makes while it interrupts another call of this handle touches only the `nested` count;
+//   - a call that finds another one of this handle under way, which a signal handler has interrupted, touches only the
+//     `nested` count; so does one of another thread, by mistake, unless both began at once: then both run, and shmring.h says
+//     what comes of it;
 //   - an open claim is an attempt under way: commit, abort, or the handle's next call ends it.
 #pragma once
 
@@ -13,6 +15,7 @@
 #include "lib/ring/account.hpp"
 #include "lib/ring/lane.hpp"
 #include "lib/ring/tripwire.hpp"
+#include "lib/ring/twins.hpp"
 
 namespace shmring::ring {
 
@@ -77,7 +80,6 @@ class Producer {
   void end_stale_claim();
 
   static Cause cause_of(Claimed why);
-  static int condition_of(Cause cause);
   OnFull policy() const { return static_cast<OnFull>(ring_.geometry.on_full); }
   Slot& slot_at(u64 position) { return ring_.slot(lane_, ring_.index(position)); }
 

@@ -130,17 +130,6 @@ Cause Producer<M>::cause_of(Claimed why) {
   }
 }
 
-template <class M>
-int Producer<M>::condition_of(Cause cause) {
-  switch (cause) {
-    case Cause::timeout: return SHMRING_TIMEOUT;
-    case Cause::too_big: return SHMRING_TOO_BIG;
-    case Cause::retired: return SHMRING_RETIRED;
-    case Cause::aborted: return 0;
-    default: return SHMRING_FULL;
-  }
-}
-
 // Counter, refusal word, and (in leave) the account: whoever dies in between is counted once, by the last one that was stored.
 template <class M>
 [[gnu::noinline]] auto Producer<M>::refuse(Cause cause) -> Outcome {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Two ways to use the library from another project: as a Meson subproject, and installed, through pkg-config.
 
-Each builds the same program, from C and from C++, and lets it write a record into a ring of its own.
+Each builds a program in C and one in C++, and lets it write into a ring of its own.
 usage: consumer.py ROOT BUILD
 """
 import os
@@ -26,6 +26,19 @@ int main(void) {
   return result != 0;
 }
 """
+CXX_PROGRAM = r"""
+#include <cstdio>
+#include <shmring/shmring.hpp>
+shmring::PerThread audit("consumer");
+int main() {
+  shmring::create("consumer");
+  const bool wrote = audit.write("hello") && audit.fields().add("n", 1).commit();
+  const bool both = wrote && audit.producer().sequence() == 2 && shmring::version() == SHMRING_VERSION;
+  shmring::unlink("consumer");
+  if (!both) std::puts(audit.last_error().c_str());
+  return both ? 0 : 1;
+}
+"""
 PROJECT = """
 project('consumer', 'c', 'cpp', default_options: ['cpp_std=c++20'])
 shmring = dependency('shmring', fallback: 'shmring')
@@ -33,7 +46,7 @@ foreach name : ['main.c', 'main.cpp']
   executable(name.underscorify(), name, dependencies: shmring)
 endforeach
 """
-SOURCES = ["main.c", "main.cpp"]
+SOURCES = {"main.c": PROGRAM, "main.cpp": CXX_PROGRAM}
 
 
 def run(*command, **environment):
@@ -42,8 +55,8 @@ def run(*command, **environment):
 
 def write_sources(folder):
     folder.mkdir()
-    for name in SOURCES:
-        (folder / name).write_text(PROGRAM)
+    for name, program in SOURCES.items():
+        (folder / name).write_text(program)
     (folder / "meson.build").write_text(PROJECT)
 
 

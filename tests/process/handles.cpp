@@ -1,4 +1,4 @@
-// What an application may do to its own handle: fork, signals, closefrom, umask, exec.
+// What an application may do to its own handle: fork, signals, threads, closefrom, umask, exec.
 #include <doctest/doctest.h>
 #include <sys/time.h>
 
@@ -100,6 +100,31 @@ int write_in_storm(Journal& journal, u32 lane, u64 refusals) {
   return storm->nested >= refusals && handlers == storm->taken ? 0 : 3;
 }
 
+// ------------------------------------------------------------------------------------------------- one handle, by mistake
+
+// Each thread counts what it gets; all begin at once, and write records of one slot and of several.
+int write_from_threads(Journal& journal, u32 lane, int threads, u64 attempts) {
+  shmring_producer* handle = attach(Workplace::ring, journal, lane);
+  if (handle == nullptr) return 1;
+  std::atomic<int> waiting = threads;
+  std::vector<std::jthread> writers;
+  for (int t = 0; t < threads; ++t)
+    writers.emplace_back([&, t] {
+      Record record;
+      --waiting;
+      while (waiting > 0) __builtin_ia32_pause();
+      for (u64 n = 0; n < attempts; ++n) {
+        make_record(journal.producer, static_cast<u64>(t) << 24 | (n + 1), journal.max_record, record);
+        const int result = shmring_write(handle, &record.meta, record.payload, record.bytes);
+        if (result == SHMRING_NESTED) ++journal->nested;
+        if (result < 0 || result == SHMRING_FORKED || result == SHMRING_RETIRED) ++journal->wrong;
+      }
+    });
+  writers.clear();
+  detach(handle, journal);
+  return 0;
+}
+
 }  // namespace
 
 TEST_CASE("a forked child that uses its parent's handle is refused, and its parent is undisturbed") {
@@ -152,6 +177,32 @@ TEST_CASE("a write in a signal handler that interrupts a write is refused and co
     report("%lu nested writes refused and counted among %lu writes, %s lane", journal->nested.load(), journal->begun.load(),
            lane == SHMRING_LANE_SHARED ? "shared" : "exclusive");
   }
+  check_exact(place, daemon);
+}
+
+// What is true of a handle that several threads use, as shmring.h says it: nothing crashes or hangs, the log verifies,
+// `nested` is exact, and who keeps to a handle of its own is not touched. What became of these threads' records nobody knows.
+TEST_CASE("one handle that four threads use by mistake: what is refused is counted exactly, and nobody else is harmed") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  const u64 attempts = by_mode<u64>(50'000, 300'000, part_of(20'000'000));
+  Shared<std::atomic<bool>> stop;
+  Journal& others = place.journal(1 << 26);
+  Child other([&] { return produce(Workplace::ring, others, {SHMRING_LANE_SHARED, 1 << 26, 64, 0, &*stop}); });
+  REQUIRE(eventually([&] { return others->begun > 0; }));
+  for (const u32 lane : {SHMRING_LANE_SHARED, SHMRING_LANE_EXCLUSIVE}) {
+    Journal& journal = place.journal(1);
+    journal.judged = false;
+    Child child([&] { return write_from_threads(journal, lane, 4, attempts); });
+    CHECK(child.wait(std::chrono::minutes(5)) == 0);
+    CHECK(journal->wrong == 0);
+    CHECK(journal->nested > 0);
+    report("%lu of %lu writes refused and counted as four threads used one handle, %s lane", journal->nested.load(),
+           4 * attempts, lane == SHMRING_LANE_SHARED ? "shared" : "exclusive");
+  }
+  *stop = true;
+  CHECK(other.wait() == 0);
   check_exact(place, daemon);
 }
 

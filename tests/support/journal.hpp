@@ -109,6 +109,9 @@ class Journal {
 
   const u32 producer;
   const std::size_t max_record;
+  // False: several threads used the handle, so that no sequence is known to be anybody's. It has counts only, and of the log
+  // their account must be whole, and its `nested` what was returned.
+  bool judged = true;
 
  private:
   u64 capacity_;

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <bit>
+#include <cerrno>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -212,9 +213,81 @@ TEST_CASE("a field that does not fit spoils the record, and nothing is written o
     encoder.add("x", false);
     CHECK(!encoder.fits());
   }
+}
+
+TEST_CASE("the encoder says whether a record is too big, or is none") {
   std::vector<std::byte> room(1000);
-  CHECK(!FieldEncoder(room).add("", 1).fits());
-  CHECK(!FieldEncoder(room).add(std::string(256, 'k'), 1).fits());
+  CHECK(FieldEncoder(room).code() == 0);
+  CHECK(FieldEncoder({room.data(), 4}).add("key", 1).code() == SHMRING_TOO_BIG);
+  CHECK(FieldEncoder(room).add("", 1).code() == -EINVAL);
+  CHECK(FieldEncoder(room).add(std::string(255, 'k'), 1).code() == 0);
+  CHECK(FieldEncoder(room).add(std::string(256, 'k'), 1).code() == -EINVAL);
+  const char* none = nullptr;
+  CHECK(FieldEncoder(room).add("k", none).code() == -EINVAL);
+  CHECK(FieldEncoder(room).add("k", "text").add("k", 1).code() == -EINVAL);
+  FieldEncoder first({room.data(), 8});
+  CHECK(first.add("key", 1).add("longer", 2).add("key", 3).code() == SHMRING_TOO_BIG);
+  CHECK(first.bytes().size() == 6);
+}
+
+TEST_CASE("a key that stands in the record already is noticed, wherever it stands, and no other is") {
+  std::mt19937 random(20261130);
+  const std::vector<std::byte> some(10);
+  std::vector<std::byte> room(100'000);
+  for (std::size_t count = 1; count <= shmring::max_fields; count = count * 3 / 2 + 1) {
+    std::vector<std::string> keys;
+    const auto key_of = [](std::size_t i) { return (i % 3 == 0 ? "k" : "attribute.") + std::to_string(i); };
+    for (std::size_t i = 0; i < count; ++i) keys.push_back(key_of(i));
+    FieldEncoder encoder(room);
+    for (std::size_t i = 0; i < count; ++i) {
+      switch (random() % 4) {
+        case 0:
+          encoder.add(keys[i], std::int64_t(random()) - 1'000'000);
+          break;
+        case 1:
+          encoder.add(keys[i], std::string(random() % 80, 'x'));
+          break;
+        case 2:
+          encoder.add(keys[i], 0.5);
+          break;
+        default:
+          encoder.add(keys[i], std::span(some).first(random() % 10));
+          break;
+      }
+    }
+    REQUIRE(encoder.code() == 0);
+    for (const std::size_t again : {std::size_t{0}, count / 2, count - 1}) {
+      FieldEncoder same = encoder;
+      CHECK(same.add(keys[again], 1).code() == -EINVAL);
+    }
+    if (count < shmring::max_fields) CHECK(FieldEncoder(encoder).add(key_of(count), 1).code() == 0);
+  }
+  // A key is not another one that only begins as it does, whatever their hashes.
+  int wrong = 0;
+  for (int i = 0; i < 3'000; ++i) wrong += FieldEncoder(room).add("k" + std::to_string(i), 1).add("k", 1).code() != 0;
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("an encoder whose room is scribbled over reads nothing beyond it, and ends") {
+  std::mt19937 random(20261130);
+  for (int round = 0; round < 20'000; ++round) {
+    std::vector<std::byte> room(random() % 64 + 16);
+    FieldEncoder encoder(room);
+    for (int i = 0; i < 6; ++i) {
+      encoder.add(std::string(1 + i % 2, static_cast<char>('a' + random() % 8)), random());
+      room[random() % room.size()] = static_cast<std::byte>(random());
+    }
+    CHECK(encoder.bytes().size() <= room.size());
+  }
+  // A key's size becomes that of the next one, whatever their hashes: no bytes of it lie behind.
+  for (int i = 0; i < 3'000; ++i) {
+    std::vector<std::byte> room(3);
+    FieldEncoder encoder(room);
+    encoder.add("k", 0);
+    REQUIRE(encoder.bytes().size() == 3);
+    room[1] = std::byte{200};
+    CHECK(encoder.add("k" + std::to_string(i) + std::string(199 - std::to_string(i).size(), 'x'), 0).code() == SHMRING_TOO_BIG);
+  }
 }
 
 TEST_CASE("hostile bytes are fields or they are not, and what comes out is JSON") {

@@ -1,16 +1,12 @@
 // The guards of shmring.hpp over a real ring: what was committed is there, everything else is a counted loss, whatever
 // path left.
-#include <doctest/doctest.h>
-
 #include <cerrno>
 #include <csetjmp>
+#include <cstring>
 #include <string>
 #include <vector>
 
-#include "lib/audit/inspect.hpp"
-#include "lib/audit/line.hpp"
-#include "lib/include/shmring/shmring.hpp"
-#include "tests/support/sandbox.hpp"
+#include "tests/support/ring_box.hpp"
 
 using namespace shmring;
 using namespace shmring::test;
@@ -20,40 +16,8 @@ namespace {
 
 constexpr std::size_t room = 64, max_record = 1024;  // of a slot, of a record
 
-struct Box : Sandbox {
-  Box() { create("audit", {.slots = 64, .slot_bytes = 128, .lanes = 2, .max_record = max_record}); }
-
-  audit::Inspection facts() const {
-    os::Segment segment;
-    std::vector<std::string> findings;
-    REQUIRE(os::open_readonly("audit", segment, findings) == 0);
-    return audit::inspect(segment, findings, true);
-  }
-
-  // What the log would have of the slots that are READY, in order; "-" for an aborted one.
-  std::vector<std::string> records() const {
-    os::Segment segment;
-    std::vector<std::string> findings, out;
-    REQUIRE(os::open_readonly("audit", segment, findings) == 0);
-    audit::SlotFilter filter;
-    filter.state = ring::SlotState::ready;
-    audit::Findings damage;
-    const auto show = [&out](const audit::SlotFacts& slot) {
-      std::string& text = out.emplace_back("-");
-      if ((slot.header.flags & ring::flag_aborted) != 0) return true;
-      text = std::to_string(slot.header.type) + " ";
-      audit::append_data(text, slot.header.kind, slot.bytes);
-      return true;
-    };
-    audit::inspect_slots(segment, filter, show, damage);
-    CHECK(damage.count == 0);
-    return out;
-  }
-
-  ring::u64 refused(Cause cause) const {
-    return facts().producers.at(0).counters[static_cast<std::size_t>(cause)].count;
-  }
-  bool finished() const { return facts().producers.at(0).account.finished; }
+struct Box : RingBox {
+  Box() : RingBox({.slots = 64, .slot_bytes = 128, .lanes = 2, .max_record = max_record}) {}
 };
 
 using Texts = std::vector<std::string>;
@@ -100,6 +64,41 @@ TEST_CASE("fields encoded by the caller may take several slots, but no more than
   CHECK(audit.write(spoilt.add("k", 1000), {.truncate = true}).code == SHMRING_TOO_BIG);
   CHECK(box.refused(Cause::too_big) == 2);
   CHECK(box.records().size() == max_record / room);
+}
+
+TEST_CASE("what is no record of fields is an invalid argument, not too big, and counted as aborted") {
+  Box box;
+  Producer audit("audit");
+  auto twice = audit.fields();
+  twice.add("user", "alice").add("amount", 1).add("user", "bob");
+  CHECK(twice.commit().code == -EINVAL);
+  CHECK(twice.commit().code == -EINVAL);
+  auto nothing = audit.fields();
+  const char* none = nullptr;
+  nothing.add("user", none);
+  CHECK(nothing.commit().code == -EINVAL);
+  CHECK(box.refused(Cause::aborted) == 2);
+  std::vector<std::byte> memory(max_record);
+  CHECK(audit.write(FieldEncoder(memory).add("k", 1).add("k", 1)).code == -EINVAL);
+  CHECK(box.refused(Cause::aborted) == 3);
+  CHECK(box.refused(Cause::too_big) == 0);
+  CHECK(audit.sequence() == 3);
+  CHECK(box.finished());
+  CHECK(box.records() == Texts{"-", "-", "-"});
+  auto once = audit.fields();
+  CHECK(once.add("user", "alice").add("amount", 1).commit());
+  CHECK(box.records().back() == R"(0 {"user":"alice","amount":1})");
+}
+
+TEST_CASE("a full ring says so also of what is no record of fields") {
+  Box box;
+  Producer audit("audit");
+  for (int i = 0; i < 64; ++i) CHECK(audit.write("x"));
+  std::vector<std::byte> memory(max_record);
+  CHECK(audit.write(FieldEncoder(memory).add("k", 1).add("k", 1)).code == SHMRING_FULL);
+  auto twice = audit.fields();
+  CHECK(twice.add("k", 1).add("k", 1).commit().code == SHMRING_FULL);
+  CHECK(box.refused(Cause::full) == 2);
 }
 
 TEST_CASE("a claim may shrink, and is over once") {
@@ -177,6 +176,7 @@ TEST_CASE("a full ring refuses the claim, and its guard says so and ends nothing
   CHECK(fields.commit().code == SHMRING_FULL);
   Claim claim = audit.claim(8);
   CHECK(!claim);
+  CHECK(claim.result().code == SHMRING_FULL);
   CHECK(claim.span().empty());
   CHECK(claim.commit(0).code == SHMRING_FULL);
   CHECK(box.refused(Cause::full) == 2);

@@ -1,0 +1,263 @@
+// One object for all threads: each has a handle of its own in it, and nobody thinks of it. Part of shmring.hpp.
+//
+//   shmring::PerThread audit("payments", {.name = "api"}, {{1, "payment.authorised"}});      global, static or a member
+//   audit.write("order 17 authorised", {.type = 1});                                         in any thread
+//
+// Invariants:
+//   - a handle has one thread at a time. It is attached in its thread's first call; when the thread ends, an open claim is
+//     aborted, and the handle waits in a pool for the next thread. So there are never more handles than there were threads at
+//     one time;
+//   - a call that finds the ring unlinked, or itself in a forked child, attaches anew and goes on: FORKED is never returned,
+//     RETIRED only where the new ring is unlinked, too. A thread's first call and such a one allocate and make system calls;
+//     any other is shmring_write's alone: no allocation, no lock, no system call;
+//   - where no handle can be had (no such ring, no place in its table …) calls return that −errno. At most once a second one of
+//     them tries again, in whichever thread;
+//   - nothing here is a lock: fork() at any moment leaves the child a pool that works;
+//   - the destructor detaches the handles of the pool and of its own thread; another thread's is detached when that thread ends
+//     (or first uses another PerThread), however long after. No call may come after the destruction.
+// Thread role: any thread. A signal handler may write where its thread has a handle already (producer() gives it one); if it
+// interrupts a call, its own is refused as NESTED.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "shmring.hpp"
+
+#if __cplusplus > 201703L
+
+#include <atomic>
+#include <memory>
+#include <new>
+#include <optional>
+#include <vector>
+
+namespace shmring {
+
+// Names of record types, given to each ring that is attached; see shmring_name_type.
+using TypeNames = std::vector<std::pair<std::uint32_t, std::string>>;
+
+namespace detail {
+
+// Handles that no thread has at the moment, and how new ones are attached.
+class HandlePool {
+ public:
+  HandlePool(std::string ring, const AttachOptions& options, TypeNames types)
+      : ring_(std::move(ring)), options_(options), types_(std::move(types)) {
+    if (options.create == nullptr) return;
+    created_ = *options.create;
+    options_.create = &*created_;
+  }
+  ~HandlePool() { empty(); }
+  HandlePool(const HandlePool&) = delete;
+
+  // Empty: there was none. It may be of a ring that is retired, or the parent process's.
+  Producer take() noexcept {
+    Producer taken;
+    for (auto& place : idle_)
+      if (place.load() != nullptr && (taken.handle_ = place.exchange(nullptr)) != nullptr) break;
+    return taken;
+  }
+  // What finds no place is detached.
+  void give(Producer handle) noexcept {
+    shmring_abort(handle.handle_);
+    for (auto& place : idle_) {
+      shmring_producer* none = nullptr;
+      if (closed_ || !place.compare_exchange_strong(none, handle.handle_)) continue;
+      handle.handle_ = nullptr;
+      if (closed_) empty();
+      return;
+    }
+  }
+  // No thread will want one any more.
+  void close() noexcept {
+    closed_ = true;
+    empty();
+  }
+  bool closed() const noexcept { return closed_; }
+
+  int attach(Producer& out) noexcept {
+    std::int64_t due = due_ns_;
+    const std::int64_t now = now_ns();
+    if (due != 0 && (now < due || !due_ns_.compare_exchange_strong(due, now + pause_ns))) return error_;
+    if (const int code = Producer::attach(ring_.c_str(), options_, out.handle_); code != 0) {
+      say(shmring_last_error());
+      error_ = code;
+      due_ns_ = now_ns() + pause_ns;
+      return code;
+    }
+    say("");
+    due_ns_ = 0;
+    for (const auto& [type, name] : types_)
+      if (shmring_name_type(out.handle_, type, name.c_str()) != 0) say(shmring_last_error());
+    return 0;
+  }
+  std::string last_error() const {
+    std::string text;
+    for (const auto& letter : text_) {
+      if (letter == '\0') break;
+      text += letter;
+    }
+    return text;
+  }
+
+ private:
+  static constexpr std::int64_t pause_ns = 1'000'000'000;
+  static std::int64_t now_ns() noexcept {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+  }
+  void empty() noexcept {
+    for (auto& place : idle_) shmring_detach(place.exchange(nullptr));
+  }
+  void say(const char* text) noexcept {
+    for (std::size_t i = 0; i + 1 < text_.size(); ++i)
+      if ((text_[i] = text[i]) == '\0') break;
+  }
+
+  const std::string ring_;
+  std::optional<CreateOptions> created_;
+  AttachOptions options_;
+  const TypeNames types_;
+  std::array<std::atomic<shmring_producer*>, 256> idle_{};
+  std::atomic<bool> closed_ = false;
+  std::atomic<std::int64_t> due_ns_ = 0;  // not 0: the last attach failed, with error_; when the next may be tried
+  std::atomic<int> error_ = 0;
+  std::array<std::atomic<char>, 512> text_{};  // of that error
+};
+
+// A thread's handle of one PerThread.
+struct Seat {
+  std::shared_ptr<HandlePool> pool;
+  Seat* next;
+  Producer producer{};
+  std::uint32_t life = 0;      // changes when the handle goes
+  volatile bool busy = false;  // the handle is being changed; a signal handler finds that out
+};
+inline constinit thread_local Seat* seats = nullptr;
+inline constinit thread_local bool leaving = false;  // the thread has given its handles back, and ends
+
+// Give back what the calling thread has of the pools that `of` is true for.
+template <class Of>
+void leave(const Of& of) noexcept {
+  for (Seat** at = &seats; *at != nullptr;) {
+    Seat* const seat = *at;
+    if (!of(*seat->pool)) {
+      at = &seat->next;
+      continue;
+    }
+    *at = seat->next;
+    if (seat->producer) seat->pool->give(std::move(seat->producer));
+    delete seat;
+  }
+}
+
+// NULL: out of memory.
+inline Seat* take_seat(const std::shared_ptr<HandlePool>& pool) noexcept {
+  struct Leaver {
+    ~Leaver() {
+      leaving = true;
+      leave([](const HandlePool&) { return true; });
+    }
+  };
+  static thread_local Leaver at_the_end;
+  static_cast<void>(at_the_end);
+  leave([](const HandlePool& other) { return other.closed(); });
+  Seat* const seat = new (std::nothrow) Seat{pool, seats};
+  if (seat != nullptr) seats = seat;
+  return seat;
+}
+
+}  // namespace detail
+
+class PerThread : public Writer<PerThread> {
+ public:
+  // Attaches nothing. `options.create` need not outlive this call.
+  explicit PerThread(std::string ring, const AttachOptions& options = {}, TypeNames types = {})
+      : pool_(std::make_shared<detail::HandlePool>(std::move(ring), options, std::move(types))) {}
+  ~PerThread() {
+    pool_->close();
+    detail::leave([this](const detail::HandlePool& pool) { return &pool == pool_.get(); });
+  }
+  PerThread(const PerThread&) = delete;
+
+  // The calling thread's own handle, which only this thread may use, and only until its next call here. Throws Error if it has
+  // none, and can have none.
+  Producer& producer() {
+    const int code = with_own_handle(
+        [](shmring_producer* handle, const std::uint32_t*) { return shmring_incarnation(handle) != 0 ? 0 : SHMRING_FORKED; });
+    if (code == 0) return seat()->producer;
+    const std::string text = last_error();
+    throw Error(code, text.empty() ? shmring_strerror(code) : text);
+  }
+
+  // Why the last attach, or the name of a type, failed, in whichever thread: ring, what was found, what was expected, what to
+  // do. "": it did not.
+  std::string last_error() const { return pool_->last_error(); }
+
+ private:
+  friend class Writer<PerThread>;
+
+  detail::Seat* seat() const noexcept {
+    detail::Seat* seat = detail::seats;
+    while (seat != nullptr && seat->pool.get() != pool_.get()) seat = seat->next;
+    return seat;
+  }
+
+  template <class Call>
+  int with_handle(const Call& call) noexcept {
+    return on_seat([&call](shmring_producer* handle, const std::uint32_t*) { return call(handle); }, true);
+  }
+  template <class Call>
+  int with_own_handle(const Call& call) noexcept {
+    return on_seat(call, false);
+  }
+  template <class Call>
+  int on_seat(const Call& call, bool may_borrow) noexcept {
+    detail::Seat* const seat = this->seat();
+    if (seat != nullptr && seat->producer) [[likely]] {
+      const int result = call(seat->producer.c(), &seat->life);
+      if (!is_over(result)) [[likely]]
+        return result;
+    }
+    return detail::leaving ? may_borrow ? borrow(call) : -ECANCELED : renew(seat, call);
+  }
+
+  // The thread has no handle, or one that is of no more use.
+  template <class Call>
+  [[gnu::noinline]] int renew(detail::Seat* seat, const Call& call) noexcept {
+    if (seat == nullptr) seat = detail::take_seat(pool_);
+    if (seat == nullptr) return -ENOMEM;
+    if (seat->busy) return SHMRING_NESTED;
+    seat->busy = true;
+    ++seat->life;
+    const int result = try_handles(seat->producer, [&] { return call(seat->producer.c(), &seat->life); });
+    seat->busy = false;
+    return result;
+  }
+  // The thread ends, and has given its handle back; a destructor writes: with one that it returns at once.
+  template <class Call>
+  [[gnu::noinline]] int borrow(const Call& call) noexcept {
+    Producer borrowed;
+    const int result = try_handles(borrowed, [&] { return call(borrowed.c(), nullptr); });
+    if (borrowed) pool_->give(std::move(borrowed));
+    return result;
+  }
+  // One handle after the other, those of the pool first, then a new one: until one is of use.
+  template <class Call>
+  int try_handles(Producer& handle, const Call& call) noexcept {
+    for (bool is_new = false;;) {
+      handle = Producer();
+      handle = pool_->take();
+      is_new = !handle;
+      if (is_new)
+        if (const int code = pool_->attach(handle); code != 0) return code;
+      if (const int result = call(); !is_over(result) || is_new) return result;
+    }
+  }
+  static bool is_over(int result) noexcept { return result == SHMRING_RETIRED || result == SHMRING_FORKED; }
+
+  std::shared_ptr<detail::HandlePool> pool_;
+};
+
+}  // namespace shmring
+
+#endif

@@ -1,0 +1,51 @@
+// A ring "audit" in a directory of its own, without a collector, and what stands in it.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "lib/audit/inspect.hpp"
+#include "lib/audit/line.hpp"
+#include "lib/include/shmring/shmring.hpp"
+#include "tests/support/sandbox.hpp"
+
+namespace shmring::test {
+
+struct RingBox : Sandbox {
+  explicit RingBox(const CreateOptions& options) { create("audit", options); }
+
+  audit::Inspection facts() const {
+    os::Segment segment;
+    std::vector<std::string> findings;
+    REQUIRE(os::open_readonly("audit", segment, findings) == 0);
+    return audit::inspect(segment, findings, true);
+  }
+
+  // What the log would have of the slots that are READY, in order; "-" for an aborted one.
+  std::vector<std::string> records() const {
+    os::Segment segment;
+    std::vector<std::string> findings, out;
+    REQUIRE(os::open_readonly("audit", segment, findings) == 0);
+    audit::SlotFilter filter;
+    filter.state = ring::SlotState::ready;
+    audit::Findings damage;
+    const auto show = [&out](const audit::SlotFacts& slot) {
+      std::string& text = out.emplace_back("-");
+      if ((slot.header.flags & ring::flag_aborted) != 0) return true;
+      text = std::to_string(slot.header.type) + " ";
+      audit::append_data(text, slot.header.kind, slot.bytes);
+      return true;
+    };
+    audit::inspect_slots(segment, filter, show, damage);
+    CHECK(damage.count == 0);
+    return out;
+  }
+
+  // Of the producer in the table's first entry.
+  ring::u64 refused(ring::Cause cause) const { return facts().producers.at(0).counters[static_cast<std::size_t>(cause)].count; }
+  bool finished() const { return facts().producers.at(0).account.finished; }
+};
+
+}  // namespace shmring::test
