@@ -43,6 +43,26 @@ struct RingBox : Sandbox {
     return out;
   }
 
+  // Entries of the table in that state.
+  std::size_t entries(ring::OwnerState state) const {
+    std::size_t count = 0;
+    for (const auto& producer : facts().producers) count += producer.owner.state == state ? 1 : 0;
+    return count;
+  }
+  std::size_t attached() const { return entries(ring::OwnerState::attached); }
+  // By all producers together.
+  ring::u64 attempted() const {
+    ring::u64 sum = 0;
+    for (const auto& producer : facts().producers) sum += producer.account.attempted;
+    return sum;
+  }
+  ring::u64 aborted() const {
+    ring::u64 sum = 0;
+    for (const auto& producer : facts().producers)
+      sum += producer.counters[static_cast<std::size_t>(ring::Cause::aborted)].count;
+    return sum;
+  }
+
   // Of the producer in the table's first entry.
   ring::u64 refused(ring::Cause cause) const { return facts().producers.at(0).counters[static_cast<std::size_t>(cause)].count; }
   bool finished() const { return facts().producers.at(0).account.finished; }

@@ -4,11 +4,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,10 +15,10 @@
 #include "tests/support/failing_calls.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/ring_box.hpp"
+#include "tests/support/worker.hpp"
 
 using namespace shmring;
 using namespace shmring::test;
-using ring::Cause;
 using ring::OwnerState;
 
 namespace {
@@ -28,56 +26,6 @@ namespace {
 struct Box : RingBox {
   explicit Box(std::uint32_t producers = 16)
       : RingBox({.slots = 16384, .slot_bytes = 128, .lanes = 2, .max_record = 1024, .producers = producers}) {}
-
-  std::size_t entries(OwnerState state) const {
-    std::size_t count = 0;
-    for (const auto& producer : facts().producers) count += producer.owner.state == state ? 1 : 0;
-    return count;
-  }
-  std::size_t attached() const { return entries(OwnerState::attached); }
-  std::uint64_t attempted() const {
-    std::uint64_t sum = 0;
-    for (const auto& producer : facts().producers) sum += producer.account.attempted;
-    return sum;
-  }
-  std::uint64_t aborted() const {
-    std::uint64_t sum = 0;
-    for (const auto& producer : facts().producers) sum += producer.counters[std::size_t(Cause::aborted)].count;
-    return sum;
-  }
-};
-
-template <class F>
-void in_thread(const F& role) {
-  std::thread(role).join();
-}
-
-// A thread that does what it is told, and waits in between.
-class Worker {
- public:
-  ~Worker() { end(); }
-  void run(const std::function<void()>& what) {
-    what_ = &what;
-    go_.release();
-    done_.acquire();
-  }
-  void end() {
-    if (!thread_.joinable()) return;
-    what_ = nullptr;
-    go_.release();
-    thread_.join();
-  }
-
- private:
-  void live() {
-    for (go_.acquire(); what_ != nullptr; go_.acquire()) {
-      (*what_)();
-      done_.release();
-    }
-  }
-  std::binary_semaphore go_{0}, done_{0};
-  const std::function<void()>* what_ = nullptr;
-  std::thread thread_{[this] { live(); }};
 };
 
 thread_local std::uint64_t allocations;

@@ -13,6 +13,8 @@
 //   - where no handle can be had (no such ring, no place in its table …) calls return that −errno. At most once a second one of
 //     them tries again, in whichever thread;
 //   - nothing here is a lock: fork() at any moment leaves the child a pool that works;
+//   - while a thread ends and has given its handle back, destructors may write: each with a handle of the pool, for that one
+//     call. What would keep one (claim, fields, producer) is −ECANCELED;
 //   - the destructor detaches the handles of the pool and of its own thread; another thread's is detached when that thread ends
 //     (or first uses another PerThread), however long after. No call may come after the destruction.
 // Thread role: any thread. A signal handler may write where its thread has a handle already (producer() gives it one); if it
