@@ -46,6 +46,7 @@ class Collector {
   bool is_idle() const { return reader_.is_idle(); }  // every lane's walk found nothing
 
   Ledger& ledger() { return ledger_; }
+  const Ledger& ledger() const { return ledger_; }
   RingAccounts accounts() const {
     RingAccounts all = ledger_.accounts();
     all.ring = ring_.identity;

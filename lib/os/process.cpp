@@ -62,6 +62,12 @@ bool proc_shows_our_pids() {
 
 }  // namespace
 
+std::optional<u64> start_time_of(u32 pid) {
+  if (!proc_shows_our_pids()) return std::nullopt;
+  const std::optional<u64> start = start_time_of(("/proc/" + std::to_string(pid) + "/stat").c_str());
+  return start ? std::optional(*start & ring::Owner::start_mask) : std::nullopt;
+}
+
 Host this_host() {
   Host host{};
   read_boot_id(host.boot_id);
@@ -212,17 +218,20 @@ void Deaths::forget(u32 entry) {
   if (entry < watches_.size()) watches_[entry] = Watch{};
 }
 
-int Deaths::wait(u64 timeout_ns, const sigset_t* mask) {
-  polled_.clear();
-  for (const Watch& watch : watches_)
-    if (watch.pidfd && !watch.reported) polled_.push_back({watch.pidfd.get(), POLLIN, 0});
+int Deaths::wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* mask) {
+  std::vector<pollfd>& polled = all.front()->polled_;
+  polled.clear();
+  for (const Deaths* const deaths : all)
+    for (const Watch& watch : deaths->watches_)
+      if (watch.pidfd && !watch.reported) polled.push_back({watch.pidfd.get(), POLLIN, 0});
   const timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000),
                          static_cast<long>(timeout_ns % 1'000'000'000)};
-  const int ended = result(calls.ppoll(polled_.data(), polled_.size(), &timeout, mask));
+  const int ended = result(calls.ppoll(polled.data(), polled.size(), &timeout, mask));
   if (ended <= 0) return ended;
-  auto poll = polled_.begin();
-  for (Watch& watch : watches_)
-    if (watch.pidfd && !watch.reported) watch.reported = (poll++)->revents != 0;
+  auto poll = polled.begin();
+  for (Deaths* const deaths : all)
+    for (Watch& watch : deaths->watches_)
+      if (watch.pidfd && !watch.reported) watch.reported = (poll++)->revents != 0;
   return ended;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,10 @@ ring::Clock choose_clock();
 
 // Field 22 of a text of /proc/PID/stat; nothing if the text is not one. The name in field 2 may hold any byte.
 std::optional<u64> start_time_in(std::string_view stat);
+
+// When a process started, as owner words have it, in clock ticks since boot; nothing if that cannot be read, or this /proc shows
+// another pid namespace.
+std::optional<u64> start_time_of(u32 pid);
 
 // Whether this process's pids and start times mean the same as those in the segment.
 bool same_namespaces(const ring::Header& header);
@@ -84,7 +89,12 @@ class Deaths {
   // Sleep until a watched process ends or the time is over. How many ended, 0 for time over, −EINTR after a signal.
   // `mask` (if not NULL) is the signal mask while it sleeps. An owner that dead() has judged is watched no more, nor is one
   // whose end has ended a wait: nobody may ever ask for it, where its entry was scribbled over.
-  int wait(u64 timeout_ns, const sigset_t* mask = nullptr);
+  int wait(u64 timeout_ns, const sigset_t* mask = nullptr) {
+    Deaths* const alone = this;
+    return wait({&alone, 1}, timeout_ns, mask);
+  }
+  // The same for those of several segments; there is one at least.
+  static int wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* mask = nullptr);
 
   // False: all owners count as alive, which the log should say.
   bool can_judge() const { return can_judge_; }

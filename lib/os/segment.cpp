@@ -134,14 +134,16 @@ std::string other_boot(const ring::Header& header) {
   return text;
 }
 
-int check_alive(const Place& at, const ring::Header& header) {
+enum class Retired { refused, permitted };
+
+int check_alive(const Place& at, const ring::Header& header, Retired retired) {
   const char* const ring = at.ring.c_str();
   if (const std::string text = other_boot(header); !text.empty()) {
     return fail(ESTALE,
                 "ring %.80s: %.200s: %s: it is of another boot: shmringd moves it aside when it starts, and makes a new one",
                 ring, at.path.c_str(), text.c_str());
   }
-  if (!ring::is_retired<ring::HardwareMemory>(header)) return 0;
+  if (retired == Retired::permitted || !ring::is_retired<ring::HardwareMemory>(header)) return 0;
   return fail(
       ESTALE,
       "ring %.80s: %.200s was retired, expected state open: `shmring gc` removes it when all who used it have ended and "
@@ -155,7 +157,7 @@ int cannot_map(const Place& at, u64 bytes, int error) {
 }
 
 // The rest of attach, once `out.fd` is open.
-int map_checked(const Place& at, const struct stat& status, Segment& out) {
+int map_checked(const Place& at, const struct stat& status, Segment& out, Retired retired = Retired::refused) {
   if (const int error = check_rights(at, status)) return error;
   const u64 bytes = static_cast<u64>(status.st_size);
   Snapshot snapshot;
@@ -164,7 +166,7 @@ int map_checked(const Place& at, const struct stat& status, Segment& out) {
   ring::Ring ring;
   if (const ring::Finding finding = ring::validate(snapshot.header(), bytes, nullptr, ring))
     return refuse(at, finding, ring::Purpose::write);
-  if (const int error = check_alive(at, snapshot.header())) return error;
+  if (const int error = check_alive(at, snapshot.header(), retired)) return error;
   if (const int error = map(out.fd.get(), bytes, bip::read_write, out.region)) return cannot_map(at, bytes, error);
   ring::validate(snapshot.header(), bytes, static_cast<std::byte*>(out.region.get_address()), out.ring);
   std::memcpy(out.name, at.ring.data(), at.ring.size());
@@ -195,7 +197,7 @@ void describe(const ring::Header& header, u64 file_bytes, std::vector<std::strin
 
 int status_of(const Place& at, const Segment& judged, struct stat& out) {
   if (calls.fstat(judged.fd.get(), &out) == 0) return 0;
-  return fail(errno, "ring %.80s: cannot read the status of what was judged: %s", at.ring.c_str(), std::strerror(errno));
+  return fail(errno, "ring %.80s: cannot read the status of what was opened: %s", at.ring.c_str(), std::strerror(errno));
 }
 
 // 0 if the name still means the open file.
@@ -217,6 +219,20 @@ int attach(std::string_view ring, Segment& out, const char* owner) {
   struct stat status {};
   if (const int error = open_checked(at, O_RDWR, status, segment.fd)) return error;
   if (const int error = map_checked(at, status, segment)) return error;
+  out = std::move(segment);
+  return 0;
+}
+
+int attach_open(std::string_view ring, Fd file, Segment& out, const char* owner) {
+  Place at;
+  if (const int error = place_of(ring, at)) return error;
+  if (const int error = named_owner(at.ring, owner, at.named)) return error;
+  Segment segment;
+  segment.fd = std::move(file);
+  struct stat status {};
+  if (const int error = status_of(at, segment, status)) return error;
+  if (!S_ISREG(status.st_mode)) return no_regular_file(at, "not a regular file");
+  if (const int error = map_checked(at, status, segment, Retired::permitted)) return error;
   out = std::move(segment);
   return 0;
 }

@@ -56,6 +56,9 @@ struct Segment {
 // size or geometry, ESTALE retired or another boot, EINVAL name or owner, ENOMEM.
 int attach(std::string_view ring, Segment& out, const char* owner = nullptr);
 
+// The same for an open file that was a ring's, which may be retired, and need not have that name any more.
+int attach_open(std::string_view ring, Fd file, Segment& out, const char* owner = nullptr);
+
 // Map a ring, or a file by a path that holds a '/', for reading only, also one that attach refuses: `findings` then
 // says, a sentence each, what is wrong. A file shorter than its geometry reads as zeros beyond its end. If not even
 // the geometry can be believed, `out.ring` has the header only (entries is NULL). Refused are: absent, no permission,

@@ -15,12 +15,14 @@ class Search(NamedTuple):
     bounds: list
     how: tuple = SMALL    # compiler options of pan
     pan: tuple = ()       # options of pan
+    model: str = "ring.pml"
 
 
 class Mutation(NamedTuple):
     name: str
     mode: str
     bounds: list
+    model: str = "ring.pml"
 
 
 MODES = ["quick", "check", "long"]
@@ -124,8 +126,24 @@ MUTATIONS = [Mutation(name, mode, bounds.split()) for name, mode, bounds in [
     ("LISTED_BY_NUMBER", "long", ALONE + COARSE + "POLICY=OVERWRITE ATTEMPTS=4 CRASHES=1"),
 ]]
 
+OPENED, CLOSED = "CRASHES=1 UNLINKS=1", "CRASHES=1 UNLINKS=1 GHOSTS=0"
+MADE_TWICE = "CRASHES=2 UNLINKS=2 RINGS=3 PRODUCERS=2"
+RINGS = [
+    search("check", "two rings of one name", OPENED + " KILLS=1", model="rings.pml", how=LARGE),
+    search("check", "two rings, the first cannot be opened", CLOSED, model="rings.pml", how=LARGE),
+    search("long", "three rings of one name", MADE_TWICE, model="rings.pml", how=LARGE, pan=("-w26",)),
+    *[Mutation(name, "check", bounds.split(), "rings.pml") for name, bounds in [
+        ("IDENTITY_NOT_COMPARED", OPENED),
+        ("ONE_DRAIN", OPENED),
+        ("GIVEN_UP_ALIVE", OPENED),
+        ("GONE_BEHIND_START", OPENED),
+        ("FORGOTTEN_RETIRED", OPENED),
+        ("NOT_NAMED", CLOSED),
+    ]],
+]
 
-ALL = SEARCHES + MUTATIONS
+
+ALL = SEARCHES + MUTATIONS + RINGS
 
 
 def chosen(mode, names, part):

@@ -14,8 +14,8 @@ Drain::Drain(const std::string& log_dir) {
     return;
   }
   host_ = std::make_unique<daemon::Host>(segment_.ring);
-  store_ = std::make_unique<daemon::Store>(log_, segment_.ring.identity);
-  collector_ = std::make_unique<Collector>(segment_.ring, ring::Pace{}, *host_, *store_);
+  ring_store_ = std::make_unique<daemon::RingStore>(store_, segment_.ring.identity);
+  collector_ = std::make_unique<Collector>(segment_.ring, ring::Pace{}, *host_, *ring_store_);
   if (!collector_->start(recovered.of(segment_.ring.identity).known())) trouble_ = "the collector did not start";
 }
 

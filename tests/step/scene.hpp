@@ -10,7 +10,7 @@
 #include <string>
 
 #include "tests/support/daemon.hpp"
-#include "tools/shmringd/daemon.hpp"
+#include "tools/shmringd/drain.hpp"
 
 namespace shmring::test {
 
@@ -36,11 +36,12 @@ class Drain {
   const std::string& trouble() const { return trouble_; }  // empty: none
 
  private:
-  using Collector = audit::Collector<ring::HardwareMemory, daemon::Host, daemon::Store>;
+  using Collector = audit::Collector<ring::HardwareMemory, daemon::Host, daemon::RingStore>;
   os::Segment segment_;
   audit::Log log_;
   std::unique_ptr<daemon::Host> host_;
-  std::unique_ptr<daemon::Store> store_;
+  daemon::Store store_{log_};
+  std::unique_ptr<daemon::RingStore> ring_store_;
   std::unique_ptr<Collector> collector_;
   std::string trouble_;
 };

@@ -7,8 +7,8 @@
 #include <functional>
 #include <utility>
 
-#include "lib/audit/inspect.hpp"
 #include "lib/os/error.hpp"
+#include "lib/os/ghost.hpp"
 #include "lib/os/origin.hpp"
 #include "lib/os/signals.hpp"
 #include "lib/os/wakeup.hpp"
@@ -23,7 +23,6 @@ namespace {
 constexpr u64 entries_every_ns = 100'000'000;
 constexpr u64 deaths_every_ns = 10'000'000;  // while it does not sleep; who sleeps is woken
 constexpr u64 second_ns = 1'000'000'000;
-constexpr u64 store_retry_ns = 100'000'000;
 constexpr u64 drain_limit_ns = 5 * second_ns;
 
 int complain(int error) {
@@ -31,40 +30,18 @@ int complain(int error) {
   return tool::exit_of(error);
 }
 
-const char* owner_of(const Options& options) { return options.owner.empty() ? nullptr : options.owner.c_str(); }
-
-audit::Note::Pair number(std::string key, u64 value) { return {std::move(key), std::to_string(value), true}; }
+// The processes that still run of those that the log has open accounts of.
+std::vector<u32> running_writers(const audit::RecoveredRing& ring) {
+  std::vector<u32> pids;
+  for (const audit::RecoveredAccount& account : ring.accounts)
+    if (account.open && os::is_running(account.pid, account.start_time)) pids.push_back(account.pid);
+  std::ranges::sort(pids);
+  const auto repeated = std::ranges::unique(pids);
+  pids.erase(repeated.begin(), repeated.end());
+  return pids;
+}
 
 }  // namespace
-
-Host::Host(const ring::Ring& ring)
-    : clock_(static_cast<ring::Clock>(ring.geometry.clock)), deaths_(ring),
-      calibration_(os::Calibration::of(*ring.header, clock_)) {
-  look_at_clocks();
-}
-
-void Host::wake(std::atomic<u32>& freed) { os::futex_wake_all(freed); }
-
-bool Store::store(std::span<const audit::Line> lines) {
-  int said = 0;
-  for (int error = log_.append(lines, ring_); error != 0; error = log_.append(lines, ring_)) {
-    if (error == -ESTALE) return give_up();
-    if (error != said) say("shmringd: {}; nothing is released until it works\n", os::last_error());
-    said = error;
-    os::sleep_for(store_retry_ns);
-    if (os::stop_requested()) return false;
-  }
-  if (said != 0) say("shmringd: the log can be written again\n");
-  return true;
-}
-
-bool Store::in_place() { return log_.in_place() != -ESTALE || give_up(); }
-
-bool Store::give_up() {
-  say("shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
-  lost_ = true;
-  return false;
-}
 
 int Daemon::set_up(const Options& options) {
   static std::string bus_text;
@@ -79,13 +56,13 @@ int Daemon::set_up(const Options& options) {
     return tool::io;
   }
   os::raise_descriptor_limit();  // where that is not permitted, it goes on with what it has
-  log_dir_ = options.log_dir;
+  ring_ = options.ring, log_dir_ = options.log_dir, owner_ = options.owner;
   idle_ = Idle(options.busy);
   if (error = os::check_origin(log_dir_, options.ring); error == 0) error = open_ring(options);
   if (error == 0) {
-    if (error = open_log(); error != 0) withdraw(segment_.ring.header->board);
+    if (error = open_log(); error != 0) withdraw(segments_.back().ring.header->board);
   }
-  if (error == 0) return 0;
+  if (error == 0) return make_drains(), 0;
   const int status = complain(error);
   log_.remove_unused();
   return status;
@@ -93,30 +70,32 @@ int Daemon::set_up(const Options& options) {
 
 // No ring is made for a log that is not ours.
 int Daemon::open_ring(const Options& options) {
-  const char* const owner = owner_of(options);
-  int error = os::attach(options.ring, segment_, owner);
+  os::Segment segment;
+  int error = os::attach(ring_, segment, owner());
   if (error == -ESTALE || error == -EPROTO) {
     error = move_aside(options, error);
-    if (error == 0) error = os::attach(options.ring, segment_, owner);  // somebody may have made it anew by now
+    if (error == 0) error = os::attach(ring_, segment, owner());  // somebody may have made it anew by now
   }
   if (error == -ENOENT) {
-    if (error = claim_log(options.ring); error != 0) return error;
-    error = os::create(options.ring, &options.create);
+    if (error = claim_log(); error != 0) return error;
+    error = os::create(ring_, &options.create);
     if (error != 0 && error != -EEXIST) return error;
-    error = os::attach(options.ring, segment_, owner);
+    error = os::attach(ring_, segment, owner());
   }
-  if (error == 0) error = os::take_lease(segment_);
-  if (error == 0) announce(segment_.ring.header->board, os::self(*segment_.ring.header));  // recovery may take long
-  return error;
+  if (error == 0) error = os::take_lease(segment);
+  if (error != 0) return error;
+  announce(segment.ring.header->board, os::self(*segment.ring.header));  // recovery may take long
+  segments_.push_back(std::move(segment));
+  return 0;
 }
 
-int Daemon::claim_log(const std::string& ring) {
-  const int error = log_.claim(log_dir_, ring, recovered_);
-  return error != 0 ? error : os::check_origin(log_dir_, ring);  // it may be another's by now
+int Daemon::claim_log() {
+  const int error = log_.claim(log_dir_, ring_, recovered_);
+  return error != 0 ? error : os::check_origin(log_dir_, ring_);  // it may be another's by now
 }
 
 int Daemon::move_aside(const Options& options, int refused) {
-  if (const int error = audit::move_aside(options.ring, owner_of(options), refused, aside_); error != 0) return error;
+  if (const int error = audit::move_aside(options.ring, owner(), refused, aside_); error != 0) return error;
   if (aside_.name.empty()) return 0;
   const std::string lost = audit::loss_text(aside_.leftover);
   say("shmringd: ring {}: {}: it was moved aside, and is ring {} now: {}\n", options.ring, aside_.why, aside_.name,
@@ -126,16 +105,33 @@ int Daemon::move_aside(const Options& options, int refused) {
 }
 
 int Daemon::open_log() {
-  auto accounts = [this] { return audit::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
-  const ring::RingId& id = segment_.ring.identity;
-  int error = log_.is_claimed() ? 0 : claim_log(segment_.name);
-  if (error == 0) error = log_.begin(id, accounts, recovered_);
+  int error = log_.is_claimed() ? 0 : claim_log();
+  if (error == 0) error = log_.begin(segments_.back().ring.identity, [this] { return accounts(); }, recovered_);
   if (error != 0) return error;
-  if (os::record_origin(log_dir_, segment_.name) != 0) say("shmringd: {}; it goes on without\n", os::last_error());
-  host_.emplace(segment_.ring);
-  store_.emplace(log_, id);
-  collector_.emplace(segment_.ring, ring::Pace{}, *host_, *store_);
+  if (os::record_origin(log_dir_, ring_) != 0) say("shmringd: {}; it goes on without\n", os::last_error());
   return 0;
+}
+
+// The log is open, and nothing was logged of them since it was recovered.
+void Daemon::make_drains() {
+  store_.emplace(log_);
+  for (os::Segment& segment : segments_) {
+    audit::RecoveredRing known = recovered_.of(segment.ring.identity);
+    drains_.push_back(std::make_unique<Drain>(std::move(segment), *store_, std::move(known)));
+  }
+  segments_.clear();
+}
+
+// As of all lines that were given out.
+audit::Accounts Daemon::accounts() const {
+  std::vector<audit::RingAccounts> retired;
+  for (std::size_t i = 0; i + 1 < drains_.size(); ++i) retired.push_back(drains_[i]->accounts());
+  for (const Ending& ending : endings_) {
+    if (ending.ledger.empty()) continue;
+    retired.push_back(ending.ledger.accounts());
+    retired.back().ring = ending.ring;
+  }
+  return audit::accounts_line(present().host().now_utc_ns(), present().accounts(), std::move(retired));
 }
 
 int Daemon::run() {
@@ -156,10 +152,12 @@ int Daemon::open_whole_log(u64 lines) {
                   static_cast<unsigned long long>(lines - 1));
 }
 
-// As by a new collector: nothing but what the log says, and the ring. False: told to stop before it could be.
+// As by a new collector: nothing but what the log says, and the rings. False: told to stop before it could be.
 bool Daemon::open_log_again() {
   const u64 lines = log_.next_index();
-  collector_.reset();
+  for (const std::unique_ptr<Drain>& drain : drains_) segments_.push_back(drain->take_segment());
+  drains_.clear();
+  endings_.clear();
   log_ = {};
   int said = 0;
   for (int error = open_whole_log(lines); error != 0; error = open_whole_log(lines)) {
@@ -167,157 +165,229 @@ bool Daemon::open_log_again() {
     said = error;
     os::sleep_for(store_retry_ns);
     if (os::stop_requested()) return false;
-    collector_.reset();
     log_ = {};
   }
-  noted_ = {};
-  announce(segment_.ring.header->board, os::self(*segment_.ring.header));
+  for (const os::Segment& segment : segments_) announce(segment.ring.header->board, os::self(*segment.ring.header));
+  make_drains();
+  roll_error_ = 0;
   return true;
 }
 
 int Daemon::collect() {
   bool writable = begin();
-  bool death = true;  // the first pass looks at the entries
+  death_ = true;  // the first pass looks at the entries
   while (writable && !os::stop_requested()) {
-    const u64 now = host_->now_ns();
-    writable = pass(death || now - entries_read_ns_ >= entries_every_ns);
-    death = false;
+    const u64 now = present().host().now_ns();
+    writable = pass(death_ || now - entries_read_ns_ >= entries_every_ns);
+    death_ = false;
     if (writable && now - second_ns_ >= second_ns) {
       second_ns_ = now;
-      if (!each_second()) return stop({{"reason", "the ring was unlinked, and is drained to its end"}});
-      writable = store_->in_place();
+      writable = each_second() && store_->in_place();
       if (!writable) break;
+      if (all(&Drain::is_over)) return stop({{"reason", "the ring was unlinked, and is drained to its end"}});
     }
-    const u64 sleep_ns = idle_.after_pass(collector_->taken() > 0 || !collector_->is_idle(), now);
+    const bool busy = !all(&Drain::is_idle) || !all(&Drain::took_nothing);
+    const u64 sleep_ns = idle_.after_pass(busy, now);
     if (sleep_ns == 0 && now - deaths_asked_ns_ < deaths_every_ns) {
-      if (collector_->taken() == 0) ring::HardwareMemory::pause();
+      if (all(&Drain::took_nothing)) ring::HardwareMemory::pause();
       continue;
     }
     deaths_asked_ns_ = now;
-    death = host_->deaths().wait(sleep_ns, os::waiting_mask()) > 0;
-    if (sleep_ns != 0) count_wakeup(segment_.ring.header->board);
+    sleep(sleep_ns);
   }
   return writable ? drain() : tool::io;
 }
 
-// Accounts of rings that had this name before: nothing of theirs is ever logged any more. Before the first line of this one.
-bool Daemon::end_other_rings() {
-  std::vector<audit::RecoveredRing> others = recovered_.retired;
-  if (recovered_.ring != segment_.ring.identity) others.push_back(recovered_);
-  for (const audit::RecoveredRing& other : others) {
-    if (other.ring == segment_.ring.identity) continue;
-    audit::Ledger ledger(false);
-    ledger.recover(other.known());
-    ledger.drop_absent([](u64) { return false; }, host_->now_utc_ns());
-    if (!ledger.lines().empty() && !Store(log_, other.ring).store(ledger.lines())) return false;
-  }
-  log_.present(segment_.ring.identity);
+void Daemon::sleep(u64 sleep_ns) {
+  std::vector<os::Deaths*> deaths;
+  for (const std::unique_ptr<Drain>& drain : drains_) deaths.push_back(&drain->host().deaths());
+  death_ = os::Deaths::wait(deaths, sleep_ns, os::waiting_mask()) > 0;
+  if (sleep_ns != 0)
+    for (const std::unique_ptr<Drain>& drain : drains_) count_wakeup(drain->board());
+}
+
+bool Daemon::pass(bool entries_due) {
+  for (const std::unique_ptr<Drain>& drain : drains_)
+    if (!drain->pass(entries_due)) return false;
+  if (entries_due) entries_read_ns_ = present().host().now_ns();
   return true;
 }
 
 bool Daemon::begin() {
+  find_other_rings();
   if (!end_other_rings()) return false;
-  if (recovered_.next_index > 0) {
-    u64 open = 0;
-    for (const audit::RecoveredAccount& account : recovered_.accounts) open += account.open;
-    note("recovery", {number("accounts", recovered_.accounts.size()), number("open", open),
-                      number("cut_bytes", recovered_.cut_bytes), {"aside", recovered_.aside}});
-  }
-  const ring::Geometry& geometry = segment_.ring.geometry;
-  note("start", {number("pid", os::self(*segment_.ring.header).pid),
-                 number("slots", geometry.slots),
-                 number("slot_bytes", geometry.slot_bytes),
-                 number("lanes", geometry.lanes),
-                 {"durability", "write"},
-                 {"tier", "T0"},
-                 {"ring_id", audit::text_of(segment_.ring.identity)}});
+  if (recovered_.next_index > 0)
+    present().note("recovery", {number("accounts", present().known_accounts()), number("open", present().known_open()),
+                                number("cut_bytes", recovered_.cut_bytes), {"aside", recovered_.aside}});
+  if (!start_present()) return false;
+  for (std::size_t i = 0; i + 1 < drains_.size(); ++i)
+    if (!drains_[i]->start()) return false;
+  return true;
+}
+
+// The ring that lines speak of from here on.
+bool Daemon::start_present() {
+  const ring::Ring& ring = present().segment().ring;
+  log_.present(ring.identity);
+  present().note("start", {number("pid", os::self(*ring.header).pid),
+                           number("slots", ring.geometry.slots),
+                           number("slot_bytes", ring.geometry.slot_bytes),
+                           number("lanes", ring.geometry.lanes),
+                           {"durability", "write"},
+                           {"tier", "T0"},
+                           {"ring_id", audit::text_of(ring.identity)}});
   if (!aside_.name.empty())
-    note("incident", {{"what", "the ring that was here was moved aside: " + aside_.why},
-                      {"moved_to", std::exchange(aside_.name, "")},
-                      number("undrained", aside_.leftover.undrained),
-                      number("unlogged", aside_.leftover.unlogged)});
-  if (!host_->deaths().can_judge())
-    note("incident", {{"what", "other pid or time namespace than the ring's: no producer is ever judged dead"}});
-  return collector_->start(recovered_.of(segment_.ring.identity).known());
+    present().note("incident", {{"what", "the ring that was here was moved aside: " + aside_.why},
+                                {"moved_to", std::exchange(aside_.name, "")},
+                                number("undrained", aside_.leftover.undrained),
+                                number("unlogged", aside_.leftover.unlogged)});
+  return present().start();
 }
 
-bool Daemon::pass(bool entries_due) {
-  host_->look_at_clocks();
-  if (entries_due) entries_read_ns_ = host_->now_ns();
-  const bool stored = collector_->pass(entries_due);
-  if (entries_due) show_progress(segment_.ring.header->board, *collector_, *host_);
-  return stored;
+// Rings that had this name before, and of which the log has accounts that are not over.
+void Daemon::find_other_rings() {
+  std::vector<audit::RecoveredRing> others = recovered_.retired;
+  if (!recovered_.file.empty()) others.push_back(recovered_);
+  const auto drained = [this](const audit::RecoveredRing& ring) {
+    return std::ranges::any_of(drains_, [&](const auto& drain) { return drain->id() == ring.ring; });
+  };
+  for (const audit::RecoveredRing& other : others)
+    if (!drained(other)) take_over(other);
 }
 
-// False: the ring was unlinked, every producer has ended, and all is in the log.
-bool Daemon::each_second() {
-  if (const std::int64_t jump = host_->refresh(); jump != 0)
-    note("clock", {{"jump_ns", std::to_string(jump), true}});
-  show_clock(segment_.ring.header->board, host_->anchor());
-  note_conditions();
-  if (!noted_.retired && os::unlinked(segment_)) {
-    ring::retire<ring::HardwareMemory>(*segment_.ring.header);
-    noted_.retired = true;
-    note("incident", {{"what", "the ring was unlinked: producers see retired; what is in it is drained"}});
-    return true;  // what the last pass saw is older than retired: someone may have attached and written since
+// A process that still runs may write into the memory of a ring that has lost its name: it is drained, if it can be opened.
+void Daemon::take_over(const audit::RecoveredRing& other) {
+  const std::vector<u32> writers = running_writers(other);
+  int refused = -ENOENT;
+  if (open_ghost(other, writers, refused)) return;
+  endings_.push_back({other.ring, audit::Ledger(false)});
+  audit::Ledger& ledger = endings_.back().ledger;
+  ledger.recover(other.known());
+  if (writers.empty() || refused == -ENOENT) return;
+  const std::string pids = fmt::format("{}", fmt::join(writers, ", "));
+  say("shmringd: ring {}: its file was removed while no collector ran, and what these processes write into it is in no log: {}: "
+      "restart them. ({}; root, or their user with CAP_CHECKPOINT_RESTORE, could have drained it)\n",
+      ring_, pids, os::last_error());
+  ledger.note({"incident", present().host().now_utc_ns(),
+               {{"what", "the ring lost its name while no collector ran: what these processes write into it is in no log"},
+                {"pids", "[" + pids + "]", true},
+                {"why", os::last_error()}}});
+}
+
+bool Daemon::open_ghost(const audit::RecoveredRing& other, const std::vector<u32>& writers, int& refused) {
+  for (const u32 pid : writers) {
+    os::Segment segment;
+    int error = os::open_ghost(ring_, other.ring, pid, segment, owner());
+    if (error == 0) error = os::take_lease(segment);
+    if (error == -ENOENT) continue;  // it runs another program by now
+    refused = error;
+    if (error != 0) continue;
+    announce(segment.ring.header->board, os::self(*segment.ring.header));
+    auto drain = std::make_unique<Drain>(std::move(segment), *store_, other);
+    drain->note("incident", {{"what", "the ring lost its name while no collector ran: it is drained from these processes' memory"},
+                             {"pids", fmt::format("[{}]", fmt::join(writers, ",")), true}});
+    drain->retire_if_unlinked();
+    drains_.insert(drains_.end() - 1, std::move(drain));
+    return true;
   }
-  return !(noted_.retired && collector_->is_idle() && collector_->ledger().empty());
+  return false;
 }
 
-// Conditions that people should know of: once when they begin.
-void Daemon::note_conditions() {
-  const ring::Reader<ring::HardwareMemory>& reader = collector_->reader();
-  const bool stalled = reader.stalled() > segment_.ring.geometry.slots / 4;
-  if (stalled && !noted_.stalled)
-    note("incident",
-         {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
-  noted_.stalled = stalled;
-  if (reader.refused_entries() > noted_.refused_entries)
-    note("incident", {{"what", "an entry of the producer table cannot be: its records are not logged"}});
-  noted_.refused_entries = reader.refused_entries();
-  if (reader.scribbled() > noted_.scribbled)
-    note("incident", {{"what", "a slot's state word was scribbled: it costs its slot"}, number("slots", reader.scribbled())});
-  noted_.scribbled = reader.scribbled();
-  if (reader.repairs() > noted_.repairs)
-    note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
-  noted_.repairs = reader.repairs();
-  if (log_.roll_error() != 0 && noted_.roll_error == 0)
-    note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
-                      number("errno", static_cast<u64>(-log_.roll_error()))});
-  noted_.roll_error = log_.roll_error();
+// Nothing of theirs is ever logged any more. Before the first line of the present ring.
+bool Daemon::end_other_rings() {
+  for (Ending& ending : endings_) {
+    ending.ledger.drop_absent([](u64) { return false; }, present().host().now_utc_ns());
+    if (!ending.ledger.lines().empty() && !store_->store(ending.ledger.lines(), ending.ring)) return false;
+    ending.ledger.clear_lines();
+  }
+  endings_.clear();
+  return true;
+}
+
+// Where the present ring has lost its name, and another has it: that one is drained, too.
+bool Daemon::take_new_ring() {
+  os::Segment segment;
+  int error = os::attach(ring_, segment, owner());
+  if (error == 0) error = os::take_lease(segment);
+  const int refused = std::exchange(new_refused_, error);
+  if (error != 0) {
+    if (error != -ENOENT && error != refused)
+      say("shmringd: {}; the ring that had this name before is drained to its end\n", os::last_error());
+    return true;
+  }
+  announce(segment.ring.header->board, os::self(*segment.ring.header));
+  const ring::RingId id = segment.ring.identity;
+  drains_.push_back(std::make_unique<Drain>(std::move(segment), *store_, audit::RecoveredRing{id, {}, {}}));
+  return start_present();
+}
+
+bool Daemon::each_second() {
+  for (const std::unique_ptr<Drain>& drain : drains_) {
+    drain->note_clock_and_conditions();
+    drain->retire_if_unlinked();
+  }
+  note_roll_error();
+  if (present().is_retired() && !take_new_ring()) return false;
+  return end_drained();
+}
+
+void Daemon::note_roll_error() {
+  if (log_.roll_error() != 0 && roll_error_ == 0)
+    present().note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
+                                number("errno", static_cast<u64>(-log_.roll_error()))});
+  roll_error_ = log_.roll_error();
+}
+
+// Of rings that lost their name beside a present one.
+bool Daemon::end_drained() {
+  for (std::size_t i = 0; i + 1 < drains_.size();) {
+    if (!drains_[i]->is_over()) {
+      ++i;
+      continue;
+    }
+    drains_[i]->note("stop", {{"reason", "the ring was unlinked, and is drained to its end"}});
+    if (!drains_[i]->store_notes()) return false;
+    withdraw(drains_[i]->board());
+    drains_.erase(drains_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  return true;
 }
 
 // What was there when the stop was asked for; producers that go on writing do not hold us for ever. What they wrote since may
 // be left, and that is no failure. A log that is too slow for the rest is one.
 int Daemon::drain() {
-  const audit::Inspection asked = audit::inspect(segment_, {}, false);
-  host_->look_at_clocks();
-  const u64 until = host_->now_ns() + drain_limit_ns;
+  std::vector<audit::Inspection> asked;
+  for (const std::unique_ptr<Drain>& drain : drains_) asked.push_back(audit::inspect(drain->segment(), {}, false));
+  present().host().look_at_clocks();
+  const u64 until = present().host().now_ns() + drain_limit_ns;
   do {
     if (!pass(true)) return tool::io;
-  } while (!collector_->is_idle() && host_->now_ns() < until);
+  } while (!all(&Drain::is_idle) && present().host().now_ns() < until);
   // Where a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled.
-  if (collector_->is_idle() || collector_->taken() == 0) return stop({{"reason", "asked to"}});
-  const audit::Inspection now = audit::inspect(segment_, {}, false);
-  const u64 left = now.undrained();
-  const bool behind = !std::ranges::equal(asked.lanes, now.lanes, std::ranges::less_equal(), &audit::LaneFacts::tail,
-                                          &audit::LaneFacts::head);
-  say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, the next shmringd logs them\n",
-      segment_.name, left, behind ? ", for the log is too slow" : "");
+  if (all(&Drain::is_idle) || all(&Drain::took_nothing)) return stop({{"reason", "asked to"}});
+  u64 left = 0;
+  bool behind = false;
+  for (std::size_t i = 0; i < drains_.size(); ++i) {
+    const audit::Inspection now = audit::inspect(drains_[i]->segment(), {}, false);
+    left += now.undrained();
+    behind = behind || !std::ranges::equal(asked[i].lanes, now.lanes, std::ranges::less_equal(), &audit::LaneFacts::tail,
+                                           &audit::LaneFacts::head);
+  }
+  say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, the next shmringd logs them\n", ring_,
+      left, behind ? ", for the log is too slow" : "");
   const int status =
       stop({{"reason", "asked to, and not all is drained: the next collector logs what is left"}, number("left", left)});
   return behind ? tool::io : status;
 }
 
 int Daemon::stop(std::vector<audit::Note::Pair> pairs) {
-  note("stop", std::move(pairs));
-  const bool stored = store_->store(collector_->ledger().lines());
-  withdraw(segment_.ring.header->board);
+  present().note("stop", std::move(pairs));
+  bool stored = true;
+  for (const std::unique_ptr<Drain>& drain : drains_) {
+    stored = stored && drain->store_notes();
+    withdraw(drain->board());
+  }
   return stored ? tool::ok : tool::io;
-}
-
-void Daemon::note(std::string kind, std::vector<audit::Note::Pair> pairs) {
-  collector_->ledger().note({std::move(kind), host_->now_utc_ns(), std::move(pairs)});
 }
 
 }  // namespace shmring::daemon

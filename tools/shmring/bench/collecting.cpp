@@ -8,7 +8,8 @@
 
 #include "tools/shmring/bench/board.hpp"
 #include "tools/shmring/bench/shmring_lanes.hpp"
-#include "tools/shmringd/daemon.hpp"
+#include "tools/shmringd/drain.hpp"
+#include "tools/shmringd/idle.hpp"
 
 namespace shmring::bench {
 
@@ -87,18 +88,20 @@ class WatchedHost : public daemon::Host {
 
 // What stands between the ledger's lines and the kernel's write is encoding; that write, and the look at the file's name
 // behind it, is writing.
-class WatchedStore : public daemon::Store {
+class WatchedStore {
  public:
-  WatchedStore(audit::Log& log, const ring::RingId& ring, Watch& watch) : Store(log, ring), watch_(watch) {}
+  WatchedStore(audit::Log& log, const ring::RingId& ring, Watch& watch) : store_(log), ring_(ring), watch_(watch) {}
   bool store(std::span<const audit::Line> lines) {
-    if (!watch_.in_hand()) return Store::store(lines);
+    if (!watch_.in_hand()) return store_.store(lines, ring_);
     watch_.lap(ordering);
-    const bool stored = Store::store(lines);
+    const bool stored = store_.store(lines, ring_);
     watch_.lap(writing);
     return stored;
   }
 
  private:
+  daemon::Store store_;
+  ring::RingId ring_;
   Watch& watch_;
 };
 

@@ -1,0 +1,183 @@
+// Rings that lost their name while somebody writes into them: drained beside the ring that has the name now, also where no
+// collector ran as it went, and named where that cannot be.
+#include <doctest/doctest.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+
+#include "tests/support/daemon.hpp"
+#include "tests/support/log_text.hpp"
+#include "tests/support/oracle.hpp"
+
+using namespace shmring::test;
+
+namespace {
+
+// Attaches, and writes as many records as it is told to, whenever it is told; ends when it is told to, with a detach.
+struct Writer {
+  Journal& journal;
+  Shared<std::atomic<u64>> wanted;
+  Shared<std::atomic<bool>> over;
+  Child process;
+
+  explicit Writer(Workplace& place) : journal(place.journal(10'000)) {
+    process = Child([this] {
+      shmring_producer* const handle = attach(Workplace::ring, journal, SHMRING_LANE_AUTO);
+      if (handle == nullptr) return 1;
+      for (; !*over; ::usleep(100))
+        while (journal->begun + journal->retired < *wanted) write_noted(handle, journal);
+      detach(handle, journal);
+      return 0;
+    });
+    write(10);
+  }
+  void write(u64 records) {
+    *wanted += records;
+    CHECK(eventually([&] { return journal->begun + journal->retired == *wanted; }));
+  }
+  int end() {
+    *over = true;
+    return process.wait();
+  }
+};
+
+bool has(const Workplace& place, const std::string& text) {
+  return eventually([&] { return log_text(place.log).find(text) != std::string::npos; });
+}
+
+// So many of the producer's records are in the log.
+bool logged(const Workplace& place, const Writer& writer, u64 sequence) {
+  const std::string inc = "\"inc\":" + std::to_string(writer.journal->incarnation);
+  return has(place, inc + ",\"seq\":" + std::to_string(sequence) + ",");
+}
+
+void make_ring_anew() {
+  shmring_create_options options{};
+  options.struct_size = sizeof options;
+  options.slots = 1024, options.max_record = room;
+  REQUIRE(shmring_create(Workplace::ring, &options) == 0);
+}
+
+// The collector dies, the ring's file is removed, and its producer goes on.
+struct Ghost {
+  Workplace place;
+  Daemon daemon{place};
+  std::unique_ptr<Writer> writer;
+
+  Ghost() {
+    REQUIRE(daemon.collects());
+    writer = std::make_unique<Writer>(place);
+    REQUIRE(logged(place, *writer, 10));
+    daemon.process.kill();
+    REQUIRE(::unlink(place.file().c_str()) == 0);
+    writer->write(50);
+  }
+  void end() {
+    CHECK(daemon.end() == 0);
+    const Findings found = consult(place.log, place.journals);
+    CHECK_MESSAGE(found.problems.empty(), found.text());
+  }
+};
+
+const std::string drained = "\"reason\":\"the ring was unlinked, and is drained to its end\"";
+
+}  // namespace
+
+TEST_CASE("a ring that lost its name, with one idle producer, is drained beside the ring that was made in its place") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  Writer idle(place);
+  REQUIRE(logged(place, idle, 10));
+  REQUIRE(shmring_unlink(Workplace::ring) == 0);
+  make_ring_anew();
+  Writer next(place);
+  CHECK(logged(place, next, 10));
+  idle.write(1);
+  CHECK(idle.journal->retired == 1);
+  next.write(1000);
+  CHECK(logged(place, next, 1010));
+  CHECK(log_text(place.log).find(drained) == std::string::npos);
+  CHECK(idle.end() == 0);
+  CHECK(has(place, drained));
+  next.write(10);
+  CHECK(next.end() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+}
+
+TEST_CASE("a collector that dies with two rings is followed by one that drains both") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  Writer idle(place);
+  REQUIRE(logged(place, idle, 10));
+  REQUIRE(shmring_unlink(Workplace::ring) == 0);
+  make_ring_anew();
+  Writer next(place);
+  REQUIRE(logged(place, next, 10));
+  for (int life = 0; life < 3; ++life) {
+    daemon.process.kill();
+    idle.write(1), next.write(20);
+    daemon.start();
+    REQUIRE(daemon.collects());
+    CHECK(logged(place, next, next.journal->begun));
+  }
+  CHECK(idle.end() == 0);
+  CHECK(has(place, drained));
+  CHECK(next.end() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+}
+
+TEST_CASE("a ring whose file was removed while no collector ran is drained by the next one, and its producers are told") {
+  Ghost ghost;
+  Writer& writer = *ghost.writer;
+  ghost.daemon.start();
+  REQUIRE(ghost.daemon.collects());
+  CHECK(logged(ghost.place, writer, 60));
+  CHECK(has(ghost.place, "\"pids\":[" + std::to_string(writer.process.pid()) + "]"));
+  writer.write(1);
+  CHECK(writer.journal->retired == 1);
+  Writer next(ghost.place);
+  CHECK(logged(ghost.place, next, 10));
+  CHECK(writer.end() == 0);
+  CHECK(has(ghost.place, drained));
+  CHECK(next.end() == 0);
+  CHECK(all_closed());
+  ghost.end();
+}
+
+TEST_CASE("where that ring cannot be opened, an incident names who writes into it, and its accounts end") {
+  Ghost ghost;
+  Writer& writer = *ghost.writer;
+  ghost.daemon.start([] {
+    ::prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN);
+    ::prctl(PR_CAPBSET_DROP, CAP_CHECKPOINT_RESTORE);
+  });
+  REQUIRE(ghost.daemon.collects());
+  const std::string pid = std::to_string(writer.process.pid());
+  CHECK(has(ghost.place, "what these processes write into it is in no log\",\"pids\":[" + pid + "],\"why\":"));
+  CHECK(ghost.daemon.said().find("is in no log: " + pid + ": restart them") != std::string::npos);
+  CHECK(writer.end() == 0);
+  CHECK(ghost.daemon.end() == 0);
+  const Findings found = consult(ghost.place.log, ghost.place.journals, {.complete = false});
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+  REQUIRE(found.of(writer.journal) != nullptr);
+  CHECK(found.of(writer.journal)->closing == "gone");
+  CHECK(found.of(writer.journal)->through == 10);
+}
+
+TEST_CASE("nobody is named who has that ring no longer") {
+  Ghost ghost;
+  ghost.writer->process.kill();
+  ghost.daemon.start();
+  REQUIRE(ghost.daemon.collects());
+  CHECK(ghost.daemon.end() == 0);
+  const std::string text = log_text(ghost.place.log);
+  CHECK(text.find("\"pids\"") == std::string::npos);
+  CHECK(text.find("\"kind\":\"gone\"") != std::string::npos);
+}
