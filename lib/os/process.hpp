@@ -36,8 +36,8 @@ ring::Clock choose_clock();
 // Field 22 of a text of /proc/PID/stat; nothing if the text is not one. The name in field 2 may hold any byte.
 std::optional<u64> start_time_in(std::string_view stat);
 
-// When a process started, as owner words have it, in clock ticks since boot; nothing if that cannot be read, or this /proc shows
-// another pid namespace.
+// When a process started, as owner words have it, in clock ticks since boot; nothing if that cannot be read, or if this /proc
+// shows another pid namespace.
 std::optional<u64> start_time_of(u32 pid);
 
 // Whether this process's pids and start times mean the same as those in the segment.

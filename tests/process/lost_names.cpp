@@ -50,13 +50,6 @@ bool logged(const Workplace& place, const Writer& writer, u64 sequence) {
   return has(place, inc + ",\"seq\":" + std::to_string(sequence) + ",");
 }
 
-void make_ring_anew() {
-  shmring_create_options options{};
-  options.struct_size = sizeof options;
-  options.slots = 1024, options.max_record = room;
-  REQUIRE(shmring_create(Workplace::ring, &options) == 0);
-}
-
 // The collector dies, the ring's file is removed, and its producer goes on.
 struct Ghost {
   Workplace place;
@@ -89,7 +82,7 @@ TEST_CASE("a ring that lost its name, with one idle producer, is drained beside 
   Writer idle(place);
   REQUIRE(logged(place, idle, 10));
   REQUIRE(shmring_unlink(Workplace::ring) == 0);
-  make_ring_anew();
+  make_default_ring();
   Writer next(place);
   CHECK(logged(place, next, 10));
   idle.write(1);
@@ -114,7 +107,7 @@ TEST_CASE("a collector that dies with two rings is followed by one that drains b
   Writer idle(place);
   REQUIRE(logged(place, idle, 10));
   REQUIRE(shmring_unlink(Workplace::ring) == 0);
-  make_ring_anew();
+  make_default_ring();
   Writer next(place);
   REQUIRE(logged(place, next, 10));
   for (int life = 0; life < 3; ++life) {
@@ -161,7 +154,7 @@ TEST_CASE("where that ring cannot be opened, an incident names who writes into i
   REQUIRE(ghost.daemon.collects());
   const std::string pid = std::to_string(writer.process.pid());
   CHECK(has(ghost.place, "what these processes write into it is in no log\",\"pids\":[" + pid + "],\"why\":"));
-  CHECK(ghost.daemon.said().find("is in no log: " + pid + ": restart them") != std::string::npos);
+  CHECK(ghost.daemon.said().find("is in no log: " + pid + ". Restart them.") != std::string::npos);
   CHECK(writer.end() == 0);
   CHECK(ghost.daemon.end() == 0);
   const Findings found = consult(ghost.place.log, ghost.place.journals, {.complete = false});

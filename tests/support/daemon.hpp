@@ -165,6 +165,14 @@ class Daemon {
   std::vector<std::string> options_;
 };
 
+// The ring of the Workplace, as an application makes it.
+inline void make_default_ring() {
+  shmring_create_options options{};
+  options.struct_size = sizeof options;
+  options.slots = 1024, options.max_record = room;
+  if (shmring_create(Workplace::ring, &options) != 0) std::fprintf(stderr, "%s\n", shmring_last_error()), std::abort();
+}
+
 // Every producer's end is in the log, and its place free: what a test waits for before it ends the collector.
 inline bool all_closed() {
   View view;

@@ -265,8 +265,8 @@ void Daemon::take_over(const audit::RecoveredRing& other) {
   ledger.recover(other.known());
   if (writers.empty() || refused == -ENOENT) return;
   const std::string pids = fmt::format("{}", fmt::join(writers, ", "));
-  say("shmringd: ring {}: its file was removed while no collector ran, and what these processes write into it is in no log: {}: "
-      "restart them. ({}; root, or their user with CAP_CHECKPOINT_RESTORE, could have drained it)\n",
+  say("shmringd: ring {}: its file was removed while no collector ran. What these processes write into it is in no log: {}. "
+      "Restart them. To drain such a ring takes root, or their user and CAP_CHECKPOINT_RESTORE: {}\n",
       ring_, pids, os::last_error());
   ledger.note({"incident", present().host().now_utc_ns(),
                {{"what", "the ring lost its name while no collector ran: what these processes write into it is in no log"},
@@ -284,7 +284,7 @@ bool Daemon::open_ghost(const audit::RecoveredRing& other, const std::vector<u32
     if (error != 0) continue;
     announce(segment.ring.header->board, os::self(*segment.ring.header));
     auto drain = std::make_unique<Drain>(std::move(segment), *store_, other);
-    drain->note("incident", {{"what", "the ring lost its name while no collector ran: it is drained from these processes' memory"},
+    drain->note("incident", {{"what", "the ring lost its name while no collector ran: it is drained from its writers' memory"},
                              {"pids", fmt::format("[{}]", fmt::join(writers, ",")), true}});
     drain->retire_if_unlinked();
     drains_.insert(drains_.end() - 1, std::move(drain));
