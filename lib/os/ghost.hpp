@@ -17,8 +17,8 @@ bool is_running(u32 pid, u64 start_time);
 
 // Map, for reading and writing, the ring of this identity that a process has mapped, through /proc/PID/map_files: that takes
 // root, or CAP_CHECKPOINT_RESTORE beside the same user. All checks of attach() are made, but the one that it is not retired.
-// `owner`: as for attach(). −ENOENT: the process has no such ring mapped · −EPERM, −EACCES: that is not permitted · −EEXIST: it still has a
-// name · or what attach() says.
+// `owner`: as for attach(). −ENOENT: the process has no such ring mapped · −EPERM, −EACCES: that is not permitted · −EEXIST: it
+// still has a name · or what attach() says.
 int open_ghost(std::string_view ring, const ring::RingId& identity, u32 pid, Segment& out, const char* owner = nullptr);
 
 }  // namespace shmring::os

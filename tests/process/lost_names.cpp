@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <sys/prctl.h>
 
+#include "lib/audit/verify.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
@@ -162,6 +163,49 @@ TEST_CASE("where that ring cannot be opened, an incident names who writes into i
   REQUIRE(found.of(writer.journal) != nullptr);
   CHECK(found.of(writer.journal)->closing == "gone");
   CHECK(found.of(writer.journal)->through == 10);
+}
+
+TEST_CASE("an accounts line behind the last lines of a ring has the accounts of the next one, which is gone on with") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  constexpr int many = 200;  // their gone lines are one batch, behind which an accounts line is due
+  Child crowd([&] {
+    shmring_producer* handle = nullptr;
+    for (int i = 0; i < many; ++i)
+      if (shmring_attach(Workplace::ring, nullptr, &handle) != 0) return 1;
+    return ::pause();
+  });
+  const auto count = [&](std::string_view kind) {
+    const std::string text = log_text(place.log), wanted = "\"kind\":\"" + std::string(kind) + "\"";
+    int found = 0;
+    for (std::size_t at = 0; (at = text.find(wanted, at)) != text.npos; ++at) ++found;
+    return found;
+  };
+  REQUIRE(eventually([&] { return count("attach") == many; }));
+  REQUIRE(shmring_unlink(Workplace::ring) == 0);
+  make_default_ring();
+  Writer next(place);
+  REQUIRE(logged(place, next, 10));
+  const auto lines_since_accounts = [&] {
+    const std::string text = log_text(place.log);
+    return std::count(text.begin() + static_cast<long>(text.rfind("\"kind\":\"accounts\"")), text.end(), '\n') - 1;
+  };
+  for (int i = 0; i < 500 && lines_since_accounts() < 1900; ++i) next.write(20), logged(place, next, next.journal->begun);
+  REQUIRE(lines_since_accounts() >= 1900);
+  daemon.process.kill();
+  crowd.kill();
+  for (int life = 0; life < 2; ++life) {
+    daemon.start();
+    REQUIRE(daemon.collects());
+    CHECK(count("gone") == many);
+    next.write(10);
+    CHECK(logged(place, next, next.journal->begun));
+    daemon.process.kill();
+  }
+  shmring::audit::Verdict verdict;
+  CHECK(shmring::audit::verify(place.log, verdict) == 0);
+  CHECK(verdict.proven);
 }
 
 TEST_CASE("nobody is named who has that ring no longer") {
