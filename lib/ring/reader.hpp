@@ -117,8 +117,8 @@ class Reader {
     std::vector<Stalled> listed;
     std::vector<bool> is_listed;
     std::vector<bool> is_held;      // READING by this collector
-    std::size_t listed_before = 0;  // the walk: so many were listed
     bool tight = false;             // this pass goes by the rules for a lane that is short of room
+    bool passed_one = false;        // the walk has gone past a slot at h that is on the list now
     bool at_limit = false;          // in this pass the walk has ended for want of room
     bool left_ready = false;        // the last look at the list has left a READY slot there for want of room
     // READING now; and with what is listed, and may have to be.
@@ -142,7 +142,6 @@ class Reader {
   void look_at_room();
   bool may_take(u32 lane, u32 owner) const;
   bool may_list(const LaneView& view) const { return view.tight || view.promised() < limit_; }
-  bool has_room(const LaneView& view) const { return view.reading() < limit_ || view.held + view.behind == 0; }
   bool may_take_listed(const LaneView& view, bool as_last_seen) const;
   bool is_published_on_list(u32 lane, u32 owner) const;
   void hold(u32 lane, u32 index, Word word, bool late);

@@ -24,13 +24,18 @@ void Reader<M>::look_over() {
     view.head = view.published = head_resume<M>(ring_.lanes[lane]);
     view.tail = tail_seen<M>(ring_.lanes[lane]);
     if (view.head > view.tail + 1) view.head = view.tail, ++repairs_;  // it cannot be: scribbled
+    view.released = true;  // wake whoever slept on a predecessor
+    // A predecessor may have jumped, and taken what lies there: of what lies before it there is none to take first.
+    if (view.tail > view.head + 2 * u64{ring_.geometry.slots}) {
+      jump(lane);
+      continue;
+    }
     for (u32 index = 0; index < ring_.geometry.slots; ++index) {
       const Word word = observe<M>(ring_.slot(lane, index));
       const bool is_behind = ring_.position(word.lap, index) < view.head;
       if (word.state == SlotState::reading) ++(is_behind ? view.behind : view.ahead);
       if (word.state != SlotState::empty && is_behind) list(lane, index, word);
     }
-    view.released = true;  // wake whoever slept on a predecessor
   }
 }
 
@@ -130,6 +135,7 @@ bool Reader<M>::step(u32 lane) {
     hold(lane, index, word, false);
   } else if (word.state != SlotState::reading) {
     list(lane, index, word);
+    view.passed_one = view.passed_one || mine;
   }
   ++view.head;
   return true;
