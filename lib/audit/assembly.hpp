@@ -5,8 +5,8 @@
 //   - the slots of a chunk are given back with the whole record's line, or when a later sequence of its producer was seen, its
 //     attempt is finished with the walk past it, or its account closes: then the sequence is a loss, like any other;
 //   - a chunk of a sequence that the log has already is given back at once;
-//   - where chunks alone use up the room of an overwriting lane, those of one record are given back early, and their copies kept:
-//     the record can still become whole. If the collector dies before, it is overwritten, as that policy permits.
+//   - where chunks alone use up the room of an overwriting lane, those of one record are given back early, and their copies
+//     kept: the record can still become whole. If the collector dies before, it is overwritten, as that policy permits.
 #pragma once
 
 #include <map>

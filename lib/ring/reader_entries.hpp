@@ -139,8 +139,8 @@ bool Reader<M>::is_stalled(u32 owner) const {
 }
 
 // Live: all that was published by the snapshot's last finished attempt lies below its tail, and none of it was left on the list
-// for want of room. Closing: a claim whose owner died before it advanced the tail lies at the tail itself, so the walk must have
-// looked there.
+// for want of room. Closing: a claim whose owner died before it advanced the tail lies at the tail itself, so the walk must
+// have looked there.
 template <class M>
 bool Reader<M>::is_ripe(const Snapshot& snapshot) const {
   const LaneView& view = lanes_[snapshot.lane];

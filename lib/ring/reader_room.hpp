@@ -5,16 +5,16 @@
 //
 // Invariants:
 //   - what the walk or the list takes to READING is never more than `limit_` together with what a predecessor left READING, held
-//     chunks included. What a predecessor left beyond that cannot be put back: it counts, and is taken up first;
+//     chunks included. What that left beyond it cannot be put back: it counts, and is taken up first;
 //   - while there is room for all that is listed, room is kept for it (`promised`): nothing on the list has to be left READY. So
 //     it is, too, beside what a predecessor has taken, which may be later than what is listed;
-//   - a lane that is short of room (`tight`) takes from the list by position, up to the first that it has to leave; and from the
+//   - a lane that is short of room (`tight`) takes from the list by position, up to the first that it has to leave, and from the
 //     walk nothing of an owner who has a READY slot on the list. So nothing is logged ahead of an earlier record that was left,
 //     which would become a loss;
-//   - in such a lane a pass that goes past a slot which belongs onto the list takes none behind it: else a successor could find,
+//   - in such a lane a pass that goes past a slot which belongs onto the list takes none behind it. Else a successor could find,
 //     in front of READING slots that use up the limit, one that is READY by then, and could take neither;
-//   - a lane at its limit holds something that is released in this pass, or chunks of which one record's are given back
-//     (Assembly::make_room), or READING slots that a predecessor left ahead: then one is taken all the same.
+//   - a lane at its limit holds something that is released in this pass; or chunks, of which one record's are given back
+//     (Assembly::make_room); or, of a predecessor without these rules, READING slots ahead: then one is taken all the same.
 #pragma once
 
 #include <algorithm>
@@ -30,8 +30,8 @@ inline std::size_t reading_limit(const Geometry& geometry) {
 }
 
 // Before each walk. More than a quarter of a lane on the list would leave the walk little or nothing if room were kept for it
-// all, although most of it may be stopped writers' for ever. But beside what a predecessor has taken, room is kept: it did so, too,
-// for records that are earlier than those.
+// all, although most of it may be stopped writers' for ever. But beside what a predecessor has taken, room is kept: it did so,
+// too, for records that are earlier than those.
 template <class M>
 void Reader<M>::look_at_room() {
   for (LaneView& view : lanes_) {

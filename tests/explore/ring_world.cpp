@@ -370,7 +370,8 @@ std::string RingWorld::finish(const Deeds& deeds) const {
     if (truth->totals.count[i] != count) return "its refusals are not those that the log names";
   }
   const u64 died = deeds.attempted - published - refused;
-  const u64 open = (deeds.published & (deeds.overwritten | deeds.shed)) >> deeds.attempted & u64{deeds.is_open(deeds.attempted)};
+  const u64 lost_or_shed = deeds.published & (deeds.overwritten | deeds.shed);
+  const u64 open = lost_or_shed >> deeds.attempted & u64{deeds.is_open(deeds.attempted)};
   if (truth->totals[Cause::died] < died || truth->totals[Cause::died] > died + open)
     return "its loss by death is not what is left";
   if (truth->totals[Cause::died] + truth->totals[Cause::overwritten] != died + lost + given_up)

@@ -1,4 +1,4 @@
-// Half a lane: what a collector that cannot go on leaves to producers that overwrite. A lane of 64 slots, the smallest there is.
+// Half a lane: what a collector that cannot go on leaves to producers that overwrite. Of 64 slots, the smallest lane.
 #include "tests/support/collector_bench.hpp"
 #include "tests/support/writer.hpp"
 
@@ -7,7 +7,8 @@ using namespace plain;
 namespace {
 
 constexpr u32 slots = 64, room = 64;  // payload bytes of a slot of 128
-constexpr Shape small{.slots = slots, .lanes = 2, .flags = with_tripwire, .max_record = 16 * room, .on_full = OnFull::overwrite};
+constexpr Shape small{
+    .slots = slots, .lanes = 2, .producers = 4, .flags = with_tripwire, .max_record = 16 * room, .on_full = OnFull::overwrite};
 
 u32 reading_of(const PlainRing& plain, u32 lane) {
   u32 sum = 0;
@@ -109,7 +110,7 @@ TEST_CASE("what a predecessor left READING beyond half a lane is taken up and lo
 
 TEST_CASE("chunks of a record that is not whole count, and a lane that has nothing else gets on without a loss") {
   // Four producers whose records of sixteen slots lie between each other: none is whole before the lane's last four slots.
-  Bench bench({.slots = slots, .producers = 4, .flags = with_tripwire, .max_record = 16 * room, .on_full = OnFull::overwrite});
+  Bench bench(small);
   Hand hands[]{Hand{bench.plain, 0}, Hand{bench.plain, 1}, Hand{bench.plain, 2}, Hand{bench.plain, 3}};
   for (Hand& hand : hands) hand.attach(), hand.begin();
   bench.start();
