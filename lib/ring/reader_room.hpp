@@ -4,15 +4,15 @@
 // died with a whole lane taken, would leave it none: each write would go round the lane and be refused.
 //
 // Invariants:
-//   - what the walk or the list takes to READING is never more than `limit_` together with what a predecessor left READING, held
-//     chunks included. What that left beyond it cannot be put back: it counts, and is taken up first;
-//   - while there is room for all that is listed, room is kept for it (`promised`): nothing on the list has to be left READY. So
-//     it is, too, beside what a predecessor has taken, which may be later than what is listed;
-//   - a lane that is short of room (`tight`) takes from the list by position, up to the first that it has to leave, and from the
-//     walk nothing of an owner who has a READY slot on the list. So nothing is logged ahead of an earlier record that was left,
-//     which would become a loss;
-//   - in such a lane a pass that goes past a slot which belongs onto the list takes none behind it. Else a successor could find,
-//     in front of READING slots that use up the limit, one that is READY by then, and could take neither;
+//   - what the walk or the list takes to READING is never more than `limit_` together with what a predecessor left READING,
+//     held chunks included. What that left beyond it cannot be put back: it counts, and is taken up first;
+//   - while there is room for all that is listed, room is kept for it (`promised`): nothing on the list has to be left READY.
+//     So it is, too, beside what a predecessor has taken, which may be later than what is listed;
+//   - a lane that is short of room (`tight`) takes from the list by position, up to the first that it has to leave, and from
+//     the walk nothing of an owner who has a READY slot on the list. So nothing is logged ahead of an earlier record that was
+//     left, which would become a loss;
+//   - in such a lane a pass that goes past a slot which belongs onto the list takes none behind it. Else a successor could
+//     find, in front of READING slots that use up the limit, one that is READY by then, and could take neither;
 //   - a lane at its limit holds something that is released in this pass; or chunks, of which one record's are given back
 //     (Assembly::make_room); or, of a predecessor without these rules, READING slots ahead: then one is taken all the same.
 #pragma once
