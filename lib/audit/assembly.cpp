@@ -75,6 +75,20 @@ void Assembly::drop(const std::vector<ring::Snapshot>& ripe) {
   }
 }
 
+// The record that has waited longest has the lowest position.
+void Assembly::make_room(u32 lane) {
+  const auto is_here = [&](const ring::Place& place) { return place.lane == lane; };
+  if (std::any_of(releasable_.begin(), releasable_.end(), is_here)) return;
+  Partial* oldest = nullptr;
+  for (auto& [record, partial] : partials_) {
+    if (partial.places.empty() || !is_here(partial.places.front())) continue;
+    if (oldest == nullptr || partial.places.front().position < oldest->places.front().position) oldest = &partial;
+  }
+  if (oldest == nullptr) return;
+  give_back(*oldest);
+  oldest->places.clear();
+}
+
 void Assembly::give_back(const Partial& partial) {
   releasable_.insert(releasable_.end(), partial.places.begin(), partial.places.end());
 }

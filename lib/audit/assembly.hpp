@@ -4,7 +4,9 @@
 //   - a record is whole when every chunk of its sequence is here; chunks of several producers, and late ones, come in any way;
 //   - the slots of a chunk are given back with the whole record's line, or when a later sequence of its producer was seen, its
 //     attempt is finished with the walk past it, or its account closes: then the sequence is a loss, like any other;
-//   - a chunk of a sequence that the log has already is given back at once.
+//   - a chunk of a sequence that the log has already is given back at once;
+//   - where chunks alone use up the room of an overwriting lane, those of one record are given back early, and their copies
+//     kept: the record can still become whole. If the collector dies before, it is overwritten, as that policy permits.
 #pragma once
 
 #include <map>
@@ -27,6 +29,9 @@ class Assembly {
   // After all of a pass were added: drop what a later sequence, or a ripe snapshot, says will never be whole.
   void drop(const std::vector<ring::Snapshot>& ripe);
 
+  // After that: of this lane nothing more can be taken, so something has to be given back.
+  void make_room(u32 lane);
+
   const std::vector<ring::Taken>& whole() const { return whole_; }
   // The slots that may be released once this pass's lines are in the log.
   const std::vector<ring::Place>& releasable() const { return releasable_; }
@@ -39,7 +44,7 @@ class Assembly {
     ring::RecordHeader header{};  // of chunk 0
     ring::Place first{};          // its place
     std::vector<std::byte> payload;
-    std::vector<ring::Place> places;
+    std::vector<ring::Place> places;  // those still held, all of one lane
     std::vector<bool> here;  // by chunk
     std::size_t missing = 0;
     bool late = false;

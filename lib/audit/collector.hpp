@@ -4,7 +4,8 @@
 //   8 publish head · 9 free what is closed
 //
 // Invariants:
-//   - the log is the only commit record: nothing is released, and no entry freed, before its lines are stored;
+//   - the log is the only commit record: nothing is released, and no entry freed, before its lines are stored; but for chunks
+//     that use up the room of an overwriting lane (assembly.hpp);
 //   - losses are decided after the stalled list was looked at, in the same pass;
 //   - a collector may die between any two steps: the next one knows from the log alone what is over.
 //
@@ -146,6 +147,8 @@ void Collector<M, Host, Log>::assemble(const std::vector<ring::Snapshot>& ripe) 
   assembly_.begin_pass();
   for (const ring::Taken& taken : reader_.taken()) assembly_.add(taken, ledger_);
   assembly_.drop(ripe);
+  for (u32 lane = 0; lane < reader_.lanes(); ++lane)
+    if (reader_.lacks_room(lane)) assembly_.make_room(lane);
 }
 
 // Step 5. In slices, so that no batch is long; each is complete for every account, since the whole is in order.

@@ -9,7 +9,9 @@
 //   - what it took is READING until release, which comes after the log's lines (for a chunk, after those of the whole record);
 //     the head is published after release, and held chunks do not hold it back;
 //   - proof of death comes before the entry's words are read, and these before the tail that a snapshot waits for;
-//   - nothing here waits, and each pass does a bounded amount of work whatever the memory says.
+//   - nothing here waits, and each pass does a bounded amount of work whatever the memory says;
+//   - with the policy overwrite at most half of a lane is READING, and no record that it leaves READY for that is called lost:
+//     reader_room.hpp.
 //
 // `Witness` proves deaths: bool dead(u32 entry, u64 owner_word), void forget(u32 entry): os::Deaths, or a test.
 #pragma once
@@ -90,11 +92,17 @@ class Reader {
   u32 lanes() const { return ring_.geometry.lanes; }
   u64 head(u32 lane) const { return lanes_[lane].head; }
   bool waits_at_head(u32 lane) const { return lanes_[lane].at_end; }  // the walk found nothing at h
-  bool is_idle() const;                                               // in no lane
+  bool is_idle() const;                                               // in no lane, nor was anything left for want of room
+  bool lacks_room(u32 lane) const;
   std::size_t stalled() const;
   bool names_entry(u64 incarnation) const;  // as of the last read_entries
 
  private:
+  struct Stalled {
+    u32 index;
+    u32 owner;     // with …
+    u64 position;  // … as last seen
+  };
   struct LaneView {
     u64 head = 0;         // h
     u64 published = 0;    // head as producers see it
@@ -103,11 +111,19 @@ class Reader {
     bool at_end = false;  // in this pass the walk found nothing at h
     u32 walked = 0;       // in this pass
     bool released = false;
-    u32 held = 0;                   // so many of is_held
-    std::vector<u32> listed;  // stalled slots
+    u32 held = 0;             // so many of is_held
+    u32 ahead = 0;            // READING that a predecessor left, to which the walk is still to come
+    u32 behind = 0;           // READING that a predecessor left, on the list
+    std::vector<Stalled> listed;
     std::vector<bool> is_listed;
-    std::vector<u32> listed_owner;  // of each, as last seen
     std::vector<bool> is_held;      // READING by this collector
+    bool tight = false;             // this pass goes by the rules for a lane that is short of room
+    bool passed_one = false;        // the walk has gone past a slot at h that is on the list now
+    bool at_limit = false;          // in this pass the walk has ended for want of room
+    bool left_ready = false;        // the last look at the list has left a READY slot there for want of room
+    // READING now; and with what is listed, and may have to be.
+    std::size_t reading() const { return std::size_t{held} + ahead + behind; }
+    std::size_t promised() const { return std::size_t{held} + ahead + listed.size(); }
   };
   struct Occupant {
     u64 incarnation = 0;  // 0: not met, or refused
@@ -121,8 +137,13 @@ class Reader {
   };
   void jump(u32 lane);
   bool step(u32 lane);
-  void list(u32 lane, u32 index, u32 owner);
-  bool judge(u32 lane, u32 index, u32& owner);
+  void list(u32 lane, u32 index, Word word);
+  bool judge(u32 lane, Stalled& it);
+  void look_at_room();
+  bool may_take(u32 lane, u32 owner) const;
+  bool may_list(const LaneView& view) const { return view.tight || view.promised() < limit_; }
+  bool may_take_listed(const LaneView& view, bool as_last_seen) const;
+  bool is_published_on_list(u32 lane, u32 owner) const;
   void hold(u32 lane, u32 index, Word word, bool late);
   bool is_sound(const RecordHeader& record, u32 entry);
   bool is_met(u32 owner);
@@ -137,6 +158,7 @@ class Reader {
 
   Ring ring_;
   Pace pace_;
+  std::size_t limit_;  // READING slots of a lane
   std::vector<LaneView> lanes_;
   std::vector<Occupant> occupants_;
   std::vector<Newcomer> newcomers_;
@@ -153,4 +175,5 @@ class Reader {
 }  // namespace shmring::ring
 
 #include "lib/ring/reader_entries.hpp"
+#include "lib/ring/reader_room.hpp"
 #include "lib/ring/reader_slots.hpp"

@@ -133,17 +133,18 @@ bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
 template <class M>
 bool Reader<M>::is_stalled(u32 owner) const {
   for (const LaneView& view : lanes_)
-    for (u32 listed : view.listed_owner)
-      if (listed == owner) return true;
+    for (const Stalled& listed : view.listed)
+      if (listed.owner == owner) return true;
   return false;
 }
 
-// Live: all that was published by the snapshot's last finished attempt lies below its tail. Closing: a claim whose owner died
-// before it advanced the tail lies at the tail itself, so the walk must have looked there.
+// Live: all that was published by the snapshot's last finished attempt lies below its tail, and none of it was left on the list
+// for want of room. Closing: a claim whose owner died before it advanced the tail lies at the tail itself, so the walk must
+// have looked there.
 template <class M>
 bool Reader<M>::is_ripe(const Snapshot& snapshot) const {
   const LaneView& view = lanes_[snapshot.lane];
-  if (!snapshot.closing) return view.head >= snapshot.tail;
+  if (!snapshot.closing) return view.head >= snapshot.tail && !view.left_ready;
   const bool passed = view.head > snapshot.tail || (view.head == snapshot.tail && view.at_end);
   return passed && !is_stalled(snapshot.entry + 1);
 }

@@ -9,7 +9,8 @@ namespace shmring::ring {
 
 template <class M>
 Reader<M>::Reader(const Ring& ring, Pace pace)
-    : ring_(ring), pace_(pace), lanes_(ring.geometry.lanes), occupants_(ring.geometry.producers),
+    : ring_(ring), pace_(pace), limit_(reading_limit(ring.geometry)), lanes_(ring.geometry.lanes),
+      occupants_(ring.geometry.producers),
       cells_(ring.geometry.slot_bytes) {
   for (LaneView& view : lanes_) view.is_listed.resize(ring_.geometry.slots), view.is_held.resize(ring_.geometry.slots);
 }
@@ -23,11 +24,18 @@ void Reader<M>::look_over() {
     view.head = view.published = head_resume<M>(ring_.lanes[lane]);
     view.tail = tail_seen<M>(ring_.lanes[lane]);
     if (view.head > view.tail + 1) view.head = view.tail, ++repairs_;  // it cannot be: scribbled
+    view.released = true;  // wake whoever slept on a predecessor
+    // A predecessor may have jumped, and taken what lies there: of what lies before it there is none to take first.
+    if (view.tail > view.head + 2 * u64{ring_.geometry.slots}) {
+      jump(lane);
+      continue;
+    }
     for (u32 index = 0; index < ring_.geometry.slots; ++index) {
       const Word word = observe<M>(ring_.slot(lane, index));
-      if (word.state != SlotState::empty && ring_.position(word.lap, index) < view.head) list(lane, index, word.owner);
+      const bool is_behind = ring_.position(word.lap, index) < view.head;
+      if (word.state == SlotState::reading) ++(is_behind ? view.behind : view.ahead);
+      if (word.state != SlotState::empty && is_behind) list(lane, index, word);
     }
-    view.released = true;  // wake whoever slept on a predecessor
   }
 }
 
@@ -35,7 +43,7 @@ template <class M>
 void Reader<M>::begin_pass() {
   flowing_ = !taken_.empty();
   newcomers_.clear(), vanished_.clear(), taken_.clear(), cells_.clear();
-  for (LaneView& view : lanes_) view.walked = 0, view.at_end = false;
+  for (LaneView& view : lanes_) view.walked = 0, view.at_end = view.at_limit = false;
 }
 
 // Step 2, for one lane where the walk has waited for a while.
@@ -54,10 +62,13 @@ template <class M>
 void Reader<M>::jump(u32 lane) {
   LaneView& view = lanes_[lane];
   const u64 to = view.tail - ring_.geometry.slots;
+  view.ahead = view.behind = 0;
   for (u32 index = 0; index < ring_.geometry.slots; ++index) {
     if (view.is_held[index]) continue;
     const Word word = observe<M>(ring_.slot(lane, index));
-    if (word.state != SlotState::empty && ring_.position(word.lap, index) < to) list(lane, index, word.owner);
+    const bool is_behind = ring_.position(word.lap, index) < to;
+    if (word.state == SlotState::reading) ++(is_behind ? view.behind : view.ahead);
+    if (word.state != SlotState::empty && is_behind) list(lane, index, word);
   }
   view.head = to;
   if (ring_.geometry.on_full != static_cast<u32>(OnFull::overwrite)) ++repairs_;  // it cannot be: scribbled
@@ -75,6 +86,7 @@ void Reader<M>::read_tails() {
 // turn, the next one goes on.
 template <class M>
 void Reader<M>::walk(u32 slots) {
+  look_at_room();
   u32 lane = next_turn_;
   for (u32 idle = 0; idle < lanes() && slots > 0; lane = lane + 1 == lanes() ? 0 : lane + 1) {
     ++idle;
@@ -110,25 +122,31 @@ bool Reader<M>::step(u32 lane) {
     return true;
   }
   if (!mine && !below_tail) return view.at_end = true, false;
-  if (mine && word.state == SlotState::ready) {
+  const bool takes = mine && word.state == SlotState::ready;
+  const bool lists = !takes && word.state != SlotState::reading && !view.is_listed[index];
+  if ((takes && !may_take(lane, word.owner)) || (lists && !may_list(view))) {
+    view.at_limit = true, view.walked = ring_.geometry.slots;  // the next pass goes on here
+    return false;
+  }
+  if (takes) {
     if (!take<M>(slot, word)) return true;
     hold(lane, index, word, false);
   } else if (mine && word.state == SlotState::reading) {
     hold(lane, index, word, false);
   } else if (word.state != SlotState::reading) {
-    list(lane, index, word.owner);
+    list(lane, index, word);
+    view.passed_one = view.passed_one || mine;
   }
   ++view.head;
   return true;
 }
 
 template <class M>
-void Reader<M>::list(u32 lane, u32 index, u32 owner) {
+void Reader<M>::list(u32 lane, u32 index, Word word) {
   LaneView& view = lanes_[lane];
   if (view.is_listed[index]) return;
   view.is_listed[index] = true;
-  view.listed.push_back(index);
-  view.listed_owner.push_back(owner);
+  view.listed.push_back({index, word.owner, ring_.position(word.lap, index)});
 }
 
 // Step 4. After the walk, and before any loss is decided: what was published meanwhile is taken, late.
@@ -137,34 +155,39 @@ void Reader<M>::revisit() {
   scribbled_ = 0;
   for (u32 lane = 0; lane < lanes(); ++lane) {
     LaneView& view = lanes_[lane];
+    view.left_ready = false;
+    view.tight = view.promised() > limit_;
+    if (view.tight)  // what is left then must be younger than what is taken
+      std::sort(view.listed.begin(), view.listed.end(),
+                [](const Stalled& a, const Stalled& b) { return a.position < b.position; });
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < view.listed.size(); ++i) {
-      const u32 index = view.listed[i];
-      u32 owner = 0;
-      if (!judge(lane, index, owner)) {
-        view.is_listed[index] = false;
-        continue;
+    for (Stalled it : view.listed) {
+      if (judge(lane, it)) {
+        view.listed[kept++] = it;
+      } else {
+        view.is_listed[it.index] = false;
       }
-      view.listed[kept] = index;
-      view.listed_owner[kept++] = owner;
     }
     view.listed.resize(kept);
-    view.listed_owner.resize(kept);
+    view.behind = 0;
   }
 }
 
 // A listed slot is judged by the position that its word names now. True: it stays on the list.
 template <class M>
-bool Reader<M>::judge(u32 lane, u32 index, u32& owner) {
+bool Reader<M>::judge(u32 lane, Stalled& it) {
   LaneView& view = lanes_[lane];
+  const u32 index = it.index;
   if (view.is_held[index]) return false;  // overwritten since it was listed, and the walk has met it
   Slot& slot = ring_.slot(lane, index);
   const Word word = observe<M>(slot);
   const bool possible = word.state <= SlotState::reading && word.owner <= occupants_.size();
-  owner = possible ? word.owner : 0;
+  it.owner = possible ? word.owner : 0;
   if (!possible) ++scribbled_;
+  const u64 seen = std::exchange(it.position, ring_.position(word.lap, index));
   if (word.state == SlotState::empty) return false;
   if (ring_.position(word.lap, index) >= view.head) return false;
+  if (word.state == SlotState::ready && !may_take_listed(view, it.position == seen)) return view.left_ready = true;
   if (word.state == SlotState::ready) {
     if (!take<M>(slot, word)) return true;
     hold(lane, index, word, true);
@@ -201,8 +224,13 @@ void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
       taken.not_above = account_seen<M>(ring_.entries[taken.entry]).attempted;
     }
   }
-  lanes_[lane].is_held[index] = true;
-  ++lanes_[lane].held;
+  LaneView& view = lanes_[lane];
+  view.is_held[index] = true;
+  ++view.held;
+  if (word.state == SlotState::reading) {  // left by a predecessor, and counted
+    u32& left = late ? view.behind : view.ahead;
+    if (left > 0) --left;
+  }
   taken_.push_back(taken);
 }
 
@@ -236,7 +264,7 @@ bool Reader<M>::publish_head(u32 lane) {
 
 template <class M>
 bool Reader<M>::is_idle() const {
-  return std::all_of(lanes_.begin(), lanes_.end(), [](const LaneView& view) { return view.at_end; });
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const LaneView& view) { return view.at_end && !view.left_ready; });
 }
 
 template <class M>

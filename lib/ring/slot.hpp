@@ -153,8 +153,9 @@ inline u64 next_lap(const Ring& ring, u32 index, u64 own_lap, u64 head) {
   return first > own_lap ? first : own_lap + 1;
 }
 
-// READING(L) → EMPTY. Role: the collector, once the log holds the record's line (or knows that it did already). Release: the
-// copy is done before the next owner fills. Earlier, a collector's death would lose the record.
+// READING(L) → EMPTY. Role: the collector, once the log holds the record's line (or knows that it did already; or, overwriting,
+// keeps the copy of a chunk: see reader_room.hpp). Release: the copy is done before the next owner fills. Earlier, a
+// collector's death would lose the record.
 template <class M>
 void release(Slot& slot, u64 lap) {
   M::store(At::release, slot.word, Word{lap, 0, SlotState::empty}.bits(), std::memory_order_release);

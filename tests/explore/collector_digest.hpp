@@ -6,9 +6,9 @@
 //              where at_end is true (the host's clock moves as far as it is asked)
 //   TypeNames: names_ are those of the places copied_: a name never changes
 //   Assembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
-//   Reader:    newcomers_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_ never change;
+//   Reader:    newcomers_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_, limit_ never change;
 //              refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees
-//   LaneView:  walked is set by begin_pass; held follows from is_held
+//   LaneView:  walked, at_limit are set by begin_pass, passed_one, tight by the walk; held follows from is_held
 //   Ledger:    events_, losses_ are figures; lines_, moved_, closed_ are cleared before they are used; over_ matters
 //              only where an entry was scribbled
 #pragma once
@@ -67,14 +67,15 @@ inline u64 digest_of(const shmring::ring::Snapshot& snapshot) {
 
 template <class Lanes>
 u64 digest_of_lanes(const Lanes& lanes) {
-  static_assert(sizeof(typename Lanes::value_type) == 176, SHMRING_NEW_FIELD);
+  static_assert(sizeof(typename Lanes::value_type) == 168, SHMRING_NEW_FIELD);
   u64 hash = 1;
   for (const auto& view : lanes) {
     hash = mix(mix(hash, view.head), mix(view.published, view.tail));
     hash = mix(hash, view.high_water);
-    hash = mix(hash, u64{view.released} | u64{view.at_end} << 1);
+    hash = mix(hash, u64{view.released} | u64{view.at_end} << 1 | u64{view.left_ready} << 2);
+    hash = mix(hash, u64{view.ahead} << 32 | view.behind);
     for (std::size_t i = 0; i < view.is_held.size(); ++i) hash = mix(hash, view.is_held[i]);
-    for (std::size_t i = 0; i < view.listed.size(); ++i) hash = mix(hash, u64{view.listed[i]} << 32 | view.listed_owner[i]);
+    for (const auto& it : view.listed) hash = mix(mix(hash, it.position), u64{it.index} << 32 | it.owner);
   }
   return hash;
 }
@@ -127,7 +128,7 @@ inline u64 digest_of_names(const shmring::audit::TypeNames<ExploreMemory>& names
 template <class Collector>
 u64 digest_of(Collector& collector, const shmring::audit::Assembly& assembly) {
   static_assert(sizeof(shmring::audit::Assembly) == 176, SHMRING_NEW_FIELD);
-  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 320, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 328, SHMRING_NEW_FIELD);
   static_assert(sizeof(shmring::audit::Ledger) == 304, SHMRING_NEW_FIELD);
   const auto& reader = collector.reader();
   const u64 lanes = mix(digest_of_lanes(reader.*member(LanesTag{})), reader.*member(NextTurnTag{}));

@@ -30,6 +30,7 @@ const Plans quick = {
     "--policy overwrite --writes 2 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --steps 20000",
     "--policy wait --producers 1 --writes 3 --preemptions 0 --kills 0 --restarts 0 --cuts 1",
     "--chunks 2 --writes 1 --preemptions 1 --kills 0 --restarts 0 --cuts 0",
+    "--policy overwrite --chunks 2 --producers 1 --writes 1 --preemptions 1 --kills 0 --cuts 0 --steps 20000",
     claims_late,
 };
 
@@ -51,6 +52,9 @@ const Plans check = {
     "--policy wait --producers 1 --writes 3 --preemptions 2 --cuts 0",
     "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 1",
     "--policy overwrite --writes 1 --preemptions 2 --cuts 0 --kills 0",
+    // Half a lane, of two slots.
+    "--policy overwrite --slots 4 --writes 2 --preemptions 1 --cuts 0 --steps 20000",
+    "--policy overwrite --slots 4 --chunks 2 --writes 1 --preemptions 1 --cuts 0 --steps 20000",
     "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --restarts 0",
     "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --kills 0",
     "--chunks 2 --producers 1 --writes 2 --preemptions 2 --cuts 0",
@@ -87,6 +91,7 @@ const Plans once_of_long = {
     "--chunks 2 --writes 1 --preemptions 2 --cuts 0",
     "--policy overwrite --writes 2 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --steps 20000",
     "--policy overwrite --writes 2 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --steps 20000",
+    "--policy overwrite --slots 4 --writes 3 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --steps 20000",
     "--policy wait --writes 2 --preemptions 2 --kills 1 --restarts 0 --cuts 0",
     "--policy wait --writes 2 --preemptions 2 --kills 0 --restarts 1 --cuts 0",
     "--writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 2",
@@ -110,6 +115,7 @@ const Plans random_of_long = {
     "--policy wait --slots 2",
     "--slots 4 --chunks 2",
     "--policy overwrite --slots 4 --chunks 2 --lanes 2",
+    "--policy overwrite --slots 4",
     "--policy wait --slots 4 --chunks 3 --lanes 2",
     "--stale 7",
     "--stale 7 --policy overwrite",

@@ -133,7 +133,7 @@ void collect(RingWorld& world) {
   log.accounts = [&] { return audit::accounts_line(1, collector.accounts()); };
   world.rows().sight = [&collector](u32 lane) {
     const auto& view = (collector.reader().*member(LanesTag{}))[lane];
-    return LaneSight{view.head, view.at_end};
+    return LaneSight{view.head, view.at_end, view.at_limit, view.left_ready};
   };
   collector.start({{}, world.log().accounts(), {}});
   for (;;) {

@@ -60,12 +60,15 @@ constexpr Text texts[] = {
     {"walk", "lap(w) < L below the tail: READING is passed"},
     {"jump", "a slot of an older lap onto the list"},
     {"jump", "a slot that is EMPTY, or of the last lap: left to the walk"},
+    {"walk", "half the lane is READING, at READY(L): ends there"},
+    {"walk", "half the lane is READING or listed, at a slot to list: ends there"},
     {"list", "at or beyond the head: off the list"},
     {"list", "READY: taken late"},
     {"list", "READY: overwritten first, stays"},
     {"list", "READING, listed by a restart or a jump: taken up late"},
     {"list", "WRITING of one who lives: stays"},
     {"list", "EMPTY: off the list"},
+    {"list", "half the lane is READING: READY stays"},
     {"list", "WRITING of the dead: freed"},
     {"entries", "a live producer's account is settled"},
     {"entries", "a live producer's account has moved: looked at again"},
@@ -178,7 +181,7 @@ void RowWatch::wrote(int role, const Access& access, u64 before, u64 after) {
     case At::owner_state:
       if (Owner::of(after).state == OwnerState::left) Rows::take(Row::detach);
       return;
-    case At::take: return Rows::take(is_ahead() ? Row::ready : Row::judged_ready);
+    case At::take: return Rows::take(is_ahead(access) ? Row::ready : Row::judged_ready);
     case At::step_over: return Rows::take(Row::stepped_over);
     case At::free_dead: return Rows::take(Row::freed_dead);
     case At::release:
@@ -225,7 +228,7 @@ void RowWatch::looked_by_collector(const Access& access, u64 value) {
       return;
     }
     case At::observe: return observed(access, value);
-    case At::take: return Rows::take(is_ahead() ? Row::ready_lost : Row::judged_ready_lost);
+    case At::take: return Rows::take(is_ahead(access) ? Row::ready_lost : Row::judged_ready_lost);
     case At::step_over: return Rows::take(Row::step_over_lost);
     case At::waiters_seen: return Rows::take(value != 0 ? Row::waiter : Row::no_waiter);
     case At::lane_free: return Rows::take(Row::lane_not_named);
@@ -246,8 +249,11 @@ void RowWatch::observed(const Access& access, u64 value) {
   pending_ = true;
 }
 
-// Whether what was observed last stands at the head, and not behind it.
-bool RowWatch::is_ahead() const { return ring_.position(seen_.word.lap, seen_.index) >= seen_.sight.head; }
+// Whether what is taken stands at the head, and not behind it. The list takes what was observed last; the walk may have looked
+// at the list since.
+bool RowWatch::is_ahead(const Access& access) const {
+  return access.address != seen_.address || ring_.position(seen_.word.lap, seen_.index) >= seen_.sight.head;
+}
 
 void RowWatch::resolve_restart(u64 position) {
   const bool behind = position < sight(seen_.lane).head;
@@ -277,6 +283,11 @@ void RowWatch::resolve(const Access& next) {
     if (position == head) return Rows::take(Row::writing_listed);
     return Rows::take(state == SlotState::reading ? Row::lap_lower_reading : Row::lap_lower_listed);
   }
+  const bool at_head = position == head && seen_.index == ring_.index(head);
+  if (now.at_limit && !seen_.sight.at_limit)
+    return Rows::take(seen_.index == ring_.index(head) && state != SlotState::ready ? Row::limit_listing : Row::limit_ready);
+  if (now.left_ready && !seen_.sight.left_ready) return Rows::take(Row::judged_limit);
+  if (at_head && state == SlotState::ready && next.at == At::observe) return;  // the walk looks at the list first
   if (now.at_end && !seen_.sight.at_end)
     return Rows::take(state == SlotState::empty ? Row::nothing : Row::lap_lower_nothing);
   if (next.at == At::observe && next.address == seen_.address) return;  // a spin

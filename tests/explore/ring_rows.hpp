@@ -27,9 +27,10 @@ enum class Row : u8 {
   slept, not_slept, found_between, claimed_after_sleep, woken, nobody_asleep,
   // collector: walk
   ready, ready_lost, reading_at_head, writing_listed, nothing, stepped_over, step_over_lost, lap_higher, lap_lower_nothing,
-  lap_lower_listed, lap_lower_reading, jump_listed, jump_empty,
+  lap_lower_listed, lap_lower_reading, jump_listed, jump_empty, limit_ready, limit_listing,
   // collector: stalled list
-  judged_ahead, judged_ready, judged_ready_lost, judged_reading, judged_writing, judged_empty, freed_dead,
+  judged_ahead, judged_ready, judged_ready_lost, judged_reading, judged_writing, judged_empty, judged_limit,
+  freed_dead,
   // collector: the rest
   live_account, account_moved, proven_dead, released_next_lap, released_later_lap, head, no_waiter, waiter, lane_freed,
   lane_not_named, entry_freed_left, entry_freed_died, entry_freed_attaching,
@@ -50,7 +51,7 @@ class Rows {
 // What the collector that runs knows of a lane.
 struct LaneSight {
   u64 head = 0;
-  bool at_end = false;
+  bool at_end = false, at_limit = false, left_ready = false;
 };
 
 // Watches one execution.
@@ -90,7 +91,7 @@ class RowWatch {
   void resolve(const Access& next);
   void resolve_restart(u64 position);
   void counted(const Access& access);
-  bool is_ahead() const;
+  bool is_ahead(const Access& access) const;
 
   const shmring::ring::Ring& ring_;
   std::array<Producer, 8> roles_{};

@@ -43,6 +43,7 @@ void RingWorld::reset() {
   rows_.reset();
   writer_.fill(-1);
   released_.fill(0);
+  most_reading_.fill(0);
   released_at_.clear();
 }
 
@@ -85,7 +86,7 @@ u64 RingWorld::remembers(int role) {
   const Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
   u64 hash =
       mix(mix(deeds.incarnation, deeds.published), deeds.attempted << 8 | u64{deeds.attached} << 7 | u64{deeds.finished});
-  hash = mix(hash, deeds.overwritten);
+  hash = mix(mix(hash, deeds.overwritten), deeds.shed);
   hash = mix(mix(hash, static_cast<u64>(deeds.entry + 1)), deeds.lane);
   for (u64 sequences : deeds.refused) hash = mix(hash, sequences);
   return hash;
@@ -129,6 +130,7 @@ void RingWorld::wrote(int role, const Access& access, u64 before, u64 after) {
   if (const int number = slot_of(access.address); number >= 0) return wrote_slot(role, number, access, before, after);
   if (access.at == At::tail_help || access.at == At::tail_own) ++deeds_[static_cast<std::size_t>(role)].passed;
   if (access.at != At::head_publish) return;
+  most_reading_.fill(0);
   Outside outside;
   released_at_[{access.address, after}] = released_;
 }
@@ -203,6 +205,11 @@ void RingWorld::wrote_slot(int role, int number, const Access& access, u64 befor
     scheduler.fail("a slot is taken from a live owner");
   if (to.state == SlotState::reading && from != Word{to.lap, to.owner, SlotState::ready})
     scheduler.fail("a record is taken that is not there any more");
+  if (to.state == SlotState::reading && plan_.policy == OnFull::overwrite &&
+      reading(static_cast<u32>(number) / plan_.slots) > std::max(plan_.slots / 2, u32{1}))
+    scheduler.fail("more than half of a lane is READING, although others may overwrite the rest only");
+  if (access.at == At::take) most_reading_.fill(0);
+  if (access.at == At::release) check_release(number);
   if (to.state == SlotState::empty) released_[static_cast<std::size_t>(number)] = to.lap;
   Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
   if (to.state == SlotState::writing) {
@@ -232,6 +239,29 @@ void RingWorld::check_overwrite(int role, int number, const Access& access, Word
   const bool logged = truth != nullptr && truth->through >= old.sequence;
   if (!logged) loser.overwritten |= u64{1} << old.sequence;
   // What the log has as an event is READING until it is released; what it has as lost may lie here as a chunk.
+}
+
+u32 RingWorld::reading(u32 lane) const {
+  u32 sum = 0;
+  for (u32 index = 0; index < plan_.slots; ++index)
+    sum += Word::of(ring_.slot(lane, index).word).state == SlotState::reading ? 1 : 0;
+  return sum;
+}
+
+// A slot that was READING has become EMPTY. A chunk of a record that can still get whole may be given back before the record is
+// in the log only where half of the lane is READING.
+void RingWorld::check_release(int number) {
+  if (plan_.policy != OnFull::overwrite) return;
+  const RecordHeader& header = slot(number).header;
+  Deeds& deeds = deeds_[static_cast<std::size_t>(writer_[static_cast<std::size_t>(number)])];
+  u32& most = most_reading_[static_cast<u32>(number) / plan_.slots];
+  most = std::max(most, reading(static_cast<u32>(number) / plan_.slots) + 1);
+  const Truth* truth = log_.truth(deeds.incarnation);
+  if (header.sequence == 0 || (truth != nullptr && truth->through >= header.sequence)) return;
+  deeds.shed |= u64{1} << header.sequence;
+  const bool can_get_whole = deeds.has_published(header.sequence) || deeds.is_open(header.sequence);
+  if (can_get_whole && !deeds.was_overwritten(header.sequence) && most < plan_.slots / 2)
+    Scheduler::active().fail("a chunk is given back early, although its lane has room");
 }
 
 // What claim_shared would find at this moment.
@@ -287,7 +317,8 @@ void RingWorld::check(const audit::Loss& line) {
   u64 overwritten = 0, open = 0;
   for (u64 sequence = line.first; sequence <= line.last; ++sequence) {
     if (!deeds->has_published(sequence)) continue;
-    if (!deeds->was_overwritten(sequence)) scheduler.fail("a loss line for a published record");
+    if (!deeds->was_overwritten(sequence) && !deeds->may_be_lost(sequence))
+      scheduler.fail("a loss line for a published record");
     ++(deeds->is_open(sequence) ? open : overwritten);
   }
   const u64 said = line.causes[Cause::overwritten];
@@ -329,7 +360,9 @@ std::string RingWorld::finish(const Deeds& deeds) const {
   if (truth->through != deeds.attempted) return "its account is closed with a hole";
   const auto published = static_cast<u64>(std::popcount(deeds.published));
   const auto lost = static_cast<u64>(std::popcount(deeds.lost()));
-  if (truth->events != published - lost) return "not every published record is an event or overwritten";
+  const auto shed = static_cast<u64>(std::popcount(deeds.published & deeds.shed & ~deeds.overwritten));
+  const u64 given_up = published - lost - truth->events;
+  if (given_up > shed) return "not every published record is an event or overwritten";
   u64 refused = 0;
   for (std::size_t i = 0; i < refusal_causes; ++i) {
     const auto count = static_cast<u64>(std::popcount(deeds.refused[i]));
@@ -337,10 +370,11 @@ std::string RingWorld::finish(const Deeds& deeds) const {
     if (truth->totals.count[i] != count) return "its refusals are not those that the log names";
   }
   const u64 died = deeds.attempted - published - refused;
-  const u64 open = deeds.lost() >> deeds.attempted & u64{deeds.is_open(deeds.attempted)};
+  const u64 lost_or_shed = deeds.published & (deeds.overwritten | deeds.shed);
+  const u64 open = lost_or_shed >> deeds.attempted & u64{deeds.is_open(deeds.attempted)};
   if (truth->totals[Cause::died] < died || truth->totals[Cause::died] > died + open)
     return "its loss by death is not what is left";
-  if (truth->totals[Cause::died] + truth->totals[Cause::overwritten] != died + lost)
+  if (truth->totals[Cause::died] + truth->totals[Cause::overwritten] != died + lost + given_up)
     return "what was overwritten is not what the log counts";
   return "";
 }

@@ -3,7 +3,8 @@
 //
 // The oracle knows what each producer's code did, from its own stores, and so what the log must say; it looks
 //   - at each store: no slot is taken from a live owner, no bytes of it are written by another; no entry is claimed
-//     while a slot or a lane still names it; READY is overwritten only by that policy, and taken as it was seen;
+//     while a slot or a lane still names it; READY is overwritten only by that policy, and taken as it was seen; with that
+//     policy at most half of a lane is READING, and a chunk is given back before its record is in the log only where half is;
 //   - at each line: each sequence exactly once, in order (model_log.hpp), payload bytes, no loss of a published record unless
 //     it was overwritten and then with that cause, no event of one that was; `died` only of the dead, a refusal only by a name
 //     that it has; the name of the record's type;
@@ -93,12 +94,14 @@ class RingWorld : public World {
     bool finished = false;
     u64 published = 0;    // one bit a sequence: all its chunks were
     u64 overwritten = 0;  // one bit a sequence: one of its chunks was
+    u64 shed = 0;         // one bit a sequence: a chunk was given back for want of room; if a collector dies it may be lost
     u64 passed = 0;       // positions that it has stepped over in its present claim
     std::array<u64, shmring::ring::refusal_causes> refused{};  // by cause: one bit a sequence
     const std::array<u64, 16>* behind = nullptr;               // the head that it has just seen, as in released_at_
     bool has_published(u64 sequence) const { return published >> sequence & 1; }
     bool was_overwritten(u64 sequence) const { return overwritten >> sequence & 1; }
     u64 lost() const { return published & overwritten; }
+    bool may_be_lost(u64 sequence) const { return (shed & ~overwritten) >> sequence & 1; }
     // Its last record was published and overwritten before its attempt was finished: nothing in memory tells the causes apart.
     bool is_open(u64 sequence) const { return sequence == attempted && !finished; }
   };
@@ -111,6 +114,8 @@ class RingWorld : public World {
   void wrote_slot(int role, int number, const Access& access, u64 before, u64 after);
   void check_free(int entry);
   void check_overwrite(int role, int number, const Access& access, shmring::ring::Word from);
+  void check_release(int number);
+  u32 reading(u32 lane) const;
   bool can_claim(u32 lane) const;
   void check(const shmring::audit::Event& line);
   void check(const shmring::audit::Loss& line);
@@ -126,6 +131,7 @@ class RingWorld : public World {
   std::array<int, 16> writer_{};  // of each slot: the role that claimed it last
   // Of each slot the lap for which the collector has made it EMPTY last: now, and when it published this head of this lane.
   std::array<u64, 16> released_{};
+  std::array<u32, 2> most_reading_{};  // of each lane, since the last take or published head: before the first release
   std::map<std::pair<const void*, u64>, std::array<u64, 16>> released_at_;
 };
 
