@@ -91,8 +91,20 @@ int Daemon::set_up(const Options& options) {
   return status;
 }
 
-// No ring is made for a log that is not ours.
 int Daemon::open_ring(const Options& options) {
+  int error = find_ring(options);
+  if (error == 0) error = os::take_lease(segment_);
+  if (error == -ESTALE) {  // it was removed as we came
+    segment_ = {};
+    error = find_ring(options);
+    if (error == 0) error = os::take_lease(segment_);
+  }
+  if (error == 0) announce(segment_.ring.header->board, os::self(*segment_.ring.header));  // recovery may take long
+  return error;
+}
+
+// No ring is made for a log that is not ours.
+int Daemon::find_ring(const Options& options) {
   const char* const owner = owner_of(options);
   int error = os::attach(options.ring, segment_, owner);
   if (error == -ESTALE || error == -EPROTO) {
@@ -100,13 +112,11 @@ int Daemon::open_ring(const Options& options) {
     if (error == 0) error = os::attach(options.ring, segment_, owner);  // somebody may have made it anew by now
   }
   if (error == -ENOENT) {
-    if (error = claim_log(options.ring); error != 0) return error;
+    if (error = log_.is_claimed() ? 0 : claim_log(options.ring); error != 0) return error;
     error = os::create(options.ring, &options.create);
     if (error != 0 && error != -EEXIST) return error;
     error = os::attach(options.ring, segment_, owner);
   }
-  if (error == 0) error = os::take_lease(segment_);
-  if (error == 0) announce(segment_.ring.header->board, os::self(*segment_.ring.header));  // recovery may take long
   return error;
 }
 

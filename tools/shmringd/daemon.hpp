@@ -82,6 +82,7 @@ class Daemon {
   using Collector = audit::Collector<ring::HardwareMemory, Host, Store>;
 
   int open_ring(const Options& options);
+  int find_ring(const Options& options);
   int claim_log(const std::string& ring);
   int move_aside(const Options& options, int refused);
   int open_log();
