@@ -22,7 +22,7 @@ struct Need {
   What what = What::nothing;
   u32 entry = 0;
   Owner owner{};     // producer
-  u64 unlogged = 0;  // records: attempts of this entry that are in no log
+  u64 unlogged = 0;  // records: attempts that are in no log, of all entries
   explicit operator bool() const { return what != What::nothing; }
 };
 
@@ -36,7 +36,7 @@ Need look_for_need(const Ring& ring, bool records, const Dead& dead) {
     if (owner.state == OwnerState::free) continue;
     if (owner.state != OwnerState::left && !dead(index, owner.bits())) return {Need::What::producer, index, owner, 0};
     const u64 attempted = account_seen<M>(entry).attempted, logged = logged_seen<M>(entry).through;
-    if (records && attempted > logged && !need) need = {Need::What::records, index, owner, attempted - logged};
+    if (records && attempted > logged) need = {Need::What::records, index, owner, need.unlogged + attempted - logged};
   }
   return need;
 }
