@@ -31,6 +31,8 @@ struct shmring_producer {
 
 namespace {
 
+constexpr int most_attempts = 3;  // to attach to a ring that others remove or open again meanwhile
+
 int guarded(const char* ring, int (*call)(const char*, const void*), const void* argument) noexcept {
   if (ring == nullptr) return fail(EINVAL, "no ring name (NULL); give one");
   try {
@@ -65,12 +67,9 @@ int attach_segment(const char* ring, const shmring_attach_options& options, Segm
   return shmring::os::attach(ring, out, options.owner);
 }
 
-int attach_producer(const char* ring, const shmring_attach_options& options, shmring_producer** out) {
-  Identity identity;
-  if (const int error = identify(ring, options.name, identity); error != 0) return error;
-  if (options.lane > SHMRING_LANE_EXCLUSIVE)
-    return fail(EINVAL, "ring '%s': lane %u is none of auto (0), shared (1), exclusive (2)", ring, options.lane);
-  if (options.flags != 0) return fail(EINVAL, "ring '%s': attach flags 0x%x are not known; use 0", ring, options.flags);
+// `again`: the ring was retired since it was opened, by one who removes it, or opens it again.
+int take_place(const char* ring, const shmring_attach_options& options, const Identity& identity, bool& again,
+               shmring_producer** out) {
   Segment segment;
   if (const int error = attach_segment(ring, options, segment); error != 0) return error;
   void* page = shmring::os::new_handle_page(sizeof(shmring_producer));
@@ -89,11 +88,28 @@ int attach_producer(const char* ring, const shmring_attach_options& options, shm
   }
   handle->~shmring_producer();
   shmring::os::free_handle_page(page, sizeof(shmring_producer));
+  again = result == -ESTALE;
+  if (again) return fail(ESTALE, "ring '%s': it was retired as we attached, expected state open: try again", ring);
   if (result == -EBUSY)
     return fail(EBUSY, "ring '%s': none of its %u exclusive lanes is free; try again, or attach with lane auto or shared",
                 ring, segment.ring.geometry.lanes - 1);
   return fail(EUSERS, "ring '%s': all %u places of the producer table are taken; detach one, or start shmringd, which frees "
               "those of dead processes, and try again", ring, segment.ring.geometry.producers);
+}
+
+int attach_producer(const char* ring, const shmring_attach_options& options, shmring_producer** out) {
+  Identity identity;
+  if (const int error = identify(ring, options.name, identity); error != 0) return error;
+  if (options.lane > SHMRING_LANE_EXCLUSIVE)
+    return fail(EINVAL, "ring '%s': lane %u is none of auto (0), shared (1), exclusive (2)", ring, options.lane);
+  if (options.flags != 0) return fail(EINVAL, "ring '%s': attach flags 0x%x are not known; use 0", ring, options.flags);
+  int result = 0;
+  bool again = true;
+  for (int attempt = 0; again && attempt < most_attempts; ++attempt) {
+    again = false;
+    result = take_place(ring, options, identity, again, out);
+  }
+  return result;
 }
 
 int check_handle(const shmring_producer* producer) {

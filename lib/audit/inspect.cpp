@@ -2,8 +2,6 @@
 // validated geometry, or from the file's size, never from a word in the segment.
 #include "lib/audit/inspect.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -76,18 +74,10 @@ std::optional<os::Anchor> published_clock(const ring::CollectorBoard& board) {
   return anchor;
 }
 
-// The lease says whether there is a collector, and names nobody: a lock of an open file description has no pid.
-bool lease_is_held(const os::Segment& segment) {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  return os::calls.fcntl(segment.fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-}
-
 CollectorFacts collector_of(const os::Segment& segment, const HeaderFacts& header) {
   const ring::CollectorBoard& board = segment.ring.header->board;
   CollectorFacts facts;
-  facts.holds_lease = lease_is_held(segment);
+  facts.holds_lease = os::lease_is_held(segment);  // it names nobody: a lock of an open file description has no pid
   facts.identity = ring::Owner::of(figure(board.identity));
   facts.epoch = figure(board.epoch);
   facts.heartbeat_ns = figure(board.heartbeat_ns);

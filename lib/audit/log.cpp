@@ -132,7 +132,11 @@ int Log::append(std::span<const Line> lines, const RingId& of) {
     if (error == 0) error = write_batch(lines, of);
   }
   if (error != 0) return error;
-  if (file_bytes_ >= log_file_bytes) roll_error_ = begin_file(accounts_());
+  if (file_bytes_ >= log_file_bytes) {
+    const Accounts now = accounts_();
+    roll_error_ = begin_file(now);
+    if (roll_error_ == 0) present_ = now.ring;
+  }
   return 0;
 }
 
@@ -153,9 +157,12 @@ int Log::write_batch(std::span<const Line> lines, const RingId& of) {
   text_.clear();
   encode(lines, next_index_, ring_, text_, of == present_ ? RingId{} : of);
   // Behind this batch, or the next one could end beyond the limit.
-  const bool accounts = since_accounts_ + lines.size() + usual_batch_lines >= accounts_every_lines;
-  if (accounts) encode(accounts_(), next_index_ + lines.size(), ring_, text_);
-  return write_lines(lines.size(), accounts);
+  if (since_accounts_ + lines.size() + usual_batch_lines < accounts_every_lines) return write_lines(lines.size(), false);
+  const Accounts now = accounts_();
+  encode(now, next_index_ + lines.size(), ring_, text_);
+  const int error = write_lines(lines.size(), true);
+  if (error == 0) present_ = now.ring;  // whose lines name none from here on
+  return error;
 }
 
 int Log::write_lines(std::size_t lines, bool accounts) {

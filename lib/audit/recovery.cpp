@@ -238,10 +238,12 @@ bool Recovery::apply(const Parsed& line) {
     rings_.push_back(known(line.ring_id, line.accounts, line.over));
     return true;
   }
-  const auto named = line.ring_id == RingId{}
-                         ? rings_.end() - 1
-                         : std::ranges::find(rings_, line.ring_id, [](const Known& known) { return known.ring.ring; });
-  if (named == rings_.end()) return false;
+  auto named = line.ring_id == RingId{}
+                   ? rings_.end() - 1
+                   : std::ranges::find(rings_, line.ring_id, [](const Known& known) { return known.ring.ring; });
+  if (named == rings_.end() && line.kind != Kind::attach) return false;
+  // A ring that was retired may have had no account when this log, or this file, was begun.
+  if (named == rings_.end()) named = rings_.insert(rings_.end() - 1, {{line.ring_id, {}, {}}, {}});
   RecoveredRing& ring = named->ring;
   const auto place = named->places.find(line.incarnation);
   if (line.kind == Kind::attach) {
@@ -280,8 +282,13 @@ int Recovery::cut_tail() {
 
 int Recovery::copy_aside(const char* name) {
   os::Fd aside;
-  if (const int error = os::open_at(directory_, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600, aside))
+  // What squats that name, a FIFO, must not make us wait.
+  if (const int error =
+          os::open_at(directory_, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600, aside))
     return error;
+  struct stat status {};
+  if (os::calls.fstat(aside.get(), &status) != 0) return -errno;
+  if (!S_ISREG(status.st_mode)) return -EEXIST;
   std::vector<char> block(block_bytes);
   for (u64 at = whole_; at < size_;) {
     const ssize_t got = os::read_full(fd_.get(), block.data(), std::min<u64>(block.size(), size_ - at), at);

@@ -36,45 +36,88 @@ std::string link_text(const std::string& path) {
   return bytes > 0 ? std::string(text, static_cast<std::size_t>(bytes)) : std::string();
 }
 
-int refuse(std::string_view ring, u32 pid, int error) {
-  return fail(-error, "ring %.*s: cannot open what process %u has mapped of it: %s", static_cast<int>(ring.size()), ring.data(),
-              pid, std::strerror(-error));
+// The file that a link of /proc means, if it is a regular one: nothing else is opened, whatever the link says.
+int open_regular(const std::string& link, Fd& out) {
+  Fd place;
+  if (const int error = open_at(AT_FDCWD, link.c_str(), O_PATH, 0, place)) return error;
+  struct stat status {};
+  if (calls.fstat(place.get(), &status) != 0) return -errno;
+  if (!S_ISREG(status.st_mode)) return -ENOENT;
+  return open_at(AT_FDCWD, ("/proc/self/fd/" + std::to_string(place.get())).c_str(), O_RDWR, 0, out);
 }
 
-}  // namespace
+struct Wanted {
+  std::string ring, folder, file;  // file: of the ring, with the slash before it
+  ring::RingId identity;
+  u32 pid;
+  const char* owner;
+};
 
-bool is_running(u32 pid, u64 start_time) {
-  const std::optional<u64> start = start_time_of(pid);
-  return start && start_time != 0 && *start == start_time;
+// The names that a ring may have had: its own, or another one in the same folder.
+bool may_be(const Wanted& wanted, std::string_view target) {
+  constexpr std::string_view deleted = " (deleted)";
+  const bool in_folder = target.starts_with(wanted.folder) && target.find('/', wanted.folder.size()) == target.npos;
+  if (target.ends_with(deleted)) target.remove_suffix(deleted.size());
+  return in_folder || target.ends_with(wanted.file);
 }
 
-int open_ghost(std::string_view ring, const ring::RingId& identity, u32 pid, Segment& out, const char* owner) {
-  const std::string folder = "/proc/" + std::to_string(pid) + "/map_files/";
-  const std::string wanted = "/" + file_name(std::string(ring)) + " (deleted)";
+int refuse(const Wanted& wanted, int error) {
+  return fail(-error, "ring %s: cannot open what process %u has mapped of it: %s", wanted.ring.c_str(), wanted.pid,
+              std::strerror(-error));
+}
+
+// Of one task's mappings. The text of what is refused is set.
+int find_in(const Wanted& wanted, const std::string& task, Segment& out) {
+  const std::string folder = "/proc/" + task + "/map_files/";
   std::vector<std::string> names;
-  if (const int error = names_in(folder, names)) return refuse(ring, pid, error);
+  if (const int error = names_in(folder, names)) return refuse(wanted, error);
   int refused = -ENOENT;
   for (const std::string& name : names) {
     errno = 0;
     const std::string target = link_text(folder + name);
-    if (target.empty() && (errno == EPERM || errno == EACCES)) refused = -errno;
-    if (!target.ends_with(wanted)) continue;
-    Fd fd;
-    if (const int error = open_at(AT_FDCWD, (folder + name).c_str(), O_RDWR | O_NONBLOCK, 0, fd)) {
-      refused = error;
-      continue;
-    }
+    if (target.empty() && (errno == EPERM || errno == EACCES)) return refuse(wanted, -errno);
+    if (!may_be(wanted, target)) continue;
+    Fd file;
     Segment segment;
-    if (const int error = attach_open(ring, std::move(fd), segment, owner)) {
-      refused = error;
+    int error = open_regular(folder + name, file);
+    if (error != 0 && error != -ENOENT) refused = refuse(wanted, error);
+    if (error != 0) continue;
+    if (error = attach_open(wanted.ring, std::move(file), segment, wanted.owner); error != 0) {
+      if (target.ends_with(wanted.file + " (deleted)")) refused = error;
       continue;
     }
-    if (segment.ring.identity != identity) continue;  // a ring of that name before it or behind it
-    if (!unlinked(segment)) return refuse(ring, pid, -EEXIST);
+    if (segment.ring.identity != wanted.identity) continue;  // another ring
+    if (!unlinked(segment)) return refuse(wanted, -EEXIST);
     out = std::move(segment);
     return 0;
   }
-  return refuse(ring, pid, refused);
+  return refused;
+}
+
+}  // namespace
+
+Running is_running(u32 pid, u64 start_time) {
+  if (start_time != 0) {
+    if (const std::optional<u64> start = start_time_of(pid)) return *start == start_time ? Running::yes : Running::no;
+  }
+  return calls.kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH && start_time != 0 ? Running::no : Running::unknown;
+}
+
+// Each task's, for the one that the process is named after may have ended: then its own mappings are none.
+int open_ghost(std::string_view ring, const ring::RingId& identity, u32 pid, Segment& out, const char* owner) {
+  Wanted wanted{std::string(ring), "", "/" + file_name(std::string(ring)), identity, pid, owner};
+  Fd directory;
+  if (const int error = open_directory(wanted.ring, wanted.folder, directory)) return error;
+  wanted.folder += "/";
+  std::vector<std::string> tasks;
+  if (const int error = names_in("/proc/" + std::to_string(pid) + "/task", tasks)) return refuse(wanted, error);
+  for (const std::string& task : tasks) {
+    if (task.starts_with('.')) continue;
+    const int error = find_in(wanted, task, out);
+    if (error == 0) return 0;
+    if (error != -ENOENT) return error;
+  }
+  return refuse(wanted, -ENOENT);
 }
 
 }  // namespace shmring::os

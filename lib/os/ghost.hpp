@@ -11,9 +11,10 @@
 
 namespace shmring::os {
 
-// Whether the process that this pid and start time name still runs: its start time was read, and is the same. What cannot be
-// read counts as ended.
-bool is_running(u32 pid, u64 start_time);
+// Whether the process that this pid and start time (0: not known) name still runs. Unknown: it has no start time that means
+// anything here, or that cannot be read, and a process has its pid.
+enum class Running { no, yes, unknown };
+Running is_running(u32 pid, u64 start_time);
 
 // Map, for reading and writing, the ring of this identity that a process has mapped, through /proc/PID/map_files: that takes
 // root, or CAP_CHECKPOINT_RESTORE beside the same user. All checks of attach() are made, but the one that it is not retired.

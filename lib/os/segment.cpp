@@ -3,18 +3,17 @@
 #include "lib/os/segment.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
-#include <optional>
 
 #include "lib/os/error.hpp"
 #include "lib/os/map.hpp"
 #include "lib/os/process.hpp"
+#include "lib/os/remover_lock.hpp"
 #include "lib/os/users.hpp"
 
 namespace shmring::os {
@@ -22,30 +21,13 @@ namespace {
 
 namespace bip = boost::interprocess;
 
-// What is being opened: `ring` for people, `path` for people and the kernel.
-struct Place {
-  std::string ring, path, file;  // file: its name inside dir
-  Fd dir;
-  std::optional<uid_t> named;  // the owner whom the caller trusts, too
-};
+constexpr int most_looks = 4;  // at what stands under a name, while rings are removed and made
 
 // A header's private copy, alone or with what stands in the file behind it.
 struct Snapshot {
   alignas(ring::Header) std::byte bytes[sizeof(ring::Header)] = {};
   const ring::Header& header() const { return *reinterpret_cast<const ring::Header*>(bytes); }
 };
-
-int place_of(std::string_view name, Place& out) {
-  out.ring = name;
-  if (!valid_name(name)) {
-    return fail(EINVAL, "\"%.80s\" cannot name a ring: expected 1 to 63 of A-Z a-z 0-9 . _ - (and neither . nor ..)",
-                out.ring.c_str());
-  }
-  out.file = file_name(out.ring);
-  const int error = open_directory(out.ring, out.path, out.dir);
-  out.path += "/" + out.file;
-  return error;
-}
 
 // What stands under a ring's name and can be none: to whoever put it there it may be dear.
 int no_regular_file(const Place& at, const char* what) {
@@ -55,42 +37,6 @@ int no_regular_file(const Place& at, const char* what) {
   const bool known = calls.fstatat(at.dir.get(), at.file.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
   return fail(EPERM, "ring %.80s: %.200s is %s, expected a regular file: ask %s what it is for, or choose another name",
               at.ring.c_str(), at.path.c_str(), what, known ? user_text(status.st_uid).c_str() : "its owner");
-}
-
-// O_NONBLOCK: a FIFO that squats the name must not make us wait.
-int open_checked(const Place& at, int access, struct stat& status, Fd& out) {
-  const int error = open_at(at.dir ? at.dir.get() : AT_FDCWD, at.dir ? at.file.c_str() : at.path.c_str(),
-                            access | O_NONBLOCK | (at.dir ? O_NOFOLLOW : 0), 0, out);
-  const char* const ring = at.ring.c_str();
-  const char* const path = at.path.c_str();
-  const char* const kind = at.dir ? "ring" : "file";
-  if (error == -ENOENT && !at.dir)
-    return fail(ENOENT, "file %.200s: there is none; a ring is named without a slash, see `shmring ls`", path);
-  if (error == -ENOENT) {
-    return fail(ENOENT,
-                "ring %.80s: there is no %.200s: create it (shmringd --ring %.80s --log DIR), or see `shmring ls`",
-                ring, path, ring);
-  }
-  if (error == -ELOOP && at.dir) return no_regular_file(at, "a symbolic link");
-  if (error == -EISDIR || error == -ENXIO || error == -ENODEV) return no_regular_file(at, "not a regular file");
-  if (error == -EACCES) {
-    return fail(EACCES, "%s %.80s: no permission to open %.200s: run as its owner, or as a member of its group", kind, ring,
-                path);
-  }
-  if (error) return fail(-error, "%s %.80s: cannot open %.200s: %s", kind, ring, path, std::strerror(-error));
-  if (calls.fstat(out.get(), &status) != 0)
-    return fail(errno, "%s %.80s: cannot read the status of %.200s: %s", kind, ring, path, std::strerror(errno));
-  return S_ISREG(status.st_mode) ? 0 : no_regular_file(at, "not a regular file");
-}
-
-int check_rights(const Place& at, const struct stat& status) {
-  if (const int error = check_owner(at.ring, at.path, status.st_uid, at.dir.get(), at.named)) return error;
-  const unsigned mode = status.st_mode & 07777;
-  if ((mode & ~0660u) == 0) return 0;
-  return fail(EPERM,
-              "ring %.80s: the mode of %.200s is %#o, expected no bits beyond 0660: others may read or change what is written "
-              "into it; its owner can end that: chmod %#o %.200s",
-              at.ring.c_str(), at.path.c_str(), mode, mode & 0660u, at.path.c_str());
 }
 
 std::string text_of(const ring::Finding& finding) {
@@ -134,43 +80,17 @@ std::string other_boot(const ring::Header& header) {
   return text;
 }
 
-enum class Retired { refused, permitted };
-
-int check_alive(const Place& at, const ring::Header& header, Retired retired) {
-  const char* const ring = at.ring.c_str();
-  if (const std::string text = other_boot(header); !text.empty()) {
-    return fail(ESTALE,
-                "ring %.80s: %.200s: %s: it is of another boot: shmringd moves it aside when it starts, and makes a new one",
-                ring, at.path.c_str(), text.c_str());
-  }
-  if (retired == Retired::permitted || !ring::is_retired<ring::HardwareMemory>(header)) return 0;
-  return fail(
-      ESTALE,
-      "ring %.80s: %.200s was retired, expected state open: `shmring gc` removes it when all who used it have ended and "
-      "what it holds is in a log; see `shmring doctor %.80s`",
-      ring, at.path.c_str(), ring);
+int check_boot(const Place& at, const ring::Header& header) {
+  const std::string text = other_boot(header);
+  if (text.empty()) return 0;
+  return fail(ESTALE,
+              "ring %.80s: %.200s: %s: it is of another boot: shmringd moves it aside when it starts, and makes a new one",
+              at.ring.c_str(), at.path.c_str(), text.c_str());
 }
 
 int cannot_map(const Place& at, u64 bytes, int error) {
   return fail(-error, "ring %.80s: cannot map %" PRIu64 " bytes of %.200s: %s", at.ring.c_str(), bytes, at.path.c_str(),
               std::strerror(-error));
-}
-
-// The rest of attach, once `out.fd` is open.
-int map_checked(const Place& at, const struct stat& status, Segment& out, Retired retired = Retired::refused) {
-  if (const int error = check_rights(at, status)) return error;
-  const u64 bytes = static_cast<u64>(status.st_size);
-  Snapshot snapshot;
-  if (const int error = read_header(at, out.fd.get(), snapshot)) return error;
-  // Once before anything is mapped: a bad size must not become a SIGBUS.
-  ring::Ring ring;
-  if (const ring::Finding finding = ring::validate(snapshot.header(), bytes, nullptr, ring))
-    return refuse(at, finding, ring::Purpose::write);
-  if (const int error = check_alive(at, snapshot.header(), retired)) return error;
-  if (const int error = map(out.fd.get(), bytes, bip::read_write, out.region)) return cannot_map(at, bytes, error);
-  ring::validate(snapshot.header(), bytes, static_cast<std::byte*>(out.region.get_address()), out.ring);
-  std::memcpy(out.name, at.ring.data(), at.ring.size());
-  return 0;
 }
 
 // The whole file, or what is left of it with zeros behind: never a page that the file does not have.
@@ -195,6 +115,73 @@ void describe(const ring::Header& header, u64 file_bytes, std::vector<std::strin
   if (ring::is_retired<ring::HardwareMemory>(header)) out.push_back("the ring is retired");
 }
 
+}  // namespace
+
+int place_of(std::string_view name, Place& out) {
+  out.ring = name;
+  if (!valid_name(name)) {
+    return fail(EINVAL, "\"%.80s\" cannot name a ring: expected 1 to 63 of A-Z a-z 0-9 . _ - (and neither . nor ..)",
+                out.ring.c_str());
+  }
+  out.file = file_name(out.ring);
+  const int error = open_directory(out.ring, out.path, out.dir);
+  out.path += "/" + out.file;
+  return error;
+}
+
+// O_NONBLOCK: a FIFO that squats the name must not make us wait.
+int open_checked(const Place& at, int access, struct stat& status, Fd& out) {
+  const int error = open_at(at.dir ? at.dir.get() : AT_FDCWD, at.dir ? at.file.c_str() : at.path.c_str(),
+                            access | O_NONBLOCK | (at.dir ? O_NOFOLLOW : 0), 0, out);
+  const char* const ring = at.ring.c_str();
+  const char* const path = at.path.c_str();
+  const char* const kind = at.dir ? "ring" : "file";
+  if (error == -ENOENT && !at.dir)
+    return fail(ENOENT, "file %.200s: there is none; a ring is named without a slash, see `shmring ls`", path);
+  if (error == -ENOENT) {
+    return fail(ENOENT,
+                "ring %.80s: there is no %.200s: create it (shmringd --ring %.80s --log DIR), or see `shmring ls`",
+                ring, path, ring);
+  }
+  if (error == -ELOOP && at.dir) return no_regular_file(at, "a symbolic link");
+  if (error == -EISDIR || error == -ENXIO || error == -ENODEV) return no_regular_file(at, "not a regular file");
+  if (error == -EACCES) {
+    return fail(EACCES, "%s %.80s: no permission to open %.200s: run as its owner, or as a member of its group", kind, ring,
+                path);
+  }
+  if (error) return fail(-error, "%s %.80s: cannot open %.200s: %s", kind, ring, path, std::strerror(-error));
+  if (calls.fstat(out.get(), &status) != 0)
+    return fail(errno, "%s %.80s: cannot read the status of %.200s: %s", kind, ring, path, std::strerror(errno));
+  return S_ISREG(status.st_mode) ? 0 : no_regular_file(at, "not a regular file");
+}
+
+int check_rights(const Place& at, const struct stat& status) {
+  if (const int error = check_owner(at.ring, at.path, status.st_uid, at.dir.get(), at.named)) return error;
+  const unsigned mode = status.st_mode & 07777;
+  if ((mode & ~0660u) == 0) return 0;
+  return fail(EPERM,
+              "ring %.80s: the mode of %.200s is %#o, expected no bits beyond 0660: others may read or change what is written "
+              "into it; its owner can end that: chmod %#o %.200s",
+              at.ring.c_str(), at.path.c_str(), mode, mode & 0660u, at.path.c_str());
+}
+
+// The rest of attach, once `out.fd` is open.
+int map_checked(const Place& at, const struct stat& status, Segment& out) {
+  if (const int error = check_rights(at, status)) return error;
+  const u64 bytes = static_cast<u64>(status.st_size);
+  Snapshot snapshot;
+  if (const int error = read_header(at, out.fd.get(), snapshot)) return error;
+  // Once before anything is mapped: a bad size must not become a SIGBUS.
+  ring::Ring ring;
+  if (const ring::Finding finding = ring::validate(snapshot.header(), bytes, nullptr, ring))
+    return refuse(at, finding, ring::Purpose::write);
+  if (const int error = check_boot(at, snapshot.header())) return error;
+  if (const int error = map(out.fd.get(), bytes, bip::read_write, out.region)) return cannot_map(at, bytes, error);
+  ring::validate(snapshot.header(), bytes, static_cast<std::byte*>(out.region.get_address()), out.ring);
+  std::memcpy(out.name, at.ring.data(), at.ring.size());
+  return 0;
+}
+
 int status_of(const Place& at, const Segment& judged, struct stat& out) {
   if (calls.fstat(judged.fd.get(), &out) == 0) return 0;
   return fail(errno, "ring %.80s: cannot read the status of what was opened: %s", at.ring.c_str(), std::strerror(errno));
@@ -209,18 +196,22 @@ int check_name(const Place& at, const struct stat& opened) {
               at.path.c_str());
 }
 
-}  // namespace
-
 int attach(std::string_view ring, Segment& out, const char* owner) {
   Place at;
   if (const int error = place_of(ring, at)) return error;
   if (const int error = named_owner(at.ring, owner, at.named)) return error;
-  Segment segment;
-  struct stat status {};
-  if (const int error = open_checked(at, O_RDWR, status, segment.fd)) return error;
-  if (const int error = map_checked(at, status, segment)) return error;
-  out = std::move(segment);
-  return 0;
+  for (int look = 0; look < most_looks; ++look) {
+    Segment segment;
+    struct stat status {};
+    if (const int error = open_checked(at, O_RDWR, status, segment.fd)) return error;
+    if (const int error = map_checked(at, status, segment)) return error;
+    const bool retired = ring::is_retired<ring::HardwareMemory>(*segment.ring.header);
+    const int error = retired ? settle_removal(at, segment) : 0;
+    if (error == 0) out = std::move(segment);
+    if (error != -EAGAIN) return error;
+  }
+  return fail(ESTALE, "ring %.80s: %.200s is removed and made anew again and again: try again", at.ring.c_str(),
+              at.path.c_str());
 }
 
 int attach_open(std::string_view ring, Fd file, Segment& out, const char* owner) {
@@ -232,7 +223,7 @@ int attach_open(std::string_view ring, Fd file, Segment& out, const char* owner)
   struct stat status {};
   if (const int error = status_of(at, segment, status)) return error;
   if (!S_ISREG(status.st_mode)) return no_regular_file(at, "not a regular file");
-  if (const int error = map_checked(at, status, segment, Retired::permitted)) return error;
+  if (const int error = map_checked(at, status, segment)) return error;
   out = std::move(segment);
   return 0;
 }
@@ -277,61 +268,6 @@ int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::
   return 0;
 }
 
-int unlink(std::string_view ring, bool force, const Segment* only, const char* owner) {
-  Place at;
-  if (const int error = place_of(ring, at)) return error;
-  if (const int error = named_owner(at.ring, owner, at.named)) return error;
-  Segment segment;
-  struct stat status {};
-  int refused = open_checked(at, O_RDWR, status, segment.fd);
-  if (refused != 0 && refused != -EPERM) return refused;
-  if (refused == 0) {
-    // Of several who remove it at once, one at a time looks whether the name still means this file: the others must not
-    // remove the ring that somebody creates in its place.
-    if (calls.flock(segment.fd.get(), LOCK_EX) != 0) {
-      return fail(errno, "ring %.80s: cannot lock %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
-    }
-  }
-  if (only != nullptr) {
-    if (const int error = status_of(at, *only, status)) return error;
-  }
-  if (refused == 0 || only != nullptr) {
-    if (const int error = check_name(at, status)) return error;
-  }
-  if (refused == 0) refused = map_checked(at, status, segment);
-  const bool judged_older = refused == -EPROTO && only != nullptr;  // which can be looked at: else there were none
-  if (refused != 0 && refused != -ESTALE && !judged_older && !force) return refused;
-  // The name first: who may not remove it must not retire it. If we die in between, the collector sees it unlinked.
-  if (calls.unlinkat(at.dir.get(), at.file.c_str(), 0) != 0) {
-    return fail(errno, "ring %.80s: cannot remove %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
-  }
-  if (segment.ring.header) ring::retire<ring::HardwareMemory>(*segment.ring.header);
-  return 0;
-}
-
-int rename(std::string_view ring, std::string_view to, const Segment& only, const char* owner) {
-  Place at;
-  if (const int error = place_of(ring, at)) return error;
-  if (const int error = named_owner(at.ring, owner, at.named)) return error;
-  const std::string target = file_name(std::string(to));
-  struct stat status {};
-  if (const int error = status_of(at, only, status)) return error;
-  if (const int error = check_rights(at, status)) return error;
-  // Without waiting: a process that holds the lock may be stopped.
-  if (calls.flock(only.fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail(errno == EWOULDBLOCK ? EBUSY : errno, "ring %.80s: cannot lock %.200s, to give it another name: %s",
-                at.ring.c_str(), at.path.c_str(), std::strerror(errno));
-  }
-  if (const int error = check_name(at, status)) return error;
-  if (calls.renameat2(at.dir.get(), at.file.c_str(), at.dir.get(), target.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  const int error = errno;
-  const char* const advice = error == EINVAL                     ? ": let the rings lie on a tmpfs"
-                             : error == EPERM || error == EACCES ? ": its owner, the directory's, or root may do that"
-                                                                 : "";
-  return fail(error, "ring %.80s: cannot give %.200s the name %.80s: %s%s", at.ring.c_str(), at.path.c_str(), target.c_str(),
-              std::strerror(error), advice);
-}
-
 int check_trust(std::string_view ring, const Segment& segment, const char* owner) {
   Place at;
   if (const int error = place_of(ring, at)) return error;
@@ -364,11 +300,31 @@ int list(std::vector<std::string>& out) {
 }
 
 bool unlinked(const Segment& segment) {
-  struct stat status {};
-  return calls.fstat(segment.fd.get(), &status) == 0 && status.st_nlink == 0;
+  Place at;
+  struct stat opened {}, named{};
+  if (place_of(segment.name, at) != 0 || calls.fstat(segment.fd.get(), &opened) != 0) return false;
+  if (calls.fstatat(at.dir.get(), at.file.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
+  return named.st_ino != opened.st_ino || named.st_dev != opened.st_dev;
+}
+
+bool lease_is_held(const Segment& segment) {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return calls.fcntl(segment.fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 int take_lease(const Segment& segment) {
+  if (const int error = take_lease_unnamed(segment)) return error;
+  // Whoever retires it looks for the lease afterwards.
+  if (!ring::is_retired_by_now<ring::HardwareMemory>(*segment.ring.header)) return 0;
+  Place at;
+  if (const int error = place_of(segment.name, at)) return error;
+  const int error = settle_removal(at, segment);
+  return error != -EAGAIN ? error : fail(ESTALE, "ring %s: it was removed just now: attach anew", segment.name);
+}
+
+int take_lease_unnamed(const Segment& segment) {
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;

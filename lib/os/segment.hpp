@@ -53,7 +53,8 @@ struct Segment {
 
 // Map a ring for reading and writing, all checks made. `owner`: a user whose rings are trusted beside those that users.hpp
 // names; NULL: $SHMRING_OWNER. ENOENT, EACCES, EPERM owner, mode, not a file or a link, EPROTO version, ENOEXEC layout, EBADMSG
-// size or geometry, ESTALE retired or another boot, EINVAL name or owner, ENOMEM.
+// size or geometry, ESTALE another boot, EINVAL name or owner, ENOMEM. A ring that is retired under its name is waited for, for
+// remover_patience_ns at most: −ESTALE; one whose remover was killed is opened again.
 int attach(std::string_view ring, Segment& out, const char* owner = nullptr);
 
 // The same for an open file that was a ring's, which may be retired, and need not have that name any more.
@@ -66,11 +67,17 @@ int attach_open(std::string_view ring, Fd file, Segment& out, const char* owner 
 // EPROTO).
 int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::string>& findings);
 
-// Remove the name, then retire the segment. `force`: remove the name also where attach refuses the file, then without
-// retiring it. A ring that is retired or of another boot needs no force, nor does one of an older version that was looked at
-// (`only`). `only` (if not NULL): only if the name still means this open segment, else ENOENT. `owner`: as for attach. ENOENT,
-// EACCES, EPERM, or what attach says.
-int unlink(std::string_view ring, bool force = false, const Segment* only = nullptr, const char* owner = nullptr);
+// What is looked for once more when the ring is retired, before its name is removed: who attached or came to collect it since
+// it was judged; by anybody: also records that are in no log.
+enum class Unneeded { unasked, by_the_living, by_anybody };
+
+// Retire the segment, then remove its name. If it is needed after all (−EBUSY, the text says by whom), or the name cannot be
+// removed, it is open again. `force`: remove the name also where attach refuses the file, then without retiring it. A ring
+// of another boot needs no force, nor does one of an older version that was looked at (`only`): nobody attaches to the first;
+// who attaches to the second is not seen. `only` (if not NULL): only if the name still means this open segment, else ENOENT.
+// `owner`: as for attach. ENOENT, EACCES, EPERM, EBUSY (also: somebody else removes it at this moment), or what attach says.
+int unlink(std::string_view ring, bool force = false, const Segment* only = nullptr, const char* owner = nullptr,
+           Unneeded unneeded = Unneeded::unasked);
 
 // Give a ring another name, if that is free (else EEXIST), the first still means this open segment (else ENOENT), and attach
 // would trust it (else EPERM). EBUSY: somebody else moves or removes it at this moment.
@@ -82,12 +89,19 @@ int check_trust(std::string_view ring, const Segment& segment, const char* owner
 // The names of the rings in the directory, sorted.
 int list(std::vector<std::string>& out);
 
-// Whether the segment has no name any more, whoever removed it: the collector then retires it.
+// Whether its name is gone or means another file now, whoever did that: the collector then retires it. What cannot be seen has
+// not happened.
 bool unlinked(const Segment& segment);
 
 // Become the ring's only collector, until the Segment is gone (closing its descriptor alone does not do: the mapping
-// holds the lock too) or the process has ended. −EBUSY names the holder.
+// holds the lock too) or the process has ended. −EBUSY names the holder; −ESTALE: it was removed meanwhile, attach anew.
 int take_lease(const Segment& segment);
+
+// The same for a ring that has lost its name, and may be retired.
+int take_lease_unnamed(const Segment& segment);
+
+// Whether it has a collector, other than by this open segment.
+bool lease_is_held(const Segment& segment);
 
 // $SHMRING_DIR, which must be absolute, or /dev/shm; opened. The text names the ring.
 int open_directory(const std::string& ring, std::string& path, Fd& out);

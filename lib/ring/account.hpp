@@ -8,13 +8,15 @@
 //   - account word := (n << 1) before anything else of attempt n, (n << 1 | 1) after everything else;
 //   - a refusal stores its counter, then the refusal word, then finishes the account: who sees the later sees the earlier;
 //   - the incarnation, the lane and the name stand before the state says attached; state left is the last store of a life;
-//   - an entry is zeroed only when its account is closed and no slot names it, its owner word last.
+//   - an entry is zeroed only when its account is closed and no slot names it, its owner word last;
+//   - a ring is retired before its name is removed, by who has its remover's lock (remover.hpp), and is retired for good only
+//     if its name has gone.
 //
 // Ordered accesses:
 //
 // | label            | access | order           | partner                      | what it orders                                     |
 // |------------------|--------|-----------------|------------------------------|----------------------------------------------------|
-// | owner_claim      | cas    | acq_rel/relaxed | entry_zero                   | the last life's zeroing before this life's stores  |
+// | owner_claim      | cas    | seq_cst/relaxed | entry_zero, owner_judged     | the last life's zeroing before this life's stores; before segment_again |
 // | owner_state      | store  | release         | owner_seen                   | incarnation, lane, name before attached; all before left |
 // | owner_seen       | load   | acquire         | owner_state, entry_zero      | the state before what is read under it             |
 // | incarnation_next | add    | relaxed         | -                            | only its uniqueness counts                         |
@@ -37,7 +39,10 @@
 // | logged_seen      | load   | acquire         | logged                       | for who looks on (stat): an account that is not older; a successor has it with the lease |
 // | entry_zero       | store  | release         | owner_claim, owner_seen, incarnation_seen, lane_seen | the entry's zeroing before it is free              |
 // | segment_state    | load   | acquire         | segment_retire               | not needed: nothing that was stored before it is read behind it; as late as it is seen, it is obeyed |
-// | segment_retire   | store  | release         | segment_state                | not needed: as segment_state                       |
+// | segment_again    | load   | seq_cst         | segment_retire               | behind owner_claim: either this sees that the ring is retired, or owner_judged sees the claim |
+// | segment_retire   | store  | seq_cst         | segment_again                | before owner_judged                                |
+// | owner_judged     | load   | seq_cst         | owner_claim, owner_state     | behind segment_retire; the state before what is read under it |
+// | segment_reopen   | cas    | release/relaxed | segment_state                | not needed: who sees it late takes the ring for retired for so long, and looks again |
 // | type_claim       | cas    | acq_rel/relaxed | type_publish                 | not needed: one writer a name, which a compare-and-swap gives in any order; no place is ever used again |
 // | type_fill        | copy   | -               | type_publish                 | the name                                           |
 // | type_publish     | store  | release         | type_seen                    | the name before the word that says written         |
@@ -119,7 +124,7 @@ template <class M>
 bool claim_entry(Entry& entry, Owner me) {
   u64 expected = 0;
   me.state = OwnerState::attaching;
-  return M::cas(At::owner_claim, entry.owner, expected, me.bits(), std::memory_order_acq_rel, std::memory_order_relaxed);
+  return M::cas(At::owner_claim, entry.owner, expected, me.bits(), std::memory_order_seq_cst, std::memory_order_relaxed);
 }
 
 template <class M>
@@ -181,10 +186,30 @@ template <class M>
   return M::load(At::segment_state, header.state, std::memory_order_acquire) != static_cast<u32>(SegmentState::open);
 }
 
-// Role: whoever removes the ring's name.
+// The look of an attacher that has its entry, or of a collector that has its lease. False: whoever retires the ring sees it.
+template <class M>
+bool is_retired_by_now(const Header& header) {
+  return M::load(At::segment_again, header.state, std::memory_order_seq_cst) != static_cast<u32>(SegmentState::open);
+}
+
+// Role: whoever removes the ring's name, with the remover's lock; or its collector, once the name has gone.
 template <class M>
 void retire(Header& header) {
-  M::store(At::segment_retire, header.state, static_cast<u32>(SegmentState::retired), std::memory_order_release);
+  M::store(At::segment_retire, header.state, static_cast<u32>(SegmentState::retired), std::memory_order_seq_cst);
+}
+
+// Role: whoever has the remover's lock, of a ring that has its name. False: it was not retired.
+template <class M>
+bool reopen(Header& header) {
+  u32 expected = static_cast<u32>(SegmentState::retired);
+  return M::cas(At::segment_reopen, header.state, expected, static_cast<u32>(SegmentState::open), std::memory_order_release,
+                std::memory_order_relaxed);
+}
+
+// Role: whoever removes the ring's name, once it is retired.
+template <class M>
+Owner owner_judged(const Entry& entry) {
+  return Owner::of(M::load(At::owner_judged, entry.owner, std::memory_order_seq_cst));
 }
 
 // The type table's word, taken apart.

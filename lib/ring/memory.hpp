@@ -37,8 +37,8 @@ enum class At : u8 {
   // account.hpp
   owner_claim, owner_state, owner_seen, incarnation_next, incarnation_set, incarnation_seen, lane_set, lane_seen,
   identity_fill, identity_copy, attempt, finish, account_seen, counter, counter_seen, refusal, refusal_seen, nested,
-  nested_seen, logged, logged_seen, entry_zero, segment_state, segment_retire, type_claim, type_fill, type_publish,
-  type_seen, type_copy,
+  nested_seen, logged, logged_seen, entry_zero, segment_state, segment_again, segment_retire, segment_reopen, owner_judged,
+  type_claim, type_fill, type_publish, type_seen, type_copy,
 };
 
 // The real one, but for sleep, which is the operating system's: os/memory.hpp.

@@ -38,7 +38,8 @@ inline std::size_t cut_at(u8 kind, const unsigned char* payload, std::size_t roo
 template <class M>
 class Producer {
  public:
-  // Take an entry and a lane (`lane`: a shmring_lane). 0, −EUSERS: the table is full, −EBUSY: no exclusive lane is free.
+  // Take an entry and a lane (`lane`: a shmring_lane). 0, −EUSERS: the table is full, −EBUSY: no exclusive lane is free,
+  // −ESTALE: somebody has retired the ring meanwhile.
   int attach(const Ring& ring, Owner me, const Identity& identity, u32 lane);
   // See shmring_write, _claim, _commit, _abort.
   int write(const shmring_meta* meta, const void* payload, std::size_t bytes);

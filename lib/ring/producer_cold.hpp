@@ -17,6 +17,12 @@ int Producer<M>::attach(const Ring& ring, Owner me, const Identity& identity, u3
     self_ = index + 1;
   }
   if (entry_ == nullptr) return -EUSERS;
+  // Whoever removes the ring may have judged before the claim that nobody needs it. Without an incarnation: see below.
+  if (is_retired_by_now<M>(*ring_.header)) {
+    set_state<M>(*entry_, me_, OwnerState::left);
+    entry_ = nullptr;
+    return -ESTALE;
+  }
   incarnation_ = next_incarnation<M>(*ring_.header, ring_.incarnation_base);
   set_incarnation<M>(*entry_, incarnation_);
   if (!take_lane(lane)) {

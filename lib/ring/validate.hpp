@@ -142,6 +142,8 @@ inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring
   if (bytes != at.size) return {EBADMSG, "size of the file", bytes, "exactly", at.size};
   if (snapshot.incarnation_base >> 53 != 0)
     return {EBADMSG, "incarnation_base", snapshot.incarnation_base, "below", u64{1} << 53};
+  if (purpose == Purpose::write && snapshot.identity[0] == 0 && snapshot.identity[1] == 0)
+    return {EBADMSG, "identity", 0, "above", 0};
   const auto array = [base](u64 place) { return base != nullptr ? base + place : nullptr; };
   out.header = reinterpret_cast<Header*>(base);
   out.entries = reinterpret_cast<Entry*>(array(at.entries));

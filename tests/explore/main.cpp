@@ -23,7 +23,7 @@ struct Options {
   Limits limits;
   bool weak = false;
   bool rows = false;  // print the table of rows
-  u64 relax = 0;  // labels, one bit each
+  u64 relax = 0, weaken = 0;  // labels, one bit each
   bool random = false;
   u64 seed = 1;
   std::string replay;
@@ -35,11 +35,12 @@ struct Options {
                "explore: %s\n"
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
                "               [--policy drop|overwrite|wait] [--chunks N] [--too-big N] [--types 1] [--onlookers N]\n"
-               "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N] [--restarts N] [--cuts N]\n"
-               "               [--stale N] [--relax LABEL] [--steps N] [--seconds N] [--executions N] [--no-merge] [--rows]\n"
-               "               [--random SEED | --replay STRING]\n"
+               "               [--removers 1] [--walk N] [--accounts-every N] [--preemptions N] [--kills N]\n"
+               "               [--restarts N] [--cuts N] [--stale N] [--relax LABEL] [--weaken LABEL] [--steps N]\n"
+               "               [--seconds N] [--executions N] [--no-merge] [--rows] [--random SEED | --replay STRING]\n"
                "--stale N: memory is weak, and at most N accesses do not see the newest message of their word (0: only data\n"
-               "races differ). --relax LABEL, also several: a deliberate break, each access of that label is relaxed.\n"
+               "races differ). --relax LABEL, also several: a deliberate break, each access of that label is relaxed;\n"
+               "--weaken LABEL: no longer seq_cst, but acquire and release.\n"
                "Without options, SHMRING_TEST_MODE (quick, check, long) decides.\n",
                what);
   std::exit(2);
@@ -73,6 +74,7 @@ bool parse_int(const char* name, const char* value, Options& options) {
                         {"--too-big", &options.plan.too_big, 20},
                         {"--types", &options.plan.types, 1},
                         {"--onlookers", &options.plan.onlookers, 1},
+                        {"--removers", &options.plan.removers, 1},
                         {"--accounts-every", &options.plan.accounts_every, 1000},
                         {"--preemptions", &options.limits.bounds.preemptions, 7},
                         {"--kills", &options.limits.bounds.kills, 7},
@@ -123,6 +125,8 @@ Options parse(const std::vector<std::string>& words) {
       options.random = true, options.seed = number(name, value, ~0ul - 1);
     else if (std::strcmp(name, "--relax") == 0 && value != nullptr && label_of(value))
       options.weak = true, options.relax |= u64{1} << static_cast<int>(*label_of(value));
+    else if (std::strcmp(name, "--weaken") == 0 && value != nullptr && label_of(value))
+      options.weak = true, options.weaken |= u64{1} << static_cast<int>(*label_of(value));
     else if (std::strcmp(name, "--replay") == 0 && value != nullptr)
       options.replay = value;
     else if (!parse_int(name, value, options))
@@ -140,7 +144,8 @@ std::string text_of_bounds(const Options& options) {
          count(static_cast<int>(plan.lanes), "lane") + ", " + count(plan.producers, "producer") + " x " +
          count(plan.writes, "write") + (plan.chunks > 1 ? " of " + count(static_cast<int>(plan.chunks), "chunk") : "") + ", " +
          count(plan.heirs, "heir") + (plan.too_big > 0 ? ", one too big" : "") + (plan.types > 0 ? ", types" : "") +
-         (plan.onlookers > 0 ? ", an onlooker" : "") + "; " + count(b.preemptions, "preemption") + ", " +
+         (plan.onlookers > 0 ? ", an onlooker" : "") +
+         (plan.removers > 0 ? ", a remover" : "") + "; " + count(b.preemptions, "preemption") + ", " +
          count(b.kills, "kill") + ", " +
          count(b.restarts, "collector restart") + ", " + count(b.cuts, "cut") +
          (options.weak ? "; weak memory, " + std::to_string(b.stale) + " stale" : "");
@@ -150,7 +155,7 @@ std::string text_of_bounds(const Options& options) {
 int show_failure(const Options& options, const std::string& failure, const Path& path) {
   RingWorld world(options.plan);
   Scheduler scheduler(world, world.memory(), world.memory_bytes(), options.weak);
-  scheduler.relax(options.relax);
+  scheduler.relax(options.relax, options.weaken);
   add_roles(scheduler, world);
   std::vector<Step> steps;
   const auto outcome = replay(scheduler, options.limits, path, &steps);
@@ -166,7 +171,7 @@ int show_failure(const Options& options, const std::string& failure, const Path&
 Result search(const Options& options) {
   RingWorld world(options.plan);
   Scheduler scheduler(world, world.memory(), world.memory_bytes(), options.weak);
-  scheduler.relax(options.relax);
+  scheduler.relax(options.relax, options.weaken);
   add_roles(scheduler, world);
   return options.random ? explore_random(scheduler, options.limits, options.seed) : explore_all(scheduler, options.limits);
 }

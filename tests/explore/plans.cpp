@@ -31,6 +31,9 @@ const Plans quick = {
     "--policy wait --producers 1 --writes 3 --preemptions 0 --kills 0 --restarts 0 --cuts 1",
     "--chunks 2 --writes 1 --preemptions 1 --kills 0 --restarts 0 --cuts 0",
     "--policy overwrite --chunks 2 --producers 1 --writes 1 --preemptions 1 --kills 0 --cuts 0 --steps 20000",
+    // A ring is retired while somebody attaches.
+    "--removers 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0",
+    "--removers 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 1",
     claims_late,
 };
 
@@ -60,6 +63,8 @@ const Plans check = {
     "--chunks 2 --producers 1 --writes 2 --preemptions 2 --cuts 0",
     "--lanes 2 --producers 1 --writes 3 --preemptions 2 --cuts 0",
     "--lanes 2 --heirs 1 --entries 2 --producers 1 --writes 1 --preemptions 2 --cuts 0",
+    "--removers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0",
+    "--removers 1 --producers 1 --writes 2 --preemptions 2 --kills 2 --restarts 1 --cuts 0",
     claims_late,
     // Weak memory.
     "--writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
@@ -74,6 +79,8 @@ const Plans check = {
     "--chunks 2 --producers 1 --writes 2 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 3",
     "--chunks 2 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 1 --cuts 0 --stale 2",
     "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
+    "--removers 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 2",
+    "--removers 1 --writes 1 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 1",
     "--lanes 2 --heirs 1 --entries 2 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
     "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --kills 0 --restarts 1 --cuts 0 --stale 3",
     "--types 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 1",
@@ -83,6 +90,7 @@ const Plans check = {
 };
 
 const Plans once_of_long = {
+    "--removers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 2",
     "--writes 3 --preemptions 2 --cuts 0",
     "--writes 2 --preemptions 2 --cuts 1 --restarts 0",
     "--writes 1 --preemptions 3 --cuts 0",

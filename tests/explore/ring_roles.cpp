@@ -6,6 +6,7 @@
 
 #include "lib/audit/collector.hpp"
 #include "lib/ring/producer.hpp"
+#include "lib/ring/remover.hpp"
 #include "tests/explore/collector_digest.hpp"
 
 namespace explore {
@@ -14,14 +15,39 @@ using namespace shmring;
 
 namespace {
 
+void lock(RingWorld& world) {
+  while (!world.take_lock()) Scheduler::active().idle();
+}
+
+// Of a ring that is retired, as lib/os does it. False: it has lost its name.
+bool settle_removal(RingWorld& world) {
+  lock(world);
+  const bool named = world.has_name();
+  if (named && ring::reopen<ExploreMemory>(*world.ring().header)) Rows::take(Row::opened_again);
+  world.leave_lock();
+  return named;
+}
+
+// What stands before each attachment. False: there is no ring any more.
+bool find_ring(RingWorld& world) {
+  if (world.plan().removers == 0) return true;
+  return world.has_name() && (!ring::is_retired<ExploreMemory>(*world.ring().header) || settle_removal(world));
+}
+
 void produce(RingWorld& world, int role, int writes) {
   Scheduler& scheduler = Scheduler::active();
   ring::Producer<ExploreMemory> producer;
   ring::Identity identity{};
   std::snprintf(identity.name, sizeof identity.name, "%s", scheduler.roles()[static_cast<std::size_t>(role)].name.c_str());
   const u32 lane = world.plan().lanes > 1 ? SHMRING_LANE_AUTO : SHMRING_LANE_SHARED;
-  // A full table is "try again", for places return.
+  // A full table is "try again", for places return; so is a ring that was retired meanwhile.
+  if (!find_ring(world)) return;
   while (const int error = producer.attach(world.ring(), RingWorld::owner(role), identity, lane)) {
+    if (error == -ESTALE) {
+      Rows::take(Row::retired_by_now);
+      if (!settle_removal(world)) return;
+      continue;
+    }
     if (error != -EUSERS) scheduler.fail("attach fails");
     scheduler.knows_only(0);
     scheduler.idle();
@@ -36,6 +62,7 @@ void produce(RingWorld& world, int role, int writes) {
     const bool too_big = i + 1 == world.plan().too_big;  // then no byte is looked at
     const std::size_t bytes = too_big ? world.ring().geometry.max_record + 1 : payload.size() * sizeof payload[0];
     const int result = producer.write(&meta, payload.data(), bytes);
+    if (result == SHMRING_RETIRED && world.plan().removers > 0) break;
     if (too_big ? result != SHMRING_TOO_BIG : result != 0 && result != SHMRING_FULL && result != SHMRING_TIMEOUT)
       scheduler.fail("write fails");
   }
@@ -78,6 +105,20 @@ void look_on(RingWorld& world) {
     if (!world.is_life(RingWorld::role_of(owner), incarnation, lane))
       scheduler.fail("an onlooker sees words of two lives as one's");
   }
+}
+
+// Who judges that nobody needs the ring, and removes it: as lib/os does it.
+void remove(RingWorld& world) {
+  const auto dead = [](u32, u64 owner) {
+    return Scheduler::active().proven_dead(RingWorld::role_of(ring::Owner::of(owner)));
+  };
+  if (ring::look_for_need<ExploreMemory>(world.ring(), true, dead)) return;
+  lock(world);
+  if (!ring::retire_unless_needed<ExploreMemory>(world.ring(), true, dead))
+    world.remove_name();
+  else
+    Rows::take(Row::needed_after_all);
+  world.leave_lock();
 }
 
 // What a collector asks of the world outside. Its clock moves as far as it is asked.
@@ -125,6 +166,11 @@ namespace {
 
 void collect(RingWorld& world) {
   Scheduler& scheduler = Scheduler::active();
+  world.begin_again();
+  if (!find_ring(world)) return;
+  // With the lease, as lib/os has it: a remover that looked before it was taken has retired the ring.
+  const bool may_be_removed = world.plan().removers > 0;
+  if (may_be_removed && ring::is_retired_by_now<ExploreMemory>(*world.ring().header) && !settle_removal(world)) return;
   Host host;
   Log log{world, {}};
   const bool short_walk = scheduler.choose(2) == 1;
@@ -164,8 +210,8 @@ void add_roles(Scheduler& scheduler, RingWorld& world) {
         "H" + std::to_string(i), [&world, role, &plan] { produce(world, role, plan.writes > 0 ? 1 : 0); }, false,
         "P" + std::to_string(i));
   for (int i = 0; i < plan.onlookers; ++i) scheduler.add_role("S" + std::to_string(i), [&world] { look_on(world); });
-  scheduler.add_role(
-      "C", [&world] { collect(world); }, true);
+  if (plan.removers > 0) scheduler.add_role("R", [&world] { remove(world); });
+  scheduler.add_role("C", [&world] { collect(world); }, true, plan.removers > 0 ? "R" : "");
 }
 
 }  // namespace explore

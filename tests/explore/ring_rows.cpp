@@ -96,6 +96,10 @@ constexpr Text texts[] = {
     {"log", "detach"},
     {"log", "died"},
     {"log", "accounts"},
+    {"remover", "needed after all: opened again"},
+    {"remover", "the name is removed"},
+    {"attach", "retired since it was opened: leaves its entry"},
+    {"attach", "retired by one who was killed: opened again"},
 };
 static_assert(std::size(texts) == static_cast<std::size_t>(Row::count));
 

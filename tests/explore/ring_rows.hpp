@@ -38,6 +38,8 @@ enum class Row : u8 {
   restart_behind_reading, restart_behind_writing, restart_behind_ready, restart_ahead_reading,
   // log
   line_event, line_late, line_loss, line_died_loss, line_overwritten_loss, line_attach, line_detach, line_died, line_accounts,
+  // remover, and who meets it
+  needed_after_all, name_removed, retired_by_now, opened_again,
   count
 };
 

@@ -19,8 +19,8 @@ constexpr const char* labels[] = {
     "owner_state", "owner_seen",
     "incarnation_next", "incarnation_set", "incarnation_seen", "lane_set", "lane_seen", "identity_fill", "identity_copy",
     "attempt", "finish", "account_seen", "counter", "counter_seen", "refusal", "refusal_seen", "nested", "nested_seen",
-    "logged", "logged_seen", "entry_zero", "segment_state", "segment_retire", "type_claim", "type_fill", "type_publish",
-    "type_seen", "type_copy"};
+    "logged", "logged_seen", "entry_zero", "segment_state", "segment_again", "segment_retire", "segment_reopen", "owner_judged",
+    "type_claim", "type_fill", "type_publish", "type_seen", "type_copy"};
 // clang-format on
 static_assert(std::size(labels) == static_cast<std::size_t>(At::type_copy) + 1);
 
@@ -91,6 +91,7 @@ std::string decode(const Place& place, u64 value) {
   if (place.field == "counters")
     return std::to_string(Counter::of(value).count) + " last " + std::to_string(Counter::of(value).last);
   if (place.field == "refusal") return std::to_string(Refusals::of(value).count) + " refusals";
+  if (place.field == "state") return value == 1 ? "open" : value == 2 ? "retired" : std::to_string(value);
   if (place.field == "incarnation") return std::to_string(value & (RingWorld::base - 1));
   return std::to_string(value);
 }
@@ -110,6 +111,8 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
   switch (access.kind) {
     case Kind::line:
       return "appends " + step.note;
+    case Kind::kernel:
+      return step.note;
     case Kind::proof: {
       const std::string& whose = scheduler.roles()[access.bytes].name;
       return "asks for a proof of death of " + whose + ": " + (step.after ? "DEAD" : "alive");

@@ -40,6 +40,7 @@ void RingWorld::reset() {
   log_.clear();
   deeds_ = {};
   effects_ = 0;
+  named_ = true, lock_ = -1;
   rows_.reset();
   writer_.fill(-1);
   released_.fill(0);
@@ -48,7 +49,8 @@ void RingWorld::reset() {
 }
 
 Seen RingWorld::seen(const Access& access) const {
-  if (access.kind == Kind::line || access.kind == Kind::proof || access.kind == Kind::wake) return Seen::by_all;
+  if (access.kind == Kind::line || access.kind == Kind::kernel || access.kind == Kind::proof || access.kind == Kind::wake)
+    return Seen::by_all;
   const auto current = static_cast<std::size_t>(Scheduler::active().current());
   switch (access.at) {
     case At::fill:
@@ -57,14 +59,16 @@ Seen RingWorld::seen(const Access& access) const {
     case At::identity_copy:  // written before the state says attached, read after
     case At::nested_seen:    // of the dead and of those who left
     case At::high_water:
-    case At::segment_state:  // for people; nobody retires the segment
       return Seen::by_nobody;
+    case At::segment_state:
+    case At::segment_again:
+      return plan_.removers > 0 ? Seen::by_all : Seen::by_nobody;  // else nobody retires the segment
     case At::lane_set:  // read only once the state says attached
     case At::lane_seen:  // written before it did
     case At::counter_seen:  // of the dead and of those who left
     case At::logged:
     case At::logged_seen:  // for a log that does not know the incarnation: never here
-      return plan_.onlookers > 0 ? Seen::by_all : Seen::by_nobody;
+      return plan_.onlookers + plan_.removers > 0 ? Seen::by_all : Seen::by_nobody;
     case At::freed_bump:
     case At::waiters_seen:
       return plan_.policy == OnFull::wait ? Seen::by_all : Seen::by_nobody;  // else nobody sleeps
@@ -347,8 +351,12 @@ std::string RingWorld::finish() {
   for (std::size_t i = 0; i < roles.size(); ++i) {
     if (roles[i].restarts) continue;
     if (roles[i].state == RoleState::idle) return roles[i].name + " waits for ever";
+    if (!named_ && deeds_[i].attempted > 0) return roles[i].name + ": it wrote into a ring that was removed";
+    if (!named_) continue;
     if (std::string wrong = finish(deeds_[i]); !wrong.empty()) return roles[i].name + ": " + wrong;
   }
+  if (!named_) return "";
+  if (ring_.header->state != static_cast<u32>(SegmentState::open)) return "the ring has its name, and nobody may write into it";
   return finish_memory();
 }
 

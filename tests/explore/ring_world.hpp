@@ -11,7 +11,8 @@
 //   - at each look of a producer behind a head: it sees what the collector had released when it published that head;
 //   - when time has to pass, since nobody else can go on: no sleeper could have its slot (a wake-up was lost);
 //   - when a collector has nothing to do: who died or left is closed, although others are stopped in the middle of a call;
-//   - at the end: each attached incarnation is covered from 1 to its last attempt and closed, with exact causes; all
+//   - at the end: in a ring that was removed nobody has begun a record; any other is open, whoever had retired it and was
+//     killed; each attached incarnation is covered from 1 to its last attempt and closed, with exact causes; all
 //     slots are EMPTY, all lanes and entries free; nobody waits for ever.
 #pragma once
 
@@ -40,6 +41,7 @@ struct Plan {
   int too_big = 0;  // the write of this number is of more bytes than a record may have
   int types = 0;    // 1: each producer gives its records' type a name first
   int onlookers = 0;
+  int removers = 0;  // 1: somebody removes the ring if nobody needs it; the collector comes when he has ended
   shmring::ring::OnFull policy = shmring::ring::OnFull::drop;
   int accounts_every = 0;  // an accounts line behind so many lines; 0: only where a cut says so
 };
@@ -62,6 +64,13 @@ class RingWorld : public World {
 
   // Changes of memory and lines so far: a pass between two equal counts has found nothing to do, if nobody else acted.
   u64 effects() const { return effects_; }
+
+  // What the kernel keeps of a ring: its name, and the remover's lock, which the dead do not hold. Each a step of its own.
+  bool has_name();
+  void remove_name();
+  bool take_lock();  // false: another has it
+  void leave_lock();
+  void begin_again();  // a role that was killed: what it had is not its any more
 
   // A whole pass has found nothing to do: whoever died or left is closed by now, whoever else is stopped and wherever.
   void check_quiet();
@@ -119,6 +128,7 @@ class RingWorld : public World {
   bool can_claim(u32 lane) const;
   void check(const shmring::audit::Event& line);
   void check(const shmring::audit::Loss& line);
+  void kernel(const char* what);
   std::string finish(const Deeds& deeds) const;
   std::string finish_memory() const;
 
@@ -127,6 +137,8 @@ class RingWorld : public World {
   ModelLog log_;
   RowWatch rows_{ring_};
   u64 effects_ = 0;
+  bool named_ = true;
+  int lock_ = -1;  // the role that has the remover's lock; -1: nobody
   std::array<Deeds, 8> deeds_{};
   std::array<int, 16> writer_{};  // of each slot: the role that claimed it last
   // Of each slot the lap for which the collector has made it EMPTY last: now, and when it published this head of this lane.

@@ -22,7 +22,7 @@ void Scheduler::add_role(std::string name, std::function<void()> body, bool rest
 
 Scheduler::Outcome Scheduler::run(Chooser& chooser, const Bounds& bounds, int steps, std::vector<Step>* trace) {
   active_ = this, chooser_ = &chooser, trace_ = trace, left_ = bounds, most_steps_ = steps;
-  steps_ = 0, current_ = -1, memory_hash_ = log_hash_ = now_ns_ = 0, outcome_ = Outcome::running;
+  steps_ = 0, current_ = -1, memory_hash_ = log_hash_ = kernel_hash_ = now_ns_ = 0, outcome_ = Outcome::running;
   failure_.clear();
   std::memcpy(shared_, pristine_.data(), pristine_.size());
   world_.reset();
@@ -107,7 +107,7 @@ void Scheduler::changed(int by) {
 }
 
 u64 Scheduler::key(Turn turn) const {
-  u64 hash = mix(mix(memory_hash_, log_hash_), now_ns_);
+  u64 hash = mix(mix(memory_hash_, log_hash_), mix(kernel_hash_, now_ns_));
   for (const Role& role : roles_) {
     hash = mix(hash, role.observed);
     hash = mix(hash, static_cast<u64>(role.state) | (role.dirty ? 16 : 0) | (role.spinning ? 32 : 0) | (role.fresh ? 64 : 0) |

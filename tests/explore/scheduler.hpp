@@ -2,7 +2,8 @@
 // decides.
 //
 // Before each access to shared memory, and at the few points besides (a line appended, a proof of death asked, a
-// pause), a role calls point(). There the scheduler offers what may happen next, in this order: the role goes on;
+// pause, a look at what the kernel keeps), a role calls point(). There the scheduler offers what may happen next, in
+// this order: the role goes on;
 // another role goes on in its place, which is a preemption unless the role ended, waits or pauses; the role is
 // killed. An access takes effect at once. Executions are sequentially consistent, unless Bounds::stale says that memory
 // is weak: then each access chooses the message that it reads, or behind which it writes (weak_memory.hpp); shared
@@ -36,7 +37,9 @@
 namespace explore {
 
 using shmring::ring::At;
-enum class Kind : u8 { load, store, cas, add, copy_in, copy_out, line, proof, pause, idle, sleep, wake, choice, killed };
+enum class Kind : u8 {
+  load, store, cas, add, copy_in, copy_out, line, kernel, proof, pause, idle, sleep, wake, choice, killed
+};
 
 struct Access {
   At at{};
@@ -126,7 +129,8 @@ class Scheduler {
 
   void add_role(std::string name, std::function<void()> body, bool restarts = false, std::string begins_with = "");
   const std::vector<Role>& roles() const { return roles_; }
-  void relax(u64 labels) { relaxed_ = labels; }  // break rules: each access of these labels (one bit each) is relaxed
+  // Break rules: each access of these labels (one bit each) is relaxed; of those, no longer seq_cst, but acquire and release.
+  void relax(u64 labels, u64 weakened = 0) { relaxed_ = labels, weakened_ = weakened; }
 
   // One execution. `steps`: more than so many is a failure (livelock). `trace`: where the steps go, or null.
   Outcome run(Chooser& chooser, const Bounds& bounds, int steps, std::vector<Step>* trace);
@@ -137,7 +141,8 @@ class Scheduler {
   static Scheduler& active() { return *active_; }
   int current() const { return current_; }
   std::memory_order order_of(At at, std::memory_order order) const {
-    return relaxed_ >> static_cast<int>(at) & 1 ? std::memory_order_relaxed : order;
+    if (relaxed_ >> static_cast<int>(at) & 1) return std::memory_order_relaxed;
+    return order == std::memory_order_seq_cst && (weakened_ >> static_cast<int>(at) & 1) ? std::memory_order_acq_rel : order;
   }
   bool undisturbed() const { return !roles_[static_cast<std::size_t>(current_)].dirty; }  // see idle
   void point(const Access& access);
@@ -153,6 +158,10 @@ class Scheduler {
   void copied_in(const Access& access, const void* from);                 // … or bytes; does the copy
   void copy_out(const Access& access, void* to);
   void log_is(u64 digest) { log_hash_ = digest; }            // … or the log: all that matters of it from now on
+  void kernel_is(u64 digest) {                               // … or what the kernel keeps
+    kernel_hash_ = digest;
+    changed(current_);
+  }
   void note(const std::string& text);                        // for the trace
   bool recording() const { return trace_ != nullptr; }
   bool proven_dead(int role);
@@ -193,11 +202,11 @@ class Scheduler {
   std::vector<Step>* trace_ = nullptr;
   Bounds left_;
   int current_ = -1, steps_ = 0, most_steps_ = 0;
-  u64 memory_hash_ = 0, log_hash_ = 0, now_ns_ = 0;
+  u64 memory_hash_ = 0, log_hash_ = 0, kernel_hash_ = 0, now_ns_ = 0;
   Outcome outcome_ = Outcome::complete;
   std::string failure_;
   bool weak_;
-  u64 relaxed_ = 0;
+  u64 relaxed_ = 0, weakened_ = 0;
   WeakMemory memory_;
   int word_ = 0;  // what the running role has read, and the message
   u16 message_ = 0;

@@ -231,6 +231,18 @@ TEST_CASE("whichever system call of unlink, list or a look fails, nothing is hel
                     REQUIRE(box.empty() == (result == 0));
                     if (result != 0) CHECK(use() == 0);
                   }});
+  fail_each_call({"unlink, unless it is needed", "audit", prepare,
+                  [] { return os::unlink("audit", false, nullptr, nullptr, os::Unneeded::by_anybody); },
+                  [&](int result) {
+                    REQUIRE(box.empty() == (result == 0));
+                    if (result != 0) CHECK(use() == 0);
+                  }});
+  fail_each_call({"attach to what was left retired", "audit",
+                  [&] {
+                    prepare();
+                    box.poke("audit", offsetof(ring::Header, state), static_cast<ring::u32>(ring::SegmentState::retired));
+                  },
+                  [] { return use(); }, [](int) { CHECK(use() == 0); }});
   fail_each_call({"look", "audit", prepare,
                   [] {
                     os::Segment segment;

@@ -56,7 +56,7 @@ class Errors(CommandCase):
             self.assertNotIn(level, text.split("--durability")[1].split("--")[0])
             done = self.shmringd("--log", f"{self.folder}/log", "--durability", level)
             self.assertEqual(done.status, USAGE, done.err)
-            self.assertIn("{write}", done.err)
+            self.assertIn(f"'{level}' is none of write\n", done.err)
 
     def test_hostile_arguments_are_harmless_on_a_terminal(self):
         for arguments in [["\033[31m"], ["dump", "\033[31m"], ["dump", "./\033[31m"], ["ls", "--\033[31m"]]:

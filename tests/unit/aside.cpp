@@ -26,6 +26,7 @@ bool says(const char* text) { return std::strstr(os::last_error(), text) != null
 // A sandbox with a small ring "audit", whose creator has ended, in the morning.
 struct Box : Sandbox {
   Box() {
+    passed = each_look = 0;
     Child([] {
       shmring_create_options options{};
       options.struct_size = sizeof options;
@@ -48,8 +49,9 @@ struct Box : Sandbox {
     poke(ring, offsetof(ring::Header, creator_pid), static_cast<ring::u32>(pid));
   }
 
+  static inline time_t passed, each_look;  // seconds
   Replaced<&os::Calls::clock_gettime> clock{[](clockid_t, timespec* out) {
-    *out = {static_cast<time_t>(morning / 1'000'000'000), 0};
+    *out = {static_cast<time_t>(morning / 1'000'000'000) + (passed += each_look), 0};
     return 0;
   }};
 };
@@ -150,7 +152,10 @@ TEST_CASE("it gets its name back if somebody is seen to use it once it is moved"
 
 TEST_CASE("what is refused for another reason is refused again, with the same text") {
   Box box;
+  // Retired, and whoever removes it holds the lock.
   box.poke("audit", offsetof(ring::Header, state), static_cast<ring::u32>(ring::SegmentState::retired));
+  Replaced<&os::Calls::flock> held([](int, int) { return errno = EWOULDBLOCK, -1; });
+  Box::each_look = 1;
   Aside aside;
   CHECK(move(aside) == -ESTALE);
   CHECK(says("was retired"));

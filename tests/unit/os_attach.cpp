@@ -173,13 +173,6 @@ TEST_CASE("a file that is no segment, or a damaged one, has its own error, and t
   }
 }
 
-TEST_CASE("a retired ring is ESTALE") {
-  Box box;
-  box.poke("audit", offsetof(ring::Header, state), static_cast<ring::u32>(ring::SegmentState::retired));
-  CHECK(attach() == -ESTALE);
-  CHECK(says("retired"));
-}
-
 TEST_CASE("a ring of another boot is ESTALE") {
   Box box;
   box.poke("audit", offsetof(ring::Header, boot_id), 0x1234ull);

@@ -9,10 +9,6 @@
 namespace shmring::tool {
 namespace {
 
-bool is_retired(const audit::HeaderFacts& header) {
-  return header.state == static_cast<ring::u32>(ring::SegmentState::retired);
-}
-
 // Something else is found than its boot, its version and its state, each of which is a finding.
 bool is_damaged(const audit::Inspection& facts) {
   const audit::HeaderFacts& header = facts.header;
@@ -33,9 +29,11 @@ std::string of_damaged(const audit::Inspection& facts, const audit::Leftover& le
 
 bool is_of_another_boot(const audit::HeaderFacts& header) { return header.this_boot && !*header.this_boot; }
 
-bool can_be_attached_to(const audit::HeaderFacts& header) {
-  return !is_of_another_boot(header) && header.made_by.empty() && !is_retired(header);
+bool is_retired(const audit::HeaderFacts& header) {
+  return header.state == static_cast<ring::u32>(ring::SegmentState::retired);
 }
+
+bool can_be_attached_to(const audit::HeaderFacts& header) { return !is_of_another_boot(header) && header.made_by.empty(); }
 
 bool may_be_given_up(const audit::Inspection& facts, const audit::Leftover& leftover) {
   return leftover.every_owner_dead && facts.header.ours;
@@ -47,7 +45,6 @@ std::string way_into_a_log(const audit::Inspection& facts) {
   if (facts.collector.holds_lease) return "its collector drains it";
   if (is_of_another_boot(facts.header)) return "no collector can drain it; " + look;
   if (!facts.header.made_by.empty()) return fmt::format("shmringd of libshmring {} drains it; {}", facts.header.made_by, look);
-  if (is_retired(facts.header)) return "no collector can attach to it; " + look;
   return fmt::format("start shmringd --ring {} --log DIR, which drains it, or {}", name, look);
 }
 
@@ -69,7 +66,11 @@ std::string remedy(const audit::Inspection& facts, const audit::Leftover& leftov
     return fmt::format(
         "{}: stop all who use it, let shmringd of libshmring {} drain it; then shmringd of this one moves it aside",
         leftover.why, header.made_by);
-  return fmt::format("{}; `shmring gc` removes it when all who used it have ended", way_into_a_log(facts));
+  // Retired, and it has its name.
+  return fmt::format(
+      "who did that goes on, or was killed: whoever attaches opens it again; {}; `shmring gc` removes it when all who used it "
+      "have ended",
+      way_into_a_log(facts));
 }
 
 }  // namespace shmring::tool

@@ -23,7 +23,9 @@ std::string remedy(const audit::Inspection& facts, const audit::Leftover& leftov
 std::string way_to_remove(const audit::Inspection& facts, const audit::Leftover& leftover);
 
 bool is_of_another_boot(const audit::HeaderFacts& header);
-// Neither that, nor of an older version, nor retired.
+// By a remover that was killed, or is at work: attach opens it again, or waits.
+bool is_retired(const audit::HeaderFacts& header);
+// Neither of another boot nor of an older version.
 bool can_be_attached_to(const audit::HeaderFacts& header);
 
 }  // namespace shmring::tool

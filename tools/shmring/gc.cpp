@@ -1,8 +1,10 @@
 // shmring gc: removes the segments that nobody needs any more, and says why; and why it keeps the others.
 //
 // Invariants:
-//   - a segment is removed only if every owner of it is proven dead, on a look taken right before;
-//   - without --lose nothing that is in no log yet is given up.
+//   - a segment is removed only if every owner of it is proven dead, on a look taken right before, and once more when it is
+//     retired: who has attached in between keeps it;
+//   - without --lose nothing that is in no log yet is given up;
+//   - a ring that is kept is not left retired by one who was killed before he had removed it.
 #include <memory>
 
 #include "lib/audit/leftover.hpp"
@@ -25,7 +27,7 @@ struct Verdict {
   std::string ring, why;
   u64 bytes = 0;
   audit::Leftover leftover;
-  bool remove = false;
+  bool remove = false, retired = false;
 };
 
 // `segment`: what was judged.
@@ -39,6 +41,7 @@ Verdict judge_ring(const std::string& ring, const Options& options, os::Segment&
   }
   const audit::Inspection facts = audit::inspect(segment, findings, false);
   verdict.bytes = facts.header.file_bytes;
+  verdict.retired = is_retired(facts.header);
   if (facts.lanes.empty()) {
     verdict.why = fmt::format("it is damaged, so nobody can be judged: look at it with `shmring dump {}`", ring);
     return verdict;
@@ -76,6 +79,25 @@ void print(const Verdict& verdict, const Options& options) {
              lost.empty() ? "" : "; lost: " + lost);
 }
 
+// A ring that is kept: if whoever retired it was killed, attach opens it again. If it cannot, whoever meets it next tries.
+void open_again(const std::string& ring, const Options& options) {
+  os::Segment segment;
+  os::attach(ring, segment, or_null(options.owner));
+}
+
+// 0: removed, or kept for whoever needs it.
+int remove(const Options& options, const os::Segment& segment, Verdict& verdict) {
+  const os::Unneeded unneeded = options.lose ? os::Unneeded::by_the_living : os::Unneeded::by_anybody;
+  const int error = os::unlink(verdict.ring, false, &segment, or_null(options.owner), unneeded);
+  if (error != 0) {
+    verdict.remove = false;
+    verdict.why = os::last_error();
+  } else if (options.lose) {
+    verdict.leftover = judge(audit::inspect(segment, {}, false));  // what was lost: nobody writes into it any more
+  }
+  return error == -EBUSY ? 0 : error;
+}
+
 int run(const Options& options) {
   std::vector<std::string> names;
   if (const int error = os::list(names)) {
@@ -86,12 +108,9 @@ int run(const Options& options) {
   for (const std::string& name : names) {
     os::Segment segment;
     Verdict verdict = judge_ring(name, options, segment);
-    const int error = verdict.remove && !options.dry_run ? os::unlink(name, false, &segment, or_null(options.owner)) : 0;
-    if (error != 0) {
-      verdict.remove = false;
-      verdict.why = os::last_error();
-      status = exit_of(error);
-    }
+    const int error = verdict.remove && !options.dry_run ? remove(options, segment, verdict) : 0;
+    if (error != 0) status = exit_of(error);
+    if (verdict.retired && !verdict.remove && !options.dry_run) open_again(name, options);
     print(verdict, options);
   }
   if (names.empty() && options.output == "text") complain("there is no ring");

@@ -1,7 +1,8 @@
 // shmring rm NAME: retire a ring and remove its name, unless somebody still needs it.
 //
 // Invariants:
-//   - without --force nothing that is not in a log yet, and nobody's place, is given up;
+//   - without --force nothing that is not in a log yet, and nobody's place, is given up, also of one who attaches meanwhile;
+//   - what --force gives up is said, with what was written until the ring had lost its name;
 //   - what is removed is the segment that was judged, not one that has got its name since.
 #include <memory>
 
@@ -69,10 +70,13 @@ int run(const Options& options) {
     if (may_be_given_up(facts, judge(facts))) complain(fmt::format("ring {}: to give that up, say --force", options.name));
     return busy;
   }
-  if (const int error = os::unlink(options.name, options.force, unreadable == 0 ? &segment : nullptr, or_null(options.owner))) {
+  const os::Unneeded unneeded = options.force ? os::Unneeded::unasked : os::Unneeded::by_anybody;
+  const os::Segment* const judged = unreadable == 0 ? &segment : nullptr;
+  if (const int error = os::unlink(options.name, options.force, judged, or_null(options.owner), unneeded)) {
     complain(os::last_error());
     return exit_of(error);
   }
+  if (judged != nullptr) facts = audit::inspect(segment, findings, false);
   print_removed(options, path, facts);
   return ok;
 }

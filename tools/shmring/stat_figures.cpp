@@ -34,10 +34,10 @@ void warn_of_collector(const Look& now, std::vector<Warning>& out) {
     out.push_back({fmt::format("the collector (pid {}) made no pass for {}", pid, duration_text(age)),
                    fmt::format("if it is stopped: kill -CONT {}; if not, see whether its log's disk is full", pid)});
   }
-  if (usable) return;
+  if (usable && !is_retired(facts.header)) return;
   const char* const what = is_of_another_boot(facts.header) ? "the ring is of another boot: nobody can attach to it"
                            : !facts.header.made_by.empty()  ? "the ring is of an older version: this one cannot attach to it"
-                                                            : "the ring is retired: nobody writes into it any more";
+                                                            : "the ring is retired: nobody writes into it";
   out.push_back({what, remedy(facts, judge(facts))});
 }
 

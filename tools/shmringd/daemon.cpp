@@ -1,14 +1,11 @@
 // The daemon's set-up and its loop.
 #include "tools/shmringd/daemon.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <functional>
 #include <utility>
 
 #include "lib/os/error.hpp"
-#include "lib/os/ghost.hpp"
 #include "lib/os/origin.hpp"
 #include "lib/os/signals.hpp"
 #include "lib/os/wakeup.hpp"
@@ -28,17 +25,6 @@ constexpr u64 drain_limit_ns = 5 * second_ns;
 int complain(int error) {
   say("shmringd: {}\n", os::last_error());
   return tool::exit_of(error);
-}
-
-// The processes that still run of those that the log has open accounts of.
-std::vector<u32> running_writers(const audit::RecoveredRing& ring) {
-  std::vector<u32> pids;
-  for (const audit::RecoveredAccount& account : ring.accounts)
-    if (account.open && os::is_running(account.pid, account.start_time)) pids.push_back(account.pid);
-  std::ranges::sort(pids);
-  const auto repeated = std::ranges::unique(pids);
-  pids.erase(repeated.begin(), repeated.end());
-  return pids;
 }
 
 }  // namespace
@@ -62,31 +48,47 @@ int Daemon::set_up(const Options& options) {
   if (error == 0) {
     if (error = open_log(); error != 0) withdraw(segments_.back().ring.header->board);
   }
-  if (error == 0) return make_drains(), 0;
+  if (error == 0) {
+    make_drains();
+    error = find_other_rings();  // nothing is written yet: whoever starts it again finds all as it was
+    for (const std::unique_ptr<Drain>& drain : drains_)
+      if (error != 0) withdraw(drain->board());
+  }
+  if (error == 0) return 0;
   const int status = complain(error);
   log_.remove_unused();
   return status;
 }
 
-// No ring is made for a log that is not ours.
 int Daemon::open_ring(const Options& options) {
   os::Segment segment;
+  int error = find_ring(options, segment);
+  if (error == 0) error = os::take_lease(segment);
+  if (error == -ESTALE) {  // it was removed as we came
+    segment = {};
+    error = find_ring(options, segment);
+    if (error == 0) error = os::take_lease(segment);
+  }
+  if (error != 0) return error;
+  announce(segment.ring.header->board, os::self(*segment.ring.header));  // recovery may take long
+  segments_.push_back(std::move(segment));
+  return 0;
+}
+
+// No ring is made for a log that is not ours.
+int Daemon::find_ring(const Options& options, os::Segment& segment) {
   int error = os::attach(ring_, segment, owner());
   if (error == -ESTALE || error == -EPROTO) {
     error = move_aside(options, error);
     if (error == 0) error = os::attach(ring_, segment, owner());  // somebody may have made it anew by now
   }
   if (error == -ENOENT) {
-    if (error = claim_log(); error != 0) return error;
+    if (error = log_.is_claimed() ? 0 : claim_log(); error != 0) return error;
     error = os::create(ring_, &options.create);
     if (error != 0 && error != -EEXIST) return error;
     error = os::attach(ring_, segment, owner());
   }
-  if (error == 0) error = os::take_lease(segment);
-  if (error != 0) return error;
-  announce(segment.ring.header->board, os::self(*segment.ring.header));  // recovery may take long
-  segments_.push_back(std::move(segment));
-  return 0;
+  return error;
 }
 
 int Daemon::claim_log() {
@@ -169,6 +171,7 @@ bool Daemon::open_log_again() {
   }
   for (const os::Segment& segment : segments_) announce(segment.ring.header->board, os::self(*segment.ring.header));
   make_drains();
+  find_other_rings();
   roll_error_ = 0;
   return true;
 }
@@ -184,9 +187,12 @@ int Daemon::collect() {
       second_ns_ = now;
       writable = each_second() && store_->in_place();
       if (!writable) break;
-      if (all(&Drain::is_over)) return stop({{"reason", "the ring was unlinked, and is drained to its end"}});
+      if (all(&Drain::is_over)) {
+        const int status = stop({{"reason", "the ring was unlinked, and is drained to its end"}});
+        return status != 0 || new_refused_ == 0 ? status : tool::exit_of(new_refused_);
+      }
     }
-    const bool busy = !all(&Drain::is_idle) || !all(&Drain::took_nothing);
+    const bool busy = !all(&Drain::is_at_rest);
     const u64 sleep_ns = idle_.after_pass(busy, now);
     if (sleep_ns == 0 && now - deaths_asked_ns_ < deaths_every_ns) {
       if (all(&Drain::took_nothing)) ring::HardwareMemory::pause();
@@ -214,7 +220,6 @@ bool Daemon::pass(bool entries_due) {
 }
 
 bool Daemon::begin() {
-  find_other_rings();
   if (!end_other_rings()) return false;
   if (recovered_.next_index > 0)
     present().note("recovery", {number("accounts", present().known_accounts()), number("open", present().known_open()),
@@ -244,83 +249,6 @@ bool Daemon::start_present() {
   return present().start();
 }
 
-// Rings that had this name before, and of which the log has accounts that are not over.
-void Daemon::find_other_rings() {
-  std::vector<audit::RecoveredRing> others = recovered_.retired;
-  if (!recovered_.file.empty()) others.push_back(recovered_);
-  const auto drained = [this](const audit::RecoveredRing& ring) {
-    return std::ranges::any_of(drains_, [&](const auto& drain) { return drain->id() == ring.ring; });
-  };
-  for (const audit::RecoveredRing& other : others)
-    if (!drained(other)) take_over(other);
-}
-
-// A process that still runs may write into the memory of a ring that has lost its name: it is drained, if it can be opened.
-void Daemon::take_over(const audit::RecoveredRing& other) {
-  const std::vector<u32> writers = running_writers(other);
-  int refused = -ENOENT;
-  if (open_ghost(other, writers, refused)) return;
-  endings_.push_back({other.ring, audit::Ledger(false)});
-  audit::Ledger& ledger = endings_.back().ledger;
-  ledger.recover(other.known());
-  if (writers.empty() || refused == -ENOENT) return;
-  const std::string pids = fmt::format("{}", fmt::join(writers, ", "));
-  say("shmringd: ring {}: its file was removed while no collector ran. What these processes write into it is in no log: {}. "
-      "Restart them. To drain such a ring takes root, or their user and CAP_CHECKPOINT_RESTORE: {}\n",
-      ring_, pids, os::last_error());
-  ledger.note({"incident", present().host().now_utc_ns(),
-               {{"what", "the ring lost its name while no collector ran: what these processes write into it is in no log"},
-                {"pids", "[" + pids + "]", true},
-                {"why", os::last_error()}}});
-}
-
-bool Daemon::open_ghost(const audit::RecoveredRing& other, const std::vector<u32>& writers, int& refused) {
-  for (const u32 pid : writers) {
-    os::Segment segment;
-    int error = os::open_ghost(ring_, other.ring, pid, segment, owner());
-    if (error == 0) error = os::take_lease(segment);
-    if (error == -ENOENT) continue;  // it runs another program by now
-    refused = error;
-    if (error != 0) continue;
-    announce(segment.ring.header->board, os::self(*segment.ring.header));
-    auto drain = std::make_unique<Drain>(std::move(segment), *store_, other);
-    drain->note("incident", {{"what", "the ring lost its name while no collector ran: it is drained from its writers' memory"},
-                             {"pids", fmt::format("[{}]", fmt::join(writers, ",")), true}});
-    drain->retire_if_unlinked();
-    drains_.insert(drains_.end() - 1, std::move(drain));
-    return true;
-  }
-  return false;
-}
-
-// Nothing of theirs is ever logged any more. Before the first line of the present ring.
-bool Daemon::end_other_rings() {
-  for (Ending& ending : endings_) {
-    ending.ledger.drop_absent([](u64) { return false; }, present().host().now_utc_ns());
-    if (!ending.ledger.lines().empty() && !store_->store(ending.ledger.lines(), ending.ring)) return false;
-    ending.ledger.clear_lines();
-  }
-  endings_.clear();
-  return true;
-}
-
-// Where the present ring has lost its name, and another has it: that one is drained, too.
-bool Daemon::take_new_ring() {
-  os::Segment segment;
-  int error = os::attach(ring_, segment, owner());
-  if (error == 0) error = os::take_lease(segment);
-  const int refused = std::exchange(new_refused_, error);
-  if (error != 0) {
-    if (error != -ENOENT && error != refused)
-      say("shmringd: {}; the ring that had this name before is drained to its end\n", os::last_error());
-    return true;
-  }
-  announce(segment.ring.header->board, os::self(*segment.ring.header));
-  const ring::RingId id = segment.ring.identity;
-  drains_.push_back(std::make_unique<Drain>(std::move(segment), *store_, audit::RecoveredRing{id, {}, {}}));
-  return start_present();
-}
-
 bool Daemon::each_second() {
   for (const std::unique_ptr<Drain>& drain : drains_) {
     drain->note_clock_and_conditions();
@@ -338,21 +266,6 @@ void Daemon::note_roll_error() {
   roll_error_ = log_.roll_error();
 }
 
-// Of rings that lost their name beside a present one.
-bool Daemon::end_drained() {
-  for (std::size_t i = 0; i + 1 < drains_.size();) {
-    if (!drains_[i]->is_over()) {
-      ++i;
-      continue;
-    }
-    drains_[i]->note("stop", {{"reason", "the ring was unlinked, and is drained to its end"}});
-    if (!drains_[i]->store_notes()) return false;
-    withdraw(drains_[i]->board());
-    drains_.erase(drains_.begin() + static_cast<std::ptrdiff_t>(i));
-  }
-  return true;
-}
-
 // What was there when the stop was asked for; producers that go on writing do not hold us for ever. What they wrote since may
 // be left, and that is no failure. A log that is too slow for the rest is one.
 int Daemon::drain() {
@@ -364,7 +277,7 @@ int Daemon::drain() {
     if (!pass(true)) return tool::io;
   } while (!all(&Drain::is_idle) && present().host().now_ns() < until);
   // Where a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled.
-  if (all(&Drain::is_idle) || all(&Drain::took_nothing)) return stop({{"reason", "asked to"}});
+  if (all(&Drain::is_done)) return stop({{"reason", "asked to"}});
   u64 left = 0;
   bool behind = false;
   for (std::size_t i = 0; i < drains_.size(); ++i) {

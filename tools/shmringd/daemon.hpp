@@ -37,6 +37,7 @@ class Daemon {
   };
 
   int open_ring(const Options& options);
+  int find_ring(const Options& options, os::Segment& segment);
   int claim_log();
   int move_aside(const Options& options, int refused);
   int open_log();
@@ -46,9 +47,10 @@ class Daemon {
   bool open_log_again();
   bool begin();
   bool end_other_rings();
-  void find_other_rings();
-  void take_over(const audit::RecoveredRing& other);
-  bool open_ghost(const audit::RecoveredRing& other, const std::vector<u32>& writers, int& refused);
+  int find_other_rings();
+  int take_over(const audit::RecoveredRing& other);
+  int open_ghost(const audit::RecoveredRing& other, const std::vector<u32>& pids, std::string& why);
+  bool is_drained(const ring::RingId& id) const;
   bool start_present();
   bool take_new_ring();
   bool each_second();

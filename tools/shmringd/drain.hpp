@@ -71,6 +71,8 @@ class Drain {
   // Of the last pass.
   bool is_idle() const { return collector_.is_idle(); }
   bool took_nothing() const { return collector_.taken() == 0; }
+  bool is_at_rest() const { return is_idle() && took_nothing(); }
+  bool is_done() const { return is_idle() || took_nothing(); }  // no later pass would find more of what is there
 
   void note(std::string kind, std::vector<audit::Note::Pair> pairs);
   void note_clock_and_conditions();

@@ -154,19 +154,24 @@ typedef struct shmring_attach_options {
  * again), or what else a system call failed with. */
 SHMRING_API int shmring_create(const char* ring, const shmring_create_options* options);
 
-/* Retire the ring and remove its name. Attached producers see RETIRED; a running collector drains what is there.
+/* Retire the ring and remove its name. Attached producers see RETIRED; a running collector drains what is there. Without one,
+ * what is in the ring is lost: also what is written by who attached before it was retired, and the rest of a write that was
+ * under way then. Who attaches later waits, and finds no ring, or a new one. `shmring rm` refuses where something would be
+ * lost.
  * Thread role: any thread; not in a signal handler.
- * Errors: EINVAL (ring NULL, the name), ENOENT, EACCES, EPERM, and what is no ring of ours is left there: EPROTO, ENOEXEC,
- * EBADMSG, as for attach. A ring that is retired or of another boot is removed like any other. */
+ * Errors: EINVAL (ring NULL, the name), ENOENT, EACCES, EPERM, EBUSY (another process removes it at this moment), and what is
+ * no ring of ours is left there: EPROTO, ENOEXEC, EBADMSG, as for attach. Where it cannot be removed it goes on as it was. A
+ * ring that is retired or of another boot is removed like any other. */
 SHMRING_API int shmring_unlink(const char* ring);
 
 /* Attach as a producer: *out is a new handle, which the caller ends with shmring_detach. `options` NULL: all defaults.
  * Thread role: any thread, which is then the handle's; not in a signal handler.
- * Errors: ENOENT absent, EACCES permission, EPERM wrong owner or mode, or no regular file, ESTALE retired or of another boot,
- * EPROTO other version, ENOEXEC other layout, EBADMSG size or geometry, EUSERS producer table full, EBUSY no exclusive lane
- * free (both: try again; places return within 200 ms after a death or detach while a collector runs), EINVAL out or ring NULL,
- * a name or an option (or the kernel cannot wipe memory on fork), ENOMEM; with `create` those of shmring_create but EEXIST; or
- * what else a system call failed with. On an error *out is NULL. */
+ * Errors: ENOENT absent, EACCES permission, EPERM wrong owner or mode, or no regular file, ESTALE of another boot, or retired
+ * by a process that removes it, for which this has waited 200 ms (try again), EPROTO other version, ENOEXEC other layout,
+ * EBADMSG size or geometry, EUSERS producer table full, EBUSY no exclusive lane free (both: try again; places return within
+ * 200 ms after a death or detach while a collector runs), EINVAL out or ring NULL, a name or an option (or the kernel cannot
+ * wipe memory on fork), ENOMEM; with `create` those of shmring_create but EEXIST; or what else a system call failed with. On an
+ * error *out is NULL. */
 SHMRING_API int shmring_attach(const char* ring, const shmring_attach_options* options, shmring_producer** out);
 
 /* Write one record of `bytes` bytes, at most max_record. Takes a sequence whatever comes of it, unless it returns < 0, NESTED,

@@ -1,0 +1,66 @@
+// The remover's lock: see remover_lock.hpp.
+#include "lib/os/remover_lock.hpp"
+
+#include <sys/file.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "lib/os/clock.hpp"
+#include "lib/os/error.hpp"
+#include "lib/os/wakeup.hpp"
+#include "lib/ring/account.hpp"
+
+namespace shmring::os {
+namespace {
+
+constexpr u64 look_again_ns = 1'000'000;
+
+}  // namespace
+
+RemoverLock::~RemoverLock() {
+  if (held_ >= 0) calls.flock(held_, LOCK_UN);
+}
+
+int RemoverLock::take(const Place& at, const Fd& file) {
+  const u64 until = monotonic_now_ns() + remover_patience_ns;
+  while (calls.flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK)
+      return fail(errno, "ring %.80s: cannot lock %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
+    if (monotonic_now_ns() >= until)
+      return fail(EBUSY,
+                  "ring %.80s: another process removes or moves %.200s at this moment: try again; fuser names who has it open",
+                  at.ring.c_str(), at.path.c_str());
+    sleep_for(look_again_ns);
+  }
+  held_ = file.get();
+  return 0;
+}
+
+int settle_removal(const Place& at, const Segment& segment) {
+  RemoverLock lock;
+  const int busy = lock.take(at, segment.fd);
+  if (busy == -EBUSY)
+    return fail(ESTALE,
+                "ring %.80s: %.200s was retired, expected state open: another process removes it at this moment: try again; if "
+                "it stays so, that process is stopped: fuser names who has it open",
+                at.ring.c_str(), at.path.c_str());
+  if (busy != 0) return busy;
+  struct stat status {};
+  if (const int error = status_of(at, segment, status)) return error;
+  if (const int error = check_name(at, status)) return error == -ENOENT ? -EAGAIN : error;
+  ring::Header& header = *segment.ring.header;
+  ring::reopen<ring::HardwareMemory>(header);
+  // Without our lock its name may have been removed by hand, and a collector has retired it for that, before us.
+  if (unlinked(segment)) {
+    ring::retire<ring::HardwareMemory>(header);
+    return -EAGAIN;
+  }
+  if (!ring::is_retired<ring::HardwareMemory>(header)) return 0;
+  return fail(ESTALE,
+              "ring %.80s: %.200s: its state is neither open (1) nor retired (2): it is damaged; see `shmring doctor %.80s`",
+              at.ring.c_str(), at.path.c_str(), at.ring.c_str());
+}
+
+}  // namespace shmring::os
