@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Who attaches while `shmring gc` or `shmring rm` removes a ring: nothing that was acknowledged is lost.
 
-The remover is held, or killed, at each point between its judgement and the end of the name: strace stops it behind a system call.
+The remover is held, or killed, at each point between its judgement and the end of the name: strace stops it behind a system
+call.
 usage: removal.py SHMRING SHMRINGD LIBSHMRING.SO     exit 77: there is no strace, or it may not trace
 """
 import json
