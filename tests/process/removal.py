@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Who attaches while `shmring gc` or `shmring rm` removes a ring: nothing that was acknowledged is lost.
 
-The remover is held, or killed, at each point between its judgement and the end of the name: strace stops it behind a system call.
+The remover is held, or killed, at each point between its judgement and the end of the name: strace stops it behind a system
+call.
 usage: removal.py SHMRING SHMRINGD LIBSHMRING.SO     exit 77: there is no strace, or it may not trace
 """
 import json
@@ -26,6 +27,21 @@ COMMANDS = [["gc"], ["rm", "r"]]
 
 class Removal(CommandCase):
     held = 0
+
+    def setUp(self):
+        super().setUp()
+        self.stopped = set()  # removers; where a test fails they are still there
+
+    def tearDown(self):
+        for pid in self.stopped:
+            os.kill(pid, signal.SIGKILL)
+        super().tearDown()
+
+    def let(self, remover, pid, signum):
+        """It goes on, or is killed: what it has said."""
+        os.kill(pid, signum)
+        self.stopped.discard(pid)
+        return remover.communicate(timeout=60)[0]
 
     def make(self):
         """A ring that nobody needs: its creator is dead, and so is the one that holds a place and has written nothing."""
@@ -72,6 +88,7 @@ class Removal(CommandCase):
                 return re.search(r"^(\d+) .*stopped by SIGSTOP", file.read(), re.M)
 
         pid = int(until(lambda: os.path.exists(trace) and stopped(), "held")[1])
+        self.stopped.add(pid)
         type(self).held += 1
         return remover, pid
 
@@ -115,8 +132,7 @@ class Removal(CommandCase):
                     acknowledged = [text for text in ["held 1", "held 2"] if self.emit(text) == OK]
                     # Before it is retired who attaches is served; later he is told to try again, for the name may go.
                     self.assertEqual(len(acknowledged), 0 if point in RETIRED else 2)
-                    os.kill(pid, signal.SIGCONT)
-                    said, _ = remover.communicate(timeout=60)
+                    said = self.let(remover, pid, signal.SIGCONT)
                     self.assertEqual(remover.returncode, BUSY if acknowledged and command[0] == "rm" else OK, said)
                     self.assertEqual(os.path.exists(self.path()), bool(acknowledged), said)
                     if acknowledged:
@@ -132,8 +148,7 @@ class Removal(CommandCase):
                 producer = self.start(sys.executable, __file__, *sys.argv[1:4], "--emit", stdin=subprocess.DEVNULL)
                 time.sleep(1)  # the window: no condition is waited for, it is only held open
                 self.assertIsNone(producer.poll())
-                os.kill(pid, signal.SIGCONT)
-                remover.communicate(timeout=60)
+                self.let(remover, pid, signal.SIGCONT)
                 until(lambda: os.path.exists(self.path()) or self.create() is None, "there is a ring")
                 self.assertEqual(producer.wait(60), 0)
                 self.assertEqual(self.logged(), ["persistent"])
@@ -158,8 +173,7 @@ class Removal(CommandCase):
                 for next_one in [serves_emit, serves_shmringd, lambda: is_removed("gc"), lambda: is_removed("rm", "r")]:
                     with self.subTest(command=command, point=point):
                         remover, pid = self.hold(command, point)
-                        os.kill(pid, signal.SIGKILL)
-                        remover.communicate(timeout=60)
+                        self.let(remover, pid, signal.SIGKILL)
                         self.assertEqual(self.state(), 2 if point in RETIRED else 1)
                         next_one()
 
@@ -178,7 +192,8 @@ class Removal(CommandCase):
 
 
 def emit_until_it_is_acknowledged():
-    while subprocess.run([SHMRING, "emit", "r"], input=b"persistent\n", stderr=subprocess.DEVNULL, check=False).returncode != OK:
+    emit = [SHMRING, "emit", "r"]
+    while subprocess.run(emit, input=b"persistent\n", stderr=subprocess.DEVNULL, check=False).returncode != OK:
         time.sleep(0.01)
 
 

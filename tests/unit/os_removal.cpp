@@ -1,4 +1,4 @@
-// os/removal.cpp, os/remover_lock.cpp: who comes while a ring is removed, who is killed as he removes it, and who waits for him.
+// os/removal.cpp, os/remover_lock.cpp: who comes while a ring is removed, is killed as he removes it, or waits for him.
 #include <doctest/doctest.h>
 #include <sys/file.h>
 #include <sys/mman.h>

@@ -50,7 +50,8 @@ enum shmring_condition {
   SHMRING_TOO_BIG = 2, /* longer than max_record (write), than one slot (claim), or than was claimed (commit): counted loss */
   SHMRING_NESTED = 3,  /* another call of this handle is under way, which a signal handler has interrupted, or which is another
                           thread's: refused, no sequence, counted as nested */
-  SHMRING_RETIRED = 4, /* the ring was unlinked: attach anew. While it waited for room: counted loss; else no sequence */
+  SHMRING_RETIRED = 4, /* the ring was unlinked, or kept by who was about to do so: attach anew. While it waited for room:
+                          counted loss; else no sequence */
   SHMRING_FORKED = 5,  /* the handle belongs to the parent process: attach anew in the child; no sequence */
   SHMRING_TIMEOUT = 6  /* policy wait, or attach option wait_us: still full at the deadline: counted loss */
 };
