@@ -173,7 +173,7 @@ bool Verifier::content() {
   if (line_.ring_id != RingId{}) {
     const auto found = rings_.find(line_.ring_id);
     if (found == rings_.end() && line_.kind != Kind::attach)
-      return deviates("a ring that a start, accounts or attach line has named before", join("ring_id ", text_of(line_.ring_id)));
+      return deviates("a ring that a start, accounts or attach line named before", join("ring_id ", text_of(line_.ring_id)));
     named_ = found != rings_.end() ? &found->second : &rings_[line_.ring_id];
   }
   return line_.kind == Kind::attach ? attach() : account_line();

@@ -240,9 +240,10 @@ TEST_CASE("a producer whose process has another first thread by now, and one tha
     REQUIRE(::unlink(place.file().c_str()) == 0);
     daemon.start();
     REQUIRE(daemon.collects());
-    const std::string wanted = foreign ? "whether these producers still run: what they write into it is in no log\",\"incs\":[" +
-                                             std::to_string(journal->incarnation) + "]"
-                                       : "from a writer's memory\",\"pid\":" + std::to_string(producer.pid());
+    const std::string unknown = "whether these producers still run: what they write into it is in no log\",\"incs\":[",
+                      drained_from = "from a writer's memory\",\"pid\":";
+    const std::string wanted = foreign ? unknown + std::to_string(journal->incarnation) + "]"
+                                       : drained_from + std::to_string(producer.pid());
     CHECK(has(place, wanted));
     producer.kill();
     CHECK(daemon.end() == 0);
@@ -306,9 +307,8 @@ TEST_CASE("a ring whose lease somebody holds is waited for by not starting, and 
   Shared<std::atomic<bool>> holds;
   Child holder([&] {
     shmring::os::Segment segment;
-    const u64 life = writer.journal->incarnation;
-    const auto id = ring_id_in(before);
-    if (life == 0 || shmring::os::open_ghost(Workplace::ring, id, static_cast<u32>(writer.process.pid()), segment) != 0) return 1;
+    const auto pid = static_cast<u32>(writer.process.pid());
+    if (shmring::os::open_ghost(Workplace::ring, ring_id_in(before), pid, segment) != 0) return 1;
     *holds = shmring::os::take_lease_unnamed(segment) == 0;
     return ::pause();
   });
@@ -334,7 +334,8 @@ TEST_CASE("a new ring that is refused is said, and is the collector's status onc
   REQUIRE(shmring_unlink(Workplace::ring) == 0);
   make_default_ring();
   REQUIRE(::chmod(place.file().c_str(), 0666) == 0);
-  CHECK(eventually([&] { return daemon.said().find("the ring that had this name before is drained to its end") != std::string::npos; }));
+  const char* const said = "the ring that had this name before is drained to its end";
+  CHECK(eventually([&] { return daemon.said().find(said) != std::string::npos; }));
   CHECK(writer.end() == 0);
   CHECK(daemon.process.wait() == 4);
   CHECK(proven(place));

@@ -33,6 +33,7 @@ struct Image {
     header.word_bytes = sizeof(void*);
     header.fingerprint = layout_fingerprint();
     header.geometry = small_geometry();
+    header.identity[1] = 1;
     header.entries = reinterpret_cast<Entry*>(base() + at.entries);
     header.lanes = reinterpret_cast<Lane*>(base() + at.lanes);
     header.slots = reinterpret_cast<Slot*>(base() + at.slots);
@@ -138,6 +139,7 @@ TEST_CASE("each field that is not as it must be is named, with its own error, an
       {"lanes", [](Header& h) { h.lanes += 1; }, EBADMSG},
       {"slots", [](Header& h) { h.slots -= 1000000; }, EBADMSG},
       {"incarnation_base", [](Header& h) { h.incarnation_base = u64{1} << 53; }, EBADMSG},
+      {"identity", [](Header& h) { h.identity[1] = 0; }, EBADMSG},
   };
   for (const Case& c : cases) {
     CAPTURE(c.field);

@@ -14,8 +14,8 @@
 namespace shmring::daemon {
 namespace {
 
-// Of the open accounts of a ring: the processes that run, and the incarnations of which it cannot be told. Any of `pids` may have
-// the ring mapped, which is seen when it is opened. What a log of version 0.1 says names no process.
+// Of the open accounts of a ring: the processes that run, and the incarnations of which it cannot be told. Any of `pids` may
+// have the ring mapped, which is seen when it is opened. What a log of version 0.1 says names no process.
 struct Writers {
   std::vector<u32> running, pids;
   std::vector<u64> unknown;
@@ -42,7 +42,9 @@ Writers writers_of(const audit::RecoveredRing& ring) {
 }
 
 // Another time it may be drained: somebody holds its lease, or this machine is short of something.
-bool may_pass(int error) { return error == -EBUSY || error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EIO; }
+bool may_pass(int error) {
+  return error == -EBUSY || error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EIO;
+}
 
 }  // namespace
 
@@ -62,8 +64,8 @@ int Daemon::find_other_rings() {
   return waits;
 }
 
-// A process that still runs may write into the memory of a ring that has lost its name: it is drained, if it can be opened. 0, or
-// why it cannot be told yet whether it can: then nothing may be written.
+// A process that still runs may write into the memory of a ring that has lost its name: it is drained, if it can be opened.
+// 0, or why it cannot be told yet whether it can: then nothing may be written.
 int Daemon::take_over(const audit::RecoveredRing& other) {
   const Writers writers = writers_of(other);
   std::string why;
@@ -75,8 +77,8 @@ int Daemon::take_over(const audit::RecoveredRing& other) {
   const u64 now = present().host().now_utc_ns();
   if (!writers.unknown.empty())
     ledger.note({"incident", now,
-                 {{"what", "the ring lost its name while no collector ran, and it cannot be told whether these producers still run: "
-                           "what they write into it is in no log"},
+                 {{"what", "the ring lost its name while no collector ran, and it cannot be told whether these producers "
+                           "still run: what they write into it is in no log"},
                   {"incs", fmt::format("[{}]", fmt::join(writers.unknown, ",")), true}}});
   if (refused == -ENOENT || writers.running.empty()) return may_pass(refused) ? refused : 0;
   say("shmringd: ring {}: its file was removed while no collector ran. What these processes write into it is in no log: {}. "
