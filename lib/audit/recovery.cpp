@@ -243,7 +243,7 @@ bool Recovery::apply(const Parsed& line) {
                    : std::ranges::find(rings_, line.ring_id, [](const Known& known) { return known.ring.ring; });
   if (named == rings_.end() && line.kind != Kind::attach) return false;
   // A ring that was retired may have had no account when this log, or this file, was begun.
-  if (named == rings_.end()) named = rings_.insert(rings_.end() - 1, {{line.ring_id, {}, {}}, {}});
+  if (named == rings_.end()) named = rings_.insert(rings_.end() - 1, Known{{line.ring_id, {}, {}}, {}});
   RecoveredRing& ring = named->ring;
   const auto place = named->places.find(line.incarnation);
   if (line.kind == Kind::attach) {
