@@ -152,7 +152,7 @@ struct Writer {
     error = log.open(
         dir, ring, id,
         [this] {
-          return Accounts{1'795'557'608'000'000'000, ledger.accounts, over};
+          return Accounts{1'795'557'608'000'000'000, ledger.accounts, over, accounts_of};
         },
         recovered);
     for (const RecoveredAccount& a : recovered.accounts) {
@@ -168,6 +168,7 @@ struct Writer {
   Recovered recovered;
   PlainLedger ledger;
   Incarnations over;
+  RingId accounts_of{};  // that an accounts line speaks of
   int error;
 };
 
