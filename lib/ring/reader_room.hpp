@@ -60,13 +60,14 @@ bool Reader<M>::may_take_listed(const LaneView& view, bool as_last_seen) const {
   return !view.left_ready && as_last_seen && (nothing_else || view.reading() < limit_);
 }
 
-// By what the words say now: a slot that was listed as another's may be this owner's by now.
+// By what the words say now: a slot that was listed as another's may be this owner's by now, or lie before the walk again.
 template <class M>
 bool Reader<M>::is_published_on_list(u32 lane, u32 owner) const {
-  const std::vector<Stalled>& listed = lanes_[lane].listed;
-  return std::any_of(listed.begin(), listed.end(), [&](const Stalled& it) {
+  const LaneView& view = lanes_[lane];
+  return std::any_of(view.listed.begin(), view.listed.end(), [&](const Stalled& it) {
     const Word word = observe<M>(ring_.slot(lane, it.index));
-    return word.state == SlotState::ready && word.owner == owner;
+    const bool is_behind = ring_.position(word.lap, it.index) < view.head;
+    return word.state == SlotState::ready && word.owner == owner && is_behind;
   });
 }
 

@@ -190,7 +190,8 @@ TEST_CASE("lines behind an accounts line name their ring by what that one said, 
   Writer writer(dir.log(), "ring", one);
   REQUIRE(writer.error == 0);
   std::vector<Line> lines{start(one)};
-  for (u64 i = 0; i < usual_batch_lines; ++i) lines.push_back(Note{"clock", 0, {}});
+  const Line clock = Note{"clock", 0, {}};
+  lines.resize(usual_batch_lines, clock);
   writer.accounts_of = other;
   REQUIRE(writer.log.append(lines, one) == 0);  // behind it an accounts line, which speaks of the ring that comes
   const Line incident = Note{"incident", 0, {{"what", "x"}}};
