@@ -48,7 +48,7 @@ class Daemon {
   bool begin();
   bool end_other_rings();
   int find_other_rings();
-  int take_over(const audit::RecoveredRing& other);
+  int take_over(const audit::RecoveredRing& other, std::string& why);
   int open_ghost(const audit::RecoveredRing& other, const std::vector<u32>& pids, std::string& why);
   bool is_drained(const ring::RingId& id) const;
   bool start_present();

@@ -57,18 +57,18 @@ int Daemon::find_other_rings() {
   std::vector<audit::RecoveredRing> others = recovered_.retired;
   if (!recovered_.file.empty()) others.push_back(recovered_);
   int waits = 0;
+  std::string why;
   for (const audit::RecoveredRing& other : others) {
     if (is_drained(other.ring)) continue;
-    if (const int error = take_over(other); error != 0) waits = error;
+    if (const int error = take_over(other, why); error != 0) waits = error;
   }
-  return waits;
+  return waits == 0 ? 0 : os::fail(-waits, "%s", why.c_str());
 }
 
 // A process that still runs may write into the memory of a ring that has lost its name: it is drained, if it can be opened.
 // 0, or why it cannot be told yet whether it can: then nothing may be written.
-int Daemon::take_over(const audit::RecoveredRing& other) {
+int Daemon::take_over(const audit::RecoveredRing& other, std::string& why) {
   const Writers writers = writers_of(other);
-  std::string why;
   const int refused = open_ghost(other, writers.pids, why);
   if (refused == 0) return 0;
   endings_.push_back({other.ring, audit::Ledger(false)});
@@ -81,15 +81,16 @@ int Daemon::take_over(const audit::RecoveredRing& other) {
                            "still run: what they write into it is in no log"},
                   {"incs", fmt::format("[{}]", fmt::join(writers.unknown, ",")), true}}});
   if (refused == -ENOENT || writers.running.empty()) return may_pass(refused) ? refused : 0;
-  say("shmringd: ring {}: its file was removed while no collector ran. What these processes write into it is in no log: {}. "
-      "Restart them. It cannot be drained: {}{}\n",
-      ring_, fmt::join(writers.running, ", "), why,
-      refused == -EPERM || refused == -EACCES ? " (that takes root, or their user and CAP_CHECKPOINT_RESTORE)" : "");
   ledger.note({"incident", now,
                {{"what", "the ring lost its name while no collector ran: what these processes write into it is in no log"},
                 {"pids", fmt::format("[{}]", fmt::join(writers.running, ",")), true},
                 {"why", why}}});
-  return may_pass(refused) ? refused : 0;
+  if (may_pass(refused)) return refused;
+  say("shmringd: ring {}: its file was removed while no collector ran. What these processes write into it is in no log: {}. "
+      "Restart them. It cannot be drained: {}{}\n",
+      ring_, fmt::join(writers.running, ", "), why,
+      refused == -EPERM || refused == -EACCES ? " (that takes root, or their user and CAP_CHECKPOINT_RESTORE)" : "");
+  return 0;
 }
 
 // 0: it is drained. −ENOENT: no process has it mapped. Else why the first that has it did not give it, with its text.
