@@ -58,11 +58,15 @@ int retire(const Place& at, const Segment& segment, Unneeded unneeded) {
 }
 
 // The file is open, checked and locked; `ring` is mapped unless attach refuses it.
-int remove_name(const Place& at, const Segment& segment, Unneeded unneeded) {
+int remove_name(const Place& at, const Segment& segment, const struct stat& opened, Unneeded unneeded) {
   const bool mapped = segment.ring.header != nullptr;
   if (mapped) {
     if (const int error = check_removable(at)) return error;
     if (const int error = retire(at, segment, unneeded)) return error;
+  }
+  // We may have been stopped for long since the first look: what has the name now may be a new ring, which nobody has judged.
+  if (mapped) {
+    if (const int error = check_name(at, opened)) return error;
   }
   if (calls.unlinkat(at.dir.get(), at.file.c_str(), 0) == 0) return 0;
   const int error = errno;
@@ -95,7 +99,7 @@ int unlink(std::string_view ring, bool force, const Segment* only, const char* o
   if (refused == 0) refused = map_checked(at, status, segment);
   const bool judged_older = refused == -EPROTO && only != nullptr;  // which can be looked at: else there were none
   if (refused != 0 && refused != -ESTALE && !judged_older && !force) return refused;
-  return remove_name(at, segment, unneeded);
+  return remove_name(at, segment, status, unneeded);
 }
 
 int rename(std::string_view ring, std::string_view to, const Segment& only, const char* owner) {

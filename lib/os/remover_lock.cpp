@@ -22,8 +22,8 @@ RemoverLock::~RemoverLock() {
   if (held_ >= 0) calls.flock(held_, LOCK_UN);
 }
 
-int RemoverLock::take(const Place& at, const Fd& file) {
-  const u64 until = monotonic_now_ns() + remover_patience_ns;
+int RemoverLock::take(const Place& at, const Fd& file, u64 patience_ns) {
+  const u64 until = monotonic_now_ns() + patience_ns;
   while (calls.flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK)
@@ -38,9 +38,9 @@ int RemoverLock::take(const Place& at, const Fd& file) {
   return 0;
 }
 
-int settle_removal(const Place& at, const Segment& segment) {
+int settle_removal(const Place& at, const Segment& segment, u64 patience_ns) {
   RemoverLock lock;
-  const int busy = lock.take(at, segment.fd);
+  const int busy = lock.take(at, segment.fd, patience_ns);
   if (busy == -EBUSY)
     return fail(ESTALE,
                 "ring %.80s: %.200s was retired, expected state open: another process removes it at this moment: try again; if "
@@ -61,6 +61,12 @@ int settle_removal(const Place& at, const Segment& segment) {
   return fail(ESTALE,
               "ring %.80s: %.200s: its state is neither open (1) nor retired (2): it is damaged; see `shmring doctor %.80s`",
               at.ring.c_str(), at.path.c_str(), at.ring.c_str());
+}
+
+void reopen_abandoned(const Segment& segment) {
+  Place at;
+  if (ring::is_retired<ring::HardwareMemory>(*segment.ring.header) && place_of(segment.name, at) == 0)
+    settle_removal(at, segment, 0);
 }
 
 }  // namespace shmring::os

@@ -21,7 +21,7 @@ class RemoverLock {
   ~RemoverLock();
 
   // Of an open file, which outlives this. 0, −EBUSY: somebody has had it all the time; or what the call failed with.
-  int take(const Place& at, const Fd& file);
+  int take(const Place& at, const Fd& file, u64 patience_ns = remover_patience_ns);
 
  private:
   int held_ = -1;
@@ -29,6 +29,10 @@ class RemoverLock {
 
 // A segment that was found retired under its name: wait for whoever removes it; where nobody does, a remover was killed, and
 // the ring is opened again. 0: it is open. −EAGAIN: it has lost its name: attach anew. −ESTALE: it is still being removed.
-int settle_removal(const Place& at, const Segment& segment);
+int settle_removal(const Place& at, const Segment& segment, u64 patience_ns = remover_patience_ns);
+
+// The same for a collector, which waits for nobody: a ring that is retired under its name is opened again, unless somebody
+// removes it at this moment.
+void reopen_abandoned(const Segment& segment);
 
 }  // namespace shmring::os

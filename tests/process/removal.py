@@ -177,12 +177,21 @@ class Removal(CommandCase):
                         self.assertEqual(self.state(), 2 if point in RETIRED else 1)
                         next_one()
 
-    def test_gc_that_keeps_an_abandoned_ring_opens_it_again(self):
+    def abandon(self):
         self.make()
         self.emit_at_last("kept")
         with open(self.path(), "r+b") as file:
             file.seek(STATE)
             file.write(struct.pack("<I", 2))
+
+    def test_rm_that_keeps_an_abandoned_ring_opens_it_again(self):
+        self.abandon()
+        self.assertIn("not removed", self.run_it("rm", "r").err)
+        self.assertEqual(self.state(), 1)
+        self.assertEqual(self.logged(), ["kept"])
+
+    def test_gc_that_keeps_an_abandoned_ring_opens_it_again(self):
+        self.abandon()
         self.assertIn("kept r", self.run_it("gc", "-n").out.decode())
         self.assertEqual(self.state(), 2)  # it only looks
         self.assertIn("whoever attaches opens it again", self.run_it("doctor", "r").out.decode())

@@ -107,3 +107,28 @@ TEST_CASE("a producer that comes before any collector makes the ring, and all th
   REQUIRE(found.of(journal) != nullptr);
   CHECK(found.of(journal)->through == 400);
 }
+
+TEST_CASE("a ring that a killed remover has left retired is opened again by its collector") {
+  Workplace place;
+  Daemon daemon(place);
+  REQUIRE(daemon.collects());
+  Journal& journal = place.journal(1 << 20);
+  Shared<std::atomic<bool>> stop;
+  Child writer([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, ~u64{0}, 1, 1000, &*stop}); });
+  CHECK(eventually([&] { return journal->begun > 10; }));
+  {
+    shmring::os::Segment segment;
+    REQUIRE(shmring::os::attach(Workplace::ring, segment) == 0);
+    shmring::ring::retire<View::Memory>(*segment.ring.header);  // and here it is killed
+  }
+  const View view;
+  CHECK(eventually([&] { return !shmring::ring::is_retired<View::Memory>(*view.ring().header); }));
+  const u64 before = journal->begun;
+  CHECK(eventually([&] { return journal->begun > before + 10; }));
+  *stop = true;
+  CHECK(writer.wait() == 0);
+  CHECK(all_closed());
+  CHECK(daemon.end() == 0);
+  const Findings found = consult(place.log, place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+}

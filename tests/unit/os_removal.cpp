@@ -317,3 +317,18 @@ TEST_CASE("a state that is neither open nor retired is damage, which nobody open
   CHECK(says("damaged"));
   CHECK(box.looker.ring.header->state == 77);
 }
+
+TEST_CASE("a remover that was stopped while the ring was removed by hand and made anew leaves the new one alone") {
+  Box box;
+  AtUnlink at;
+  at.probed = [&] {
+    std::filesystem::remove(box.file("audit"));
+    REQUIRE(create() == 0);
+  };
+  CHECK(unlink(os::Unneeded::by_anybody) == -ENOENT);
+  CHECK(box.has_name());
+  os::Segment anew;
+  REQUIRE(os::attach("audit", anew) == 0);
+  CHECK(anew.ring.identity != box.looker.ring.identity);
+  CHECK_FALSE(ring::is_retired<Memory>(*anew.ring.header));
+}

@@ -53,6 +53,13 @@ void print_removed(const Options& options, const std::string& path, const audit:
   fmt::print("\n");
 }
 
+// It stays. If whoever retired it was killed, attach opens it again; if it cannot, whoever meets it next tries.
+int keep(const Options& options, const audit::Inspection& facts, int status) {
+  os::Segment segment;
+  if (is_retired(facts.header)) os::attach(options.name, segment, or_null(options.owner));
+  return status;
+}
+
 int run(const Options& options) {
   const std::string path = path_of(options.name);
   audit::Inspection facts;
@@ -68,13 +75,13 @@ int run(const Options& options) {
   if (!against.empty() && !options.force) {
     for (const std::string& reason : against) complain(fmt::format("ring {}: not removed: {}", options.name, reason));
     if (may_be_given_up(facts, judge(facts))) complain(fmt::format("ring {}: to give that up, say --force", options.name));
-    return busy;
+    return keep(options, facts, busy);
   }
   const os::Unneeded unneeded = options.force ? os::Unneeded::unasked : os::Unneeded::by_anybody;
   const os::Segment* const judged = unreadable == 0 ? &segment : nullptr;
   if (const int error = os::unlink(options.name, options.force, judged, or_null(options.owner), unneeded)) {
     complain(os::last_error());
-    return exit_of(error);
+    return keep(options, facts, exit_of(error));
   }
   if (judged != nullptr) facts = audit::inspect(segment, findings, false);
   print_removed(options, path, facts);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lib/os/remover_lock.hpp"
 #include "lib/os/wakeup.hpp"
 #include "tools/shmringd/board.hpp"
 
@@ -50,7 +51,8 @@ void Drain::note(std::string kind, std::vector<audit::Note::Pair> pairs) {
 }
 
 void Drain::retire_if_unlinked() {
-  if (retired_ || !os::unlinked(segment_)) return;
+  if (retired_) return;
+  if (!os::unlinked(segment_)) return os::reopen_abandoned(segment_);
   ring::retire<ring::HardwareMemory>(*segment_.ring.header);
   retired_ = true;
   note("incident", {{"what", "the ring was unlinked: producers see retired; what is in it is drained"}});

@@ -76,7 +76,7 @@ class Drain {
 
   void note(std::string kind, std::vector<audit::Note::Pair> pairs);
   void note_clock_and_conditions();
-  // Where the name has gone: producers are told so.
+  // Where the name has gone: producers are told so. Where a remover was killed: they may write again.
   void retire_if_unlinked();
   bool is_retired() const { return retired_; }
   // It was retired before the producer table was last read, every producer has ended, and all is in the log.
