@@ -318,6 +318,21 @@ TEST_CASE("a state that is neither open nor retired is damage, which nobody open
   CHECK(box.looker.ring.header->state == 77);
 }
 
+TEST_CASE("a ring that somebody needs, and whose name is removed by hand during the look, stays retired for its collector") {
+  Box box;
+  static std::string file;
+  file = box.file("audit");
+  shmring_producer* const producer = attach();
+  Replaced<&os::Calls::pidfd_open> at_the_look([](pid_t pid, unsigned flags) {
+    std::filesystem::remove(file);
+    return Replaced<&os::Calls::pidfd_open>::real(pid, flags);
+  });
+  CHECK(unlink(os::Unneeded::by_anybody) == -EBUSY);
+  CHECK(box.is_retired());
+  CHECK(shmring_write(producer, nullptr, "record", 6) == SHMRING_RETIRED);
+  shmring_detach(producer);
+}
+
 TEST_CASE("a remover that was stopped while the ring was removed by hand and made anew leaves the new one alone") {
   Box box;
   AtUnlink at;
