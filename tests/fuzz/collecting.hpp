@@ -34,8 +34,9 @@ struct Host {
 
 struct Store {
   audit::Log& log;
+  ring::RingId ring;
   bool store(std::span<const audit::Line> lines) {
-    must(log.append(lines) == 0, os::last_error());
+    must(log.append(lines, ring) == 0, os::last_error());
     return true;
   }
 };
@@ -70,7 +71,7 @@ class FileLife {
   Host& host_;
   audit::Log log_;
   audit::Recovered recovered_;
-  Store store_{log_};
+  Store store_{log_, ring_.identity};
   std::optional<audit::Collector<ring::HardwareMemory, Host, Store>> collector_;
 };
 
