@@ -10,23 +10,16 @@
 #include <vector>
 
 #include "lib/os/error.hpp"
+#include "lib/os/place.hpp"
 #include "lib/os/process.hpp"
 
 namespace shmring::os {
 namespace {
 
-// The names in a folder. 0 or −errno.
-int names_in(const std::string& path, std::vector<std::string>& out) {
+int names_at(const std::string& path, std::vector<std::string>& out) {
   Fd folder;
-  if (const int error = open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY, 0, folder)) return error;
-  DIR* const entries = calls.fdopendir(folder.get());
-  if (entries == nullptr) return -errno;
-  folder.release();
-  errno = 0;
-  while (const dirent* const entry = calls.readdir(entries)) out.emplace_back(entry->d_name);
-  const int error = errno;
-  calls.closedir(entries);
-  return -error;
+  const int error = open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY, 0, folder);
+  return error != 0 ? error : names_in(std::move(folder), out);
 }
 
 // What a link says; "" and errno where it cannot be read. A path that is longer than this is no ring's.
@@ -70,7 +63,7 @@ int refuse(const Wanted& wanted, int error) {
 int find_in(const Wanted& wanted, const std::string& task, Segment& out) {
   const std::string folder = "/proc/" + task + "/map_files/";
   std::vector<std::string> names;
-  if (const int error = names_in(folder, names)) return refuse(wanted, error);
+  if (const int error = names_at(folder, names)) return refuse(wanted, error);
   int refused = -ENOENT;
   for (const std::string& name : names) {
     errno = 0;
@@ -110,7 +103,7 @@ int open_ghost(std::string_view ring, const ring::RingId& identity, u32 pid, Seg
   if (const int error = open_directory(wanted.ring, wanted.folder, directory)) return error;
   wanted.folder += "/";
   std::vector<std::string> tasks;
-  if (const int error = names_in("/proc/" + std::to_string(pid) + "/task", tasks)) return refuse(wanted, error);
+  if (const int error = names_at("/proc/" + std::to_string(pid) + "/task", tasks)) return refuse(wanted, error);
   for (const std::string& task : tasks) {
     if (task.starts_with('.')) continue;
     const int error = find_in(wanted, task, out);

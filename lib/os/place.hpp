@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/os/segment.hpp"
 
@@ -29,6 +30,9 @@ int map_checked(const Place& at, const struct stat& status, Segment& out);
 
 // The status of an open segment.
 int status_of(const Place& at, const Segment& judged, struct stat& out);
+
+// The names in an open folder, in any order. 0, or −errno without a text.
+int names_in(Fd folder, std::vector<std::string>& out);
 
 // 0 if the name still means the open file, else −ENOENT, or what the call failed with.
 int check_name(const Place& at, const struct stat& opened);

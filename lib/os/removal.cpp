@@ -72,9 +72,7 @@ int remove_name(const Place& at, const Segment& segment, const struct stat& open
   if (mapped) {
     if (const int error = check_removable(at)) return error;
     if (const int error = retire(at, segment, unneeded)) return error;
-  }
-  // We may have been stopped for long since the first look: what has the name now may be a new ring, which nobody has judged.
-  if (mapped) {
+    // We may have been stopped for long since the first look: what has the name now may be a new ring, which nobody has judged.
     if (const int error = check_name(at, opened)) return error;
   }
   if (calls.unlinkat(at.dir.get(), at.file.c_str(), 0) == 0) return 0;

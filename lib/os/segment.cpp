@@ -277,24 +277,29 @@ int check_trust(std::string_view ring, const Segment& segment, const char* owner
   return check_rights(at, status);
 }
 
+int names_in(Fd folder, std::vector<std::string>& out) {
+  DIR* const entries = calls.fdopendir(folder.get());
+  if (entries == nullptr) return -errno;
+  folder.release();
+  out.clear();
+  errno = 0;
+  while (const dirent* const entry = calls.readdir(entries)) out.emplace_back(entry->d_name);
+  const int error = errno;
+  calls.closedir(entries);
+  return -error;
+}
+
 int list(std::vector<std::string>& out) {
   std::string path;
   Fd dir;
   if (const int error = open_directory("*", path, dir)) return error;
-  DIR* const entries = calls.fdopendir(dir.get());
-  if (!entries) return fail(errno, "cannot list %.200s: %s", path.c_str(), std::strerror(errno));
-  dir.release();
+  std::vector<std::string> names;
+  if (const int error = names_in(std::move(dir), names))
+    return fail(-error, "cannot list %.200s: %s", path.c_str(), std::strerror(-error));
   out.clear();
   constexpr std::string_view prefix = "shmring.";
-  errno = 0;
-  while (const dirent* entry = calls.readdir(entries)) {
-    const std::string_view name = entry->d_name;
-    if (name.starts_with(prefix) && valid_name(name.substr(prefix.size())))
-      out.emplace_back(name.substr(prefix.size()));
-  }
-  const int error = errno;
-  calls.closedir(entries);
-  if (error) return fail(error, "cannot list %.200s: %s", path.c_str(), std::strerror(error));
+  for (const std::string_view name : names)
+    if (name.starts_with(prefix) && valid_name(name.substr(prefix.size()))) out.emplace_back(name.substr(prefix.size()));
   std::ranges::sort(out);
   return 0;
 }
