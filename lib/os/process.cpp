@@ -39,10 +39,12 @@ void read_boot_id(u64 (&out)[2]) {
   }
 }
 
-std::optional<u64> start_time_of(const char* path) {
+// `process`: a pid, or "self". As owner words have it.
+std::optional<u64> start_time_in_proc(const std::string& process) {
   std::string text;
-  if (read_small(path, text) != 0) return std::nullopt;
-  return start_time_in(text);
+  if (read_small(("/proc/" + process + "/stat").c_str(), text) != 0) return std::nullopt;
+  const std::optional<u64> start = start_time_in(text);
+  return start ? std::optional(*start & ring::Owner::start_mask) : std::nullopt;
 }
 
 // Where it is not known, no descriptor is held for long.
@@ -63,9 +65,7 @@ bool proc_shows_our_pids() {
 }  // namespace
 
 std::optional<u64> start_time_of(u32 pid) {
-  if (!proc_shows_our_pids()) return std::nullopt;
-  const std::optional<u64> start = start_time_of(("/proc/" + std::to_string(pid) + "/stat").c_str());
-  return start ? std::optional(*start & ring::Owner::start_mask) : std::nullopt;
+  return proc_shows_our_pids() ? start_time_in_proc(std::to_string(pid)) : std::nullopt;
 }
 
 Host this_host() {
@@ -117,7 +117,7 @@ bool same_namespaces(const ring::Header& header) {
 ring::Owner self(const ring::Header& header) {
   ring::Owner owner{static_cast<u32>(calls.getpid()), 0, ring::OwnerState::free};
   if (same_namespaces(header))
-    owner.start_time = start_time_of("/proc/self/stat").value_or(0) & ring::Owner::start_mask;
+    owner.start_time = start_time_in_proc("self").value_or(0);
   return owner;
 }
 
@@ -161,8 +161,8 @@ int leave_no_core() { return result(calls.prctl(PR_SET_DUMPABLE, 0)); }
 std::string exe_path(u32 pid, u64 start_time) {
   const std::string process = "/proc/" + std::to_string(pid);
   const auto is_that_one = [&] {
-    const std::optional<u64> start = start_time_of((process + "/stat").c_str());
-    return start && start_time != 0 && (*start & ring::Owner::start_mask) == start_time;
+    const std::optional<u64> start = start_time_in_proc(std::to_string(pid));
+    return start && start_time != 0 && *start == start_time;
   };
   char path[1023];
   if (!is_that_one()) return "";
@@ -199,8 +199,8 @@ bool Deaths::prove(Watch& watch, ring::Owner owner) {
   // The pidfd may be a stranger's that got this pid later. An unreadable start time leaves that open; but the pidfd
   // stays good, for if it becomes readable, then the owner, or else the stranger after it, has ended.
   if (proc_is_ours_) {
-    const std::optional<u64> start = start_time_of(("/proc/" + std::to_string(owner.pid) + "/stat").c_str());
-    if (start && (*start & ring::Owner::start_mask) != owner.start_time) return true;
+    const std::optional<u64> start = start_time_in_proc(std::to_string(owner.pid));
+    if (start && *start != owner.start_time) return true;
   }
   if (!watch.pidfd) return false;
   const bool dead = ended(watch);

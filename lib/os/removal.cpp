@@ -39,12 +39,6 @@ int stays(const Place& at, const ring::Need& need) {
               at.ring.c_str(), need.unlogged, at.ring.c_str());
 }
 
-// A ring that stays is open again; but not one whose name somebody has removed by hand meanwhile: its collector had retired it.
-void keep(const Segment& segment) {
-  ring::reopen<ring::HardwareMemory>(*segment.ring.header);
-  if (unlinked(segment)) ring::retire<ring::HardwareMemory>(*segment.ring.header);
-}
-
 // 0: the ring is retired. −EBUSY: somebody needs it, and it is open.
 int retire(const Place& at, const Segment& segment, Unneeded unneeded) {
   using Memory = ring::HardwareMemory;
@@ -56,12 +50,12 @@ int retire(const Place& at, const Segment& segment, Unneeded unneeded) {
   const auto dead = [&deaths](u32 entry, u64 owner) { return deaths.dead(entry, owner); };
   const bool records = unneeded == Unneeded::by_anybody;
   if (const ring::Need need = ring::retire_unless_needed<Memory>(segment.ring, records, dead)) {
-    keep(segment);
+    reopen_if_named(segment);
     return stays(at, need);
   }
   // A collector that takes the lease from now on sees that the ring is retired.
   if (!lease_is_held(segment)) return 0;
-  keep(segment);
+  reopen_if_named(segment);
   return fail(EBUSY, "ring %.80s: not removed: a collector has just taken it: see who: shmring stat %.80s", at.ring.c_str(),
               at.ring.c_str());
 }
@@ -77,7 +71,7 @@ int remove_name(const Place& at, const Segment& segment, const struct stat& open
   }
   if (calls.unlinkat(at.dir.get(), at.file.c_str(), 0) == 0) return 0;
   const int error = errno;
-  if (mapped) keep(segment);
+  if (mapped) reopen_if_named(segment);
   return cannot_remove(at, error);
 }
 

@@ -50,17 +50,20 @@ int settle_removal(const Place& at, const Segment& segment, u64 patience_ns) {
   struct stat status {};
   if (const int error = status_of(at, segment, status)) return error;
   if (const int error = check_name(at, status)) return error == -ENOENT ? -EAGAIN : error;
-  ring::Header& header = *segment.ring.header;
-  ring::reopen<ring::HardwareMemory>(header);
-  // Without our lock its name may have been removed by hand, and a collector has retired it for that, before us.
-  if (unlinked(segment)) {
-    ring::retire<ring::HardwareMemory>(header);
-    return -EAGAIN;
-  }
-  if (!ring::is_retired<ring::HardwareMemory>(header)) return 0;
+  if (!reopen_if_named(segment)) return -EAGAIN;
+  if (!ring::is_retired<ring::HardwareMemory>(*segment.ring.header)) return 0;
   return fail(ESTALE,
               "ring %.80s: %.200s: its state is neither open (1) nor retired (2): it is damaged; see `shmring doctor %.80s`",
               at.ring.c_str(), at.path.c_str(), at.ring.c_str());
+}
+
+// Without our lock the name may have been removed by hand, and a collector has retired the ring for that, before us.
+bool reopen_if_named(const Segment& segment) {
+  ring::Header& header = *segment.ring.header;
+  ring::reopen<ring::HardwareMemory>(header);
+  if (!unlinked(segment)) return true;
+  ring::retire<ring::HardwareMemory>(header);
+  return false;
 }
 
 void reopen_abandoned(const Segment& segment) {

@@ -31,8 +31,11 @@ class RemoverLock {
 // the ring is opened again. 0: it is open. −EAGAIN: it has lost its name: attach anew. −ESTALE: it is still being removed.
 int settle_removal(const Place& at, const Segment& segment, u64 patience_ns = remover_patience_ns);
 
-// The same for a collector, which waits for nobody: a ring that is retired under its name is opened again, unless somebody
-// removes it at this moment.
+// A ring that stays is open again. False: somebody has removed its name by hand meanwhile; it stays retired, for its collector.
+bool reopen_if_named(const Segment& segment);
+
+// As settle_removal, for a collector, which waits for nobody: a ring that is retired under its name is opened again, unless
+// somebody removes it at this moment.
 void reopen_abandoned(const Segment& segment);
 
 }  // namespace shmring::os
