@@ -109,20 +109,32 @@ int write_without_first_thread(Journal& journal) {
   return static_cast<int>(::syscall(SYS_exit, 0));  // of this thread alone, and without unwinding
 }
 
+// A ring that lost its name, with an idle producer, and the one that was made in its place: both are drained.
+struct TwoRings {
+  Workplace place;
+  Daemon daemon{place};
+  std::unique_ptr<Writer> idle, next;
+
+  TwoRings() {
+    REQUIRE(daemon.collects());
+    idle = std::make_unique<Writer>(place);
+    REQUIRE(logged(place, *idle, 10));
+    REQUIRE(shmring_unlink(Workplace::ring) == 0);
+    make_default_ring();
+    next = std::make_unique<Writer>(place);
+    REQUIRE(logged(place, *next, 10));
+  }
+};
+
 const std::string drained = "\"reason\":\"the ring was unlinked, and is drained to its end\"";
 
 }  // namespace
 
 TEST_CASE("a ring that lost its name, with one idle producer, is drained beside the ring that was made in its place") {
-  Workplace place;
-  Daemon daemon(place);
-  REQUIRE(daemon.collects());
-  Writer idle(place);
-  REQUIRE(logged(place, idle, 10));
-  REQUIRE(shmring_unlink(Workplace::ring) == 0);
-  make_default_ring();
-  Writer next(place);
-  CHECK(logged(place, next, 10));
+  TwoRings rings;
+  Workplace& place = rings.place;
+  Daemon& daemon = rings.daemon;
+  Writer &idle = *rings.idle, &next = *rings.next;
   idle.write(1);
   CHECK(idle.journal->retired == 1);
   next.write(1000);
@@ -139,15 +151,10 @@ TEST_CASE("a ring that lost its name, with one idle producer, is drained beside 
 }
 
 TEST_CASE("a collector that dies with two rings is followed by one that drains both") {
-  Workplace place;
-  Daemon daemon(place);
-  REQUIRE(daemon.collects());
-  Writer idle(place);
-  REQUIRE(logged(place, idle, 10));
-  REQUIRE(shmring_unlink(Workplace::ring) == 0);
-  make_default_ring();
-  Writer next(place);
-  REQUIRE(logged(place, next, 10));
+  TwoRings rings;
+  Workplace& place = rings.place;
+  Daemon& daemon = rings.daemon;
+  Writer &idle = *rings.idle, &next = *rings.next;
   for (int life = 0; life < 3; ++life) {
     daemon.process.kill();
     idle.write(1), next.write(20);
@@ -277,15 +284,10 @@ TEST_CASE("a ring whose file got another name is one that lost its own") {
 }
 
 TEST_CASE("a log that is moved away while two rings are drained is begun anew for both") {
-  Workplace place;
-  Daemon daemon(place);
-  REQUIRE(daemon.collects());
-  Writer idle(place);
-  REQUIRE(logged(place, idle, 10));
-  REQUIRE(shmring_unlink(Workplace::ring) == 0);
-  make_default_ring();
-  Writer next(place);
-  REQUIRE(logged(place, next, 10));
+  TwoRings rings;
+  Workplace& place = rings.place;
+  Daemon& daemon = rings.daemon;
+  Writer &idle = *rings.idle, &next = *rings.next;
   REQUIRE(::rename(place.log.c_str(), (place.home + "/elsewhere").c_str()) == 0);
   next.write(20);
   CHECK(logged(place, next, 30));
