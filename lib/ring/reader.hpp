@@ -1,6 +1,6 @@
 // The collector's side of the ring: what it sees of entries, tails and slots, and what it gives back. One thread.
 //
-// The steps of a pass, in the order that audit/collector.hpp calls them (numbers as in the design):
+// The steps of a pass, in the order that collect/collector.hpp calls them (numbers as in the design):
 //   read_entries 1 · read_tails 2 · walk 3 · revisit 4 · ripe (for 5 and 6) · release 7 · publish_head 8 · free_entries 9
 // and look_over, once, before the first pass.
 //

@@ -14,7 +14,7 @@
 //   - in such a lane a pass that goes past a slot which belongs onto the list takes none behind it. Else a successor could
 //     find, in front of READING slots that use up the limit, one that is READY by then, and could take neither;
 //   - a lane at its limit holds something that is released in this pass; or chunks, of which one record's are given back
-//     (Assembly::make_room); or, of a predecessor without these rules, READING slots ahead: then one is taken all the same.
+//     (Reassembly::make_room); or, of a predecessor without these rules, READING slots ahead: then one is taken all the same.
 #pragma once
 
 #include <algorithm>

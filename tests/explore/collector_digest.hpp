@@ -5,7 +5,7 @@
 //   Collector: ring_, pace_, host_, log_, deliveries_ (cleared first) are alike in every life; waiting_since_ is not zero
 //              where at_end is true (the host's clock moves as far as it is asked)
 //   TypeNames: names_ are those of the places copied_: a name never changes
-//   Assembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
+//   Reassembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
 //   Reader:    newcomers_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_, limit_ never change;
 //              refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees
 //   LaneView:  walked, at_limit are set by begin_pass, passed_one, tight by the walk; held follows from is_held
@@ -13,7 +13,7 @@
 //              only where an entry was scribbled
 #pragma once
 
-#include "lib/audit/collector.hpp"
+#include "lib/collect/collector.hpp"
 #include "tests/explore/explore_memory.hpp"
 
 #define SHMRING_NEW_FIELD "fields have changed: bring them into the digest (or say above why not), then this size"
@@ -46,11 +46,11 @@ struct CopiedTag {
 template struct Reveal<LanesTag, &shmring::ring::Reader<ExploreMemory>::lanes_>;
 template struct Reveal<NextTurnTag, &shmring::ring::Reader<ExploreMemory>::next_turn_>;
 template struct Reveal<OccupantsTag, &shmring::ring::Reader<ExploreMemory>::occupants_>;
-template struct Reveal<AccountsTag, &shmring::audit::Ledger::accounts_>;
-template struct Reveal<PartialsTag, &shmring::audit::Assembly::partials_>;
-template struct Reveal<CopiedTag, &shmring::audit::TypeNames<ExploreMemory>::copied_>;
+template struct Reveal<AccountsTag, &shmring::collect::Ledger::accounts_>;
+template struct Reveal<PartialsTag, &shmring::collect::Reassembly::partials_>;
+template struct Reveal<CopiedTag, &shmring::collect::TypeNames<ExploreMemory>::copied_>;
 
-inline u64 digest_of(const shmring::audit::Causes& causes) {
+inline u64 digest_of(const shmring::log::Causes& causes) {
   u64 hash = 0;
   for (u64 count : causes.count) hash = mix(hash, count);
   return hash;
@@ -118,18 +118,18 @@ u64 digest_of_partials(const Partials& partials) {
   return hash;
 }
 
-inline u64 digest_of_names(const shmring::audit::TypeNames<ExploreMemory>& names) {
-  static_assert(sizeof(shmring::audit::TypeNames<ExploreMemory>) == 224, SHMRING_NEW_FIELD);
+inline u64 digest_of_names(const shmring::collect::TypeNames<ExploreMemory>& names) {
+  static_assert(sizeof(shmring::collect::TypeNames<ExploreMemory>) == 224, SHMRING_NEW_FIELD);
   u64 hash = 5;
   for (bool copied : names.*member(CopiedTag{})) hash = mix(hash, copied);
   return hash;
 }
 
 template <class Collector>
-u64 digest_of(Collector& collector, const shmring::audit::Assembly& assembly) {
-  static_assert(sizeof(shmring::audit::Assembly) == 176, SHMRING_NEW_FIELD);
+u64 digest_of(Collector& collector, const shmring::collect::Reassembly& assembly) {
+  static_assert(sizeof(shmring::collect::Reassembly) == 176, SHMRING_NEW_FIELD);
   static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 328, SHMRING_NEW_FIELD);
-  static_assert(sizeof(shmring::audit::Ledger) == 304, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::collect::Ledger) == 304, SHMRING_NEW_FIELD);
   const auto& reader = collector.reader();
   const u64 lanes = mix(digest_of_lanes(reader.*member(LanesTag{})), reader.*member(NextTurnTag{}));
   const u64 occupants = digest_of_occupants(reader.*member(OccupantsTag{}));

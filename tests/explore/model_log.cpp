@@ -7,7 +7,7 @@
 
 namespace explore {
 
-using namespace shmring::audit;
+using namespace shmring::log;
 
 namespace {
 std::string number(u64 value) { return std::to_string(value & 0x3fffff); }  // incarnations: without their base

@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "lib/audit/line.hpp"
+#include "lib/log/format/line.hpp"
 
 namespace explore {
 
-using shmring::audit::AccountState;
-using shmring::audit::Causes;
+using shmring::log::AccountState;
+using shmring::log::Causes;
 using shmring::ring::u64;
 
 // All lines that one incarnation has, folded.
@@ -33,7 +33,7 @@ class ModelLog {
 
   // Append a line; the views in it are not kept. Empty, or how the line breaks the promise: a sequence twice, a hole, a line
   // before the attach line or after the closing one, a second attach line, a count that is not the sum of its causes.
-  std::string append(const shmring::audit::Line& line);
+  std::string append(const shmring::log::Line& line);
 
   // What a restarted collector finds.
   const std::vector<AccountState>& accounts() const { return accounts_; }
@@ -49,12 +49,12 @@ class ModelLog {
   };
   Truth& truth_of(u64 incarnation);
   AccountState* account(u64 incarnation);
-  std::string append(const shmring::audit::Event& line);
-  std::string append(const shmring::audit::Loss& line);
-  std::string append(const shmring::audit::LifeLine& line);
-  std::string append(const shmring::audit::Accounts& line);
-  std::string append(const shmring::audit::Gone& line);
-  std::string append(const shmring::audit::Note& line);
+  std::string append(const shmring::log::Event& line);
+  std::string append(const shmring::log::Loss& line);
+  std::string append(const shmring::log::LifeLine& line);
+  std::string append(const shmring::log::Accounts& line);
+  std::string append(const shmring::log::Gone& line);
+  std::string append(const shmring::log::Note& line);
 
   std::vector<AccountState> accounts_;
   std::vector<Named> truths_;
@@ -62,6 +62,6 @@ class ModelLog {
 };
 
 // For a trace.
-std::string describe(const shmring::audit::Line& line);
+std::string describe(const shmring::log::Line& line);
 
 }  // namespace explore

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "lib/audit/collector.hpp"
+#include "lib/collect/collector.hpp"
 #include "lib/ring/producer.hpp"
 #include "lib/ring/remover.hpp"
 #include "tests/explore/collector_digest.hpp"
@@ -69,7 +69,7 @@ void produce(RingWorld& world, int role, int writes) {
   producer.detach();
 }
 
-// Somebody who only looks, while others write: the words in the order in which lib/audit/inspect.cpp reads them for `stat`,
+// Somebody who only looks, while others write: the words in the order in which lib/inspect/inspect.cpp reads them for `stat`,
 // and what it takes for impossible.
 void look_on(RingWorld& world) {
   Scheduler& scheduler = Scheduler::active();
@@ -128,18 +128,18 @@ struct Host {
   std::string exe(ring::Owner) { return ""; }
   u64 utc(u64) { return 1; }
   u64 now_utc_ns() { return 1; }
-  u64 now_ns() { return time += audit::tail_patience_ns; }
+  u64 now_ns() { return time += collect::tail_patience_ns; }
   void wake(std::atomic<u32>& freed) { Scheduler::active().wake(freed); }
   u64 time = 0;
 };
 
 struct Log {
   RingWorld& world;
-  std::function<audit::Accounts()> accounts;
+  std::function<log::Accounts()> accounts;
   int since_accounts = 0;
 
-  bool store(const std::vector<audit::Line>& lines) {
-    for (const audit::Line& line : lines) world.append(line), ++since_accounts;
+  bool store(const std::vector<log::Line>& lines) {
+    for (const log::Line& line : lines) world.append(line), ++since_accounts;
     const int every = world.plan().accounts_every;
     if ((every > 0 && since_accounts >= every) || Scheduler::active().choose(2) == 1) {
       world.append(accounts());
@@ -149,7 +149,7 @@ struct Log {
   }
 };
 
-using Collector = audit::Collector<ExploreMemory, Host, Log>;
+using Collector = collect::Collector<ExploreMemory, Host, Log>;
 
 }  // namespace
 
@@ -159,7 +159,7 @@ struct AssemblyTag {
 struct NamesTag {
   friend auto member(NamesTag);
 };
-template struct Reveal<AssemblyTag, &Collector::assembly_>;
+template struct Reveal<AssemblyTag, &Collector::reassembly_>;
 template struct Reveal<NamesTag, &Collector::names_>;
 
 namespace {
@@ -176,7 +176,7 @@ void collect(RingWorld& world) {
   const bool short_walk = scheduler.choose(2) == 1;
   const ring::Pace pace{short_walk ? 1 : world.plan().walk, 128, 1, 1};
   Collector collector(world.ring(), pace, host, log);
-  log.accounts = [&] { return audit::accounts_line(1, collector.accounts()); };
+  log.accounts = [&] { return log::accounts_line(1, collector.accounts()); };
   world.rows().sight = [&collector](u32 lane) {
     const auto& view = (collector.reader().*member(LanesTag{}))[lane];
     return LaneSight{view.head, view.at_end, view.at_limit, view.left_ready};

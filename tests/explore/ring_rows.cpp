@@ -6,7 +6,7 @@
 namespace explore {
 
 using namespace shmring::ring;
-namespace audit = shmring::audit;
+namespace log = shmring::log;
 
 namespace {
 
@@ -300,19 +300,19 @@ void RowWatch::resolve(const Access& next) {
   if (state == SlotState::writing) Rows::take(Row::judged_writing);
 }
 
-void RowWatch::appended(const audit::Line& line) {
+void RowWatch::appended(const log::Line& line) {
   resolve({At{}, Kind::line, nullptr, 0});
-  if (const auto* event = std::get_if<audit::Event>(&line)) Rows::take(event->late ? Row::line_late : Row::line_event);
-  if (const auto* loss = std::get_if<audit::Loss>(&line)) {
+  if (const auto* event = std::get_if<log::Event>(&line)) Rows::take(event->late ? Row::line_late : Row::line_event);
+  if (const auto* loss = std::get_if<log::Loss>(&line)) {
     Rows::take(Row::line_loss);
     if (loss->causes[Cause::died] > 0) Rows::take(Row::line_died_loss);
     if (loss->causes[Cause::overwritten] > 0) Rows::take(Row::line_overwritten_loss);
   }
-  if (const auto* life = std::get_if<audit::LifeLine>(&line))
-    Rows::take(life->life == audit::Life::attach   ? Row::line_attach
-               : life->life == audit::Life::detach ? Row::line_detach
+  if (const auto* life = std::get_if<log::LifeLine>(&line))
+    Rows::take(life->life == log::Life::attach   ? Row::line_attach
+               : life->life == log::Life::detach ? Row::line_detach
                                                    : Row::line_died);
-  if (std::holds_alternative<audit::Accounts>(line)) Rows::take(Row::line_accounts);
+  if (std::holds_alternative<log::Accounts>(line)) Rows::take(Row::line_accounts);
 }
 
 }  // namespace explore

@@ -10,7 +10,7 @@
 #include <array>
 #include <functional>
 
-#include "lib/audit/line.hpp"
+#include "lib/log/format/line.hpp"
 #include "lib/ring/account.hpp"
 #include "lib/ring/ring.hpp"
 #include "lib/ring/slot.hpp"
@@ -63,7 +63,7 @@ class RowWatch {
   void reset() { roles_ = {}, pending_ = false, phase_ = Phase::pass, sight = nullptr; }
   void looked(int role, const Access& access, u64 value);
   void wrote(int role, const Access& access, u64 before, u64 after);
-  void appended(const shmring::audit::Line& line);
+  void appended(const shmring::log::Line& line);
   void pass_is_over() { resolve({At{}, Kind::idle, nullptr, 0}); }
 
   std::function<LaneSight(u32 lane)> sight;  // of the collector that runs

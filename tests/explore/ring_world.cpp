@@ -8,7 +8,7 @@
 namespace explore {
 
 using namespace shmring::ring;
-namespace audit = shmring::audit;
+namespace log = shmring::log;
 
 namespace {
 constexpr u32 slot_bytes = 128;
@@ -284,21 +284,21 @@ std::string RingWorld::overslept(int role) {
   return can_claim(lane) ? " sleeps past a free slot: a wake-up was lost" : "";
 }
 
-void RingWorld::append(const audit::Line& line) {
+void RingWorld::append(const log::Line& line) {
   Scheduler& scheduler = Scheduler::active();
   scheduler.point({At{}, Kind::line, nullptr, 0});
   Outside outside;
   if (scheduler.recording()) scheduler.note(describe(line));
   rows_.appended(line);
-  if (const auto* event = std::get_if<audit::Event>(&line)) check(*event);
-  if (const auto* loss = std::get_if<audit::Loss>(&line)) check(*loss);
+  if (const auto* event = std::get_if<log::Event>(&line)) check(*event);
+  if (const auto* loss = std::get_if<log::Loss>(&line)) check(*loss);
   const std::string wrong = log_.append(line);
   if (!wrong.empty()) scheduler.fail(wrong);
   ++effects_;
   scheduler.log_is(log_.digest());
 }
 
-void RingWorld::check(const audit::Event& line) {
+void RingWorld::check(const log::Event& line) {
   Scheduler& scheduler = Scheduler::active();
   int role = 0;
   const Deeds* deeds = deeds_of(line.incarnation, &role);
@@ -313,7 +313,7 @@ void RingWorld::check(const audit::Event& line) {
     scheduler.fail("an event without its type's name");
 }
 
-void RingWorld::check(const audit::Loss& line) {
+void RingWorld::check(const log::Loss& line) {
   Scheduler& scheduler = Scheduler::active();
   int role = 0;
   const Deeds* deeds = deeds_of(line.incarnation, &role);

@@ -60,7 +60,7 @@ class RingWorld : public World {
   RowWatch& rows() { return rows_; }
 
   // What a collector's log does with one line: a step of its own, then the line is there.
-  void append(const shmring::audit::Line& line);
+  void append(const shmring::log::Line& line);
 
   // Changes of memory and lines so far: a pass between two equal counts has found nothing to do, if nobody else acted.
   u64 effects() const { return effects_; }
@@ -126,8 +126,8 @@ class RingWorld : public World {
   void check_release(int number);
   u32 reading(u32 lane) const;
   bool can_claim(u32 lane) const;
-  void check(const shmring::audit::Event& line);
-  void check(const shmring::audit::Loss& line);
+  void check(const shmring::log::Event& line);
+  void check(const shmring::log::Loss& line);
   void kernel(const char* what);
   std::string finish(const Deeds& deeds) const;
   std::string finish_memory() const;

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "lib/audit/collector.hpp"
-#include "lib/audit/log.hpp"
-#include "lib/audit/parse.hpp"
-#include "lib/audit/verify.hpp"
+#include "lib/collect/collector.hpp"
+#include "lib/log/files/log.hpp"
+#include "lib/log/format/parse.hpp"
+#include "lib/log/files/verify.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 #include "tests/fuzz/input.hpp"
@@ -28,14 +28,14 @@ struct Host {
   std::string exe(ring::Owner) { return "/bin/app"; }
   u64 utc(u64 ticks) { return calibration.to_utc(ticks, 2'000'000'000); }
   u64 now_utc_ns() { return time; }
-  u64 now_ns() { return time += 2 * audit::tail_patience_ns; }
+  u64 now_ns() { return time += 2 * collect::tail_patience_ns; }
   void wake(std::atomic<u32>&) {}
 };
 
 struct Store {
-  audit::Log& log;
+  log::Log& log;
   ring::RingId ring;
-  bool store(std::span<const audit::Line> lines) {
+  bool store(std::span<const log::Line> lines) {
     must(log.append(lines, ring) == 0, os::last_error());
     return true;
   }
@@ -54,7 +54,7 @@ inline constexpr ring::Pace quick_pace{1024, 128, 1, 1};
 class FileLife {
  public:
   FileLife(const ring::Ring& ring, const std::string& dir, Host& host) : ring_(ring), host_(host) {
-    auto accounts = [this] { return audit::accounts_line(host_.now_utc_ns(), collector_->accounts()); };
+    auto accounts = [this] { return log::accounts_line(host_.now_utc_ns(), collector_->accounts()); };
     must(log_.open(dir, "r", ring.identity, accounts, recovered_) == 0, os::last_error());
     collector_.emplace(ring, quick_pace, host_, store_);
     collector_->start(recovered_.of(ring.identity).known());
@@ -69,10 +69,10 @@ class FileLife {
  private:
   ring::Ring ring_;
   Host& host_;
-  audit::Log log_;
-  audit::Recovered recovered_;
+  log::Log log_;
+  log::Recovered recovered_;
   Store store_{log_, ring_.identity};
-  std::optional<audit::Collector<ring::HardwareMemory, Host, Store>> collector_;
+  std::optional<collect::Collector<ring::HardwareMemory, Host, Store>> collector_;
 };
 
 // A log in memory, through the lines' text.
@@ -80,15 +80,15 @@ struct TextLog {
   plain::MemoryLog log;
   std::string text;
 
-  bool store(const std::vector<audit::Line>& lines) {
-    for (const audit::Line& line : lines) {
+  bool store(const std::vector<log::Line>& lines) {
+    for (const log::Line& line : lines) {
       text.clear();
-      audit::encode(line, 1, "r", text);
+      log::encode(line, 1, "r", text);
       must(!text.empty() && text.find('\n') == text.size() - 1, "a line is one line");
       text.pop_back();
-      audit::Parsed parsed{};
-      audit::Mistake mistake{};
-      must(audit::parse(text, parsed, mistake), "a line is read back: " + text);
+      log::Parsed parsed{};
+      log::Mistake mistake{};
+      must(log::parse(text, parsed, mistake), "a line is read back: " + text);
       must(parsed.producer.size() < ring::name_bytes, "a producer's name is no longer than one");
       log.append(line);
     }
@@ -112,13 +112,13 @@ class Life {
 
  private:
   ring::Ring ring_;
-  audit::Collector<M, Host, TextLog> collector_;
+  collect::Collector<M, Host, TextLog> collector_;
 };
 
-inline audit::Verdict must_verify(const std::string& dir) {
-  audit::Verdict verdict;
-  must(audit::verify(dir, verdict) == 0, os::last_error());
-  const audit::Deviation& d = verdict.deviation;
+inline log::Verdict must_verify(const std::string& dir) {
+  log::Verdict verdict;
+  must(log::verify(dir, verdict) == 0, os::last_error());
+  const log::Deviation& d = verdict.deviation;
   must(verdict.proven, "the log verifies; line " + std::to_string(d.line) + " of " + d.file + ": expected " + d.expected +
                            ", found " + d.found);
   return verdict;

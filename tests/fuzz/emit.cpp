@@ -3,9 +3,9 @@
 // Each line is one attempt: an event with these bytes, or, if it is longer than a record may be, a loss or a cut event.
 #include <sys/mman.h>
 
-#include "lib/audit/line.hpp"
-#include "lib/audit/parse.hpp"
-#include "lib/audit/reading.hpp"
+#include "lib/log/format/line.hpp"
+#include "lib/log/format/parse.hpp"
+#include "lib/log/files/reading.hpp"
 #include "lib/os/segment.hpp"
 #include "tests/fuzz/collecting.hpp"
 #include "tests/fuzz/place.hpp"
@@ -48,22 +48,22 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 // The log's events and losses against the lines, in order.
 void compare(const std::vector<std::string>& lines, ring::u8 kind, bool cut) {
-  audit::LogReader log;
+  log::LogReader log;
   must(log.open(place.log()) == 0, os::last_error());
-  audit::LogLine line;
+  log::LogLine line;
   u64 next = 1;
   while (log.next(line) == 1) {
-    audit::Parsed parsed{};
-    audit::Mistake mistake{};
-    must(audit::parse(line.text, parsed, mistake), "the log's lines parse");
-    if (parsed.kind != audit::Kind::event && parsed.kind != audit::Kind::loss) continue;
+    log::Parsed parsed{};
+    log::Mistake mistake{};
+    must(log::parse(line.text, parsed, mistake), "the log's lines parse");
+    if (parsed.kind != log::Kind::event && parsed.kind != log::Kind::loss) continue;
     must(parsed.first == next && parsed.last <= lines.size(), "one attempt a line");
     for (; next <= parsed.last; ++next) {
       const std::string& text = lines[next - 1];
-      must((text.size() > max_record && !cut) == (parsed.kind == audit::Kind::loss), "only what is too long is lost");
-      if (parsed.kind == audit::Kind::loss || text.size() > max_record) continue;
+      must((text.size() > max_record && !cut) == (parsed.kind == log::Kind::loss), "only what is too long is lost");
+      if (parsed.kind == log::Kind::loss || text.size() > max_record) continue;
       std::string data;
-      audit::append_data(data, kind, std::as_bytes(std::span(text)));
+      log::append_data(data, kind, std::as_bytes(std::span(text)));
       must(data == parsed.data, "the event has the line's bytes");
     }
   }
@@ -95,7 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t bytes) {
     FileLife life(segment.ring, place.log(), host);
     for (int i = 0; i < 10; ++i) life.pass(true);
   }
-  const audit::Verdict verdict = must_verify(place.log());
+  const log::Verdict verdict = must_verify(place.log());
   must(verdict.open == 0 && verdict.closed <= 1, "it has left");
   if (status == 0 || status == 1) {
     if (how < 64) compare(lines_of(text), how & 1 ? SHMRING_KIND_JSON : SHMRING_KIND_TEXT, (how & 2) != 0);

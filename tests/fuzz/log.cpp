@@ -4,8 +4,8 @@
 // that verifies is not refused.
 #include <sys/stat.h>
 
-#include "lib/audit/parse.hpp"
-#include "lib/audit/reading.hpp"
+#include "lib/log/format/parse.hpp"
+#include "lib/log/files/reading.hpp"
 #include "tests/fuzz/collecting.hpp"
 #include "tests/fuzz/place.hpp"
 #include "tools/shmring/commands.hpp"
@@ -18,32 +18,32 @@ using namespace shmring::fuzz;
 const Place place;
 constexpr u64 base = u64{1} << 22, noon = 1'700'000'000'000'000'000;
 
-std::vector<audit::Line> each_kind(u64 incarnation, std::string_view name) {
+std::vector<log::Line> each_kind(u64 incarnation, std::string_view name) {
   static const std::string text = "a text with a \" and a \n in it", json = "{\"a\":[1,2.5e3,null]}";
   const auto bytes = [](const std::string& s) { return std::as_bytes(std::span(s)); };
-  audit::Causes causes, more;
+  log::Causes causes, more;
   causes[ring::Cause::full] = 2, causes[ring::Cause::refused] = 1;
   more[ring::Cause::died] = 1;
-  audit::Causes all = causes;
+  log::Causes all = causes;
   all += more;
-  audit::Event event{name, incarnation, 1, 0, 5, noon, 7, "", SHMRING_KIND_TEXT, 3, {}, bytes(text), false, false};
-  std::vector<audit::Line> lines;
-  lines.push_back(audit::LifeLine{audit::Life::attach, name, incarnation, noon, 12, 1000, 0, "/bin/app", 0, 0, {}, 0});
+  log::Event event{name, incarnation, 1, 0, 5, noon, 7, "", SHMRING_KIND_TEXT, 3, {}, bytes(text), false, false};
+  std::vector<log::Line> lines;
+  lines.push_back(log::LifeLine{log::Life::attach, name, incarnation, noon, 12, 1000, 0, "/bin/app", 0, 0, {}, 0});
   lines.push_back(event);
   event.sequence = 2, event.type_name = "seven", event.kind = SHMRING_KIND_JSON, event.payload = bytes(json), event.late = true;
   event.correlation[3] = 9;
   lines.push_back(event);
-  lines.push_back(audit::Loss{name, incarnation, 3, 5, noon + 1, causes});
-  lines.push_back(audit::Note{"incident", noon, {{"what", "something"}, {"pos", "12", true}}});
+  lines.push_back(log::Loss{name, incarnation, 3, 5, noon + 1, causes});
+  lines.push_back(log::Note{"incident", noon, {{"what", "something"}, {"pos", "12", true}}});
   event.sequence = 6, event.kind = SHMRING_KIND_BYTES, event.truncated = true;
   lines.push_back(event);
   const u64 end = (incarnation - base) % 3;  // open, died, gone
   if (end == 0) return lines;
-  lines.push_back(audit::Loss{name, incarnation, 7, 7, noon + 1, more});
+  lines.push_back(log::Loss{name, incarnation, 7, 7, noon + 1, more});
   if (end == 1)
-    lines.push_back(audit::LifeLine{audit::Life::died, name, incarnation, noon, 12, 1000, 0, "/bin/app", 0, 7, all, 1});
+    lines.push_back(log::LifeLine{log::Life::died, name, incarnation, noon, 12, 1000, 0, "/bin/app", 0, 7, all, 1});
   else
-    lines.push_back(audit::Gone{name, incarnation, 7, noon});
+    lines.push_back(log::Gone{name, incarnation, 7, noon});
   return lines;
 }
 
@@ -51,15 +51,15 @@ std::vector<audit::Line> each_kind(u64 incarnation, std::string_view name) {
 std::vector<std::string> make_log() {
   std::string first, second;
   u64 index = 0;
-  audit::encode(audit::Accounts{noon, {}}, index++, "r", first);
-  for (const auto& line : each_kind(base + 3, "a")) audit::encode(line, index++, "r", first);
-  for (const auto& line : each_kind(base + 4, "b")) audit::encode(line, index++, "r", first);
-  audit::Causes lost;
+  log::encode(log::Accounts{noon, {}}, index++, "r", first);
+  for (const auto& line : each_kind(base + 3, "a")) log::encode(line, index++, "r", first);
+  for (const auto& line : each_kind(base + 4, "b")) log::encode(line, index++, "r", first);
+  log::Causes lost;
   lost[ring::Cause::full] = 2, lost[ring::Cause::refused] = 1;
-  audit::Accounts accounts{noon, {{"a", base + 3, 6, true, lost}}};
-  audit::encode(accounts, index++, "r", second);
-  for (const auto& line : each_kind(base + 5, "c")) audit::encode(line, index++, "r", second);
-  for (const auto& line : each_kind(base + 6, "d")) audit::encode(line, index++, "r", second);
+  log::Accounts accounts{noon, {{"a", base + 3, 6, true, lost}}};
+  log::encode(accounts, index++, "r", second);
+  for (const auto& line : each_kind(base + 5, "c")) log::encode(line, index++, "r", second);
+  for (const auto& line : each_kind(base + 6, "d")) log::encode(line, index++, "r", second);
   return {first, second};
 }
 const std::vector<std::string> whole = make_log();
@@ -116,25 +116,25 @@ void write_log(Input& input) {
   ::mkdir(place.log().c_str(), 0777);
   u64 index = 0;
   for (const std::string& text : files) {
-    write_file(place.log() + "/" + audit::log_file_name(noon, index), text);
+    write_file(place.log() + "/" + log::log_file_name(noon, index), text);
     index += static_cast<u64>(std::count(text.begin(), text.end(), '\n'));
   }
 }
 
 // What a collector does that finds none of the accounts in its ring.
 bool go_on() {
-  audit::Log log;
-  audit::Recovered recovered;
-  audit::Ledger ledger(false);
+  log::Log log;
+  log::Recovered recovered;
+  collect::Ledger ledger(false);
   const std::string before = contents();
   if (log.open(
-          place.log(), "r", {}, [&] { return audit::accounts_line(noon, ledger.accounts()); }, recovered) != 0) {
+          place.log(), "r", {}, [&] { return log::accounts_line(noon, ledger.accounts()); }, recovered) != 0) {
     must(*os::last_error() != 0, "a refusal has a text");
     must(contents() == before, "what recovery refuses it leaves as it was");
     return false;
   }
   ledger.recover(recovered.known());
-  const std::vector<audit::Line> first{audit::accounts_line(noon, ledger.accounts())};
+  const std::vector<log::Line> first{log::accounts_line(noon, ledger.accounts())};
   must(log.append(first, {}) == 0, os::last_error());
   ledger.drop_absent([](u64 incarnation) { return incarnation == base + 3; }, noon);
   must(log.append(ledger.lines(), {}) == 0, os::last_error());
@@ -150,8 +150,8 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t bytes) {
   place.clear_log();
   const u32 form = input.below(16);
   write_log(input);
-  audit::Verdict before;
-  const bool readable = audit::verify(place.log(), before) == 0;
+  log::Verdict before;
+  const bool readable = log::verify(place.log(), before) == 0;
   const bool proven = readable && before.proven && before.ring == "r";
   if (form < std::size(forms)) {  // not each time: it costs as much as the rest
     const int status = command(tool::register_log, forms[form]);

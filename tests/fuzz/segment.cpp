@@ -5,7 +5,7 @@
 // promise. A geometry is accepted if and only if each of its values is in its bounds.
 //
 // An input: its first byte says what it is about; the scribbles follow.
-#include "lib/audit/inspect.hpp"
+#include "lib/inspect/inspect.hpp"
 #include "tests/fuzz/collecting.hpp"
 #include "tests/fuzz/ring_image.hpp"
 #include "tools/shmring/commands.hpp"
@@ -30,8 +30,8 @@ void dump(Input& input, const ring::Ring& ring) {
   if (os::open_readonly("r", segment, findings) != 0) return must(*os::last_error() != 0, "a refusal has a text");
   if (segment.ring.entries == nullptr) return must(!findings.empty(), "what cannot be believed is named");
   segment.ring = ring;
-  audit::Inspection facts = audit::inspect(segment, findings, true);
-  audit::inspect_slots(segment, {}, [](const audit::SlotFacts&) { return true; }, facts.findings);
+  inspect::Inspection facts = inspect::read_segment(segment, findings, true);
+  inspect::read_slots(segment, {}, [](const inspect::SlotFacts&) { return true; }, facts.findings);
 }
 
 // `begin` makes a life. Over files without restarts, for the limit that collecting.hpp tells of.

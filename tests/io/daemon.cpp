@@ -5,11 +5,12 @@
 // compares the log with what the producers noted: what was released without being stored would be missing.
 #include <doctest/doctest.h>
 
+#include "lib/collect/daemon.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/every_fault.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
-#include "tools/shmringd/daemon.hpp"
+#include "tools/common/exit.hpp"
 
 using namespace shmring::test;
 namespace os = shmring::os;
@@ -44,19 +45,19 @@ std::string collect(const std::string& log, const Fault& fault) {
   ::dup2(said, 2);
   Replaced<&os::Calls::ppoll> sleep(short_sleep);
   Replaced<&os::Calls::clock_nanosleep> pause(short_pause);
-  shmring::daemon::Options options;
-  options.ring = Workplace::ring, options.log_dir = log;
-  options.create.struct_size = sizeof options.create;
-  options.create.slots = 64, options.create.lanes = 3, options.create.max_record = room;
+  shmring::collect::Settings settings;
+  settings.ring = Workplace::ring, settings.log_dir = log;
+  settings.create.struct_size = sizeof settings.create;
+  settings.create.slots = 64, settings.create.lanes = 3, settings.create.max_record = room;
   std::string text;
   const Holdings before;
   {
     Failing failing(fault);
     int status;
     {
-      shmring::daemon::Daemon daemon;
-      status = daemon.set_up(options);
-      if (status == 0) status = daemon.run();
+      shmring::collect::Daemon daemon;
+      const int error = daemon.set_up(settings);
+      status = shmring::tool::exit_of(error != 0 ? error : daemon.run());
     }
     text = std::to_string(status) + (failing.fired() ? " 1" : " 0");
     for (const int count : failing.counts()) text += " " + std::to_string(count);
@@ -181,11 +182,11 @@ void fail_each_call_of_a_collector(const char* name, bool fresh, bool for_good) 
   std::printf("REPORT io %s: %zu faults%s\n", name, faults.size(), text.c_str());
 }
 
-shmring::daemon::Options options_for(const std::string& log) {
-  shmring::daemon::Options options;
-  options.ring = Workplace::ring, options.log_dir = log;
-  options.create.struct_size = sizeof options.create;
-  return options;
+shmring::collect::Settings settings_for(const std::string& log) {
+  shmring::collect::Settings settings;
+  settings.ring = Workplace::ring, settings.log_dir = log;
+  settings.create.struct_size = sizeof settings.create;
+  return settings;
 }
 
 void make_ring(u32 slots) {
@@ -238,10 +239,10 @@ std::string stop_over_a_slow_log(const std::string& log, Journal& journal, u64 p
   };
   Replaced<&os::Calls::write> write(slow_write);
   Replaced<&os::Calls::clock_gettime> clock(slow_clock);
-  shmring::daemon::Daemon daemon;
-  int status = daemon.set_up(options_for(log));
+  shmring::collect::Daemon daemon;
+  int status = shmring::tool::exit_of(daemon.set_up(settings_for(log)));
   ::raise(SIGTERM);  // blocked by now
-  if (status == 0) status = daemon.run();
+  if (status == 0) status = shmring::tool::exit_of(daemon.run());
   detach(producer, journal);
   const std::string left = std::to_string(view.tail(0) - 2'048), said = contents(log + ".stderr");
   const bool told = said.find(left + " positions not drained") != said.npos &&
@@ -262,9 +263,9 @@ TEST_CASE("a record written right before its ring was unlinked is in the log, wh
   CHECK(in_child([&] {
     ::alarm(30);
     Replaced<&os::Calls::fstat> look(unlink_before_the_look);
-    shmring::daemon::Daemon daemon;
-    const int error = daemon.set_up(options_for(place.log));
-    return std::to_string(error != 0 ? error : daemon.run());
+    shmring::collect::Daemon daemon;
+    const int error = shmring::tool::exit_of(daemon.set_up(settings_for(place.log)));
+    return std::to_string(error != 0 ? error : shmring::tool::exit_of(daemon.run()));
   }) == "0");
   last_producer = nullptr;
   CHECK(journal->begun == 20);
@@ -285,7 +286,7 @@ TEST_CASE("a collector names itself before it opens its log, which may take long
       return -1;
     });
     ::close(2);
-    const int status = shmring::daemon::Daemon().set_up(options_for(place.log));
+    const int status = shmring::tool::exit_of(shmring::collect::Daemon().set_up(settings_for(place.log)));
     return std::to_string(status) + (named ? " named" : "") + (View().collector() == 0 ? " withdrawn" : "");
   }) == "4 named withdrawn");
 }
@@ -303,7 +304,7 @@ TEST_CASE("a log that another ring's collector used between the first look and t
       return Replaced<&os::Calls::flock>::real(fd, operation);
     });
     ::close(2);
-    const int status = shmring::daemon::Daemon().set_up(options_for(place.log));
+    const int status = shmring::tool::exit_of(shmring::collect::Daemon().set_up(settings_for(place.log)));
     return std::to_string(status) + (View().collector() == 0 ? " withdrawn" : "");
   }) == "6 withdrawn");
   CHECK(fs::read_symlink(link) == other);
@@ -345,9 +346,9 @@ TEST_CASE("a wake-up that the kernel refuses costs whoever sleeps a while, and n
       const timespec none{0, 0};
       return Replaced<&os::Calls::ppoll>::real(fds, count, &none, mask);
     });
-    shmring::daemon::Daemon daemon;
-    int status = daemon.set_up(options_for(place.log));
-    if (status == 0) status = daemon.run();
+    shmring::collect::Daemon daemon;
+    int status = shmring::tool::exit_of(daemon.set_up(settings_for(place.log)));
+    if (status == 0) status = shmring::tool::exit_of(daemon.run());
     return std::to_string(status) + (refused != 0 ? " refused" : "");
   }) == "0 refused");
   CHECK(sleeper.wait(std::chrono::seconds(30)) == 0);  // its own deadline is later

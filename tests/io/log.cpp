@@ -1,10 +1,10 @@
 // Every system call of the log fails once, with each error that is plausible for it: begin, append, recover, roll.
 #include "tests/io/scenario.hpp"
 
-#include "lib/audit/verify.hpp"
-#include "tests/unit/audit_support.hpp"
+#include "lib/log/files/verify.hpp"
+#include "tests/unit/log/support.hpp"
 
-using namespace audit_test;
+using namespace log_test;
 using namespace shmring::test;
 
 namespace {

@@ -1,7 +1,7 @@
 // Every system call of create, attach, detach, look, list and unlink fails once, with each error that is plausible for it.
 #include <doctest/doctest.h>
 
-#include "lib/audit/aside.hpp"
+#include "lib/inspect/aside.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/segment.hpp"
 #include "lib/ring/account.hpp"
@@ -257,8 +257,8 @@ TEST_CASE("whichever system call of unlink, list or a look fails, nothing is hel
                     box.poke("audit", offsetof(ring::Header, boot_id), 0x1234ull);
                   },
                   [] {
-                    audit::Aside aside;
-                    const int error = audit::move_aside("audit", nullptr, -ESTALE, aside);
+                    inspect::Aside aside;
+                    const int error = inspect::move_aside("audit", nullptr, -ESTALE, aside);
                     return error == -ESTALE ? 0 : error;  // it could not be told whose boot it is of
                   },
                   [&](int result) {

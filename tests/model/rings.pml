@@ -1,6 +1,6 @@
 /* The rings of one name, for Spin: a ring loses its name and another gets it, producers write into either, and one collector
- * after another drains what it can reach into one log. What happens within one ring is ring.pml's. Follows tools/shmringd/daemon.cpp,
- * lib/audit/recovery.cpp and lib/os/ghost.cpp.
+ * after another drains what it can reach into one log. What happens within one ring is ring.pml's. Follows lib/collect/daemon.cpp,
+ * lib/log/files/recovery.cpp and lib/os/ghost.cpp.
  *
  * A ring is named by its identity, 1 … RINGS. Each gives out the same incarnations, 1 … PRODUCERS, as rings do whose machine
  * believes each time that it is 1970: only with its ring's identity a number names a life.

@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "lib/audit/verify.hpp"
+#include "lib/log/files/verify.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/failing_calls.hpp"
 #include "tests/support/log_text.hpp"
@@ -86,7 +86,7 @@ TEST_CASE("a hundred boots of a machine whose clock is wrong: each record of eac
       wrong += events["b" + std::to_string(boot) + "-a" + std::to_string(i)] != records_of(boot, boots, i);
   CHECK(wrong == 0);
   CHECK(lives.size() == 2 * attaches);  // of two seconds: the numbers repeat
-  shmring::audit::Verdict verdict;
-  CHECK(shmring::audit::verify(place.log, verdict) == 0);
+  shmring::log::Verdict verdict;
+  CHECK(shmring::log::verify(place.log, verdict) == 0);
   CHECK(verdict.proven);
 }

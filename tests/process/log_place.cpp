@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
-#include "lib/audit/verify.hpp"
+#include "lib/log/files/verify.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 namespace {
 
 bool proven(const std::string& log) {
-  shmring::audit::Verdict verdict;
-  return shmring::audit::verify(log, verdict) == 0 && verdict.proven && verdict.torn_bytes == 0;
+  shmring::log::Verdict verdict;
+  return shmring::log::verify(log, verdict) == 0 && verdict.proven && verdict.torn_bytes == 0;
 }
 
 // How often each sequence of the producer is in this log, in events and loss ranges, added up; returns its `from`.

@@ -7,7 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "lib/audit/verify.hpp"
+#include "lib/log/files/verify.hpp"
 #include "lib/os/ghost.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
@@ -77,15 +77,15 @@ struct Ghost {
 };
 
 bool proven(const Workplace& place) {
-  shmring::audit::Verdict verdict;
-  return shmring::audit::verify(place.log, verdict) == 0 && verdict.proven;
+  shmring::log::Verdict verdict;
+  return shmring::log::verify(place.log, verdict) == 0 && verdict.proven;
 }
 
 // The ring that the log's first start line names.
 shmring::ring::RingId ring_id_in(const std::string& text) {
   shmring::ring::RingId id{};
   const std::size_t start = text.find("\"kind\":\"start\""), at = text.find("\"ring_id\":\"", start);
-  if (at != text.npos) shmring::audit::ring_id_of(std::string_view(text).substr(at + 11, 32), id);
+  if (at != text.npos) shmring::log::ring_id_of(std::string_view(text).substr(at + 11, 32), id);
   return id;
 }
 

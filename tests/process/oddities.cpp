@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "lib/audit/verify.hpp"
+#include "lib/log/files/verify.hpp"
 #include "lib/os/process.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
@@ -330,11 +330,11 @@ TEST_CASE("claims that are left by siglongjmp from a signal's handler are aborte
   CHECK(jumper.wait() == 0);
   CHECK(all_closed());
   CHECK(daemon.end() == 0);
-  shmring::audit::Verdict verdict;
-  REQUIRE(shmring::audit::verify(place.log, verdict) == 0);
+  shmring::log::Verdict verdict;
+  REQUIRE(shmring::log::verify(place.log, verdict) == 0);
   CHECK(verdict.proven);
   CHECK(verdict.events == static_cast<u64>(times));
-  CHECK(verdict.lost[shmring::audit::Cause::aborted] == static_cast<u64>(times));
+  CHECK(verdict.lost[shmring::log::Cause::aborted] == static_cast<u64>(times));
   CHECK(verdict.lost.total() == static_cast<u64>(times));
 }
 

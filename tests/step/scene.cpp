@@ -6,15 +6,15 @@
 namespace shmring::test {
 
 Drain::Drain(const std::string& log_dir) {
-  audit::Recovered recovered;
-  auto accounts = [this] { return audit::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
+  log::Recovered recovered;
+  auto accounts = [this] { return log::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
   if (os::attach(Workplace::ring, segment_) != 0 || os::take_lease(segment_) != 0 ||
       log_.open(log_dir, segment_.name, segment_.ring.identity, accounts, recovered) != 0) {
     trouble_ = os::last_error();
     return;
   }
-  host_ = std::make_unique<daemon::Host>(segment_.ring);
-  ring_store_ = std::make_unique<daemon::RingStore>(store_, segment_.ring.identity);
+  host_ = std::make_unique<collect::Host>(segment_.ring);
+  ring_store_ = std::make_unique<collect::RingStore>(store_, segment_.ring.identity);
   collector_ = std::make_unique<Collector>(segment_.ring, ring::Pace{}, *host_, *ring_store_);
   if (!collector_->start(recovered.of(segment_.ring.identity).known())) trouble_ = "the collector did not start";
 }

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "tests/support/daemon.hpp"
-#include "tools/shmringd/drain.hpp"
+#include "lib/collect/drain.hpp"
 
 namespace shmring::test {
 
@@ -36,12 +36,12 @@ class Drain {
   const std::string& trouble() const { return trouble_; }  // empty: none
 
  private:
-  using Collector = audit::Collector<ring::HardwareMemory, daemon::Host, daemon::RingStore>;
+  using Collector = collect::Collector<ring::HardwareMemory, collect::Host, collect::RingStore>;
   os::Segment segment_;
-  audit::Log log_;
-  std::unique_ptr<daemon::Host> host_;
-  daemon::Store store_{log_};
-  std::unique_ptr<daemon::RingStore> ring_store_;
+  log::Log log_;
+  std::unique_ptr<collect::Host> host_;
+  collect::Store store_{log_};
+  std::unique_ptr<collect::RingStore> ring_store_;
   std::unique_ptr<Collector> collector_;
   std::string trouble_;
 };

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/audit/collector.hpp"
+#include "lib/collect/collector.hpp"
 #include "lib/ring/producer.hpp"
 #include "tests/support/hooked_memory.hpp"
 #include "tests/support/memory_log.hpp"
@@ -19,12 +19,14 @@
 
 namespace plain {
 
+namespace collect = shmring::collect;
+
 struct FakeHost {
   std::set<u32> died;                    // pids
   std::function<void(u32 entry)> asked;  // right before the answer whether it died
   std::vector<u32> forgotten;            // entries
   int woken = 0;
-  u64 time = 0, step = audit::tail_patience_ns;  // of the monotonic clock, each time that it is asked
+  u64 time = 0, step = collect::tail_patience_ns;  // of the monotonic clock, each time that it is asked
 
   bool dead(u32 entry, u64 owner_word) {
     if (asked) asked(entry);
@@ -44,7 +46,7 @@ inline constexpr Pace no_walk{0, 128, 0};
 inline constexpr Pace one_slot{1, 128, 0};
 
 struct Bench {
-  using Collector = audit::Collector<CollectorMemory, FakeHost, MemoryLog>;
+  using Collector = collect::Collector<CollectorMemory, FakeHost, MemoryLog>;
 
   explicit Bench(Shape shape = {}) : plain(shape) {}
 
@@ -74,7 +76,7 @@ struct Bench {
     for (const std::string& line : lines) out += line + "\n";
     return out;
   }
-  void accounts_line() { log.append(shmring::audit::accounts_line(1, collector->accounts())); }
+  void accounts_line() { log.append(shmring::log::accounts_line(1, collector->accounts())); }
   void kill(u32 pid) { host.died.insert(pid); }
 
   void expect(const std::vector<std::string>& lines) {

@@ -11,12 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "lib/audit/ledger.hpp"
+#include "lib/collect/ledger.hpp"
 #include "tests/support/memory_log.hpp"
 
 namespace plain {
 
-using namespace shmring::audit;
+using namespace shmring::log;
+using namespace shmring::collect;
 using shmring::ring::bit_of;
 using shmring::ring::Snapshot;
 using shmring::ring::Taken;
@@ -92,7 +93,7 @@ struct Book {
   }
   std::string accounts() {
     MemoryLog log;
-    log.append(shmring::audit::accounts_line(1, ledger.accounts()));
+    log.append(shmring::log::accounts_line(1, ledger.accounts()));
     return log.lines[0];
   }
 

@@ -13,20 +13,20 @@
 #include <variant>
 #include <vector>
 
-#include "lib/audit/line.hpp"
+#include "lib/log/format/line.hpp"
 #include "tests/support/hooked_memory.hpp"
 
 namespace plain {
 
-namespace audit = shmring::audit;
+namespace log = shmring::log;
 
 inline std::string text(shmring::ring::u64 incarnation) { return std::to_string(incarnation & 0x3fffff); }
 
-inline std::string text(const audit::Causes& causes) {
+inline std::string text(const log::Causes& causes) {
   std::string out;
   for (std::size_t i = 0; i < causes.count.size(); ++i)
     if (causes.count[i] != 0)
-      out += " " + std::string(audit::name_of(static_cast<audit::Cause>(i))) + "=" + std::to_string(causes.count[i]);
+      out += " " + std::string(log::name_of(static_cast<log::Cause>(i))) + "=" + std::to_string(causes.count[i]);
   return out;
 }
 
@@ -39,9 +39,9 @@ class MemoryLog {
   int lives_for = -1;                 // lines until the collector dies; −1: for ever
   bool full = false;                  // nothing can be stored
 
-  bool store(const std::vector<audit::Line>& batch) {
+  bool store(const std::vector<log::Line>& batch) {
     if (full) return false;
-    for (const audit::Line& line : batch) {
+    for (const log::Line& line : batch) {
       if (lives_for == 0) throw Crash{};
       if (lives_for > 0) --lives_for;
       append(line);
@@ -49,13 +49,13 @@ class MemoryLog {
     return true;
   }
 
-  void append(const audit::Line& line) {
+  void append(const log::Line& line) {
     std::visit([this](const auto& it) { add(it); }, line);
   }
 
   // The last accounts line, then the lines after it. Views last as long as this log does not change.
-  audit::RingAccounts recovered() const {
-    audit::RingAccounts out{{}, {}, over_};
+  log::RingAccounts recovered() const {
+    log::RingAccounts out{{}, {}, over_};
     for (const auto& [incarnation, account] : recovered_)
       out.accounts.push_back({account.producer, incarnation, account.through, !account.closed, account.causes});
     return out;
@@ -67,7 +67,7 @@ class MemoryLog {
     std::string producer;
     u64 through = 0;
     bool attached = false, closed = false;
-    audit::Causes causes;
+    log::Causes causes;
   };
 
   void must(bool holds, const char* rule) {
@@ -81,14 +81,14 @@ class MemoryLog {
     fold.through = last;
     if (recovered_.count(incarnation) != 0) recovered_[incarnation].through = last;
   }
-  void add(const audit::Event& event) {
+  void add(const log::Event& event) {
     lines.push_back("event " + text(event.incarnation) + "." + std::to_string(event.sequence) +
                     (event.late ? " late" : ""));
     payloads.emplace_back(reinterpret_cast<const char*>(event.payload.data()), event.payload.size());
     if (!event.type_name.empty()) types.emplace_back(event.type_name);
     cover(event.incarnation, event.sequence, event.sequence);
   }
-  void add(const audit::Loss& loss) {
+  void add(const log::Loss& loss) {
     lines.push_back("loss " + text(loss.incarnation) + "." + std::to_string(loss.first) + "-" +
                     std::to_string(loss.last) + text(loss.causes));
     must(loss.causes.total() == loss.last - loss.first + 1, "causes that do not add up");
@@ -96,11 +96,11 @@ class MemoryLog {
     truth_[loss.incarnation].causes += loss.causes;
     if (recovered_.count(loss.incarnation) != 0) recovered_[loss.incarnation].causes += loss.causes;
   }
-  void add(const audit::LifeLine& line) {
-    const bool attach = line.life == audit::Life::attach;
+  void add(const log::LifeLine& line) {
+    const bool attach = line.life == log::Life::attach;
     lines.push_back(
         (attach                             ? "attach "
-         : line.life == audit::Life::detach ? "detach "
+         : line.life == log::Life::detach ? "detach "
                                             : "died ") +
         text(line.incarnation) +
         (attach ? line.from > 0 ? " from " + std::to_string(line.from) : "" : " last " + std::to_string(line.last)) +
@@ -117,34 +117,34 @@ class MemoryLog {
     fold.closed = true;
     recovered_[line.incarnation].closed = true;
   }
-  void add(const audit::Accounts& line) {
+  void add(const log::Accounts& line) {
     lines.push_back("accounts");
     for (const auto& [first, last] : line.over.ranges())
       for (u64 incarnation = first; incarnation <= last; ++incarnation)
         must(truth_.count(incarnation) != 0 && truth_[incarnation].closed, "over, though it is not closed");
     over_ = line.over;
     recovered_.clear();
-    for (const audit::AccountState& account : line.accounts) {
+    for (const log::AccountState& account : line.accounts) {
       lines.back() +=
           " " + text(account.incarnation) + ":" + std::to_string(account.through) + (account.open ? "" : "!");
       recovered_[account.incarnation] = {std::string(account.producer), account.through, true, !account.open,
                                          account.causes};
     }
   }
-  void add(const audit::Gone& line) {
+  void add(const log::Gone& line) {
     lines.push_back("gone " + text(line.incarnation) + " through " + std::to_string(line.through));
     truth_[line.incarnation].closed = true;
     recovered_.erase(line.incarnation);
     over_.add(line.incarnation);
   }
-  void add(const audit::Note& line) {
+  void add(const log::Note& line) {
     lines.push_back(line.kind);
     for (const auto& pair : line.pairs)
       if (pair.key == "what") lines.back() += " " + pair.value;
   }
 
   std::map<u64, Fold> truth_, recovered_;
-  audit::Incarnations over_;
+  log::Incarnations over_;
 };
 
 }  // namespace plain

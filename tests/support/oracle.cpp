@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "lib/audit/verify.hpp"
+#include "lib/log/files/verify.hpp"
 #include "lib/os/error.hpp"
 #include "tests/support/log_text.hpp"
 
@@ -293,11 +293,11 @@ void check_results(Findings& out, const Journal& journal) {
 }
 
 void ask_verify(Findings& out, const std::string& log_dir) {
-  audit::Verdict verdict;
-  if (const int error = audit::verify(log_dir, verdict); error != 0) {
+  log::Verdict verdict;
+  if (const int error = log::verify(log_dir, verdict); error != 0) {
     out.problems.push_back("verify: " + std::string(os::last_error()));
   } else if (!verdict.proven) {
-    const audit::Deviation& at = verdict.deviation;
+    const log::Deviation& at = verdict.deviation;
     out.problems.push_back("verify: " + at.file + ":" + std::to_string(at.line) + ": expected " + at.expected + ", found " +
                            at.found);
   }

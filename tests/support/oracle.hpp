@@ -1,7 +1,7 @@
 // The oracle of the fault tests: an audit log against the journals of those who wrote.
 //
 // It reads the log with a parser of its own, so that a mistake that writer and verifier share does not stay hidden, and then
-// asks audit::verify as well.
+// asks log::verify as well.
 //
 // For each incarnation: events and loss ranges cover 1 … last attempt exactly once, in order; each record's type, severity,
 // correlation and bytes are what was written; what was reported as written is an event (with `overwriting`: or a loss of that

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "lib/audit/inspect.hpp"
-#include "lib/audit/line.hpp"
+#include "lib/inspect/inspect.hpp"
+#include "lib/log/format/line.hpp"
 #include "lib/include/shmring/shmring.hpp"
 #include "tests/support/sandbox.hpp"
 
@@ -16,11 +16,11 @@ namespace shmring::test {
 struct RingBox : Sandbox {
   explicit RingBox(const CreateOptions& options) { create("audit", options); }
 
-  audit::Inspection facts() const {
+  inspect::Inspection facts() const {
     os::Segment segment;
     std::vector<std::string> findings;
     REQUIRE(os::open_readonly("audit", segment, findings) == 0);
-    return audit::inspect(segment, findings, true);
+    return inspect::read_segment(segment, findings, true);
   }
 
   // What the log would have of the slots that are READY, in order; "-" for an aborted one.
@@ -28,17 +28,17 @@ struct RingBox : Sandbox {
     os::Segment segment;
     std::vector<std::string> findings, out;
     REQUIRE(os::open_readonly("audit", segment, findings) == 0);
-    audit::SlotFilter filter;
+    inspect::SlotFilter filter;
     filter.state = ring::SlotState::ready;
-    audit::Findings damage;
-    const auto show = [&out](const audit::SlotFacts& slot) {
+    inspect::Findings damage;
+    const auto show = [&out](const inspect::SlotFacts& slot) {
       std::string& text = out.emplace_back("-");
       if ((slot.header.flags & ring::flag_aborted) != 0) return true;
       text = std::to_string(slot.header.type) + " ";
-      audit::append_data(text, slot.header.kind, slot.bytes);
+      log::append_data(text, slot.header.kind, slot.bytes);
       return true;
     };
-    audit::inspect_slots(segment, filter, show, damage);
+    inspect::read_slots(segment, filter, show, damage);
     CHECK(damage.count == 0);
     return out;
   }

@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "lib/audit/collector.hpp"
+#include "lib/collect/collector.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/memory.hpp"
 #include "lib/os/segment.hpp"
@@ -25,7 +25,8 @@
 
 namespace plain {
 
-namespace audit = shmring::audit;
+namespace log = shmring::log;
+namespace collect = shmring::collect;
 
 // The thread's role is dead: it does nothing any more, and its own state is gone.
 struct Died {};
@@ -147,14 +148,14 @@ class ArrivalLog {
   std::string broken;  // the first rule that a line broke
   u64 late = 0;
 
-  bool store(const std::vector<audit::Line>& lines) {
-    for (const audit::Line& line : lines) std::visit([this](const auto& it) { add(it); }, line);
+  bool store(const std::vector<log::Line>& lines) {
+    for (const log::Line& line : lines) std::visit([this](const auto& it) { add(it); }, line);
     return true;
   }
 
   // For the collector that comes next.
-  audit::RingAccounts recovered() const {
-    audit::RingAccounts out;
+  log::RingAccounts recovered() const {
+    log::RingAccounts out;
     for (const auto& [incarnation, life] : lives_)
       out.accounts.push_back({life.producer, incarnation, life.arrived.size(), !life.closed, life.causes});
     return out;
@@ -171,7 +172,7 @@ class ArrivalLog {
     if (!life.closed || life.died != journal.died) return who + "not closed as it ended";
     if (logged != noted && !(journal.died && logged == noted + 1))
       return who + text_of(noted) + " attempts, of which the log has " + text_of(logged);
-    audit::Causes expected;
+    log::Causes expected;
     for (std::size_t i = 0; i < noted; ++i) {
       const Attempt &made = journal.attempts[i], &arrived = life.arrived[i];
       const bool lost = made.event && !arrived.event;
@@ -181,7 +182,7 @@ class ArrivalLog {
         return who + "event " + text_of(i + 1) + " is another";
       if (!made.event) expected[made.cause] += 1;
     }
-    const audit::Causes in_lines = folded(life.causes), in_all = folded(life.closing);
+    const log::Causes in_lines = folded(life.causes), in_all = folded(life.closing);
     for (std::size_t i = 0; i < in_lines.count.size(); ++i)  // a line may leave a cause open, and name no other
       if (i != static_cast<std::size_t>(Cause::refused) && in_lines.count[i] > in_all.count[i])
         return who + "its loss lines name a cause that its closing line has not";
@@ -194,13 +195,13 @@ class ArrivalLog {
   struct Life {
     std::string producer;
     std::vector<Attempt> arrived;
-    audit::Causes causes, closing;
+    log::Causes causes, closing;
     bool closed = false, died = false;
   };
 
   static std::string text_of(u64 number) { return std::to_string(number); }
   // Which of these three a call met is not told to its caller.
-  static audit::Causes folded(audit::Causes causes) {
+  static log::Causes folded(log::Causes causes) {
     causes[Cause::full] += causes[Cause::contended] + causes[Cause::no_room];
     causes[Cause::contended] = causes[Cause::no_room] = 0;
     return causes;
@@ -213,7 +214,7 @@ class ArrivalLog {
     must(!life.producer.empty() && !life.closed, "a line outside its life", incarnation);
     return life;
   }
-  void add(const audit::Event& event) {
+  void add(const log::Event& event) {
     Life& life = open_life(event.incarnation);
     must(event.sequence == life.arrived.size() + 1, "an event out of order", event.incarnation);
     const Pattern expected(event.incarnation, event.sequence);
@@ -223,7 +224,7 @@ class ArrivalLog {
     life.arrived.push_back({true, static_cast<u32>(event.payload.size()), event.type, Cause::refused});
     late += event.late;
   }
-  void add(const audit::Loss& loss) {
+  void add(const log::Loss& loss) {
     Life& life = open_life(loss.incarnation);
     must(loss.first == life.arrived.size() + 1 && loss.last >= loss.first, "a loss out of order", loss.incarnation);
     must(loss.causes.total() == loss.last - loss.first + 1, "causes that do not add up", loss.incarnation);
@@ -232,16 +233,16 @@ class ArrivalLog {
     life.causes += loss.causes;
     life.arrived.resize(loss.last);
   }
-  void add(const audit::LifeLine& line) {
+  void add(const log::LifeLine& line) {
     Life& life = lives_[line.incarnation];
-    if (line.life == audit::Life::attach) {
+    if (line.life == log::Life::attach) {
       must(life.producer.empty() && line.from == 0, "a second attach line", line.incarnation);
       life.producer = line.producer;
       return;
     }
     must(!life.producer.empty() && !life.closed && line.last == life.arrived.size() &&
              line.causes.total() == life.causes.total(), "a wrong closing line", line.incarnation);
-    life.closed = true, life.died = line.life == audit::Life::died, life.closing = line.causes;
+    life.closed = true, life.died = line.life == log::Life::died, life.closing = line.causes;
     ++closed_;
   }
   template <class Other>

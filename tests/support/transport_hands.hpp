@@ -9,7 +9,7 @@
 #include <string>
 
 #include "tests/support/sandbox.hpp"
-#include "tools/shmring/bench/board.hpp"
+#include "tools/bench/board.hpp"
 
 namespace shmring::test {
 

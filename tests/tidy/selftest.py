@@ -12,7 +12,7 @@ import tidy
 HEAD = "// | label | access | order | partner | what it orders |\n// |---|---|---|---|---|\n"
 GOOD = {
     "meson.build": "# Builds.\n",
-    "lib/meson.build": "# Builds.\nfiles('os/calls.cpp', 'os/file.cpp', 'audit/log.cpp')\n",
+    "lib/meson.build": "# Builds.\nfiles('os/calls.cpp', 'os/file.cpp', 'log/files/log.cpp')\n",
     "tools/meson.build": "# Builds.\nfiles('shmring/main.cpp', 'a.cpp')\n",
     "tests/meson.build": "# Builds.\nfiles('unit/a.cpp')\n",
     "tests/golden/a.py": "# Compiles tests/golden/b.cpp\n",
@@ -60,9 +60,9 @@ FAULTS = [
     ("memory_order", "tools/a.cpp", "// A.\nauto order = std::memory_order::acquire;\n"),
     ("shared_words", LANE, "void g() {", "void h() { lane.tail.load(); }\nvoid g() {"),
     ("shared_words", "lib/ring/reader.hpp", "// R.\nvoid f() { head->compare_exchange_strong(a, b); }\n"),
-    ("system_calls", "lib/audit/log.cpp", "// Log.\nvoid f() { ::fsync(fd); }\n"),
-    ("system_calls", "lib/audit/log.cpp", "// Log.\nint f() { return fsync(fd); }\n"),
-    ("system_calls", "lib/audit/log.cpp", "// Log.\nvoid f() { if (bad) close(fd); }\n"),
+    ("system_calls", "lib/log/files/log.cpp", "// Log.\nvoid f() { ::fsync(fd); }\n"),
+    ("system_calls", "lib/log/files/log.cpp", "// Log.\nint f() { return fsync(fd); }\n"),
+    ("system_calls", "lib/log/files/log.cpp", "// Log.\nvoid f() { if (bad) close(fd); }\n"),
     ("system_calls", FILE, "read(fd) +", "::read(fd) +"),
     ("system_calls", FILE, "calls.open", "::open"),
     ("system_calls", FILE, " + link(fd)", " + ::link(fd)"),

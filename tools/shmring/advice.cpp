@@ -10,12 +10,12 @@ namespace shmring::tool {
 namespace {
 
 // Something else is found than its boot, its version and its state, each of which is a finding.
-bool is_damaged(const audit::Inspection& facts) {
-  const audit::HeaderFacts& header = facts.header;
+bool is_damaged(const inspect::Inspection& facts) {
+  const inspect::HeaderFacts& header = facts.header;
   return facts.findings.count > ring::u64{is_of_another_boot(header)} + !header.made_by.empty() + is_retired(header);
 }
 
-std::string of_damaged(const audit::Inspection& facts, const audit::Leftover& leftover) {
+std::string of_damaged(const inspect::Inspection& facts, const inspect::Leftover& leftover) {
   const std::string& name = facts.header.name;
   const std::string look = fmt::format("look at it: shmring dump {}", name);
   if (may_be_given_up(facts, leftover)) return fmt::format("{}; every owner is dead: shmring rm --force {}", look, name);
@@ -27,19 +27,19 @@ std::string of_damaged(const audit::Inspection& facts, const audit::Leftover& le
 
 }  // namespace
 
-bool is_of_another_boot(const audit::HeaderFacts& header) { return header.this_boot && !*header.this_boot; }
+bool is_of_another_boot(const inspect::HeaderFacts& header) { return header.this_boot && !*header.this_boot; }
 
-bool is_retired(const audit::HeaderFacts& header) {
+bool is_retired(const inspect::HeaderFacts& header) {
   return header.state == static_cast<ring::u32>(ring::SegmentState::retired);
 }
 
-bool can_be_attached_to(const audit::HeaderFacts& header) { return !is_of_another_boot(header) && header.made_by.empty(); }
+bool can_be_attached_to(const inspect::HeaderFacts& header) { return !is_of_another_boot(header) && header.made_by.empty(); }
 
-bool may_be_given_up(const audit::Inspection& facts, const audit::Leftover& leftover) {
+bool may_be_given_up(const inspect::Inspection& facts, const inspect::Leftover& leftover) {
   return leftover.every_owner_dead && facts.header.ours;
 }
 
-std::string way_into_a_log(const audit::Inspection& facts) {
+std::string way_into_a_log(const inspect::Inspection& facts) {
   const std::string& name = facts.header.name;
   const std::string look = fmt::format("look at it: shmring dump {} --state ready", name);
   if (facts.collector.holds_lease) return "its collector drains it";
@@ -48,13 +48,13 @@ std::string way_into_a_log(const audit::Inspection& facts) {
   return fmt::format("start shmringd --ring {} --log DIR, which drains it, or {}", name, look);
 }
 
-std::string way_to_remove(const audit::Inspection& facts, const audit::Leftover& leftover) {
+std::string way_to_remove(const inspect::Inspection& facts, const inspect::Leftover& leftover) {
   const std::string who = facts.header.ours ? "shmring gc" : "as " + os::user_text(facts.header.owner) + ": shmring gc";
   return leftover.loses() ? way_into_a_log(facts) + "; then " + who : who;
 }
 
-std::string remedy(const audit::Inspection& facts, const audit::Leftover& leftover) {
-  const audit::HeaderFacts& header = facts.header;
+std::string remedy(const inspect::Inspection& facts, const inspect::Leftover& leftover) {
+  const inspect::HeaderFacts& header = facts.header;
   if (is_damaged(facts)) return of_damaged(facts, leftover);
   const bool drainable = !is_of_another_boot(header) && header.made_by.empty();
   if (!drainable && header.name != header.ring)

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <memory>
 
-#include "lib/audit/leftover.hpp"
+#include "lib/inspect/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/process.hpp"
 #include "tools/common/exit.hpp"
@@ -132,9 +132,9 @@ void check_machine(Report& report) {
 
 // A ring that can be read.
 void check_open_ring(const std::string& name, const Look& now, Report& report) {
-  const audit::Inspection& facts = now.facts;
+  const inspect::Inspection& facts = now.facts;
   const std::string subject = "ring " + name;
-  const audit::Leftover leftover = judge(facts);
+  const inspect::Leftover leftover = judge(facts);
   for (const std::string& text : facts.findings.texts) report.finding(subject, safe(text), remedy(facts, leftover));
   if (facts.lanes.empty()) return;
   if (leftover.every_owner_dead) {
@@ -164,7 +164,7 @@ void check_ring(const std::string& name, const std::string& owner, Report& repor
   std::vector<std::string> findings;
   if (os::open_readonly(name, segment, findings) != 0)
     return report.finding("ring " + name, safe(os::last_error()), "as it says; whose it is: ls -l " + path_of(name));
-  const Look now{audit::inspect(segment, findings, true), os::monotonic_now_ns()};
+  const Look now{inspect::read_segment(segment, findings, true), os::monotonic_now_ns()};
   check_open_ring(name, now, report);
   // What the inspection does not judge: owner, mode, and whether we may write.
   os::Segment attached;

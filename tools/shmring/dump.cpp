@@ -7,7 +7,7 @@
 #include <charconv>
 #include <memory>
 
-#include "lib/audit/line.hpp"
+#include "lib/log/format/line.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/text.hpp"
@@ -15,8 +15,8 @@
 namespace shmring::tool {
 namespace {
 
-using audit::SlotFacts;
-using audit::SlotFilter;
+using inspect::SlotFacts;
+using inspect::SlotFilter;
 
 // "A-B", "A-" or "A", each an index in a lane.
 bool parse_range(std::string_view text, SlotFilter& filter) {
@@ -50,12 +50,12 @@ SlotFilter filter_of(const DumpOptions& options) {
   SlotFilter filter;
   if (!options.slots.empty()) parse_range(options.slots, filter);
   filter.lane = options.lane;
-  for (std::size_t state = 0; state + 1 < audit::slot_states; ++state)
+  for (std::size_t state = 0; state + 1 < inspect::slot_states; ++state)
     if (options.state == slot_state_name(state)) filter.state = static_cast<ring::SlotState>(state);
   return filter;
 }
 
-int check_against(const DumpOptions& options, const audit::Inspection& facts) {
+int check_against(const DumpOptions& options, const inspect::Inspection& facts) {
   const ring::Geometry& geometry = facts.header.geometry;
   if (facts.lanes.empty()) return ok;
   const SlotFilter filter = filter_of(options);
@@ -74,7 +74,7 @@ int run(const DumpOptions& options) {
   os::Segment segment;
   std::vector<std::string> problems;
   if (const int status = look(options.name, segment, problems)) return status;
-  audit::Inspection facts = audit::inspect(segment, problems, true);
+  inspect::Inspection facts = inspect::read_segment(segment, problems, true);
   if (const int status = check_against(options, facts)) return status;
   const bool json = options.output == "json";
   if (json) {
@@ -88,9 +88,9 @@ int run(const DumpOptions& options) {
       json ? dump_slot_json(slot, facts, options.hex) : dump_slot_text(slot, facts, options.hex);
       return true;
     };
-    audit::inspect_slots(segment, filter_of(options), show, facts.findings);
+    inspect::read_slots(segment, filter_of(options), show, facts.findings);
   }
-  const audit::Findings& findings = facts.findings;
+  const inspect::Findings& findings = facts.findings;
   for (const std::string& text : findings.texts) warn(fmt::format("{}: {}", safe(options.name), safe(text)));
   if (findings.count > findings.texts.size())
     warn(fmt::format("{}: and {} more of the kind", safe(options.name), findings.count - findings.texts.size()));
@@ -99,14 +99,14 @@ int run(const DumpOptions& options) {
 
 }  // namespace
 
-const audit::ProducerFacts* owner_of(const audit::Inspection& facts, u64 owner) {
-  for (const audit::ProducerFacts& producer : facts.producers)
+const inspect::ProducerFacts* owner_of(const inspect::Inspection& facts, u64 owner) {
+  for (const inspect::ProducerFacts& producer : facts.producers)
     if (owner != 0 && producer.entry == owner - 1) return &producer;
   return nullptr;
 }
 
-std::string type_text(const audit::Inspection& facts, u32 type) {
-  for (const audit::TypeFacts& named : facts.types)
+std::string type_text(const inspect::Inspection& facts, u32 type) {
+  for (const inspect::TypeFacts& named : facts.types)
     if (named.type == type) return safe(named.name);
   return std::to_string(type);
 }
@@ -117,7 +117,7 @@ const char* kind_name(const ring::RecordHeader& record) {
   return record.kind < std::size(names) ? names[record.kind] : "?";
 }
 
-const char* hash_name(audit::Hash hash) {
+const char* hash_name(inspect::Hash hash) {
   constexpr const char* names[] = {"absent", "ok", "bad", "unknown"};
   return names[static_cast<std::size_t>(hash)];
 }
@@ -127,7 +127,7 @@ std::string mask_text(ring::u16 mask, const char* between) {
   for (std::size_t i = 0; i < ring::causes; ++i) {
     if ((mask >> i & 1) == 0) continue;
     if (!text.empty()) text += between;
-    text += audit::name_of(static_cast<ring::Cause>(i));
+    text += log::name_of(static_cast<ring::Cause>(i));
   }
   return text;
 }

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "lib/audit/inspect.hpp"
+#include "lib/inspect/inspect.hpp"
 
 namespace shmring::tool {
 
@@ -15,20 +15,20 @@ struct DumpOptions {
   bool hex = false;
 };
 
-void dump_text(const audit::Inspection& facts, const std::string& path);
+void dump_text(const inspect::Inspection& facts, const std::string& path);
 void dump_slot_heads();
-void dump_slot_text(const audit::SlotFacts& slot, const audit::Inspection& facts, bool hex);
+void dump_slot_text(const inspect::SlotFacts& slot, const inspect::Inspection& facts, bool hex);
 
-void dump_json(const audit::Inspection& facts);
-void dump_slot_json(const audit::SlotFacts& slot, const audit::Inspection& facts, bool hex);
+void dump_json(const inspect::Inspection& facts);
+void dump_slot_json(const inspect::SlotFacts& slot, const inspect::Inspection& facts, bool hex);
 
 // Of a slot's owner: its entry's producer, or NULL.
-const audit::ProducerFacts* owner_of(const audit::Inspection& facts, ring::u64 owner);
+const inspect::ProducerFacts* owner_of(const inspect::Inspection& facts, ring::u64 owner);
 // The type's name, or its number.
-std::string type_text(const audit::Inspection& facts, ring::u32 type);
+std::string type_text(const inspect::Inspection& facts, ring::u32 type);
 // Of the payload; "none" of an aborted slot, whose kind is a cause.
 const char* kind_name(const ring::RecordHeader& record);
-const char* hash_name(audit::Hash hash);
+const char* hash_name(inspect::Hash hash);
 // Bits of a mask of causes, `between` them.
 std::string mask_text(ring::u16 mask, const char* between);
 

@@ -1,5 +1,5 @@
 // shmring dump for programs: one JSON object a line, "what" first: header, collector, type, lane, producer, slot.
-#include "lib/audit/line.hpp"
+#include "lib/log/format/line.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "tools/shmring/dump.hpp"
 #include "tools/shmring/text.hpp"
@@ -7,9 +7,9 @@
 namespace shmring::tool {
 namespace {
 
-using audit::Inspection;
+using inspect::Inspection;
 
-void print_header(const audit::HeaderFacts& header) {
+void print_header(const inspect::HeaderFacts& header) {
   const ring::Geometry& geometry = header.geometry;
   Json json;
   json.string("what", "header")
@@ -42,7 +42,7 @@ void print_header(const audit::HeaderFacts& header) {
       .print();
 }
 
-void print_collector(const audit::CollectorFacts& collector) {
+void print_collector(const inspect::CollectorFacts& collector) {
   Json json;
   json.string("what", "collector")
       .boolean("running", collector.holds_lease)
@@ -57,7 +57,7 @@ void print_collector(const audit::CollectorFacts& collector) {
       .print();
 }
 
-void print_lane(const audit::LaneFacts& lane) {
+void print_lane(const inspect::LaneFacts& lane) {
   Json json;
   json.string("what", "lane").number("lane", lane.lane);
   if (lane.owner != 0) json.number("owner", lane.owner - 1);
@@ -70,7 +70,7 @@ void print_lane(const audit::LaneFacts& lane) {
   json.number("stalled", lane.stalled).print();
 }
 
-void print_producer(const audit::ProducerFacts& producer) {
+void print_producer(const inspect::ProducerFacts& producer) {
   Json json;
   json.string("what", "producer")
       .number("entry", producer.entry)
@@ -95,7 +95,7 @@ void print_producer(const audit::ProducerFacts& producer) {
       .print();
 }
 
-void add_record(Json& json, const audit::SlotFacts& slot, const Inspection& facts) {
+void add_record(Json& json, const inspect::SlotFacts& slot, const Inspection& facts) {
   const ring::RecordHeader& record = slot.header;
   json.number("seq", record.sequence).number("type", record.type);
   if (const std::string name = type_text(facts, record.type); name != std::to_string(record.type))
@@ -113,12 +113,12 @@ void add_record(Json& json, const audit::SlotFacts& slot, const Inspection& fact
       .number("chunks", record.chunks)
       .boolean("truncated", (record.flags & ring::flag_truncated) != 0)
       .boolean("aborted", aborted);
-  if (aborted) json.string("cause", audit::name_of(static_cast<ring::Cause>(record.kind)));
+  if (aborted) json.string("cause", log::name_of(static_cast<ring::Cause>(record.kind)));
   json.number("refused", record.refused).string("why", mask_text(record.why, "|"));
   // A chunk alone is neither JSON nor fields, and an aborted slot is not a record.
   const bool whole = record.chunks == 1 && !aborted;
   std::string data;
-  const bool valid = audit::append_data(data, whole ? record.kind : ring::u8{SHMRING_KIND_TEXT}, slot.bytes);
+  const bool valid = log::append_data(data, whole ? record.kind : ring::u8{SHMRING_KIND_TEXT}, slot.bytes);
   json.raw("data", data);
   if (!valid) json.boolean("invalid", true);
 }
@@ -128,15 +128,15 @@ void add_record(Json& json, const audit::SlotFacts& slot, const Inspection& fact
 void dump_json(const Inspection& facts) {
   print_header(facts.header);
   print_collector(facts.collector);
-  for (const audit::TypeFacts& type : facts.types) {
+  for (const inspect::TypeFacts& type : facts.types) {
     Json json;
     json.string("what", "type").number("type", type.type).string("name", type.name).print();
   }
-  for (const audit::LaneFacts& lane : facts.lanes) print_lane(lane);
-  for (const audit::ProducerFacts& producer : facts.producers) print_producer(producer);
+  for (const inspect::LaneFacts& lane : facts.lanes) print_lane(lane);
+  for (const inspect::ProducerFacts& producer : facts.producers) print_producer(producer);
 }
 
-void dump_slot_json(const audit::SlotFacts& slot, const Inspection& facts, bool hex) {
+void dump_slot_json(const inspect::SlotFacts& slot, const Inspection& facts, bool hex) {
   Json json;
   json.string("what", "slot")
       .number("lane", slot.lane)
@@ -146,7 +146,7 @@ void dump_slot_json(const audit::SlotFacts& slot, const Inspection& facts, bool 
       .string("word", fmt::format("{:016x}", slot.word.bits()))
       .string("state", slot_state_name(static_cast<std::size_t>(slot.word.state)));
   if (slot.word.owner != 0) json.number("owner", slot.word.owner - 1);
-  if (const audit::ProducerFacts* const owner = owner_of(facts, slot.word.owner))
+  if (const inspect::ProducerFacts* const owner = owner_of(facts, slot.word.owner))
     json.string("producer", owner->identity.name);
   if (slot.moved) json.boolean("moved", true);
   if (slot.has_record) add_record(json, slot, facts);

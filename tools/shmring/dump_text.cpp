@@ -1,6 +1,6 @@
 // shmring dump for people: aligned, compact, the header in a dozen lines.
-#include "lib/audit/leftover.hpp"
-#include "lib/audit/line.hpp"
+#include "lib/inspect/leftover.hpp"
+#include "lib/log/format/line.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/clock.hpp"
 #include "lib/os/process.hpp"
@@ -10,13 +10,13 @@
 namespace shmring::tool {
 namespace {
 
-using audit::Inspection;
+using inspect::Inspection;
 
 void print_fact(const char* name, std::string_view text) {
   fmt::print("{} {}\n", bold(fmt::format("{:<9}", name)), text);
 }
 
-void print_header(const audit::HeaderFacts& header, const std::string& path) {
+void print_header(const inspect::HeaderFacts& header, const std::string& path) {
   const ring::Geometry& geometry = header.geometry;
   const char* const boot = !header.this_boot ? "an unknown boot" : *header.this_boot ? "this boot" : "another boot";
   print_fact("ring", fmt::format("{} ({})", safe(header.ring), safe(path)));
@@ -43,7 +43,7 @@ void print_header(const audit::HeaderFacts& header, const std::string& path) {
 }
 
 void print_collector(const Inspection& facts) {
-  const audit::CollectorFacts& collector = facts.collector;
+  const inspect::CollectorFacts& collector = facts.collector;
   if (collector.epoch == 0) return print_fact("collector", collector_text(collector) + ", there never was one");
   const u64 now = os::monotonic_now_ns();
   std::string text = collector_text(collector);
@@ -60,9 +60,9 @@ void print_lanes(const Inspection& facts) {
   Table table(
       {"LANE", "OWNER", ">HEAD", ">TAIL", ">FILL", ">HIGH", ">EMPTY", ">WRITING", ">READY", ">READING", ">STALLED"});
   u64 unused = 0;
-  for (const audit::LaneFacts& lane : facts.lanes) {
+  for (const inspect::LaneFacts& lane : facts.lanes) {
     if (is_unused(lane) && ++unused) continue;
-    const audit::ProducerFacts* const owner = owner_of(facts, lane.owner);
+    const inspect::ProducerFacts* const owner = owner_of(facts, lane.owner);
     const std::string name = lane.lane == 0     ? "shared"
                              : lane.owner == 0  ? "free"
                              : owner != nullptr ? fmt::format("{} ({})", safe(owner->identity.name), lane.owner - 1)
@@ -79,7 +79,7 @@ void print_lanes(const Inspection& facts) {
 }
 
 // What is seldom: below the table, where it is not zero.
-void print_rest(const audit::ProducerFacts& producer) {
+void print_rest(const inspect::ProducerFacts& producer) {
   std::string text;
   if (const std::string refused = counters_text(producer, "{} {}", ", "); !refused.empty())
     text += "; refused: " + refused;
@@ -96,7 +96,7 @@ void print_producers(const Inspection& facts) {
   if (facts.producers.empty()) return fmt::print("\nno producers\n");
   Table table(
       {">ENTRY", "NAME", ">INC", ">PID", "PROCESS", ">UID", "STATE", ">LANE", ">ATTEMPTED", ">LOGGED", ">REFUSED", "CLAIMED"});
-  for (const audit::ProducerFacts& producer : facts.producers) {
+  for (const inspect::ProducerFacts& producer : facts.producers) {
     table.row({std::to_string(producer.entry), safe(producer.identity.name), std::to_string(producer.incarnation),
                std::to_string(producer.owner.pid), standing_name(producer.standing), std::to_string(producer.identity.uid),
                owner_state_name(producer.owner.state), std::to_string(producer.lane),
@@ -105,12 +105,12 @@ void print_producers(const Inspection& facts) {
   }
   fmt::print("\n");
   table.print();
-  for (const audit::ProducerFacts& producer : facts.producers) print_rest(producer);
+  for (const inspect::ProducerFacts& producer : facts.producers) print_rest(producer);
 }
 
 std::string owner_text(const Inspection& facts, u32 owner) {
   if (owner == 0) return "-";
-  const audit::ProducerFacts* const producer = owner_of(facts, owner);
+  const inspect::ProducerFacts* const producer = owner_of(facts, owner);
   return producer != nullptr ? safe(producer->identity.name) : fmt::format("entry {}", owner - 1);
 }
 
@@ -129,13 +129,13 @@ void print_hex(std::span<const std::byte> bytes) {
 
 // The beginning of a payload, as long as a terminal's line has room for it; a record of one slot as the log would have
 // it.
-std::string preview(const audit::SlotFacts& slot) {
+std::string preview(const inspect::SlotFacts& slot) {
   constexpr std::size_t most = 60;
   const bool whole = slot.header.chunks == 1 && (slot.header.flags & ring::flag_aborted) == 0;
   const std::string_view raw(reinterpret_cast<const char*>(slot.bytes.data()), slot.bytes.size());
   std::string decoded;
   if (whole && slot.header.kind != SHMRING_KIND_TEXT) {
-    audit::append_data(decoded, slot.header.kind, slot.bytes);
+    log::append_data(decoded, slot.header.kind, slot.bytes);
     if (decoded.size() <= most) return decoded;
     std::size_t cut = most;
     while ((static_cast<unsigned char>(decoded[cut]) & 0xc0) == 0x80) --cut;
@@ -150,7 +150,7 @@ void dump_text(const Inspection& facts, const std::string& path) {
   print_header(facts.header, path);
   print_collector(facts);
   std::string types;
-  for (const audit::TypeFacts& type : facts.types)
+  for (const inspect::TypeFacts& type : facts.types)
     types += fmt::format("{}{}={}", types.empty() ? "" : ", ", type.type, safe(type.name));
   if (!types.empty()) print_fact("types", types);
   if (facts.lanes.empty()) return;
@@ -164,7 +164,7 @@ void dump_slot_heads() {
                                         "SEV", "BYTES", "HASH", "TIME AND DATA")));
 }
 
-void dump_slot_text(const audit::SlotFacts& slot, const Inspection& facts, bool hex) {
+void dump_slot_text(const inspect::SlotFacts& slot, const Inspection& facts, bool hex) {
   std::string line =
       fmt::format("{:>4} {:>6} {:>9} {:>7} {:<16} {:<8}", slot.lane, slot.index, slot.position, slot.word.lap,
                   owner_text(facts, slot.word.owner), slot_state_name(static_cast<std::size_t>(slot.word.state)));
@@ -178,7 +178,7 @@ void dump_slot_text(const audit::SlotFacts& slot, const Inspection& facts, bool 
     if (record.chunks > 1) line += fmt::format("[chunk {}/{}] ", record.chunk + 1, record.chunks);
     if (record.flags & ring::flag_truncated) line += "[truncated] ";
     if (record.flags & ring::flag_aborted)
-      line += fmt::format("[refused: {}] ", audit::name_of(static_cast<ring::Cause>(record.kind)));
+      line += fmt::format("[refused: {}] ", log::name_of(static_cast<ring::Cause>(record.kind)));
     if (!hex) line += preview(slot);
   } else if (slot.moved) {
     line += " (changed while it was read)";

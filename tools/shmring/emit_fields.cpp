@@ -4,8 +4,8 @@
 #include <charconv>
 #include <optional>
 
-#include "lib/audit/json.hpp"
-#include "lib/audit/time.hpp"
+#include "lib/log/format/json.hpp"
+#include "lib/log/format/time.hpp"
 #include "lib/os/clock.hpp"
 
 namespace shmring::tool {
@@ -38,7 +38,7 @@ bool hex(std::string_view text, FieldValue& out) {
 
 bool time(std::string_view text, FieldValue& out) {
   const std::optional<std::int64_t> ns =
-      text == "now" ? static_cast<std::int64_t>(os::utc_now_ns()) : audit::parse_time(text);
+      text == "now" ? static_cast<std::int64_t>(os::utc_now_ns()) : log::parse_time(text);
   out.value = FieldTime(std::chrono::nanoseconds(ns.value_or(0)));
   return ns.has_value();
 }
@@ -69,7 +69,7 @@ std::string parse_field(std::string_view argument, FieldValue& out) {
   const std::string_view name = argument.substr(0, equals), value = argument.substr(equals + 1);
   const std::size_t colon = name.rfind(':');
   out.key = name.substr(0, colon);
-  if (out.key.empty() || out.key.size() > 255 || !audit::valid_utf8(out.key))
+  if (out.key.empty() || out.key.size() > 255 || !log::valid_utf8(out.key))
     return quoted + "has no key of 1 to 255 bytes of UTF-8 before the =";
   const std::string_view wanted = colon == name.npos ? "text" : name.substr(colon + 1);
   for (const auto& type : types)

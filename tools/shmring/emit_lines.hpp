@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/audit/json.hpp"
+#include "lib/log/format/json.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "tools/shmring/emit_fields.hpp"
 #include "tools/shmring/emit_room.hpp"
@@ -119,7 +119,7 @@ class Emitter {
   // The collector looks again, and says so in the log: here it is for whoever wrote the line.
   void check_json() {
     canonical_.clear();
-    if (line_.size() == most_ || audit::append_canonical(canonical_, line_)) return;
+    if (line_.size() == most_ || log::append_canonical(canonical_, line_)) return;
     if (++not_json_ == 1) first_not_json_ = lines_ + 1;
   }
 

@@ -108,7 +108,7 @@ Room Lane::wait_for(std::size_t bytes) {
 
 void Lane::warn_of_no_collector() {
   warned_ = true;
-  const audit::Inspection facts = audit::inspect(segment_, {}, false);
+  const inspect::Inspection facts = inspect::read_segment(segment_, {}, false);
   if (facts.collector.holds_lease) return;
   warn(fmt::format("ring {}: it is full, and no collector drains it: emit waits; start one: shmringd --ring {} --log DIR",
                    safe(segment_.name), safe(segment_.name)));

@@ -7,7 +7,7 @@
 //   - a ring that is kept is not left retired by one who was killed before he had removed it.
 #include <memory>
 
-#include "lib/audit/leftover.hpp"
+#include "lib/inspect/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/owner.hpp"
@@ -26,7 +26,7 @@ struct Options {
 struct Verdict {
   std::string ring, why;
   u64 bytes = 0;
-  audit::Leftover leftover;
+  inspect::Leftover leftover;
   bool remove = false, retired = false;
 };
 
@@ -39,7 +39,7 @@ Verdict judge_ring(const std::string& ring, const Options& options, os::Segment&
     verdict.why = os::last_error();
     return verdict;
   }
-  const audit::Inspection facts = audit::inspect(segment, findings, false);
+  const inspect::Inspection facts = inspect::read_segment(segment, findings, false);
   verdict.bytes = facts.header.file_bytes;
   verdict.retired = is_retired(facts.header);
   if (facts.lanes.empty()) {
@@ -93,7 +93,7 @@ int remove(const Options& options, const os::Segment& segment, Verdict& verdict)
     verdict.remove = false;
     verdict.why = os::last_error();
   } else if (options.lose) {
-    verdict.leftover = judge(audit::inspect(segment, {}, false));  // what was lost: nobody writes into it any more
+    verdict.leftover = judge(inspect::read_segment(segment, {}, false));  // what was lost: nobody writes into it any more
   }
   return error == -EBUSY ? 0 : error;
 }

@@ -12,8 +12,8 @@
 #include <memory>
 #include <string>
 
-#include "lib/audit/parse.hpp"
-#include "lib/audit/reading.hpp"
+#include "lib/log/format/parse.hpp"
+#include "lib/log/files/reading.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
@@ -22,11 +22,11 @@
 namespace shmring::tool {
 namespace {
 
-using audit::Kind;
-using audit::LogLine;
-using audit::LogReader;
-using audit::Parsed;
-using audit::u64;
+using log::Kind;
+using log::LogLine;
+using log::LogReader;
+using log::Parsed;
+using log::u64;
 
 constexpr long poll_ns = 50'000'000;
 constexpr u64 all_lines = ~0ull;
@@ -38,12 +38,12 @@ struct Options {
   LogFilter filter;
 };
 
-std::string by_cause(const audit::Causes& causes) {
+std::string by_cause(const log::Causes& causes) {
   std::string text;
   for (std::size_t i = 0; i < causes.count.size(); ++i) {
     if (causes.count[i] == 0) continue;
     text +=
-        fmt::format("{}{} {}", text.empty() ? "" : ", ", audit::name_of(static_cast<audit::Cause>(i)), causes.count[i]);
+        fmt::format("{}{} {}", text.empty() ? "" : ", ", log::name_of(static_cast<log::Cause>(i)), causes.count[i]);
   }
   return text;
 }
@@ -58,7 +58,7 @@ void print_event(fmt::memory_buffer& out, const Parsed& line) {
 
 void print_accounts(fmt::memory_buffer& out, const Parsed& line) {
   std::size_t open = 0;
-  for (const audit::AccountState& account : line.accounts) open += account.open;
+  for (const log::AccountState& account : line.accounts) open += account.open;
   fmt::format_to(std::back_inserter(out), "{} open, {} closed", open, line.accounts.size() - open);
 }
 
@@ -66,7 +66,7 @@ void print_accounts(fmt::memory_buffer& out, const Parsed& line) {
 void print_short(fmt::memory_buffer& out, const Parsed& line) {
   auto to = std::back_inserter(out);
   fmt::format_to(to, "{} {} {:<8} ", line.time.substr(0, 10), line.time.substr(11, 15), line.kind_name);
-  if (audit::has_producer(line.kind)) out.append(line.producer);
+  if (log::has_producer(line.kind)) out.append(line.producer);
   const auto process = [&] {
     fmt::format_to(to, " {} pid {} uid {} lane {}", line.incarnation, line.pid, line.uid, line.lane);
   };
@@ -160,8 +160,8 @@ class Printer {
   }
 
   void print(const LogLine& line) {
-    audit::Mistake mistake{"its end", 0};
-    if (!line.whole || !audit::parse(line.text, parsed_, mistake)) {
+    log::Mistake mistake{"its end", 0};
+    if (!line.whole || !log::parse(line.text, parsed_, mistake)) {
       status_ = damaged;
       say("shmring: log {}/{}: line {} (byte {}) is damaged: expected {} at its byte {}; run `shmring verify {}`\n",
           options_.dir, line.file, line.number, line.byte, mistake.expected, mistake.offset, options_.dir);

@@ -5,14 +5,14 @@
 #include <charconv>
 #include <optional>
 
-#include "lib/audit/time.hpp"
+#include "lib/log/format/time.hpp"
 #include "lib/os/clock.hpp"
 
 namespace shmring::tool {
 namespace {
 
-using audit::i64;
-using audit::Kind;
+using log::i64;
+using log::Kind;
 
 constexpr std::string_view kinds[] = {"event", "loss", "attach",   "detach", "died",     "accounts", "gone",
                                       "start", "stop", "recovery", "clock",  "incident", "rotate"};
@@ -33,7 +33,7 @@ std::optional<i64> duration(std::string_view text) {
   } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
   const auto* const found = std::ranges::find(units, unit[0], [](const auto& one) { return one.name; });
   i64 ns;
-  if (found == std::end(units) || __builtin_mul_overflow(count, found->seconds * audit::second_ns, &ns))
+  if (found == std::end(units) || __builtin_mul_overflow(count, found->seconds * log::second_ns, &ns))
     return std::nullopt;
   return ns;
 }
@@ -45,10 +45,10 @@ bool LogFilter::any() const {
          !until.empty();
 }
 
-bool LogFilter::lets_through(const audit::Parsed& line) const {
+bool LogFilter::lets_through(const log::Parsed& line) const {
   const bool is_event = line.kind == Kind::event;
   return one_of(kinds, line.kind_name) &&
-         (producers.empty() || (audit::has_producer(line.kind) && one_of(producers, line.producer))) &&
+         (producers.empty() || (log::has_producer(line.kind) && one_of(producers, line.producer))) &&
          (types.empty() || (is_event && one_of(types, line.type))) &&
          (correlation.empty() || (is_event && line.correlation == correlation)) && (since.empty() || line.time >= since) &&
          (until.empty() || line.time <= until);
@@ -67,15 +67,15 @@ std::string to_correlation(std::string& text) {
 }
 
 std::string to_time(std::string& text) {
-  std::optional<i64> ns = audit::parse_time(text);
-  if (!ns) ns = audit::parse_time(text + "T00:00:00Z");
+  std::optional<i64> ns = log::parse_time(text);
+  if (!ns) ns = log::parse_time(text + "T00:00:00Z");
   if (!ns) {
     ns = duration(text);
     if (ns) ns = static_cast<i64>(os::utc_now_ns()) - *ns;
   }
   if (!ns)
     return "'" + text + "' is no time: expected one such as 2026-01-31T12:00:00Z, a date, or 90s, 10m, 2h, 7d ago";
-  const auto line_form = audit::format_time(*ns);
+  const auto line_form = log::format_time(*ns);
   text.assign(line_form.data(), line_form.size());
   return "";
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/audit/parse.hpp"
+#include "lib/log/format/parse.hpp"
 
 namespace shmring::tool {
 
@@ -16,7 +16,7 @@ struct LogFilter {
   std::string since, until;                          // as times stand in a line, both included; or empty
 
   bool any() const;
-  bool lets_through(const audit::Parsed& line) const;
+  bool lets_through(const log::Parsed& line) const;
 };
 
 // For CLI11: each replaces the text by its form above, and returns "" or what is wrong.

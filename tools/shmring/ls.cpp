@@ -1,7 +1,7 @@
 // shmring ls: the rings of this machine, also those that cannot be used, with their problem.
 #include <memory>
 
-#include "lib/audit/leftover.hpp"
+#include "lib/inspect/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/shmring/commands.hpp"
@@ -10,7 +10,7 @@
 namespace shmring::tool {
 namespace {
 
-using audit::Inspection;
+using inspect::Inspection;
 
 struct Ring {
   std::string name, problem;
@@ -27,14 +27,14 @@ Ring read(const std::string& name) {
     return ring;
   }
   ring.opened = true;
-  ring.facts = audit::inspect(segment, findings, false);
+  ring.facts = inspect::read_segment(segment, findings, false);
   if (!ring.facts.findings.texts.empty()) ring.problem = ring.facts.findings.texts.front();
   return ring;
 }
 
 std::string fill_text(const Inspection& facts) {
   u64 fullest = 0;
-  for (const audit::LaneFacts& lane : facts.lanes) fullest = std::max(fullest, lane.fill());
+  for (const inspect::LaneFacts& lane : facts.lanes) fullest = std::max(fullest, lane.fill());
   const u64 slots = std::max<u64>(facts.header.geometry.slots, 1);
   return fmt::format("{} ({}%)", facts.undrained(), std::min<u64>(fullest, slots) * 100 / slots);
 }
@@ -46,7 +46,7 @@ void print_text(const std::vector<Ring>& rings) {
       table.row({ring.name, "-", "-", "-", "-", "-", "-", safe(ring.problem)});
       continue;
     }
-    const audit::HeaderFacts& header = ring.facts.header;
+    const inspect::HeaderFacts& header = ring.facts.header;
     const ring::Geometry& geometry = header.geometry;
     table.row({ring.name, bytes_text(header.file_bytes),
                fmt::format("{} x {} x {}", geometry.lanes, geometry.slots, geometry.slot_bytes),
@@ -61,7 +61,7 @@ void print_json(const Ring& ring) {
   Json json;
   json.string("ring", ring.name);
   if (ring.opened) {
-    const audit::HeaderFacts& header = ring.facts.header;
+    const inspect::HeaderFacts& header = ring.facts.header;
     json.number("size", header.file_bytes)
         .number("lanes", header.geometry.lanes)
         .number("slots", header.geometry.slots)

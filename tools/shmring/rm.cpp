@@ -6,7 +6,7 @@
 //   - what is removed is the segment that was judged, not one that has got its name since.
 #include <memory>
 
-#include "lib/audit/leftover.hpp"
+#include "lib/inspect/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/owner.hpp"
@@ -23,7 +23,7 @@ struct Options {
 };
 
 // What stands against a removal, a sentence each.
-std::vector<std::string> reasons(const std::string& name, const audit::Inspection& facts) {
+std::vector<std::string> reasons(const std::string& name, const inspect::Inspection& facts) {
   std::vector<std::string> reasons;
   if (facts.collector.holds_lease)
     reasons.push_back(facts.collector.identity.pid != 0
@@ -38,9 +38,9 @@ std::vector<std::string> reasons(const std::string& name, const audit::Inspectio
   return reasons;
 }
 
-void print_removed(const Options& options, const std::string& path, const audit::Inspection& facts) {
+void print_removed(const Options& options, const std::string& path, const inspect::Inspection& facts) {
   const u64 live = live_producers(facts);
-  const audit::Leftover leftover = judge(facts);
+  const inspect::Leftover leftover = judge(facts);
   if (options.output == "json") {
     Json json;
     json.string("removed", options.name).string("path", path).number("size", facts.header.file_bytes);
@@ -54,7 +54,7 @@ void print_removed(const Options& options, const std::string& path, const audit:
 }
 
 // It stays. If whoever retired it was killed, attach opens it again; if it cannot, whoever meets it next tries.
-int keep(const Options& options, const audit::Inspection& facts, int status) {
+int keep(const Options& options, const inspect::Inspection& facts, int status) {
   os::Segment segment;
   if (is_retired(facts.header)) os::attach(options.name, segment, or_null(options.owner));
   return status;
@@ -62,11 +62,11 @@ int keep(const Options& options, const audit::Inspection& facts, int status) {
 
 int run(const Options& options) {
   const std::string path = path_of(options.name);
-  audit::Inspection facts;
+  inspect::Inspection facts;
   os::Segment segment;
   std::vector<std::string> findings;
   const int unreadable = os::open_readonly(options.name, segment, findings);
-  if (unreadable == 0) facts = audit::inspect(segment, findings, false);
+  if (unreadable == 0) facts = inspect::read_segment(segment, findings, false);
   if (unreadable == -ENOENT || (unreadable != 0 && !options.force)) {
     complain(os::last_error());
     return exit_of(unreadable);
@@ -83,7 +83,7 @@ int run(const Options& options) {
     complain(os::last_error());
     return keep(options, facts, exit_of(error));
   }
-  if (judged != nullptr) facts = audit::inspect(segment, findings, false);
+  if (judged != nullptr) facts = inspect::read_segment(segment, findings, false);
   print_removed(options, path, facts);
   return ok;
 }

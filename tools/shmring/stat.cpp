@@ -7,8 +7,8 @@
 #include <charconv>
 #include <memory>
 
-#include "lib/audit/leftover.hpp"
-#include "lib/audit/line.hpp"
+#include "lib/inspect/leftover.hpp"
+#include "lib/log/format/line.hpp"
 #include "lib/os/wakeup.hpp"
 #include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
@@ -17,8 +17,8 @@
 namespace shmring::tool {
 namespace {
 
-using audit::LaneFacts;
-using audit::ProducerFacts;
+using inspect::LaneFacts;
+using inspect::ProducerFacts;
 
 struct Options {
   std::string name, output = "text";
@@ -43,8 +43,8 @@ u64 unlogged(const ProducerFacts& producer) {
 constexpr const char* lost_names[] = {"full", "too_big", "died", "other"};
 
 void print_summary(const Look& now, const Rates& rates) {
-  const audit::HeaderFacts& header = now.facts.header;
-  const audit::CollectorFacts& collector = now.facts.collector;
+  const inspect::HeaderFacts& header = now.facts.header;
+  const inspect::CollectorFacts& collector = now.facts.collector;
   const auto fact = [](const char* name, std::string_view text) {
     fmt::print("{} {}\n", bold(fmt::format("{:<9}", name)), text);
   };
@@ -147,7 +147,7 @@ std::string lane_json(const LaneFacts& lane) {
 }
 
 std::string collector_json(const Look& now, const Rates& rates) {
-  const audit::CollectorFacts& collector = now.facts.collector;
+  const inspect::CollectorFacts& collector = now.facts.collector;
   Json json, lost;
   json.boolean("running", collector.holds_lease);
   if (collector.holds_lease) json.number("pid", collector.identity.pid).number("heartbeat_age_ns", heartbeat_age(now));
@@ -207,10 +207,10 @@ int run(const Options& options) {
   }
   if (const int status = look(options.name, segment, findings)) return status;
   Look before, now;
-  if (options.interval > 0) before = {audit::inspect(segment, {}, false), os::monotonic_now_ns()};
+  if (options.interval > 0) before = {inspect::read_segment(segment, {}, false), os::monotonic_now_ns()};
   for (bool first = true;; first = false) {
     if (options.interval > 0) os::sleep_for(static_cast<u64>(options.interval * 1e9));
-    now = {audit::inspect(segment, findings, true), os::monotonic_now_ns()};
+    now = {inspect::read_segment(segment, findings, true), os::monotonic_now_ns()};
     if (options.interval <= 0) before.at_ns = now.at_ns;
     print(options, before, now, first);
     for (const std::string& text : now.facts.findings.texts) warn(fmt::format("{}: {}", options.name, safe(text)));

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "lib/audit/inspect.hpp"
+#include "lib/inspect/inspect.hpp"
 
 namespace shmring::tool {
 
 struct Look {
-  audit::Inspection facts;
+  inspect::Inspection facts;
   ring::u64 at_ns = 0;  // CLOCK_MONOTONIC
 };
 
@@ -24,7 +24,7 @@ struct Rates {
 Rates rates(const Look& before, const Look& now);
 
 // Attempts of one producer between two looks, per second.
-double attempt_rate(const audit::ProducerFacts& now, const Look& before, double seconds);
+double attempt_rate(const inspect::ProducerFacts& now, const Look& before, double seconds);
 
 struct Warning {
   std::string what, remedy;

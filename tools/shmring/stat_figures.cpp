@@ -8,10 +8,10 @@
 namespace shmring::tool {
 namespace {
 
-using audit::Inspection;
-using audit::LaneFacts;
-using audit::ProducerFacts;
-using audit::Standing;
+using inspect::Inspection;
+using inspect::LaneFacts;
+using inspect::ProducerFacts;
+using inspect::Standing;
 
 constexpr u64 late_pass_ns = 2'000'000'000;
 
@@ -89,7 +89,7 @@ Rates rates(const Look& before, const Look& now) {
   if (seconds == 0) return out;
   out.of_producers = true;
   for (const ProducerFacts& producer : now.facts.producers) out.attempted += attempt_rate(producer, before, seconds);
-  const audit::CollectorFacts &was = before.facts.collector, &is = now.facts.collector;
+  const inspect::CollectorFacts &was = before.facts.collector, &is = now.facts.collector;
   if (!is.holds_lease || was.epoch != is.epoch) return out;
   out.of_collector = true;
   out.logged = growth(was.logged, is.logged, seconds);

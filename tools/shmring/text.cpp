@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "lib/audit/json.hpp"
-#include "lib/audit/line.hpp"
+#include "lib/log/format/json.hpp"
+#include "lib/log/format/line.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/say.hpp"
 
@@ -27,7 +27,7 @@ bool is_colourful() {
 
 std::string safe(std::string_view text) {
   std::string out;
-  audit::append_escaped(out, text);
+  log::append_escaped(out, text);
   return out;
 }
 
@@ -81,17 +81,17 @@ const char* segment_state_name(u32 state) {
   return state < std::size(names) ? names[state] : "?";
 }
 
-const char* standing_name(audit::Standing standing) {
+const char* standing_name(inspect::Standing standing) {
   constexpr const char* names[] = {"alive", "dead", "unknown", "replaced"};
   return names[static_cast<std::size_t>(standing)];
 }
 
-std::string counters_text(const audit::ProducerFacts& producer, const char* form, const char* between) {
+std::string counters_text(const inspect::ProducerFacts& producer, const char* form, const char* between) {
   std::string text;
   for (std::size_t i = 0; i < ring::refusal_causes; ++i) {
     if (producer.counters[i].count == 0) continue;
     if (!text.empty()) text += between;
-    text += fmt::format(fmt::runtime(form), audit::name_of(static_cast<ring::Cause>(i)), producer.counters[i].count);
+    text += fmt::format(fmt::runtime(form), log::name_of(static_cast<ring::Cause>(i)), producer.counters[i].count);
   }
   return text;
 }
@@ -152,14 +152,14 @@ std::string path_of(const std::string& name) {
   return path + "/" + os::file_name(name);
 }
 
-bool is_unused(const audit::LaneFacts& lane) {
+bool is_unused(const inspect::LaneFacts& lane) {
   return lane.lane != 0 && lane.owner == 0 && lane.tail == 0 &&
          lane.by_state[1] + lane.by_state[2] + lane.by_state[3] == 0;
 }
 
-u64 live_producers(const audit::Inspection& inspection) {
-  return static_cast<u64>(std::ranges::count_if(inspection.producers, [](const audit::ProducerFacts& producer) {
-    return producer.owner.state != ring::OwnerState::left && producer.standing != audit::Standing::dead;
+u64 live_producers(const inspect::Inspection& inspection) {
+  return static_cast<u64>(std::ranges::count_if(inspection.producers, [](const inspect::ProducerFacts& producer) {
+    return producer.owner.state != ring::OwnerState::left && producer.standing != inspect::Standing::dead;
   }));
 }
 

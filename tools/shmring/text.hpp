@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/audit/inspect.hpp"
+#include "lib/inspect/inspect.hpp"
 
 namespace shmring::tool {
 
@@ -33,10 +33,10 @@ const char* policy_name(u32 on_full);  // a number that is none: "?"
 const char* slot_state_name(std::size_t state);
 const char* owner_state_name(ring::OwnerState state);
 const char* segment_state_name(u32 state);
-const char* standing_name(audit::Standing standing);
+const char* standing_name(inspect::Standing standing);
 
 // Causes with a count, as `form` says for each, or "" if there is none.
-std::string counters_text(const audit::ProducerFacts& producer, const char* form, const char* between);
+std::string counters_text(const inspect::ProducerFacts& producer, const char* form, const char* between);
 
 // A message on stderr: `shmring: ` and the text.
 void complain(std::string_view text);
@@ -83,9 +83,9 @@ int look(const std::string& name, os::Segment& segment, std::vector<std::string>
 std::string path_of(const std::string& name);
 
 // An exclusive lane that nobody has had yet.
-bool is_unused(const audit::LaneFacts& lane);
+bool is_unused(const inspect::LaneFacts& lane);
 
 // Entries that somebody may still write through: attaching or attached, and not proven dead.
-u64 live_producers(const audit::Inspection& inspection);
+u64 live_producers(const inspect::Inspection& inspection);
 
 }  // namespace shmring::tool

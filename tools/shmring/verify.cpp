@@ -1,7 +1,7 @@
 // shmring verify DIR: proves that a log is whole, or names the first place where it is not.
 //
 // Invariant: what was proven is said, and what was not looked at as well; the exit status says which of the two it is.
-#include "lib/audit/verify.hpp"
+#include "lib/log/files/verify.hpp"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/audit/json.hpp"
+#include "lib/log/format/json.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
@@ -18,8 +18,8 @@
 namespace shmring::tool {
 namespace {
 
-using audit::Causes;
-using audit::Verdict;
+using log::Causes;
+using log::Verdict;
 
 struct Options {
   std::string dir, output = "text";
@@ -31,18 +31,18 @@ std::string by_cause(const Causes& causes, const char* form, const char* between
   for (std::size_t i = 0; i < causes.count.size(); ++i) {
     if (causes.count[i] == 0) continue;
     if (!text.empty()) text += between;
-    text += fmt::format(fmt::runtime(form), audit::name_of(static_cast<audit::Cause>(i)), causes.count[i]);
+    text += fmt::format(fmt::runtime(form), log::name_of(static_cast<log::Cause>(i)), causes.count[i]);
   }
   return text;
 }
 
 std::string json_string(std::string_view text) {
   std::string out = "\"";
-  audit::append_escaped(out, text);
+  log::append_escaped(out, text);
   return out + "\"";
 }
 
-const char* plural(audit::u64 count) { return count == 1 ? "" : "s"; }
+const char* plural(log::u64 count) { return count == 1 ? "" : "s"; }
 
 // A sentence each.
 std::vector<std::string> not_checked(const Verdict& v) {
@@ -63,7 +63,7 @@ std::vector<std::string> not_checked(const Verdict& v) {
 // What --no-loss finds, a sentence each.
 std::vector<std::string> losses(const Verdict& v) {
   std::vector<std::string> out;
-  if (const audit::u64 lost = v.lost.total(); lost > 0)
+  if (const log::u64 lost = v.lost.total(); lost > 0)
     out.push_back(fmt::format("{} sequence{} lost", lost, lost == 1 ? " was" : "s were"));
   if (v.nested > 0) out.push_back(fmt::format("{} write{} took no sequence", v.nested, plural(v.nested)));
   if (v.gone > 0)
@@ -75,7 +75,7 @@ std::vector<std::string> losses(const Verdict& v) {
 void print_proof(const Options& options, const Verdict& v) {
   fmt::print("ring {}: {} line{} in {} file{}, index {} to {} without a hole\n", v.ring, v.lines, plural(v.lines), v.files,
              plural(v.files), v.first_index, v.last_index);
-  const audit::u64 lost = v.lost.total();
+  const log::u64 lost = v.lost.total();
   const std::string causes = lost == 0 ? "" : fmt::format(" ({})", by_cause(v.lost, "{} {}", ", "));
   fmt::print("{} attempted = {} logged + {} lost{}: each sequence exactly once, in order\n", v.events + lost, v.events,
              lost, causes);
@@ -91,7 +91,7 @@ void print_proof(const Options& options, const Verdict& v) {
 }
 
 void print_deviation(const Options& options, const Verdict& v) {
-  const audit::Deviation& d = v.deviation;
+  const log::Deviation& d = v.deviation;
   fmt::print("{}/{}: line {} (byte {}) deviates\n", options.dir, d.file, d.line, d.byte);
   if (d.incarnation != 0) fmt::print("  incarnation {}, sequence {}\n", d.incarnation, d.sequence);
   fmt::print("  expected: {}\n  found:    {}\n", d.expected, d.found);
@@ -110,7 +110,7 @@ void print_json(const Verdict& v) {
   for (const std::string& what : not_checked(v)) unchecked += (unchecked.empty() ? "" : ",") + json_string(what);
   fmt::print(",\"not_checked\":[{}]", unchecked);
   if (!v.proven) {
-    const audit::Deviation& d = v.deviation;
+    const log::Deviation& d = v.deviation;
     fmt::print(
         ",\"deviation\":{{\"file\":{},\"line\":{},\"byte\":{},\"inc\":{},\"seq\":{},\"expected\":{},\"found\":{}}}",
         json_string(d.file), d.line, d.byte, d.incarnation, d.sequence, json_string(d.expected), json_string(d.found));
@@ -120,7 +120,7 @@ void print_json(const Verdict& v) {
 
 int run(const Options& options) {
   Verdict verdict;
-  if (const int error = audit::verify(options.dir, verdict)) {
+  if (const int error = log::verify(options.dir, verdict)) {
     say("shmring: {}\n", os::last_error());
     return exit_of(error);
   }

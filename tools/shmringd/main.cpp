@@ -4,39 +4,39 @@
 #include <cstring>
 #include <exception>
 
+#include "lib/collect/daemon.hpp"
+#include "lib/collect/messages.hpp"
 #include "lib/os/process.hpp"
 #include "tools/common/say.hpp"
-#include "tools/shmringd/daemon.hpp"
-#include "tools/shmringd/messages.hpp"
 #include "tools/shmringd/options.hpp"
 
-namespace shmring::daemon {
+namespace shmring::tool {
 namespace {
 
 int run(int argc, char** argv) {
   if (const int error = os::hold_standard_descriptors(); error != 0) {
-    say("shmringd: cannot open /dev/null in place of a closed descriptor: {}\n", std::strerror(-error));
-    return tool::io;
+    collect::say("shmringd: cannot open /dev/null in place of a closed descriptor: {}\n", std::strerror(-error));
+    return io;
   }
-  Options options;
+  collect::Settings settings;
   int status = 0;
-  if (!parse(argc, argv, options, status)) return status;
-  Daemon daemon;
-  status = daemon.set_up(options);
-  return status != 0 ? status : daemon.run();
+  if (!parse(argc, argv, settings, status)) return status;
+  collect::Daemon daemon;
+  const int error = daemon.set_up(settings);
+  return exit_of(error != 0 ? error : daemon.run());
 }
 
 }  // namespace
-}  // namespace shmring::daemon
+}  // namespace shmring::tool
 
 int main(int argc, char** argv) {
   using namespace shmring;
   int status = tool::io;
   try {
-    status = tool::finish("shmringd", daemon::run(argc, argv), [](std::string_view text) { daemon::messages.write(text); });
+    status = tool::finish("shmringd", tool::run(argc, argv), [](std::string_view text) { collect::messages.write(text); });
   } catch (const std::exception& error) {
-    daemon::say("shmringd: {}\n", error.what());
+    collect::say("shmringd: {}\n", error.what());
   }
-  daemon::messages.end();
+  collect::messages.end();
   return status;
 }

@@ -6,13 +6,13 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 
-#include "lib/audit/json.hpp"
+#include "lib/collect/messages.hpp"
+#include "lib/log/format/json.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/help.hpp"
 #include "tools/common/owner.hpp"
-#include "tools/shmringd/messages.hpp"
 
-namespace shmring::daemon {
+namespace shmring::tool {
 
 namespace {
 
@@ -33,12 +33,12 @@ std::string read_mode(const std::string& text, std::uint32_t& out) {
   return all ? "" : "'" + text + "' is no mode: expected octal digits, for instance 0660";
 }
 
-void add_ring_options(CLI::App& app, Options& out, std::string& durability) {
+void add_ring_options(CLI::App& app, collect::Settings& out, std::string& durability) {
   shmring_create_options& create = out.create;
-  const CLI::Validator numbers = tool::whole_number(0, ~std::uint32_t{0});  // 0: the default
+  const CLI::Validator numbers = whole_number(0, ~std::uint32_t{0});  // 0: the default
   // In the order of shmring_policy.
   const std::vector<std::string> policies{"drop", "overwrite", "wait", "hybrid"};
-  tool::choose(app.add_option_function<std::string>(
+  choose(app.add_option_function<std::string>(
                    "--on-full",
                    [&create, policies](const std::string& name) {
                      create.on_full = static_cast<std::uint32_t>(std::ranges::find(policies, name) - policies.begin());
@@ -62,7 +62,7 @@ void add_ring_options(CLI::App& app, Options& out, std::string& durability) {
                  fmt::format("places for producers that are attached at one time, 1 to {} (default {})", ring::max_producers,
                              ring::default_producers))
       ->type_name("N")
-      ->check(tool::whole_number(1, ring::max_producers));
+      ->check(whole_number(1, ring::max_producers));
   app.add_option("--max-record", create.max_record, "largest payload in bytes (default 65536)")->type_name("N")->check(numbers);
   app.add_option("--group", out.group, "group whose members may attach, too, if they trust us: see --owner (default: none)")
       ->type_name("GROUP");
@@ -72,21 +72,22 @@ void add_ring_options(CLI::App& app, Options& out, std::string& durability) {
       ->type_name("MODE");
   app.add_option("--durability", durability, "when a line counts as stored; this version knows one level: write")
       ->type_name("LEVEL")
-      ->check(tool::one_of({"write"}));
+      ->check(one_of({"write"}));
 }
 
 }  // namespace
 
-bool parse(int argc, char** argv, Options& out, int& status) {
+bool parse(int argc, char** argv, collect::Settings& out, int& status) {
   CLI::App app{"Collect the audit records of one ring into one log.", "shmringd"};
   std::string durability = "write";
   out.create.struct_size = sizeof out.create;
-  app.formatter(std::make_shared<tool::HelpFormatter>());
+  out.status_if_damaged = damaged;
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("-V,--version", fmt::format("shmringd {}.{}", SHMRING_VERSION_MAJOR, SHMRING_VERSION_MINOR));
   app.add_option("--ring", out.ring, "name of the ring: 1 to 63 of A-Z a-z 0-9 . _ -")->required()->type_name("NAME");
   app.add_option("--log", out.log_dir, "directory of the log; created if absent")->required()->type_name("DIR");
   add_ring_options(app, out, durability);
-  tool::add_owner_option(app, out.owner);
+  add_owner_option(app, out.owner);
   app.add_flag("--busy", out.busy,
                "never sleep: a record is taken at once, and a processor is spent on it; else it waits for up to 2 ms, or "
                "25 ms if none came for a second");
@@ -94,17 +95,17 @@ bool parse(int argc, char** argv, Options& out, int& status) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    status = tool::answer("shmringd", app, success);
+    status = answer("shmringd", app, success);
     return false;
   } catch (const CLI::ParseError& error) {
     std::string what;
-    audit::append_escaped(what, error.what());
-    say("shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", what);
-    status = tool::usage;
+    log::append_escaped(what, error.what());
+    collect::say("shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", what);
+    status = usage;
     return false;
   }
   if (!out.group.empty()) out.create.group = out.group.c_str();
   return true;
 }
 
-}  // namespace shmring::daemon
+}  // namespace shmring::tool

@@ -1,19 +1,11 @@
-// What shmringd's command line says.
+// The command line of shmringd, read into what its collector is told.
 #pragma once
 
-#include <string>
+#include "lib/collect/settings.hpp"
 
-#include "lib/include/shmring/shmring.h"
+namespace shmring::tool {
 
-namespace shmring::daemon {
+// True: go on. Else the exit status is in `status` (for help and version, too), and what there is to say was said.
+bool parse(int argc, char** argv, collect::Settings& out, int& status);
 
-struct Options {
-  std::string ring, log_dir, group, owner;
-  shmring_create_options create{};  // its group points into the string above
-  bool busy = false;  // never sleep
-};
-
-// 0: go on; else the exit status is in `status` (help and version too), and what there is to say was said.
-bool parse(int argc, char** argv, Options& out, int& status);
-
-}  // namespace shmring::daemon
+}  // namespace shmring::tool

@@ -1,0 +1,82 @@
+// One ring's drain, see drain.hpp.
+#include "lib/collect/drain.hpp"
+
+#include <algorithm>
+
+#include "lib/os/remover_lock.hpp"
+#include "lib/os/wakeup.hpp"
+#include "lib/collect/board.hpp"
+
+namespace shmring::collect {
+
+Host::Host(const ring::Ring& ring)
+    : clock_(static_cast<ring::Clock>(ring.geometry.clock)), deaths_(ring),
+      calibration_(os::Calibration::of(*ring.header, clock_)) {
+  look_at_clocks();
+}
+
+void Host::wake(std::atomic<u32>& freed) { os::futex_wake_all(freed); }
+
+Drain::Drain(os::Segment segment, Store& store, log::RecoveredRing known)
+    : segment_(std::move(segment)), known_(std::move(known)), host_(segment_.ring), store_{store, segment_.ring.identity},
+      collector_(segment_.ring, ring::Pace{}, host_, store_) {}
+
+u64 Drain::known_open() const {
+  return static_cast<u64>(std::ranges::count_if(known_.accounts, &log::RecoveredAccount::open));
+}
+
+bool Drain::start() {
+  if (!host_.deaths().can_judge())
+    note("incident", {{"what", "other pid or time namespace than the ring's: no producer is ever judged dead"}});
+  started_ = true;
+  return collector_.start(known_.known());
+}
+
+bool Drain::pass(bool entries_due) {
+  host_.look_at_clocks();
+  const bool retired = retired_;
+  const bool stored = collector_.pass(entries_due);
+  if (entries_due) read_retired_ = retired, show_progress(board(), collector_, host_);
+  return stored;
+}
+
+bool Drain::store_notes() {
+  const bool stored = collector_.ledger().lines().empty() || store_.store(collector_.ledger().lines());
+  if (stored) collector_.ledger().clear_lines();
+  return stored;
+}
+
+void Drain::note(std::string kind, std::vector<log::Note::Pair> pairs) {
+  collector_.ledger().note({std::move(kind), host_.now_utc_ns(), std::move(pairs)});
+}
+
+void Drain::retire_if_unlinked() {
+  if (retired_) return;
+  if (!os::unlinked(segment_)) return os::reopen_abandoned(segment_);
+  ring::retire<ring::HardwareMemory>(*segment_.ring.header);
+  retired_ = true;
+  note("incident", {{"what", "the ring was unlinked: producers see retired; what is in it is drained"}});
+}
+
+// Conditions that people should know of: once when they begin.
+void Drain::note_clock_and_conditions() {
+  if (const std::int64_t jump = host_.refresh(); jump != 0) note("clock", {{"jump_ns", std::to_string(jump), true}});
+  show_clock(board(), host_.anchor());
+  const ring::Reader<ring::HardwareMemory>& reader = collector_.reader();
+  const bool stalled = reader.stalled() > segment_.ring.geometry.slots / 4;
+  if (stalled && !noted_.stalled)
+    note("incident",
+         {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
+  noted_.stalled = stalled;
+  if (reader.refused_entries() > noted_.refused_entries)
+    note("incident", {{"what", "an entry of the producer table cannot be: its records are not logged"}});
+  noted_.refused_entries = reader.refused_entries();
+  if (reader.scribbled() > noted_.scribbled)
+    note("incident", {{"what", "a slot's state word was scribbled: it costs its slot"}, number("slots", reader.scribbled())});
+  noted_.scribbled = reader.scribbled();
+  if (reader.repairs() > noted_.repairs)
+    note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
+  noted_.repairs = reader.repairs();
+}
+
+}  // namespace shmring::collect

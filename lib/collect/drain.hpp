@@ -1,0 +1,113 @@
+// One ring that a collector drains: the segment, the pass over it, and what the log has been told of it.
+//
+// Invariants:
+//   - all that it says, and all that it logs, is of its own ring;
+//   - a ring that has lost its name is retired, so that no producer takes it for one that is collected for ever, and is drained
+//     until every producer has ended and all of it is in the log.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/collect/collector.hpp"
+#include "lib/inspect/inspect.hpp"
+#include "lib/log/files/recovery.hpp"
+#include "lib/os/clock.hpp"
+#include "lib/os/process.hpp"
+#include "lib/os/segment.hpp"
+#include "lib/collect/store.hpp"
+
+namespace shmring::collect {
+
+using ring::u32;
+using ring::u64;
+
+// The world outside, for the collector's pass.
+class Host {
+ public:
+  explicit Host(const ring::Ring& ring);
+
+  bool dead(u32 entry, u64 owner_word) { return deaths_.dead(entry, owner_word); }
+  void forget(u32 entry) { deaths_.forget(entry); }
+  std::string exe(ring::Owner owner) { return os::exe_path(owner.pid, owner.start_time); }
+  u64 utc(u64 ticks) { return calibration_.to_utc(ticks, now_.ticks); }
+  u64 now_utc_ns() const { return now_.utc_ns; }
+  u64 now_ns() const { return now_.monotonic_ns; }
+  void wake(std::atomic<u32>& freed);
+
+  // Once before each pass.
+  void look_at_clocks() { now_ = os::take_sample(clock_); }
+  // Once a second: how far the wall clock jumped.
+  std::int64_t refresh() { return calibration_.refresh(now_); }
+
+  os::Deaths& deaths() { return deaths_; }
+  const os::Anchor& anchor() const { return calibration_.anchor(); }
+
+ private:
+  ring::Clock clock_;
+  os::Deaths deaths_;
+  os::Calibration calibration_;
+  os::Sample now_{};
+};
+
+// The log, for one ring's pass.
+struct RingStore {
+  Store& log;
+  ring::RingId ring;
+  bool store(std::span<const log::Line> lines) { return log.store(lines, ring); }
+};
+
+class Drain {
+ public:
+  // The lease is held. `known`: what the log says of this ring.
+  Drain(os::Segment segment, Store& store, log::RecoveredRing known);
+
+  // Before the first pass, and behind what was noted for the log. False, here and below: the log cannot be written.
+  bool start();
+  bool pass(bool entries_due);
+  // The lines that were noted since.
+  bool store_notes();
+
+  // Of the last pass.
+  bool is_idle() const { return collector_.is_idle(); }
+  bool took_nothing() const { return collector_.taken() == 0; }
+  bool is_at_rest() const { return is_idle() && took_nothing(); }
+  bool is_done() const { return is_idle() || took_nothing(); }  // no later pass would find more of what is there
+
+  void note(std::string kind, std::vector<log::Note::Pair> pairs);
+  void note_clock_and_conditions();
+  // Where the name has gone: producers are told so. Where a remover was killed: they may write again.
+  void retire_if_unlinked();
+  bool is_retired() const { return retired_; }
+  // It was retired before the producer table was last read, every producer has ended, and all is in the log.
+  bool is_over() const { return read_retired_ && collector_.is_idle() && collector_.ledger().empty(); }
+
+  const os::Segment& segment() const { return segment_; }
+  os::Segment take_segment() { return std::move(segment_); }
+  const ring::RingId& id() const { return segment_.ring.identity; }
+  ring::CollectorBoard& board() { return segment_.ring.header->board; }
+  Host& host() { return host_; }
+  const Host& host() const { return host_; }
+  // As of all lines given out; before start() what the log said.
+  log::RingAccounts accounts() const { return started_ ? collector_.accounts() : known_.known(); }
+  u64 known_accounts() const { return known_.accounts.size(); }
+  u64 known_open() const;
+
+ private:
+  os::Segment segment_;
+  log::RecoveredRing known_;
+  Host host_;
+  RingStore store_;
+  collect::Collector<ring::HardwareMemory, Host, RingStore> collector_;
+  bool started_ = false, retired_ = false, read_retired_ = false;
+  // What the log has been told, of what the reader has counted.
+  struct Noted {
+    u64 repairs = 0;
+    u32 refused_entries = 0, scribbled = 0;
+    bool stalled = false;
+  } noted_;
+};
+
+inline log::Note::Pair number(std::string key, u64 value) { return {std::move(key), std::to_string(value), true}; }
+
+}  // namespace shmring::collect

@@ -1,0 +1,334 @@
+// The ledger: see ledger.hpp. Here is how losses get their causes.
+//
+// With R = refusals that the log holds of an incarnation, a record or snapshot that says "so many refusals so far" tells how
+// many of a gap were refused; what remains was overwritten (policy overwrite), corrupt (its slot was seen to be), or died.
+#include "lib/collect/ledger.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace shmring::collect {
+
+namespace {
+
+constexpr u64 u32_range = u64{1} << 32;
+
+Note::Pair number(std::string key, u64 value) { return {std::move(key), std::to_string(value), true}; }
+
+// The one cause of a mask; refused if it has none or several.
+Cause sole_cause(u16 mask) {
+  const bool sole = std::popcount(mask) == 1 && mask < 1u << ring::refusal_causes;
+  return sole ? static_cast<Cause>(std::countr_zero(mask)) : Cause::refused;
+}
+
+// What stands in an entry, held to the characters of a name: in a log that text is then the name itself, for whoever reads it
+// back. Attach lets no other name in; a scribble may.
+std::string name_in_log(const char* name) {
+  std::string text = name;
+  for (char& c : text) {
+    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!plain && c != '.' && c != '-') c = '_';
+  }
+  return text;
+}
+
+}  // namespace
+
+void order(std::vector<Delivery>& deliveries) {
+  const auto is_faulty = [](const Delivery& d) { return d.taken.fault != ring::Taken::Fault::none; };
+  const auto is_before = [](const Delivery& a, const Delivery& b) {
+    if (a.taken.incarnation != b.taken.incarnation) return a.taken.incarnation < b.taken.incarnation;
+    return a.taken.header->sequence < b.taken.header->sequence;
+  };
+  // As a busy producer's come: sorting takes longer than looking.
+  const bool is_one_producers = std::none_of(deliveries.begin(), deliveries.end(), is_faulty) &&
+                                std::is_sorted(deliveries.begin(), deliveries.end(), is_before) &&
+                                (deliveries.empty() ||
+                                 deliveries.front().taken.incarnation == deliveries.back().taken.incarnation);
+  // Faults need no order, and what they say of themselves must not touch others; they come first, for the gaps behind them.
+  auto sound = deliveries.begin();
+  if (!is_one_producers) {
+    sound = std::stable_partition(deliveries.begin(), deliveries.end(), is_faulty);
+    std::stable_sort(sound, deliveries.end(), is_before);
+  }
+  // A producer's clock never goes back in the log's order: then one sort by time keeps its sequences in order.
+  for (auto it = sound; it != deliveries.end(); ++it)
+    if (it != sound && it->taken.incarnation == std::prev(it)->taken.incarnation)
+      it->time_ns = std::max(it->time_ns, std::prev(it)->time_ns);
+  if (is_one_producers) return;
+  std::stable_sort(sound, deliveries.end(), [](const Delivery& a, const Delivery& b) { return a.time_ns < b.time_ns; });
+}
+
+void Ledger::recover(const RingAccounts& known) {
+  over_ = known.over;
+  for (const AccountState& state : known.accounts) {
+    Account& account = accounts_[state.incarnation];
+    account.producer = state.producer;
+    account.incarnation = state.incarnation;
+    account.through = state.through;
+    account.open = state.open;
+    account.causes = state.causes;
+    account.pid = state.pid;
+    account.start_time = state.start_time;
+  }
+}
+
+Ledger::Account* Ledger::find(u64 incarnation) {
+  const auto it = accounts_.find(incarnation);
+  return it == accounts_.end() ? nullptr : &it->second;
+}
+
+void Ledger::note_over(u64 incarnation) {
+  over_.add(incarnation);
+  over_.keep_newest(most_ranges_over);
+}
+
+void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
+  for (const Arrival& arrival : arrivals) {
+    const ring::Newcomer& who = arrival.who;
+    Account* known = find(who.incarnation);
+    if (known == nullptr && over_.contains(who.incarnation)) {
+      lines_.push_back(Note{"incident", now_ns,
+                            {{"what", "an entry names an incarnation that is over: nothing of it is logged"},
+                             number("inc", who.incarnation), number("entry", who.entry)}});
+      continue;
+    }
+    Account& account = known != nullptr ? *known : accounts_[who.incarnation];
+    account.exe = arrival.exe;
+    account.claimed = who.identity.program;
+    account.entry = who.entry;
+    account.pid = who.owner.pid;
+    account.start_time = who.owner.start_time;
+    account.uid = who.identity.uid;
+    account.lane = who.lane;
+    if (known != nullptr) {
+      const u64 refused = known->causes.refusals();
+      // Less, if the last lines, which it may not have been told of, hold refusals.
+      if (who.logged.through <= known->through && who.logged.refused > refused)
+        known->refused_before = who.logged.refused - refused;
+      if (who.logged.through > known->through)
+        lines_.push_back(Note{"incident", now_ns,
+                              {{"what", "lines are gone from the end of this log: their sequences count as lost"},
+                               number("inc", who.incarnation), number("first", known->through + 1),
+                               number("last", who.logged.through)}});
+      continue;
+    }
+    account.producer = name_in_log(who.identity.name);
+    account.incarnation = who.incarnation;
+    account.through = who.logged.through;
+    account.refused_before = who.logged.refused;
+    lines_.push_back(LifeLine{Life::attach,
+                              account.producer,
+                              account.incarnation,
+                              now_ns,
+                              account.pid,
+                              account.uid,
+                              account.lane,
+                              account.exe,
+                              account.through,
+                              0,
+                              {},
+                              0,
+                              account.start_time,
+                              account.claimed});
+    if (account.through > 0) incident("sequences before `from` are in another log", now_ns, &account, account.lane, 0);
+    if (who.owner.start_time == 0)
+      incident("producer in another pid or time namespace: never judged dead", now_ns, &account, account.lane, 0);
+  }
+}
+
+void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
+  for (const Delivery& delivery : deliveries) {
+    const ring::Taken& taken = delivery.taken;
+    const ring::RecordHeader& record = *taken.header;
+    Account* account = find(taken.incarnation);
+    if (taken.fault != ring::Taken::Fault::none || account == nullptr) {
+      if (account != nullptr && taken.not_above > account->through) {  // else its loss is in the log already
+        ++account->corrupt;
+        account->corrupt_until = std::max(account->corrupt_until, taken.not_above);
+      }
+      incident(account != nullptr ? "corrupt record" : "record of an unknown producer", now_ns, account, taken.place.lane,
+               taken.place.position);
+      continue;
+    }
+    if (record.sequence <= account->through) continue;  // an earlier collector logged it and died before the release
+    if (!account->open) {
+      incident("record of a producer whose account is closed", now_ns, account, taken.place.lane, taken.place.position);
+      continue;
+    }
+    const u64 gap = record.sequence - account->through - 1;
+    if (gap > 0) lose(*account, record.sequence - 1, explain(*account, gap, record.refused, record.why), now_ns);
+    if (record.flags & ring::flag_aborted) {
+      Causes own;
+      own.count[record.kind] = 1;
+      lose(*account, record.sequence, own, now_ns);
+      continue;
+    }
+    Event event{account->producer, account->incarnation, record.sequence, taken.place.lane, taken.place.position,
+                delivery.time_ns, record.type, delivery.type_name, record.kind, record.severity, {}, taken.payload,
+                (record.flags & ring::flag_truncated) != 0, taken.late};
+    std::memcpy(event.correlation.data(), record.correlation, sizeof record.correlation);
+    lines_.push_back(event);
+    advance(*account, record.sequence);
+    ++events_;
+  }
+}
+
+void Ledger::settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns) {
+  for (const ring::Snapshot& snapshot : snapshots) {
+    Account* account = find(snapshot.incarnation);
+    if (snapshot.closing) {
+      if (account != nullptr && account->open) close(*account, snapshot, now_ns);
+      closed_.push_back(snapshot.entry);
+      continue;
+    }
+    if (account == nullptr || !account->open) continue;
+    const u64 last = snapshot.account.last_finished();
+    if (last <= account->through) continue;
+    // A refusal of the attempt in flight, which its low bits tell, is no part of the range; and where a publish may have gone
+    // unseen, which clears the mask, the mask may be this refusal's alone.
+    const bool of_next = !snapshot.account.finished && snapshot.refusals.count != 0 &&
+                         snapshot.refusals.last == static_cast<u16>(snapshot.account.attempted) &&
+                         snapshot.refusals.count != static_cast<u32>(account->refused());
+    const u32 refused = snapshot.refusals.count - (of_next ? 1 : 0);
+    const u16 mask = of_next && !sees_publishes(*account) ? 0 : snapshot.refusals.mask;
+    lose(*account, last, explain(*account, last - account->through, refused, mask), now_ns);
+  }
+}
+
+// A range that an open account passes over. The count of refusals is known modulo 2^32 only: without overwriting, all that is
+// missing was refused but for records seen corrupt, so the largest that fits is meant; with it, the smallest. And with it, or
+// beside a corrupt slot, the mask names no more than one: an aborted claim, whose publish cleared it, may have gone unseen.
+Causes Ledger::explain(Account& account, u64 count, u32 refused_now, u16 mask) const {
+  u64 refused = static_cast<u32>(refused_now - static_cast<u32>(account.refused()));
+  refused = std::min(refused, count);
+  if (!overwrite_) refused += (count - refused) / u32_range * u32_range;
+  Causes causes;
+  const u64 rest = count - refused;
+  const bool named = rest == 0 && (refused == 1 || sees_publishes(account));
+  causes[named ? sole_cause(mask) : Cause::refused] = refused;
+  const u64 corrupt = overwrite_ ? std::min(rest, account.corrupt) : rest;
+  causes[Cause::corrupt] += corrupt;
+  causes[Cause::overwritten] += rest - corrupt;
+  account.corrupt -= std::min(account.corrupt, corrupt);
+  return causes;
+}
+
+// The last range of a producer that is dead or has left: its counters decide. The attempt in flight died, unless a counter
+// names it (or its slot was taken: then it is not in the range).
+Causes Ledger::explain_closing(Account& account, const ring::Snapshot& snapshot) const {
+  const u64 count = snapshot.account.attempted - account.through;
+  bool counted = false;
+  u64 total = 0;
+  u16 mask = snapshot.refusals.mask;
+  Causes by_name;
+  for (std::size_t i = 0; i < ring::refusal_causes; ++i) {
+    const ring::Counter counter = snapshot.counters[i];
+    total += counter.count;
+    const u64 logged = account.causes.count[i];
+    by_name.count[i] = counter.count - std::min<u64>(logged, counter.count);
+    if (counter.count == 0 || counter.last != static_cast<u32>(snapshot.account.attempted)) continue;
+    counted = true;
+    mask |= static_cast<u16>(1u << i);
+  }
+  const u64 in_flight = snapshot.account.finished || counted ? 0 : 1;
+  Causes causes = explain(account, count - in_flight, static_cast<u32>(total), mask);
+  // Refusals of several causes still have their names, if no line before this one had to leave them unnamed.
+  if (account.refused_before == 0 && account.causes[Cause::refused] == 0 && by_name.total() == causes[Cause::refused] &&
+      causes[Cause::refused] != 0) {
+    causes[Cause::refused] = 0;
+    causes += by_name;
+  }
+  const bool was_corrupt = account.corrupt > 0;  // its slot was taken: it had been published
+  causes[was_corrupt ? Cause::corrupt : Cause::died] += in_flight;
+  return causes;
+}
+
+void Ledger::lose(Account& account, u64 last, Causes causes, u64 now_ns) {
+  lines_.push_back(Loss{account.producer, account.incarnation, account.through + 1, last, now_ns, causes});
+  account.causes += causes;
+  losses_ += causes;
+  advance(account, last);
+}
+
+void Ledger::close(Account& account, const ring::Snapshot& snapshot, u64 now_ns) {
+  if (snapshot.account.attempted > account.through)
+    lose(account, snapshot.account.attempted, explain_closing(account, snapshot), now_ns);
+  // Refusals by name from the counters, where these agree with the log; the others summed from the log.
+  Causes totals = account.causes;
+  u64 counted = 0;
+  bool agree = account.refused_before == 0;
+  for (std::size_t i = 0; i < ring::refusal_causes; ++i) {
+    counted += snapshot.counters[i].count;
+    agree = agree && snapshot.counters[i].count >= account.causes.count[i];  // a scribbled one may be below
+  }
+  if (agree && counted == account.causes.refusals()) {
+    for (std::size_t i = 0; i < ring::refusal_causes; ++i) totals.count[i] = snapshot.counters[i].count;
+    totals[Cause::refused] = 0;
+  }
+  lines_.push_back(LifeLine{snapshot.died ? Life::died : Life::detach, account.producer, account.incarnation, now_ns,
+                            account.pid, account.uid, account.lane, account.exe, 0, account.through, totals,
+                            snapshot.nested});
+  account.open = false;
+}
+
+void Ledger::drop(u64 incarnation, u64 now_ns) {
+  auto node = accounts_.extract(incarnation);
+  if (node.empty()) return;
+  const Account& account = node.mapped();
+  if (account.open) lines_.push_back(Gone{account.producer, account.incarnation, account.through, now_ns});
+  note_over(incarnation);
+  dropped_.push_back(std::move(node));  // the line has a view of it
+}
+
+// What was seen corrupt lies below, once the account has come past it.
+void Ledger::advance(Account& account, u64 through) {
+  account.through = through;
+  if (through >= account.corrupt_until) account.corrupt = 0;
+  touch(account);
+}
+
+void Ledger::touch(const Account& account) {
+  if (account.entry == no_entry) return;
+  const Moved moved{account.entry, account.through, account.refused()};
+  if (!moved_.empty() && moved_.back().entry == moved.entry) {
+    moved_.back() = moved;
+  } else {
+    moved_.push_back(moved);
+  }
+}
+
+void Ledger::incident(std::string what, u64 now_ns, const Account* account, u64 lane, u64 position) {
+  Note note{"incident", now_ns, {{"what", std::move(what)}}};
+  if (account != nullptr) {
+    note.pairs.push_back({"producer", account->producer});
+    note.pairs.push_back(number("inc", account->incarnation));
+  }
+  note.pairs.push_back(number("lane", lane));
+  note.pairs.push_back(number("pos", position));
+  lines_.push_back(std::move(note));
+}
+
+void Ledger::forget(const std::vector<u32>& entries) {
+  std::erase_if(accounts_, [&](const auto& item) {
+    const bool freed = !item.second.open && std::find(entries.begin(), entries.end(), item.second.entry) != entries.end();
+    if (freed) note_over(item.first);
+    return freed;
+  });
+}
+
+u64 Ledger::through(u64 incarnation) const {
+  const auto it = accounts_.find(incarnation);
+  return it == accounts_.end() ? 0 : it->second.through;
+}
+
+RingAccounts Ledger::accounts() const {
+  RingAccounts all{{}, {}, over_};
+  for (const auto& [incarnation, account] : accounts_)
+    all.accounts.push_back(
+        {account.producer, incarnation, account.through, account.open, account.causes, account.pid, account.start_time});
+  return all;
+}
+
+}  // namespace shmring::collect

@@ -1,0 +1,140 @@
+// The ledger: one account an incarnation, and the rule that each sequence is in the log exactly once. Values in, values out;
+// no shared memory, no file, no clock.
+//
+// Steps 5 and 6 of a pass: what was taken, and what the entries said, become the lines that the log has to get, in order.
+//
+// Invariants:
+//   - `through` is the whole account: every sequence up to it is in a line that this ledger has given out, none above it;
+//   - a gap's loss line stands before the event behind it; an attach line stands before every other line of its incarnation;
+//   - what settle() has given out counts as logged: whoever calls it appends these lines, or ends;
+//   - a closed account is kept until forget(), so that no line of it is ever written twice;
+//   - an incarnation that is over never has another line, whatever the table or a record says, and whichever collector closed
+//     it: a scribbled entry may name one again; and a producer's name in the log is a name, whatever stands in its entry.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lib/log/format/line.hpp"
+#include "lib/ring/found.hpp"
+
+namespace shmring::collect {
+
+using log::AccountState;
+using log::Accounts;
+using log::Causes;
+using log::Event;
+using log::Gone;
+using log::Incarnations;
+using log::Life;
+using log::LifeLine;
+using log::Line;
+using log::Loss;
+using log::Note;
+using log::RingAccounts;
+using ring::Cause;
+using ring::u16;
+using ring::u32;
+using ring::u64;
+using ring::u8;
+
+// A newcomer, with the path of its program ("" if it cannot be read).
+struct Arrival {
+  ring::Newcomer who;
+  std::string exe;
+};
+
+// A taken record, with what the segment's tables and clock say of it.
+struct Delivery {
+  ring::Taken taken;
+  u64 time_ns;                 // UTC
+  std::string_view type_name;  // empty: none
+};
+
+// Per producer by sequence; across producers by time, as far as the first allows.
+void order(std::vector<Delivery>& deliveries);
+
+class Ledger {
+ public:
+  // overwrite: what a range lost beyond its refusals was overwritten; else it can only be corrupt.
+  explicit Ledger(bool overwrite) : overwrite_(overwrite) {}
+
+  // Before the first pass: what the log says of this ring.
+  void recover(const RingAccounts& known);
+
+  // An account that no entry names any more is dropped; if it was open, by a gone line.
+  void drop(u64 incarnation, u64 now_ns);
+
+  // After the first reading of the entries: drop all that none of them names.
+  template <class Names>
+  void drop_absent(const Names& is_named, u64 now_ns) {
+    std::vector<u64> absent;
+    for (const auto& [incarnation, account] : accounts_)
+      if (!is_named(incarnation)) absent.push_back(incarnation);
+    for (u64 incarnation : absent) drop(incarnation, now_ns);
+  }
+
+  void meet(const std::vector<Arrival>& arrivals, u64 now_ns);                  // attach lines
+  void enter(std::span<const Delivery> deliveries, u64 now_ns);            // step 5: events, and the losses in front of them
+  void settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns);   // step 6: losses behind the last event, closings
+  void note(Note note) { lines_.push_back(std::move(note)); }
+
+  // The lines since the last clear_lines. Views in them last until forget() and until the deliveries' records go.
+  const std::vector<Line>& lines() const { return lines_; }
+  void clear_lines() { lines_.clear(), dropped_.clear(); }
+  void begin_pass() { moved_.clear(), closed_.clear(); }  // lines not stored yet stay
+
+  struct Moved {
+    u32 entry;
+    u64 through, refused;
+  };
+  const std::vector<Moved>& moved() const { return moved_; }  // accounts that the lines have advanced
+  const std::vector<u32>& closed() const { return closed_; }  // entries that may be freed once the lines are in the log
+  void forget(const std::vector<u32>& entries);               // they were freed
+
+  u64 through(u64 incarnation) const;  // 0: not known
+  RingAccounts accounts() const;       // as of all lines given out; of no ring yet: whoever asks knows which it is
+  bool empty() const { return accounts_.empty(); }
+  u64 events() const { return events_; }
+  const Causes& losses() const { return losses_; }
+
+ private:
+  struct Account {
+    std::string producer, exe, claimed;
+    u64 incarnation = 0, through = 0, start_time = 0;
+    bool open = true;
+    Causes causes;
+    u64 refused_before = 0;  // refusals that another log holds
+    u64 corrupt = 0;         // slots found corrupt, whose sequences are still to be passed
+    u64 corrupt_until = 0;   // and are not above this
+    u32 entry = no_entry, pid = 0, uid = 0, lane = 0;
+    u64 refused() const { return refused_before + causes.refusals(); }
+  };
+  static constexpr u32 no_entry = ~u32{0};
+  // An attach that failed leaves a hole in the numbers. Of older ranges than these only a scribble would speak.
+  static constexpr std::size_t most_ranges_over = 1024;
+
+  Account* find(u64 incarnation);
+  void note_over(u64 incarnation);
+  bool sees_publishes(const Account& account) const { return !overwrite_ && account.corrupt == 0; }
+  void advance(Account& account, u64 through);
+  Causes explain(Account& account, u64 count, u32 refused_now, u16 mask) const;
+  Causes explain_closing(Account& account, const ring::Snapshot& snapshot) const;
+  void lose(Account& account, u64 last, Causes causes, u64 now_ns);
+  void close(Account& account, const ring::Snapshot& snapshot, u64 now_ns);
+  void touch(const Account& account);
+  void incident(std::string what, u64 now_ns, const Account* account, u64 lane, u64 position);
+
+  bool overwrite_;
+  std::map<u64, Account> accounts_;  // by incarnation
+  Incarnations over_;                // closed and forgotten, or dropped
+  std::vector<std::map<u64, Account>::node_type> dropped_;
+  std::vector<Line> lines_;
+  std::vector<Moved> moved_;
+  std::vector<u32> closed_;
+  u64 events_ = 0;
+  Causes losses_;
+};
+
+}  // namespace shmring::collect

@@ -1,0 +1,284 @@
+// Header, collector, lanes and producers as plain values: see inspect.hpp. Invariant: a loop's bound comes from the
+// validated geometry, or from the file's size, never from a word in the segment.
+#include "lib/inspect/inspect.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/os/process.hpp"
+#include "lib/ring/lane.hpp"
+
+namespace shmring::inspect {
+namespace {
+
+using Memory = ring::HardwareMemory;
+using ring::OwnerState;
+using ring::SlotState;
+
+std::string number(u64 value) { return std::to_string(value); }
+
+// A figure that its writer keeps for people: nothing is ordered by it.
+template <class T>
+T figure(const std::atomic<T>& word) {
+  return word.load();
+}
+
+std::string terminated(const char* text, std::size_t room) { return {text, strnlen(text, room)}; }
+
+std::optional<bool> same_boot(const u64 (&boot_id)[2]) {
+  const os::Host host = os::this_host();
+  auto known = [](const u64(&id)[2]) { return id[0] != 0 || id[1] != 0; };
+  if (!known(boot_id) || !known(host.boot_id)) return std::nullopt;
+  return std::equal(boot_id, boot_id + 2, host.boot_id);
+}
+
+HeaderFacts header_of(const os::Segment& segment, Findings& findings) {
+  const ring::Header& header = *segment.ring.header;
+  HeaderFacts facts;
+  struct stat status {};
+  if (os::calls.fstat(segment.fd.get(), &status) == 0) {
+    facts.file_bytes = static_cast<u64>(status.st_size);
+    facts.owner = status.st_uid;
+    facts.ours = status.st_uid == os::calls.geteuid();
+  }
+  facts.name = segment.name;
+  facts.ring = terminated(header.ring, sizeof header.ring);
+  if (!os::valid_name(facts.ring)) findings.add("header: the ring's name is not one");
+  facts.version = header.version;
+  facts.fingerprint = header.fingerprint;
+  if (const ring::OlderVersion* const older = ring::find_older(facts.version)) facts.made_by = older->library;
+  facts.geometry = segment.ring.entries != nullptr ? segment.ring.geometry : header.geometry;
+  std::copy(header.identity, header.identity + 2, facts.identity.begin());
+  std::copy(header.boot_id, header.boot_id + 2, facts.boot_id);
+  facts.pid_namespace = header.pid_namespace;
+  facts.time_namespace = header.time_namespace;
+  facts.this_boot = same_boot(facts.boot_id);
+  facts.our_namespaces = os::same_namespaces(header);
+  facts.created_utc_ns = header.created_utc_ns;
+  facts.creator_pid = header.creator_pid;
+  facts.creator_uid = header.creator_uid;
+  facts.incarnation_base = header.incarnation_base;
+  facts.incarnations = figure(header.incarnations);
+  facts.state = figure(header.state);
+  if (facts.state == 0 || facts.state > static_cast<u32>(ring::SegmentState::retired))
+    findings.add("header: state is " + number(facts.state) + ", expected 1 (open) or 2 (retired)");
+  return facts;
+}
+
+// A collector that died in the middle of a change leaves the sequence odd: then, and while one is being made, no clock.
+std::optional<os::Anchor> published_clock(const ring::CollectorBoard& board) {
+  const u64 before = figure(board.calibration_sequence);
+  const os::Anchor anchor{figure(board.anchor_ticks), figure(board.anchor_utc_ns), figure(board.ns_per_tick_q32)};
+  if (before % 2 != 0 || anchor.ns_per_tick_q32 == 0 || figure(board.calibration_sequence) != before)
+    return std::nullopt;
+  return anchor;
+}
+
+CollectorFacts collector_of(const os::Segment& segment, const HeaderFacts& header) {
+  const ring::CollectorBoard& board = segment.ring.header->board;
+  CollectorFacts facts;
+  facts.holds_lease = os::lease_is_held(segment);  // it names nobody: a lock of an open file description has no pid
+  facts.identity = ring::Owner::of(figure(board.identity));
+  facts.epoch = figure(board.epoch);
+  facts.heartbeat_ns = figure(board.heartbeat_ns);
+  facts.wakeups = figure(board.wakeups);
+  facts.cpu_ns = figure(board.cpu_ns);
+  facts.logged = figure(board.logged);
+  facts.lost = figure(board.lost);
+  facts.stalled = figure(board.stalled);
+  for (std::size_t i = 0; i < std::size(facts.lost_by); ++i) facts.lost_by[i] = figure(board.lost_by[i]);
+  facts.clock = published_clock(board);
+  if (!facts.clock && header.geometry.clock == static_cast<u32>(ring::Clock::monotonic))
+    facts.clock = os::Anchor{segment.ring.header->created_ticks, header.created_utc_ns, u64{1} << 32};
+  return facts;
+}
+
+std::vector<TypeFacts> types_of(const ring::Header& header, Findings& findings) {
+  std::vector<TypeFacts> types;
+  for (const ring::TypeName& place : header.types) {
+    const ring::TypeWord word = ring::type_seen<Memory>(place);
+    if (word.state != 2) continue;
+    char name[sizeof ring::TypeName::name];
+    if (ring::copy_type<Memory>(name, place, word)) {
+      types.push_back({word.type, name});
+    } else {
+      const auto place_number = static_cast<u64>(&place - header.types);
+      findings.add("type name " + number(place_number) + ", of type " + number(word.type) + ": it was scribbled over");
+    }
+  }
+  return types;
+}
+
+// Head, tail, head again: only if no collector passed in between is their distance one that must make sense. It may be of two
+// laps: a collector releases all that it has walked before it publishes its head, and what it released may be claimed at once.
+LaneFacts lane_of(const ring::Ring& ring, u32 index, Findings& findings) {
+  const ring::Lane& lane = ring.lanes[index];
+  const std::string name = "lane " + number(index);
+  LaneFacts facts;
+  facts.lane = index;
+  facts.slots = ring.geometry.slots;
+  facts.owner = ring::lane_owner<Memory>(lane);
+  facts.head = ring::head_resume<Memory>(lane);
+  facts.tail = ring::tail_seen<Memory>(lane);
+  facts.high_water = figure(lane.high_water);
+  facts.waiters = figure(lane.waiters);
+  const bool settled = ring::head_resume<Memory>(lane) == facts.head;
+  if (facts.owner > ring.geometry.producers || (index == 0 && facts.owner != 0))
+    findings.add(name + ": owner is " + number(facts.owner) + ", expected " +
+                 (index == 0 ? "0 (it is shared)" : "at most " + number(ring.geometry.producers)));
+  if (facts.head > facts.tail + 1)
+    findings.add(name + ": head is " + number(facts.head) + ", expected at most one above its tail " +
+                 number(facts.tail));
+  const bool overwrites = ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite);
+  const u64 most = 2 * u64{ring.geometry.slots};
+  if (settled && !overwrites && facts.tail > facts.head + most)
+    findings.add(name + ": tail is " + number(facts.tail) + ", expected at most " + number(most) + " above its head " +
+                 number(facts.head));
+  return facts;
+}
+
+void count_slots(const ring::Ring& ring, u64 file_bytes, LaneFacts& lane, Findings& findings) {
+  const u64 first = ring::plan(ring.geometry).slots + u64{lane.lane} * ring.geometry.slots * ring.geometry.slot_bytes;
+  const u64 there = file_bytes > first ? (file_bytes - first) / ring.geometry.slot_bytes : 0;
+  u64 highest = ring.lap(lane.tail) + 1;
+  for (u32 index = 0; index < std::min<u64>(ring.geometry.slots, there); ++index) {
+    const ring::Word word = ring::observe<Memory>(ring.slot(lane.lane, index));
+    const std::size_t state = std::min(static_cast<std::size_t>(word.state), slot_states - 1);
+    ++lane.by_state[state];
+    if (state != 0 && ring.position(word.lap, index) < lane.head) ++lane.stalled;
+    // What was claimed by now lies at most one above the tail, what was freed a lap above that. The tail is read again
+    // only where it matters: each reading costs its writers a cache line.
+    if (word.lap > highest) highest = ring.lap(ring::tail_seen<Memory>(ring.lanes[lane.lane])) + 1;
+    const bool possible = state < slot_states - 1 && word.owner <= ring.geometry.producers &&
+                          (state == 0) == (word.owner == 0) && word.lap <= highest;
+    if (!possible)
+      findings.add("lane " + number(lane.lane) + " slot " + number(index) + ": word is state " +
+                   number(static_cast<u64>(word.state)) + ", owner " + number(word.owner) + ", lap " +
+                   number(word.lap) + ", which cannot be");
+  }
+}
+
+// Whether the process has the segment mapped; nothing if that cannot be seen.
+std::optional<bool> maps_segment(u32 pid, const os::Segment& segment) {
+  struct stat status {};
+  std::string maps;
+  constexpr std::size_t limit = 16 << 20;
+  if (os::calls.fstat(segment.fd.get(), &status) != 0) return std::nullopt;
+  if (os::read_small(("/proc/" + number(pid) + "/maps").c_str(), maps, limit) != 0 || maps.empty()) return std::nullopt;
+  // address perms offset device inode path: the device of an overlay is not what fstat says, the name is.
+  const std::string inode = " " + number(status.st_ino) + " ", name = "/" + os::file_name(segment.name);
+  for (std::size_t at = 0; at < maps.size();) {
+    const std::size_t end = std::min(maps.find('\n', at), maps.size());
+    const std::string_view line(maps.data() + at, end - at);
+    if (line.find(inode) != line.npos && line.find(name) != line.npos) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+Standing standing_of(const ProducerFacts& producer, const os::Segment& segment, os::Deaths& deaths) {
+  if (producer.owner.start_time == 0 || !deaths.can_judge()) return Standing::unknown;
+  const bool dead = deaths.dead(producer.entry, producer.owner.bits());
+  deaths.forget(producer.entry);
+  if (dead) return Standing::dead;
+  const bool mapped = maps_segment(producer.owner.pid, segment).value_or(true);
+  // It may have detached since: then it is as alive as before.
+  const ring::Owner now = ring::owner_seen<Memory>(segment.ring.entries[producer.entry]);
+  return mapped || now.state != OwnerState::attached ? Standing::alive : Standing::replaced;
+}
+
+// All words of one life: false if the entry changed hands meanwhile.
+bool read_entry(const ring::Entry& entry, ProducerFacts& facts) {
+  facts.owner = ring::owner_seen<Memory>(entry);
+  if (facts.owner.state == OwnerState::free) return true;
+  facts.incarnation = ring::incarnation_seen<Memory>(entry);
+  facts.lane = ring::lane_seen<Memory>(entry);
+  if (facts.owner.state != OwnerState::attaching) facts.identity = ring::identity_copy<Memory>(entry);
+  // Logged before attempted, so that a live ring never shows more in the log than there was.
+  facts.logged = ring::logged_seen<Memory>(entry);
+  facts.durable = figure(entry.durable);
+  facts.refusals = ring::refusals_seen<Memory>(entry);
+  for (std::size_t i = 0; i < ring::refusal_causes; ++i)
+    facts.counters[i] = ring::counter_seen<Memory>(entry, static_cast<ring::Cause>(i));
+  facts.nested = ring::nested_seen<Memory>(entry);
+  facts.account = ring::account_seen<Memory>(entry);
+  // The state too: of one who has left meanwhile the incarnation may be zeroed by now, as it never is of the living.
+  const ring::Owner after = ring::owner_seen<Memory>(entry);
+  return after.bits() == facts.owner.bits() && ring::incarnation_seen<Memory>(entry) == facts.incarnation;
+}
+
+void check_entry(const ring::Ring& ring, const ProducerFacts& facts, u64 base, Findings& findings) {
+  const std::string name = "producer entry " + number(facts.entry) + ": ";
+  // While it attaches, and of an attach that found no lane, there is no incarnation yet; of one who left or died there is none
+  // any more while a collector frees the entry.
+  const bool is_judged = facts.standing != Standing::dead && facts.standing != Standing::unknown;
+  const bool living = facts.owner.state == OwnerState::attached && is_judged;
+  const bool whole = living || (facts.owner.state >= OwnerState::attached && facts.incarnation != 0);
+  if (facts.owner.pid == 0) findings.add(name + "owner has pid 0");
+  if (!whole) return;
+  if (facts.incarnation <= base || facts.incarnation >= u64{1} << 53)
+    findings.add(name + "incarnation is " + number(facts.incarnation) + ", expected above " + number(base));
+  if (facts.lane >= ring.geometry.lanes)
+    findings.add(name + "lane is " + number(facts.lane) + ", expected below " + number(ring.geometry.lanes));
+  if (!os::valid_name(facts.identity.name)) findings.add(name + "the producer's name is not one");
+  if (facts.logged.through > facts.account.attempted)
+    findings.add(name + "logged is " + number(facts.logged.through) + ", expected at most what was attempted, " +
+                 number(facts.account.attempted));
+}
+
+std::vector<ProducerFacts> producers_of(const os::Segment& segment, const HeaderFacts& header, Findings& findings) {
+  const ring::Ring& ring = segment.ring;
+  std::optional<os::Deaths> deaths;
+  if (header.this_boot.value_or(true)) deaths.emplace(ring);
+  std::vector<ProducerFacts> producers;
+  for (u32 index = 0; index < ring.geometry.producers; ++index) {
+    ProducerFacts facts;
+    bool whole = false;
+    for (int tries = 0; tries < 4 && !whole; ++tries) {
+      facts = {};
+      facts.entry = index;
+      whole = read_entry(ring.entries[index], facts);
+    }
+    if (!whole || facts.owner.state == OwnerState::free) continue;
+    if (deaths) facts.standing = standing_of(facts, segment, *deaths);
+    check_entry(ring, facts, header.incarnation_base, findings);
+    producers.push_back(facts);
+  }
+  return producers;
+}
+
+}  // namespace
+
+u64 ProducerFacts::refused() const {
+  u64 sum = 0;
+  for (const ring::Counter& counter : counters) sum += counter.count;
+  return sum;
+}
+
+u64 Inspection::undrained() const {
+  u64 sum = 0;
+  for (const LaneFacts& lane : lanes) sum += lane.fill();
+  return sum;
+}
+
+u64 Inspection::exclusive_lanes_in_use() const {
+  return static_cast<u64>(
+      std::ranges::count_if(lanes, [](const LaneFacts& lane) { return lane.lane != 0 && lane.owner != 0; }));
+}
+
+Inspection read_segment(const os::Segment& segment, const std::vector<std::string>& findings, bool with_slots) {
+  Inspection out;
+  for (const std::string& text : findings) out.findings.add(text);
+  out.header = header_of(segment, out.findings);
+  out.collector = collector_of(segment, out.header);
+  out.types = types_of(*segment.ring.header, out.findings);
+  if (segment.ring.entries == nullptr) return out;
+  for (u32 lane = 0; lane < segment.ring.geometry.lanes; ++lane) {
+    out.lanes.push_back(lane_of(segment.ring, lane, out.findings));
+    if (with_slots) count_slots(segment.ring, out.header.file_bytes, out.lanes.back(), out.findings);
+  }
+  out.producers = producers_of(segment, out.header, out.findings);
+  return out;
+}
+
+}  // namespace shmring::inspect

@@ -1,0 +1,143 @@
+// A segment as plain values, for people and for `shmring`: live, copied, damaged, or of a dead boot.
+//
+// Invariants:
+//   - it disturbs nobody: loads only, no store, no compare-and-swap; a read-only mapping is enough;
+//   - each shared word is read once, and its copy is what is checked and shown. What a live ring's words say together
+//     may be of slightly different moments; nothing here decides anything about the ring;
+//   - no byte of the segment is believed: what cannot be is a finding, a sentence that names it, and the reading goes
+//     on;
+//   - names and texts are as they stand in memory, terminated, but with any bytes: who prints them escapes them.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/os/clock.hpp"
+#include "lib/os/segment.hpp"
+#include "lib/ring/account.hpp"
+#include "lib/ring/slot.hpp"
+
+namespace shmring::inspect {
+
+using ring::u32;
+using ring::u64;
+
+// What is known of a process. unknown: of another boot or namespace, or its start time is not known. replaced: it
+// lives, but has not mapped the segment any more: it runs another program since (exec without detach).
+enum class Standing : ring::u8 { alive, dead, unknown, replaced };
+
+// The first of them, and how many there were: a damaged file may hold one a slot.
+struct Findings {
+  static constexpr std::size_t most = 20;
+  std::vector<std::string> texts;
+  u64 count = 0;
+  void add(std::string text) {
+    if (++count <= most) texts.push_back(std::move(text));
+  }
+};
+
+struct HeaderFacts {
+  std::string name;  // under which it was opened; of a file, the same as …
+  std::string ring;  // … what the header says: of a ring that was moved aside, its first name
+  u32 version = 0;
+  u64 fingerprint = 0;  // it is this library's, or that of `made_by`: others are not opened
+  std::string made_by;  // the older version of libshmring that made it; "": this one
+  u32 owner = 0;        // of the file
+  bool ours = false;    // that is who we are
+  u64 file_bytes = 0;
+  ring::Geometry geometry{};
+  ring::RingId identity{};
+  u64 boot_id[2] = {};
+  u64 pid_namespace = 0, time_namespace = 0;
+  std::optional<bool> this_boot;  // nothing: unknown
+  bool our_namespaces = false;
+  u64 created_utc_ns = 0;
+  u32 creator_pid = 0, creator_uid = 0;
+  u64 incarnation_base = 0, incarnations = 0;
+  u32 state = 0;  // SegmentState
+};
+
+// What the collector says of itself. Counts are of the present collector, or of the last one.
+struct CollectorFacts {
+  bool holds_lease = false;  // there is one now
+  ring::Owner identity{};    // pid 0: none
+  u64 epoch = 0, heartbeat_ns = 0, wakeups = 0, cpu_ns = 0, logged = 0, lost = 0, stalled = 0;
+  u64 lost_by[4] = {};              // full, too_big, died, everything else
+  std::optional<os::Anchor> clock;  // nothing: ticks cannot be told as UTC
+};
+
+inline constexpr std::size_t slot_states = 5;  // the four, and one for words whose state means nothing
+
+struct LaneFacts {
+  u32 lane = 0;
+  u64 owner = 0;  // entry + 1; 0: nobody
+  u64 slots = 0, head = 0, tail = 0, high_water = 0;
+  u32 waiters = 0;
+  u64 by_state[slot_states] = {};  // slots; all zero if they were not read
+  u64 stalled = 0;                 // slots that are not empty, below the head
+  // Positions between head and tail; of those that were overwritten only the last lap is still there.
+  u64 fill() const { return tail > head ? std::min(tail - head, slots) : 0; }
+};
+
+struct ProducerFacts {
+  u32 entry = 0;
+  ring::Owner owner{};
+  Standing standing = Standing::unknown;
+  u64 incarnation = 0, lane = 0;
+  ring::Identity identity{};
+  ring::Account account{};
+  ring::Refusals refusals{};
+  ring::Counter counters[ring::refusal_causes] = {};
+  u64 nested = 0, durable = 0;
+  ring::Logged logged{};
+  u64 refused() const;  // sum of the counters
+};
+
+struct TypeFacts {
+  u32 type;
+  std::string name;
+};
+
+struct Inspection {
+  HeaderFacts header;
+  CollectorFacts collector;
+  std::vector<TypeFacts> types;
+  std::vector<LaneFacts> lanes;  // empty if the geometry cannot be believed
+  std::vector<ProducerFacts> producers;
+  Findings findings;
+  u64 undrained() const;  // positions, fill() of all lanes
+  u64 exclusive_lanes() const { return lanes.empty() ? 0 : lanes.size() - 1; }
+  u64 exclusive_lanes_in_use() const;
+};
+
+// `segment` as os::open_readonly gives it; `findings` what that found. `with_slots`: read every slot's state word too.
+Inspection read_segment(const os::Segment& segment, const std::vector<std::string>& findings, bool with_slots);
+
+enum class Hash : ring::u8 { absent, good, bad, unknown };  // unknown: there is no whole record to judge
+
+struct SlotFacts {
+  u32 lane = 0, index = 0;
+  ring::Word word{};
+  u64 position = 0;
+  bool moved = false;       // the word changed while the slot was read: the bytes may be of two records
+  bool has_record = false;  // READY or READING, not moved, and the header can be
+  Hash hash = Hash::unknown;
+  ring::RecordHeader header{};
+  std::span<const std::byte> bytes;  // the record's payload, or all that the slot has; valid during the call only
+};
+
+struct SlotFilter {
+  u32 first = 0, last = ~u32{0};  // index in the lane
+  std::optional<u32> lane;
+  std::optional<ring::SlotState> state;
+};
+
+// Every slot that the filter lets through, lane by lane, until `show` says false.
+void read_slots(const os::Segment& segment, const SlotFilter& filter,
+                   const std::function<bool(const SlotFacts&)>& show, Findings& findings);
+
+}  // namespace shmring::inspect

@@ -1,0 +1,341 @@
+// The accounts from the end of a log: see recovery.hpp.
+#include "lib/log/files/recovery.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <unordered_map>
+
+#include "lib/log/format/parse.hpp"
+#include "lib/log/files/reading.hpp"
+#include "lib/os/error.hpp"
+
+namespace shmring::log {
+namespace {
+
+constexpr std::size_t block_bytes = std::size_t{64} << 10;
+constexpr std::string_view accounts_line = "\n{\"v\":1,\"kind\":\"accounts\",";
+
+unsigned long long wide(u64 value) { return value; }
+
+// The last place before `end` where `needle` stands whole: 1 and `at`, 0 nowhere, −errno.
+int find_back(int fd, u64 end, std::string_view needle, u64& at) {
+  std::string block;
+  for (u64 from = end; from > 0;) {
+    const u64 to = std::min(end, from + needle.size() - 1);  // a needle may lie across two blocks
+    from -= std::min<u64>(from, block_bytes);
+    block.resize(to - from);
+    const ssize_t got = os::read_full(fd, block.data(), block.size(), from);
+    if (got < 0) return static_cast<int>(got);
+    block.resize(static_cast<std::size_t>(got));
+    if (const std::size_t found = block.rfind(needle); found != block.npos) return at = from + found, 1;
+  }
+  return 0;
+}
+
+class Recovery {
+ public:
+  Recovery(int directory, const std::string& dir, std::string_view ring, Recovered& out)
+      : directory_(directory), dir_(dir), ring_(ring), out_(out) {}
+
+  int run() {
+    std::vector<LogFile> files;
+    if (const int error = list_log_files(directory_, dir_, files)) return error;
+    std::vector<std::pair<LogFile, u64>> lineless;  // and their bytes; moved aside once nothing else is refused
+    for (; !files.empty(); files.pop_back()) {
+      file_ = files.back();
+      if (const int error = find_whole_lines()) return error;
+      if (whole_ > 0) {
+        if (const int error = recover_file()) return error;
+        break;
+      }
+      // The collector ended before this file had a line. Without an earlier file nothing else knows the accounts.
+      if (files.size() == 1 && file_.first_index > 0)
+        return damage(0, "an accounts line that says how the log goes on");
+      lineless.emplace_back(file_, size_);
+    }
+    for (const auto& [file, bytes] : lineless) {
+      file_ = file, size_ = bytes;
+      if (const int error = move_aside()) return error;
+    }
+    return 0;
+  }
+
+ private:
+  // A ring, and where its accounts are: incarnation → place.
+  struct Known {
+    RecoveredRing ring;
+    std::unordered_map<u64, std::size_t> places;
+  };
+
+  int open_lines(LineReader& lines, u64 offset = 0);
+  int find_whole_lines();
+  int last_line_is_valid(u64 end, bool& valid);
+  int recover_file();
+  int apply_lines(u64 offset);
+  bool apply(const Parsed& line);
+  static Known known(const RingId& ring, const std::vector<AccountState>& accounts, const Incarnations& over);
+  void begin_ring(const RingId& ring);
+  void hand_out();
+  int cut_tail();
+  int copy_aside(const char* name);
+  int move_aside();
+  std::string aside_name(u64 index) const {
+    return "torn-" + std::to_string(index) + "-" + compact_time(utc_now_ns()) + ".txt";
+  }
+  int io_error(int error, const char* what) const {
+    return os::fail(-error, "log %s/%s: cannot %s: %s", dir_.c_str(), file_.name.c_str(), what, std::strerror(-error));
+  }
+  int damage(u64 byte, std::string_view expected);
+
+  int directory_;
+  const std::string& dir_;
+  std::string_view ring_;
+  Recovered& out_;
+  LogFile file_{};
+  os::Fd fd_;
+  u64 size_ = 0, whole_ = 0;  // bytes of the file; of its whole lines
+  std::vector<Known> rings_;  // each that the log speaks of, the present one last
+};
+
+int Recovery::open_lines(LineReader& lines, u64 offset) {
+  os::Fd file;
+  const int error = open_log_file(directory_, dir_, file_.name, O_RDONLY, file);
+  if (error == 0) lines.read(std::move(file), offset);
+  return error;
+}
+
+// Names the line by its number: counted only now, since recovery begins in the middle of the file.
+int Recovery::damage(u64 byte, std::string_view expected) {
+  LineReader lines;
+  u64 number = 1;
+  std::string_view text;
+  if (open_lines(lines) == 0) {
+    while (lines.next(text) == 1 && lines.line_byte() < byte) ++number;
+  }
+  return os::fail(
+      EBADMSG,
+      "log %s/%s: line %llu (byte %llu) is damaged: expected %.*s; the log was left as it is: run `shmring verify %s`",
+      dir_.c_str(), file_.name.c_str(), wide(number), wide(byte), static_cast<int>(expected.size()), expected.data(),
+      dir_.c_str());
+}
+
+int Recovery::find_whole_lines() {
+  int error = open_log_file(directory_, dir_, file_.name, O_RDWR, fd_);
+  if (error != 0) return error;
+  struct stat status {};
+  if ((error = os::result(os::calls.fstat(fd_.get(), &status))) != 0) return io_error(error, "stat it");
+  size_ = static_cast<u64>(status.st_size);
+  u64 newline = 0;
+  const int found = find_back(fd_.get(), size_, "\n", newline);
+  if (found < 0) return io_error(found, "read it");
+  whole_ = found == 1 ? newline + 1 : 0;
+  if (whole_ == 0 || whole_ < size_) return 0;
+  // A last line with its newline but not valid is a torn write too.
+  const int before = find_back(fd_.get(), whole_ - 1, "\n", newline);
+  if (before < 0) return io_error(before, "read it");
+  const u64 begin = before == 1 ? newline + 1 : 0;
+  bool valid = false;
+  if ((error = last_line_is_valid(begin, valid)) != 0) return error;
+  if (!valid) whole_ = begin;
+  return 0;
+}
+
+int Recovery::last_line_is_valid(u64 begin, bool& valid) {
+  LineReader lines;
+  std::string_view text;
+  if (const int error = open_lines(lines, begin)) return error;
+  const int got = lines.next(text);
+  Parsed line;
+  Mistake mistake;
+  valid = got == 1 && parse(text, line, mistake);
+  return got < 0 ? io_error(got, "read it") : 0;  // -EFBIG too: what is longer than any line was not torn from one
+}
+
+int Recovery::recover_file() {
+  u64 offset = 0;
+  const int found = find_back(fd_.get(), whole_, accounts_line, offset);
+  if (found < 0) return io_error(found, "read it");
+  if (const int error = apply_lines(found == 1 ? offset + 1 : 0)) return error;
+  out_.file = file_.name;
+  out_.file_bytes = whole_;
+  return whole_ < size_ ? cut_tail() : 0;
+}
+
+int Recovery::apply_lines(u64 offset) {
+  LineReader lines;
+  if (const int error = open_lines(lines, offset)) return error;
+  Parsed line;
+  Mistake mistake;
+  std::string_view text;
+  for (u64 next = offset; next < whole_; next += text.size() + 1) {
+    const int got = lines.next(text);
+    if (got < 0) return io_error(got, "read it");
+    if (got == 0) return damage(next, "the lines that were here a moment ago");
+    if (!parse(text, line, mistake)) return damage(lines.line_byte(), mistake.expected);
+    if (line.ring != ring_) {
+      return os::fail(EINVAL, "log %s: is the log of ring %.*s, not of %.*s; give each ring a directory of its own",
+                      dir_.c_str(), static_cast<int>(line.ring.size()), line.ring.data(),
+                      static_cast<int>(ring_.size()), ring_.data());
+    }
+    const bool first = next == offset;
+    if (first && line.kind != Kind::accounts) return damage(lines.line_byte(), "an accounts line");
+    if (first && offset == 0 && line.index != file_.first_index)
+      return damage(0, "the index that the file's name says");
+    if (!first && line.index != out_.next_index)
+      return damage(lines.line_byte(), "index " + std::to_string(out_.next_index));
+    out_.next_index = line.index + 1;
+    out_.lines_since_accounts = first ? 0 : out_.lines_since_accounts + 1;
+    if (!apply(line)) return damage(lines.line_byte(), "a line of an open account");
+  }
+  hand_out();
+  return 0;
+}
+
+Recovery::Known Recovery::known(const RingId& ring, const std::vector<AccountState>& accounts, const Incarnations& over) {
+  Known out{{ring, {}, over}, {}};
+  for (const AccountState& account : accounts) {
+    out.places[account.incarnation] = out.ring.accounts.size();
+    out.ring.accounts.push_back({std::string(account.producer), account.incarnation, account.through, account.open,
+                                 account.causes, account.pid, account.start_time});
+  }
+  return out;
+}
+
+// Lines are of this ring from here on.
+void Recovery::begin_ring(const RingId& ring) {
+  const auto found = std::ranges::find(rings_, ring, [](const Known& known) { return known.ring.ring; });
+  if (found == rings_.end()) {
+    rings_.push_back({{ring, {}, {}}, {}});
+  } else {
+    std::rotate(found, found + 1, rings_.end());
+  }
+}
+
+// Accounts that are gone are not handed on; of a ring that is retired, and has no other, nothing is.
+void Recovery::hand_out() {
+  for (Known& known : rings_) {
+    std::erase_if(known.ring.accounts,
+                  [&](const RecoveredAccount& account) { return !known.places.contains(account.incarnation); });
+    const bool present = &known == &rings_.back();
+    if (present) static_cast<RecoveredRing&>(out_) = std::move(known.ring);
+    if (!present && !known.ring.accounts.empty()) out_.retired.push_back(std::move(known.ring));
+  }
+}
+
+// False: the line speaks of an account that is not there, or closed.
+bool Recovery::apply(const Parsed& line) {
+  if (line.kind == Kind::unknown) return true;
+  if (line.kind == Kind::note) {
+    if (line.kind_name == "start" && line.ring_id != RingId{}) begin_ring(line.ring_id);
+    return true;
+  }
+  if (line.kind == Kind::accounts) {
+    rings_.clear();
+    for (const RingAccounts& retired : line.retired) rings_.push_back(known(retired.ring, retired.accounts, retired.over));
+    rings_.push_back(known(line.ring_id, line.accounts, line.over));
+    return true;
+  }
+  auto named = line.ring_id == RingId{}
+                   ? rings_.end() - 1
+                   : std::ranges::find(rings_, line.ring_id, [](const Known& known) { return known.ring.ring; });
+  if (named == rings_.end() && line.kind != Kind::attach) return false;
+  // A ring that was retired may have had no account when this log, or this file, was begun.
+  if (named == rings_.end()) named = rings_.insert(rings_.end() - 1, Known{{line.ring_id, {}, {}}, {}});
+  RecoveredRing& ring = named->ring;
+  const auto place = named->places.find(line.incarnation);
+  if (line.kind == Kind::attach) {
+    if (place != named->places.end() || ring.over.contains(line.incarnation)) return false;
+    named->places[line.incarnation] = ring.accounts.size();
+    ring.accounts.push_back(
+        {std::string(line.producer), line.incarnation, line.first, true, {}, static_cast<u32>(line.pid), line.start_time});
+    return true;
+  }
+  if (place == named->places.end() || !ring.accounts[place->second].open) return false;
+  RecoveredAccount& account = ring.accounts[place->second];
+  if (line.kind == Kind::event || line.kind == Kind::loss) account.through = line.last;
+  if (line.kind == Kind::loss) account.causes += line.causes;
+  if (line.kind == Kind::detach || line.kind == Kind::died) account.open = false;
+  if (line.kind == Kind::gone) named->places.erase(place), ring.over.add(line.incarnation);  // its account goes at the end
+  return true;
+}
+
+int Recovery::cut_tail() {
+  out_.cut_bytes += size_ - whole_;
+  std::string name = aside_name(out_.next_index);
+  int error = copy_aside(name.c_str());
+  if (error == 0) {
+    out_.aside = std::move(name);
+  } else {
+    // A full disk must not keep the log from going on: what is torn was never acknowledged to anyone.
+    os::calls.unlinkat(directory_, name.c_str(), 0);
+    if (error != -ENOSPC && error != -EDQUOT) return io_error(error, "keep its torn end aside");
+  }
+  error = os::result(os::calls.ftruncate(fd_.get(), static_cast<off_t>(whole_)));
+  if (error == 0) return 0;
+  // It is still in the log: whoever recovers next keeps it, once.
+  if (!out_.aside.empty()) os::calls.unlinkat(directory_, out_.aside.c_str(), 0);
+  return io_error(error, "cut its torn end");
+}
+
+int Recovery::copy_aside(const char* name) {
+  os::Fd aside;
+  // What squats that name, a FIFO, must not make us wait.
+  if (const int error =
+          os::open_at(directory_, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600, aside))
+    return error;
+  struct stat status {};
+  if (os::calls.fstat(aside.get(), &status) != 0) return -errno;
+  if (!S_ISREG(status.st_mode)) return -EEXIST;
+  std::vector<char> block(block_bytes);
+  for (u64 at = whole_; at < size_;) {
+    const ssize_t got = os::read_full(fd_.get(), block.data(), std::min<u64>(block.size(), size_ - at), at);
+    if (got <= 0) return got < 0 ? static_cast<int>(got) : -EIO;
+    if (const int error = os::write_full(aside.get(), block.data(), static_cast<std::size_t>(got))) return error;
+    at += static_cast<u64>(got);
+  }
+  return 0;
+}
+
+int Recovery::move_aside() {
+  int error = 0;
+  if (size_ == 0) {
+    error = os::result(os::calls.unlinkat(directory_, file_.name.c_str(), 0));
+  } else {
+    out_.cut_bytes += size_;
+    out_.aside = aside_name(file_.first_index);
+    error = os::result(os::calls.renameat(directory_, file_.name.c_str(), directory_, out_.aside.c_str()));
+  }
+  return error == 0 ? 0 : io_error(error, "move it aside, as it has no whole line");
+}
+
+}  // namespace
+
+RingAccounts RecoveredRing::known() const {
+  RingAccounts known{ring, {}, over};
+  for (const RecoveredAccount& a : accounts)
+    known.accounts.push_back({a.producer, a.incarnation, a.through, a.open, a.causes, a.pid, a.start_time});
+  return known;
+}
+
+Accounts Recovered::known(u64 time_ns) const {
+  RingAccounts present = RecoveredRing::known();
+  Accounts all{time_ns, std::move(present.accounts), std::move(present.over), ring, {}};
+  for (const RecoveredRing& other : retired) all.retired.push_back(other.known());
+  return all;
+}
+
+RecoveredRing Recovered::of(const RingId& id) const {
+  if (id == ring) return *this;
+  const auto found = std::ranges::find(retired, id, &RecoveredRing::ring);
+  return found == retired.end() ? RecoveredRing{id, {}, {}} : *found;
+}
+
+int recover(int directory, const std::string& dir, std::string_view ring, Recovered& out) {
+  out = {};
+  return Recovery(directory, dir, ring, out).run();
+}
+
+}  // namespace shmring::log

@@ -1,0 +1,89 @@
+// JSON text: writing strings that cannot break a line or a terminal, and a small strict scanner over what was written.
+//
+// Invariants:
+//   - canonical form: no white space outside strings; strings are valid UTF-8 in which quote, backslash, C0, DEL, C1,
+//     the line separators and the bidirectional controls stand only as escapes. Everything appended here has it;
+//     Scanner accepts nothing else;
+//   - no function reads outside its input, recurses deeper than max_json_depth, or allocates but for `out`.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lib/ring/layout.hpp"
+
+namespace shmring::log {
+
+using ring::u64;
+
+inline constexpr unsigned max_json_depth = 64;
+
+// Bytes at the beginning of `text` that stand in a string as they are: printable ASCII but for quote and backslash.
+std::size_t plain_prefix(std::string_view text);
+
+bool valid_utf8(std::string_view text);
+
+// Append as the inside of a JSON string. A byte that is not UTF-8 becomes U+FFFD.
+void append_escaped(std::string& out, std::string_view text);
+
+void append_base64(std::string& out, std::span<const std::byte> bytes);
+
+// Append one RFC 8259 value in canonical form. False, and `out` as before: not one value, not UTF-8, half a surrogate
+// pair, or too deep.
+bool append_canonical(std::string& out, std::string_view json);
+
+// A cursor over text in canonical form. A function that returns false leaves it where the text was not as expected.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {}
+
+  bool literal(std::string_view text) {
+    if (static_cast<std::size_t>(end_ - at_) < text.size() || std::memcmp(at_, text.data(), text.size()) != 0)
+      return false;
+    at_ += text.size();
+    return true;
+  }
+  bool next_is(char c) const { return at_ != end_ && *at_ == c; }
+  bool starts_with(std::string_view text) const {
+    return std::string_view(at_, static_cast<std::size_t>(end_ - at_)).starts_with(text);
+  }
+  // Decimal, below 2^64, without a leading zero.
+  bool number(u64& value);
+  // A string; `raw` is what stands between the quotes, escapes untouched.
+  bool string(std::string_view& raw);
+  // Any value; `raw` is its text.
+  bool value(std::string_view& raw);
+
+  // The text between this cursor and a later one over the same text.
+  std::string_view up_to(const Scanner& later) const { return {at_, static_cast<std::size_t>(later.at_ - at_)}; }
+
+  bool at_end() const { return at_ == end_; }
+  std::size_t offset() const { return static_cast<std::size_t>(at_ - begin_); }
+
+ private:
+  friend bool append_canonical(std::string&, std::string_view);
+
+  bool any(unsigned depth);
+  bool object(unsigned depth);
+  bool array(unsigned depth);
+  bool any_number();
+  bool inside_string();
+  bool escape();
+  bool unicode_escape(unsigned& code);
+  void space();
+  bool take(char c);
+  void emit(std::string_view text) {
+    if (canonical_ != nullptr) canonical_->append(text);
+  }
+
+  const char* begin_;
+  const char* at_;
+  const char* end_;
+  std::string* canonical_ =
+      nullptr;  // not null: white space and unsafe characters are allowed, and the text is rewritten to here
+};
+
+}  // namespace shmring::log

@@ -1,0 +1,144 @@
+// The lines of an audit log as plain values, and their text.
+//
+// Invariants:
+//   - a value holds what its line says and nothing else; index and ring are the log's, and are added by encode();
+//   - a line speaks of the ring that the last `start` or `accounts` line before it names, or of the one that it names itself:
+//     an incarnation is a number of one ring, and a ring made anew under the same name may give out the same one;
+//   - keys stand in the order of the fields below and are never renamed; one value is one line, whatever bytes its
+//     payload has;
+//   - string_views and spans point into memory that outlives the batch (the ledger's accounts, the reader's arena).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "lib/log/format/incarnations.hpp"
+#include "lib/ring/layout.hpp"
+
+namespace shmring::log {
+
+using ring::Cause;
+using ring::RingId;
+using ring::u16;
+using ring::u32;
+using ring::u64;
+using ring::u8;
+
+// Losses by cause; the keys of "causes", in the order of ring::Cause.
+struct Causes {
+  std::array<u64, ring::causes> count{};
+  u64& operator[](Cause cause) { return count[static_cast<std::size_t>(cause)]; }
+  u64 operator[](Cause cause) const { return count[static_cast<std::size_t>(cause)]; }
+  Causes& operator+=(const Causes& other);
+  u64 total() const;
+  u64 refusals() const;  // the handle's own, named or not
+  bool operator==(const Causes&) const = default;
+};
+
+std::string_view name_of(Cause cause);
+
+struct Event {
+  std::string_view producer;
+  u64 incarnation, sequence;
+  u32 lane;
+  u64 position;
+  u64 time_ns;  // UTC
+  u32 type;
+  std::string_view type_name;  // empty: the number
+  u8 kind, severity;           // SHMRING_KIND_TEXT …
+  std::array<u8, 16> correlation;
+  std::span<const std::byte> payload;
+  bool truncated, late;
+};
+
+struct Loss {
+  std::string_view producer;
+  u64 incarnation, first, last, time_ns;
+  Causes causes;
+};
+
+enum class Life : u8 { attach, detach, died };
+struct LifeLine {
+  Life life;
+  std::string_view producer;
+  u64 incarnation, time_ns;
+  u32 pid, uid, lane;
+  std::string_view exe;
+  u64 from;       // attach: written if > 0
+  u64 last;       // detach, died
+  Causes causes;  // detach, died: totals
+  u64 nested;     // detach, died
+  u64 start_time = 0;          // attach: of its process, clock ticks since boot; written if it is known
+  std::string_view claimed{};  // attach: what the process calls its program; written if it says anything
+};
+
+struct AccountState {
+  std::string_view producer;
+  u64 incarnation, through;
+  bool open;
+  Causes causes;
+  u32 pid = 0;         // with the start time it names the process; written of an open account, if it is known
+  u64 start_time = 0;  // clock ticks since boot
+};
+
+// Of one ring.
+struct RingAccounts {
+  RingId ring{};
+  std::vector<AccountState> accounts;
+  Incarnations over{};  // of those that this log has closed or dropped, the newest: no line of theirs comes any more
+};
+
+struct Accounts {
+  u64 time_ns;
+  std::vector<AccountState> accounts;  // of the present ring, as what follows
+  Incarnations over{};
+  RingId ring{};
+  std::vector<RingAccounts> retired{};  // rings of this name before it that are still being drained
+};
+inline Accounts accounts_line(u64 time_ns, RingAccounts present, std::vector<RingAccounts> retired = {}) {
+  return {time_ns, std::move(present.accounts), std::move(present.over), present.ring, std::move(retired)};
+}
+
+struct Gone {
+  std::string_view producer;
+  u64 incarnation, through, time_ns;
+};
+
+// start, stop, recovery, clock, incident, rotate …: `kind`, then the pairs in order. A value is written as a JSON
+// string, or as it stands if `number` is set.
+struct Note {
+  struct Pair {
+    std::string key, value;
+    bool number = false;
+  };
+  std::string kind;
+  u64 time_ns;
+  std::vector<Pair> pairs;
+};
+
+using Line = std::variant<Event, Loss, LifeLine, Accounts, Gone, Note>;
+
+// Append a payload as an event line's "data" has it. False: it is not what its kind says, so it was written as text or
+// base64.
+bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload);
+
+// A ring's identity as lines have it: 32 hex digits, its bytes in the order in which they stand in the header.
+std::string text_of(const RingId& ring);
+// False: it is none.
+bool ring_id_of(std::string_view text, RingId& out);
+
+// Append the lines' texts, each with its newline, to `out`; `index` is that of the first. Nothing is allocated but out's
+// growth and what is kept of a producer. `ring_id`: each line names it; none: they are of the present ring.
+void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out, const RingId& ring_id = {});
+inline void encode(const Line& line, u64 index, std::string_view ring, std::string& out) {
+  encode({&line, 1}, index, ring, out);
+}
+
+}  // namespace shmring::log

@@ -1,0 +1,62 @@
+// A line's text back to a plain value: the inverse of encode(), strict, for whoever reads a log.
+//
+// Invariants:
+//   - accepted is what encode() writes, in its key order, and what a later version may have added: keys at a line's end, and
+//     lines of other kinds;
+//   - a Parsed points into the line; its strings are in canonical form (json.hpp), and so safe on a terminal;
+//   - a line is hostile until parse() said yes; numbers are below 2^64, nothing else is known of them.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "lib/log/format/line.hpp"
+
+namespace shmring::log {
+
+// unknown: of a later version, and about no account: a kind that moves accounts raises "v". So it begins neither with a
+// producer nor with a list of accounts, and a kind that a stray byte has changed is no unknown one.
+enum class Kind : u8 { event, loss, attach, detach, died, accounts, gone, note, unknown };
+
+// Whether a line of this kind is about one producer's account.
+constexpr bool has_producer(Kind kind) { return kind != Kind::accounts && kind != Kind::note && kind != Kind::unknown; }
+
+// Only the fields that the line's kind names below are set.
+struct Parsed {
+  Kind kind;
+  std::string_view kind_name;          // all
+  u64 index;                           // all
+  std::string_view time, ring;         // all
+  std::string_view producer;           // all but accounts, note, unknown
+  u64 incarnation;                     // all but accounts, note, unknown
+  u64 first, last;                     // loss: its range; event: its sequence, twice; attach: `from`, twice;
+                                       // detach, died, gone: `last` alone (gone: its `through`)
+  u64 count;                           // loss
+  Causes causes;                       // loss, detach, died
+  u64 lane;                            // event, attach, detach, died
+  std::string_view type;               // event: the number, or the name without its quotes
+  u64 severity;                        // event
+  std::string_view correlation;        // event: 32 hex digits, or empty
+  std::string_view data;               // event: a JSON value
+  bool truncated, late, invalid;       // event
+  u64 pid, uid, nested;                // attach, detach, died (nested: the last two)
+  std::string_view exe;                // attach, detach, died
+  u64 start_time;                      // attach; 0: not known
+  std::string_view claimed;            // attach
+  std::vector<AccountState> accounts;  // accounts: of the present ring
+  Incarnations over;                   // accounts: likewise
+  std::vector<RingAccounts> retired;   // accounts
+  RingId ring_id;                      // all: the ring that the line names; none: it is the present one's
+  std::string_view rest;               // note, unknown: its pairs as they stand, ",\"key\":value" each
+};
+
+// What stood in the way of a line's being one.
+struct Mistake {
+  std::string_view expected;
+  std::size_t offset;  // in the line, bytes
+};
+
+// `line` without its newline. False: `mistake` says why, and `out` is not to be used.
+bool parse(std::string_view line, Parsed& out, Mistake& mistake);
+
+}  // namespace shmring::log

@@ -1,0 +1,173 @@
+// See check.hpp.
+#include "tools/bench/check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace shmring::bench {
+namespace {
+
+Subject live(const char* transport, u32 producers = 1, u32 bytes = 64) {
+  return {transport, {Measure::live, bytes, producers}};
+}
+Subject rate(const char* transport, u32 producers = 1) { return {transport, {Measure::rate, 64, producers}}; }
+Subject calls(const char* transport) { return {transport, {Measure::calls, 64}}; }
+Subject full(const char* transport) { return {transport, {Measure::full, 64}}; }
+Subject cheaper(const char* transport) { return {transport, {Measure::live, 64}, true}; }
+
+// One a round; 0 where there is none.
+std::vector<double> series(const Report& report, const Subject& subject) {
+  auto rounds = [&](bool polite) {
+    Job job = subject.job;
+    job.polite = polite;
+    const Figure* figure = report.find(subject.transport, job);
+    return figure != nullptr ? figure->rounds : std::vector<double>{};
+  };
+  std::vector<double> found = rounds(subject.job.polite);
+  if (!subject.cheaper) return found;
+  const std::vector<double> other = rounds(!subject.job.polite);
+  for (std::size_t round = 0; round < std::min(found.size(), other.size()); ++round)
+    if (found[round] == 0 || (other[round] != 0 && other[round] < found[round])) found[round] = other[round];
+  return found;
+}
+
+struct Judged {
+  double figure = 0, bound = 0, of_bound = 0;
+  std::size_t left_out = 0;  // rounds
+};
+
+// Of a run that is not far on the whole: before or after which rounds the cores were.
+std::vector<bool> far_rounds(const Report& report, std::size_t rounds) {
+  std::vector<bool> out(rounds);
+  if (report.trips.size() != rounds + 1) return out;
+  for (std::size_t round = 0; round < rounds; ++round)
+    out[round] = report.trips[round].median_ns > far_ns || report.trips[round + 1].median_ns > far_ns;
+  return out;
+}
+
+// Whether so many rounds are left that they may stand for all.
+bool leaves_enough(const std::vector<bool>& out) {
+  return static_cast<std::size_t>(std::count(out.begin(), out.end(), false)) * 3 >= out.size();
+}
+
+bool is_far(const Row& row, const Report& report) {
+  return row.by_distance && (report.round_trip_ns() > far_ns || !leaves_enough(far_rounds(report, report.rounds)));
+}
+
+// Which rounds are not judged: in a run that is not far on the whole, those in which the cores were.
+std::vector<bool> rounds_left_out(const Row& row, const Report& report, std::size_t rounds) {
+  return row.by_distance && !is_far(row, report) ? far_rounds(report, rounds) : std::vector<bool>(rounds);
+}
+
+Judged compare(const Row& row, const Report& report, const char* transport) {
+  const std::vector<double> figures = series(report, {transport, row.figure.job, row.figure.cheaper});
+  const bool alone = row.reference.transport == nullptr;
+  const std::vector<double> references = alone ? std::vector<double>{} : series(report, row.reference);
+  const std::vector<bool> out = rounds_left_out(row, report, figures.size());
+  std::vector<double> known, bounds, ratios;
+  for (std::size_t round = 0; round < figures.size(); ++round) {
+    if (out[round]) continue;
+    if (figures[round] == 0 || (!alone && (round >= references.size() || references[round] == 0))) continue;
+    const double reference = alone ? 0 : references[round];
+    bounds.push_back(std::max(row.factor * reference + row.extra, row.or_factor * reference));
+    known.push_back(figures[round]);
+    ratios.push_back(figures[round] / bounds.back());
+  }
+  const auto left_out = static_cast<std::size_t>(std::count(out.begin(), out.end(), true));
+  return {median_of(known), median_of(bounds), median_of(ratios), left_out};
+}
+
+// As dear as what is bare of every guarantee, or little more.
+bool is_like(const Judged& bare, const Judged& ours) { return ours.figure <= 1.3 * bare.figure + 20; }
+
+bool holds(const Row& row, const Judged& judged) { return row.at_least ? judged.of_bound >= 1 : judged.of_bound <= 1; }
+
+}  // namespace
+
+std::string value_text(Unit unit, double value) {
+  if (value == 0) return "–";
+  if (is_rate(unit)) return fmt::format("{:.1f} M/s", value / 1e6);
+  if (unit == Unit::wakeups) return fmt::format("{:.0f} /s", value);
+  if (value < 1e4) return fmt::format("{:.1f} ns", value);
+  return value < 1e6 ? fmt::format("{:.1f} µs", value / 1e3) : fmt::format("{:.1f} ms", value / 1e6);
+}
+
+const std::vector<Row>& rows_to_reach() {
+  static const std::vector<Row> rows{
+      {"exclusive lane, all on, drained live", live("exclusive"), false, live("floor"), 1, 20, 1.8},
+      {"exclusive lane without time and tripwire", live("exclusive-bare"), false, live("floor"), 1.3},
+      {"shared lane, one producer", live("shared"), false, live("exclusive"), 1, 15},
+      {"shared lane, 2 producers", live("shared", 2), false, live("floor-shared", 2), 1.3, 15, 0, true, false,
+       "floor-claim"},
+      {"shared lane, 4 producers against 2", rate("shared", 4), true, rate("shared", 2), 0.8, 0, 0, true, false,
+       "floor-shared"},
+      {"shared lane, 8 producers against 2", rate("shared", 8), true, rate("shared", 2), 0.8, 0, 0, true, false,
+       "floor-shared"},
+      {"exclusive lanes, 2 producers against 1", live("exclusive", 2), false, live("exclusive"), 1.15, 0, 0, true, true},
+      {"exclusive lanes, 4 producers against 1", live("exclusive", 4), false, live("exclusive"), 1.15, 0, 0, true, true},
+      {"8 times cheaper than Boost message_queue", live("exclusive"), false, cheaper("boost-mq"), 1.0 / 8, 0, 0, true, false,
+       "floor"},
+      {"8 times cheaper than a robust mutex", live("exclusive"), false, cheaper("robust-mutex"), 1.0 / 8, 0, 0, true, false,
+       "floor"},
+      {"8 times cheaper than a reader-writer lock", live("exclusive"), false, cheaper("rwlock"), 1.0 / 8, 0, 0, true, false,
+       "floor"},
+      {"5 times cheaper than Boost lockfree queue", live("exclusive"), false, cheaper("boost-lockfree"), 1.0 / 5, 0, 0, true,
+       false, "floor"},
+      {"99.9 % of all calls, drained live", calls("exclusive"), false, calls("floor"), 3},
+      {"delivered, without time and tripwire", rate("exclusive-bare"), true, rate("floor"), 0.7},
+      {"delivered, all on", rate("exclusive"), true, rate("floor"), 0.5},
+      {"256 bytes, drained live", live("exclusive", 1, 256), false, live("floor", 1, 256), 1.3, 25},
+      {"1 KiB, drained live", live("exclusive", 1, 1024), false, live("floor", 1, 1024), 1.3, 25},
+      {"a refused write, exclusive lane full", full("exclusive"), false, {nullptr, {}}, 0, 30, 0, false},
+      {"a refused write, shared lane full", full("shared"), false, {nullptr, {}}, 0, 30, 0, false},
+      {"write() to a polling collector's hands", {"collector-busy", {Measure::handoff, 64}}, false, {nullptr, {}}, 0, 1000, 0,
+       true, true},
+      {"write() to a sleeping collector's hands", {"collector", {Measure::handoff, 64}}, false, {nullptr, {}}, 0, 2e6, 0,
+       false},
+      {"lines in the log, one producer", {"collector", {Measure::logged, 64}}, true, {nullptr, {}}, 0, 1.5e6, 0, true, true},
+      {"lines encoded, the encoder alone", {"encoder", {Measure::encode, 64}}, true, {nullptr, {}}, 0, 8e6, 0, false},
+      {"wake-ups of an idle collector", {"collector", {Measure::idle, 64}}, false, {nullptr, {}}, 0, 50, 0, false},
+  };
+  return rows;
+}
+
+const char* verdict_name(Verdict verdict) {
+  constexpr const char* names[] = {"ok", "FAIL", "far", "crowded", "floor", "not measured"};
+  return names[static_cast<std::size_t>(verdict)];
+}
+
+Line judge(const Row& row, const Report& report) {
+  const Judged judged = compare(row, report, row.figure.transport);
+  Line line{row.what, unit_of(row.figure.job.measure), row.at_least, judged.figure, judged.bound, judged.of_bound};
+  if (row.needs_cores && report.crowded(row.figure.job)) {
+    line.verdict = Verdict::crowded;
+    line.reason = fmt::format("{} processes, {} processors", row.figure.job.producers + 1, report.machine.processors);
+    return line;
+  }
+  if (judged.of_bound == 0) return line;
+  line.verdict = holds(row, judged) ? Verdict::ok : Verdict::failed;
+  if (judged.left_out != 0)
+    line.reason = fmt::format("of the {} of {} rounds with near cores", report.rounds - judged.left_out, report.rounds);
+  if (row.stand_in != nullptr) {
+    const Judged bare = compare(row, report, row.stand_in);
+    const bool beyond = bare.of_bound != 0 && !holds(row, bare) && !row.at_least;
+    if (line.verdict == Verdict::failed && beyond && is_like(bare, judged)) line.verdict = Verdict::floor;
+    if (bare.of_bound != 0)
+      line.reason = fmt::format("{} itself: {}, {} it{}{}", row.stand_in, value_text(line.unit, bare.figure),
+                                holds(row, bare) ? "within" : "beyond", line.reason.empty() ? "" : "; ", line.reason);
+  }
+  if (is_far(row, report)) {
+    line.verdict = Verdict::far;
+    line.reason = fmt::format("a cache line there and back: {:.0f} ns{}{}", report.round_trip_ns(),
+                              line.reason.empty() ? "" : "; ", line.reason);
+  }
+  return line;
+}
+
+bool falls_short(const std::vector<Line>& lines) {
+  return std::any_of(lines.begin(), lines.end(),
+                     [](const Line& line) { return line.verdict == Verdict::failed || line.verdict == Verdict::missing; });
+}
+
+}  // namespace shmring::bench

@@ -1,0 +1,252 @@
+// A collector that is watched while it works: handoff and stages. See collecting.hpp.
+#include "tools/bench/collecting.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "tools/bench/board.hpp"
+#include "tools/bench/shmring_lanes.hpp"
+#include "lib/collect/drain.hpp"
+#include "lib/collect/idle.hpp"
+
+namespace shmring::bench {
+
+namespace {
+
+std::string folder_for_logs() {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+  if (!error) return folder;
+  const char* named = std::getenv("TMPDIR");
+  throw std::runtime_error(std::string("no folder for a log: TMPDIR is ") + (named != nullptr ? named : "not set") + ": " +
+                           error.message());
+}
+
+}  // namespace
+
+Place::Place(u32 slots, u32 on_full) : name(fresh_name()), log(folder_for_logs() + "/" + name) {
+  shmring_create_options options{};
+  options.struct_size = sizeof options;
+  options.slots = slots, options.slot_bytes = 128, options.lanes = 2;
+  options.on_full = on_full, options.wait_us = 1'000'000;
+  must_be_done(shmring_create(name.c_str(), &options));
+}
+Place::~Place() {
+  ExclusiveLane::remove(name);
+  std::error_code ignored;
+  std::filesystem::remove_all(log, ignored);
+}
+
+TextWriter::TextWriter(const Place& place) { must_be_done(shmring_attach(place.name.c_str(), nullptr, &producer_)); }
+
+namespace {
+
+enum Stage : std::size_t { walking, ordering, encoding, writing, releasing, stages };
+constexpr std::array<const char*, stages> stage_names{"walk", "order", "encode", "write", "release"};
+
+using Ticks = std::array<u64, stages>;
+
+// Of the last pass. One without a record has no stages.
+class Watch {
+ public:
+  void begin() { last_ = ticks(), in_hand_ = false, spent_ = {}; }
+  void lap(Stage stage) {
+    const u64 now = ticks();
+    spent_[stage] += now - last_;
+    last_ = now;
+  }
+  bool in_hand() const { return in_hand_; }
+  // The collector asks for a record's time first when it has copied all of this pass.
+  void take(u64 written) {
+    if (!in_hand_) lap(walking);
+    in_hand_ = true;
+    hands_.add(last_ - written);
+  }
+  const Ticks& spent() const { return spent_; }
+  const Histogram& hands() const { return hands_; }  // over all passes
+
+ private:
+  Ticks spent_{};
+  Histogram hands_;
+  u64 last_ = 0;
+  bool in_hand_ = false;
+};
+
+class WatchedHost : public collect::Host {
+ public:
+  WatchedHost(const ring::Ring& ring, Watch& watch) : Host(ring), watch_(watch) {}
+  u64 utc(u64 written) {
+    watch_.take(written);
+    return Host::utc(written);
+  }
+
+ private:
+  Watch& watch_;
+};
+
+// What stands between the ledger's lines and the kernel's write is encoding; that write, and the look at the file's name
+// behind it, is writing.
+class WatchedStore {
+ public:
+  WatchedStore(log::Log& log, const ring::RingId& ring, Watch& watch) : store_(log), ring_(ring), watch_(watch) {}
+  bool store(std::span<const log::Line> lines) {
+    if (!watch_.in_hand()) return store_.store(lines, ring_);
+    watch_.lap(ordering);
+    const bool stored = store_.store(lines, ring_);
+    watch_.lap(writing);
+    return stored;
+  }
+
+ private:
+  collect::Store store_;
+  ring::RingId ring_;
+  Watch& watch_;
+};
+
+// In the table of calls of a process that does nothing but this.
+Watch* watched = nullptr;
+ssize_t watched_write(int file, const void* bytes, std::size_t count) {
+  static constexpr auto write = ::write;
+  if (watched->in_hand()) watched->lap(encoding);
+  return write(file, bytes, count);
+}
+
+class WatchedCollector {
+ public:
+  explicit WatchedCollector(const Place& place) {
+    must_be_done(os::attach(place.name, segment_));
+    auto accounts = [this] { return log::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
+    log::Recovered recovered;
+    must_be_done(log_.open(place.log, segment_.name, segment_.ring.identity, accounts, recovered));
+    host_.emplace(segment_.ring, watch_);
+    store_.emplace(log_, segment_.ring.identity, watch_);
+    watched = &watch_;
+    os::calls.write = watched_write;
+    collector_.emplace(segment_.ring, ring::Pace{}, *host_, *store_);
+    if (!collector_->start({})) throw std::runtime_error("the log cannot be written");
+  }
+  // shmringd's rhythm: the entries are read ten times a second, or when somebody has died.
+  bool pass(bool death = false) {
+    host_->look_at_clocks();
+    const bool due = death || host_->now_ns() - entries_read_ns_ >= 100'000'000;
+    if (due) entries_read_ns_ = host_->now_ns();
+    watch_.begin();
+    if (!collector_->pass(due)) throw std::runtime_error("the log cannot be written");
+    if (watch_.in_hand()) watch_.lap(releasing);
+    return collector_->taken() > 0 || !collector_->is_idle();
+  }
+  u64 events() { return collector_->ledger().events(); }
+  u64 now_ns() const { return host_->now_ns(); }
+  bool sleep(u64 sleep_ns) { return host_->deaths().wait(sleep_ns) > 0; }
+  const Watch& watch() const { return watch_; }
+
+ private:
+  os::Segment segment_;
+  log::Log log_;
+  Watch watch_;
+  std::optional<WatchedHost> host_;
+  std::optional<WatchedStore> store_;
+  std::optional<collect::Collector<ring::HardwareMemory, WatchedHost, WatchedStore>> collector_;
+  u64 entries_read_ns_ = 0;
+};
+
+// Until the writer is done, and all that it wrote has been in hand.
+void collect(Board& board, const Place& place, bool busy, bool crowded) {
+  WatchedCollector collector(place);
+  collect::Idle idle(busy);
+  be_ready(board, crowded);
+  bool death = false;
+  while (board.writers_done.load(std::memory_order_acquire) == 0 || collector.events() < board.writers[0].accepted) {
+    const bool found = collector.pass(death);
+    board.delivered[0].store(collector.events(), std::memory_order_release);
+    const u64 sleep_ns = idle.after_pass(found, collector.now_ns());
+    death = sleep_ns != 0 && collector.sleep(sleep_ns);
+    if (sleep_ns == 0) crowded ? yield() : ring::HardwareMemory::pause();
+  }
+  board.writers[0].calls.add(collector.watch().hands());
+}
+
+// One record at a time: the next when this one is stored, and the collector has found nothing for a while.
+void write_alone(Board& board, const Job& job, const Place& place, bool busy, bool crowded) {
+  TextWriter writer(place);
+  be_ready(board, crowded);
+  Board::WriterLine& mine = board.writers[0];
+  const u64 end_ns = os::monotonic_now_ns() + job.budget_ns;
+  while (os::monotonic_now_ns() < end_ns) {
+    if (!writer.write()) throw std::runtime_error("an empty ring refused a record");
+    mine.attempted = ++mine.accepted;
+    Patience patience(crowded, grace_ns);
+    while (board.delivered[0].load(std::memory_order_acquire) < mine.accepted) patience.once();
+    // Beyond the longest sleep while records come, and not in step with it.
+    constexpr u64 between_ns = 2'000'000, of_step_ns = 379'000, within_ns = 1'500'000, busy_ns = 10'000;
+    const u64 until_ns = os::monotonic_now_ns() + busy_ns;
+    if (!busy) os::sleep_for(between_ns + mine.accepted * of_step_ns % within_ns);
+    while (busy && os::monotonic_now_ns() < until_ns) patience.once();
+  }
+  board.writers_done.fetch_add(1, std::memory_order_release);
+}
+
+struct Spent {
+  Ticks ticks;
+  u64 records;
+};
+
+// A quarter of a ring is written, then collected, by one process. As in a writer's batches, the first lap and passes in which
+// the kernel gave the processor to others have no figure.
+void collect_by_turns(const Job& job, const Place& place, Spent& spent) {
+  WatchedCollector collector(place);
+  TextWriter writer(place);
+  u64 written = 0;
+  for (const u64 end_ns = os::monotonic_now_ns() + 2 * job.budget_ns; spent.records == 0 || os::monotonic_now_ns() < end_ns;) {
+    for (u32 i = 0; i < bench_slots / 4; ++i, ++written)
+      if (!writer.write()) throw std::runtime_error("full, though it has room for four turns");
+    while (collector.events() < written) {
+      const u64 preempted = preemptions(), before = collector.events();
+      collector.pass();
+      if (written <= bench_slots || preemptions() != preempted) continue;
+      spent.records += collector.events() - before;
+      for (std::size_t stage = 0; stage < stages; ++stage) spent.ticks[stage] += collector.watch().spent()[stage];
+    }
+  }
+}
+
+}  // namespace
+
+Round run_handoff(const Job& job, bool busy) {
+  const Place place(bench_slots, SHMRING_POLICY_DROP);
+  const Placement placement(processors(), job);
+  SharedWithChildren<Board> board;
+  std::vector<Child> children;
+  children.emplace_back([&] {
+    return play(*board, placement.reader, [&] { collect(*board, place, busy, placement.crowded); });
+  });
+  children.emplace_back([&] {
+    return play(*board, placement.writer(0), [&] { write_alone(*board, job, place, busy, placement.crowded); });
+  });
+  return supervise(*board, children, job);
+}
+
+Round run_stages(const Job& job) {
+  const Place place(bench_slots, SHMRING_POLICY_DROP);
+  SharedWithChildren<Board> board;
+  SharedWithChildren<Spent> spent;
+  std::vector<Child> children;
+  children.emplace_back([&] {
+    return play(*board, processors().front(), [&] {
+      be_ready(*board, true);
+      collect_by_turns(job, place, *spent);
+    });
+  });
+  Round round = supervise(*board, children, job);
+  round.attempted = round.delivered = spent->records;
+  for (std::size_t stage = 0; stage < stages; ++stage) {
+    const double ns = static_cast<double>(spent->ticks[stage]) * ns_per_tick() / static_cast<double>(spent->records);
+    round.parts.push_back({stage_names[stage], ns});
+    round.figure += ns;
+  }
+  return round;
+}
+
+}  // namespace shmring::bench

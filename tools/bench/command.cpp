@@ -1,0 +1,250 @@
+// shmring bench: what a write costs, and how many records arrive, beside the alternatives and the floors, in one run.
+//
+// Invariant: what is measured is a list of steps, made from the options or from the rows to reach; how, is bench/run.hpp's.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+
+#include "tools/common/exit.hpp"
+#include "tools/bench/board.hpp"
+#include "tools/bench/report.hpp"
+#include "tools/bench/run.hpp"
+#include "tools/shmring/commands.hpp"
+#include "tools/shmring/text.hpp"
+
+namespace shmring::tool {
+namespace {
+
+using namespace shmring::bench;
+
+struct Options {
+  std::string output = "text", reader = "both", picture;
+  bool quick = false, check = false;
+  u32 rounds = 0;  // 0: as many as fit
+  std::vector<u32> bytes;
+  std::vector<std::string> only, measures{"quiet", "live", "calls", "full", "rate", "collector"};
+};
+
+constexpr u32 usual_rounds = 9, quick_rounds = 2, check_rounds = 25;
+// After these no further round begins, unless the caller has said how many he wants.
+constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 5'000'000'000, check_limit_ns = 100'000'000'000;
+constexpr u64 usual_budget_ns = 40'000'000, quick_budget_ns = 20'000'000;  // of one measurement
+constexpr u64 cold_budget_ns = 2'500'000'000;                              // three idle seconds
+constexpr u64 collector_budget_ns = 250'000'000;                           // what sleeps for milliseconds, or fills a file
+
+const std::vector<Contender>& all() {
+  static const std::vector<Contender> all = contenders();
+  return all;
+}
+
+bool listed(const std::vector<std::string>& list, const char* name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+// In the order of the tables. Rates, contention and a polite reader are of the first size: the rest says little more.
+std::vector<Job> jobs_of(const Options& options) {
+  std::vector<Job> jobs;
+  const std::vector<u32> sizes = options.bytes.empty() ? std::vector<u32>{64} : options.bytes;
+  auto wanted = [&](const char* measure) { return listed(options.measures, measure); };
+  for (const u32 bytes : sizes) {
+    if (wanted("quiet")) jobs.push_back({Measure::quiet, bytes});
+    if (wanted("live") && options.reader != "polite") jobs.push_back({Measure::live, bytes});
+    if (wanted("live") && options.reader != "eager" && (bytes == sizes.front() || options.reader == "polite"))
+      jobs.push_back({Measure::live, bytes, 1, 0, true});
+    if (wanted("calls")) jobs.push_back({Measure::calls, bytes});
+    if (wanted("full")) jobs.push_back({Measure::full, bytes}), jobs.push_back({Measure::overwrite, bytes});
+    if (wanted("full") && bytes == sizes.front())
+      jobs.push_back({Measure::wait, bytes}), jobs.push_back({Measure::hybrid, bytes});
+    if (wanted("cold")) jobs.push_back({Measure::cold, bytes});
+  }
+  if (wanted("contended"))
+    for (const u32 producers : {2, 4, 8}) jobs.push_back({Measure::live, sizes.front(), producers});
+  if (wanted("rate"))
+    for (const u32 producers : {1, 2, 4, 8}) jobs.push_back({Measure::rate, sizes.front(), producers});
+  if (wanted("collector"))
+    for (const Measure measure : collector_measures) jobs.push_back({measure, 64});
+  return jobs;
+}
+
+// A full ring is for ours and the floors.
+bool makes_sense(const Contender& contender, const Job& job) {
+  const bool ours = contender.role == Role::libshmring, floor = contender.role == Role::floor;
+  if (!contender.can(job)) return false;
+  if (job.polite) return contender.role != Role::kernel;
+  return !meets_full_ring(job.measure) || ours || floor;
+}
+
+std::vector<Step> steps_of(const Options& options) {
+  std::vector<Step> steps;
+  for (const Job& job : jobs_of(options))  // side by side in time: a round's figures are compared with each other
+    for (const Contender& contender : all()) {
+      const bool wanted = options.only.empty() ? contender.usual : listed(options.only, contender.name);
+      if (wanted && makes_sense(contender, job)) steps.push_back({&contender, job});
+    }
+  return steps;
+}
+
+// What the rows to reach are made of, each once.
+std::vector<Step> steps_of_rows() {
+  std::vector<Step> steps;
+  auto need = [&](const char* transport, const Job& job) {
+    const auto contender =
+        std::find_if(all().begin(), all().end(), [&](const Contender& one) { return std::string(transport) == one.name; });
+    const bool known = std::any_of(steps.begin(), steps.end(),
+                                   [&](const Step& step) { return step.contender == &*contender && same(step.job, job); });
+    if (!known && contender->can(job)) steps.push_back({&*contender, job});
+  };
+  for (const Row& row : rows_to_reach())
+    for (const Subject& subject : {row.figure, row.reference, Subject{row.stand_in, row.figure.job, false}}) {
+      if (subject.transport == nullptr) continue;
+      Job job = subject.job;
+      need(subject.transport, job);
+      job.polite = true;
+      if (subject.cheaper) need(subject.transport, job);
+    }
+  std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a.job.measure < b.job.measure; });
+  return steps;
+}
+
+void give_time(std::vector<Step>& steps, u64 budget_ns) {
+  for (Step& step : steps) {
+    const Measure measure = step.job.measure;
+    const bool slow = measure == Measure::handoff || measure == Measure::logged || measure == Measure::idle;
+    step.job.budget_ns = measure == Measure::cold ? cold_budget_ns : slow ? collector_budget_ns : budget_ns;
+  }
+}
+
+Limits limits_of(const Options& options) {
+  if (options.rounds != 0) return {options.rounds, ~u64{0}};
+  if (options.quick) return {quick_rounds, quick_limit_ns};
+  if (listed(options.measures, "cold")) return {1, usual_limit_ns};
+  if (options.check) return {check_rounds, check_limit_ns};
+  return {usual_rounds, usual_limit_ns};
+}
+
+// Opened before anything is measured: what cannot be written is said at once.
+class Picture {
+ public:
+  explicit Picture(const std::string& path) : path_(path) {
+    if (path_.empty()) return;
+    errno = 0;
+    file_.open(path_);
+    check("open");
+  }
+  void write(const Report& report) {
+    if (path_.empty()) return;
+    errno = 0;
+    file_ << svg(report) << std::flush;
+    check("write");
+  }
+
+ private:
+  void check(const char* what) const {
+    if (!file_) throw std::runtime_error(fmt::format("cannot {} {}: {}", what, safe(path_), std::strerror(errno)));
+  }
+  std::string path_;
+  std::ofstream file_;
+};
+
+int measure(const Options& options) {
+  std::vector<Step> steps = options.check ? steps_of_rows() : steps_of(options);
+  if (steps.empty()) {
+    complain("bench: of these transports none can do any of these measurements");
+    return usage;
+  }
+  give_time(steps, options.quick ? quick_budget_ns : usual_budget_ns);
+  Picture picture(options.picture);
+  const Report report = run_steps(steps, limits_of(options));
+  std::vector<Line> lines;
+  if (options.check)
+    for (const Row& row : rows_to_reach()) lines.push_back(judge(row, report));
+  if (options.output == "json") {
+    print_json(report, lines);
+  } else {
+    print_text(report);
+    if (options.check) print_lines(lines);
+  }
+  picture.write(report);
+  return falls_short(lines) ? negative : ok;
+}
+
+int run(const Options& options) {
+  stop_on_signals();
+  try {
+    return measure(options);
+  } catch (const Interrupted&) {
+    end_by_signal();
+    return io;
+  } catch (const std::system_error&) {
+    throw;  // standard output
+  } catch (const std::exception& error) {
+    complain(fmt::format("bench: {}", error.what()));
+    return io;
+  }
+}
+
+constexpr u32 chunked_bytes = 8192;
+
+std::string check_bytes(const std::string& text) {
+  const unsigned long bytes = std::strtoul(text.c_str(), nullptr, 10);
+  const bool good = bytes >= min_record && bytes <= chunked_bytes && bytes % 8 == 0;
+  return good ? "" : text + " is no multiple of 8 from 16 to 8192";
+}
+
+void add_options(CLI::App& command, Options& options) {
+  std::vector<std::string> names;
+  for (const Contender& contender : all()) names.push_back(contender.name);
+  choose(command.add_option("-o,--output", options.output, "text, or json: one document"), {"text", "json"});
+  command.add_flag("--quick", options.quick, "Shorter measurements, fewer rounds: about 10 s, instead of 60");
+  command.add_option("--rounds", options.rounds, "So many rounds, however long it takes")
+      ->type_name("N")
+      ->check(whole_number(1, 1000));
+  auto* bytes = command.add_option("--bytes", options.bytes, "Sizes of the records (default 64); rates are of the first")
+                    ->type_name("N,…")
+                    ->delimiter(',')
+                    ->check(check_bytes);
+  auto* only = command.add_option("--only", options.only, fmt::format("These transports only, of: {}", fmt::join(names, ", ")))
+                   ->type_name("NAME,…")
+                   ->delimiter(',')
+                   ->check(one_of(names));
+  const std::vector<std::string> all_measures{"quiet", "live", "calls", "full", "contended", "rate", "cold", "collector"};
+  auto* measures = command
+                       .add_option("--measure", options.measures,
+                                   fmt::format("These measurements only, of: {} (default: all but contended and cold)",
+                                               fmt::join(all_measures, ", ")))
+                       ->type_name("NAME,…")
+                       ->delimiter(',')
+                       ->check(one_of(all_measures));
+  auto* reader = choose(command.add_option("--reader", options.reader, "Of live; both (the default): for the first size only"),
+                        {"eager", "polite", "both"});
+  command.add_flag("--check", options.check, "Measure what the figures to reach need, and judge them: 2 min at most")
+      ->excludes(bytes)
+      ->excludes(only)
+      ->excludes(measures)
+      ->excludes(reader);
+  command.add_option("--svg", options.picture, "Write a picture too")->type_name("FILE");
+}
+
+}  // namespace
+
+void register_bench(CLI::App& app, int& status) {
+  auto options = std::make_shared<Options>();
+  CLI::App* const command =
+      app.add_subcommand("bench", "Measure this machine: libshmring beside its alternatives and bare floors");
+  add_options(*command, *options);
+  command->footer(
+      "It makes rings and logs of its own and removes them; run it on a machine that does nothing else. floor: a slot\n"
+      "ring for one writer, without any check; floor-shared: one for many, by fetch-and-add; floor-claim: one for\n"
+      "many, by compare-and-swap on the slot, as whoever survives a writer's death has to. bare: without time and\n"
+      "tripwire; in-place: claim, fill, commit; a record of more than 1024 bytes is written in chunks. collector: how\n"
+      "soon it has a record in hand, polling (-busy) or asleep; lines in the log, which lies in $TMPDIR or /tmp; what\n"
+      "each stage takes; wake-ups when idle. json: machine, rounds, memory, notes, check, and of each of figures:\n"
+      "transport, measure, unit, reader, bytes, writers, crowded, best, median, spread, rounds, attempted, delivered,\n"
+      "dropped, calls (of single ones), parts (of a sum). Exit status: 0 ok, 1 --check: a figure was not reached, or not\n"
+      "measured, 2 usage, 7 no memory, file or process to be had, or a transport lost or changed a record.");
+  command->callback([options, &status] { status = run(*options); });
+}
+
+}  // namespace shmring::tool

@@ -1,0 +1,83 @@
+// See contenders.hpp. The one file that compiles the measurement of each transport.
+#include "tools/bench/contenders.hpp"
+
+#include "tools/bench/collecting.hpp"
+#include "tools/bench/floors.hpp"
+#include "tools/bench/kernel_channels.hpp"
+#include "tools/bench/locked_ring.hpp"
+#include "tools/bench/lockfree_queue.hpp"
+#include "tools/bench/measure.hpp"
+#include "tools/bench/message_queue.hpp"
+#include "tools/bench/shmring_lanes.hpp"
+
+namespace shmring::bench {
+namespace {
+
+constexpr u32 any_bytes = 65536;
+
+template <Transport T>
+Contender contender(bool usual = true) {
+  u32 bytes = any_bytes;
+  if constexpr (requires { T::max_bytes; }) bytes = T::max_bytes;
+  Contender made{T::name,
+                 T::role,
+                 usual,
+                 T::overwrites,
+                 T::max_producers,
+                 bytes,
+                 [](const Job& job) { return Measurement<T>(job).run(); }};
+  if constexpr (requires { T::note(); }) made.note = [] { return T::note(); };
+  return made;
+}
+
+template <class Variant>
+Contender variant() {
+  return contender<ShmringLane<Variant>>(false);
+}
+
+// Its records have a size that is compiled in: the next larger one.
+Round run_lockfree(const Job& job) {
+  if (job.bytes <= 64) return Measurement<LockfreeQueue<bench_slots, 64>>(job).run();
+  if (job.bytes <= 256) return Measurement<LockfreeQueue<bench_slots, 256>>(job).run();
+  return Measurement<LockfreeQueue<bench_slots, bench_small_bytes>>(job).run();
+}
+
+Contender collecting(const char* name, Round (*run)(const Job&), std::vector<Measure> measures) {
+  return {name, Role::collector, true, false, 1, bench_small_bytes, run, nullptr, std::move(measures)};
+}
+
+Round run_collector(const Job& job) {
+  if (job.measure == Measure::handoff) return run_handoff(job, false);
+  if (job.measure == Measure::logged) return run_logged(job);
+  return job.measure == Measure::stages ? run_stages(job) : run_idle(job);
+}
+Round run_busy_handoff(const Job& job) { return run_handoff(job, true); }
+
+}  // namespace
+
+std::vector<Contender> contenders() {
+  using Lockfree = LockfreeQueue<bench_slots, 64>;
+  return {contender<SingleFloor>(),
+          contender<SharedFloor>(),
+          contender<ClaimFloor>(false),
+          contender<ExclusiveLane>(),
+          contender<SharedLane>(),
+          variant<ExclusiveNoTime>(),
+          variant<ExclusiveNoHash>(),
+          variant<ExclusiveBare>(),
+          variant<ExclusiveInPlace>(),
+          variant<SharedBare>(),
+          variant<SharedInPlace>(),
+          {Lockfree::name, Lockfree::role, true, false, Lockfree::max_producers, bench_small_bytes, run_lockfree},
+          contender<RobustMutexRing>(),
+          contender<ReaderWriterLockRing>(),
+          contender<MessageQueue>(),
+          contender<Pipe>(),
+          contender<SeqPacket>(),
+          contender<PosixQueue>(),
+          collecting("collector", run_collector, {Measure::handoff, Measure::logged, Measure::stages, Measure::idle}),
+          collecting("collector-busy", run_busy_handoff, {Measure::handoff}),
+          collecting("encoder", run_encode, {Measure::encode})};
+}
+
+}  // namespace shmring::bench

@@ -1,0 +1,69 @@
+// The figures of all rounds, and what may be said of them.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tools/bench/job.hpp"
+#include "tools/bench/machine.hpp"
+#include "tools/bench/round_trip.hpp"
+
+namespace shmring::bench {
+
+double median_of(std::vector<double> values);  // 0 where there is none
+
+struct Figure {
+  std::string transport;
+  Role role;
+  Job job;
+  std::vector<double> rounds{};    // one each; 0: not one whole batch in time
+  u64 attempted = 0, delivered = 0, dropped = 0, left_out = 0;  // over all rounds
+  Histogram calls{};               // over all rounds
+  struct Series {
+    std::string name;
+    std::vector<double> rounds;
+  };
+  std::vector<Series> parts{};
+
+  // 0 where no round had one.
+  double best() const;
+  double median() const;
+  double spread() const;  // largest less smallest, as a part of the median
+  // How many times `other`, by the median of the rounds: each is compared with its own, for a machine changes in between.
+  double times(const Figure& other) const;
+
+ private:
+  std::vector<double> known() const;  // without those that had none
+};
+
+struct Report {
+  Machine machine;
+  u32 rounds = 0;
+  u64 took_ns = 0;
+  std::vector<RoundTrip> trips;  // before the first round and after each
+  std::vector<std::string> transports, notes;
+  std::vector<Figure> figures;
+
+  const Figure* find(const std::string& transport, const Job& job) const;
+  void add(const std::string& transport, Role role, const Job& job, const Round& round);
+  // The jobs that `wanted` (Job → bool) holds for, in the order in which they were measured.
+  template <class Wanted>
+  std::vector<Job> jobs(const Wanted& wanted) const {
+    std::vector<Job> found;
+    for (const Figure& figure : figures) {
+      const bool known = std::any_of(found.begin(), found.end(), [&](const Job& job) { return same(job, figure.job); });
+      if (!known && wanted(figure.job)) found.push_back(figure.job);
+    }
+    return found;
+  }
+  double round_trip_ns() const;  // median of all; 0: not known
+  bool crowded(const Job& job) const;
+};
+
+// What both outputs call things.
+const char* measure_name(Measure measure);
+const char* role_name(Role role);
+const char* unit_name(Unit unit);
+
+}  // namespace shmring::bench

@@ -1,0 +1,47 @@
+// See run.hpp.
+#include "tools/bench/run.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "tools/bench/board.hpp"
+
+namespace shmring::bench {
+namespace {
+
+Round measure(const Step& step) {
+  try {
+    return step.contender->run(step.job);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw std::runtime_error(std::string(step.contender->name) + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+Report run_steps(const std::vector<Step>& steps, const Limits& limits) {
+  Report report;
+  report.machine = this_machine();  // before the first child, which inherits what it measured of the clock
+  for (const Step& step : steps)
+    if (std::find(report.transports.begin(), report.transports.end(), step.contender->name) == report.transports.end())
+      report.transports.push_back(step.contender->name);
+  const u64 start_ns = os::monotonic_now_ns();
+  report.trips.push_back(measure_round_trip(processors()));
+  while (report.rounds < limits.rounds && os::monotonic_now_ns() - start_ns < limits.limit_ns) {
+    for (const Step& step : steps) report.add(step.contender->name, step.contender->role, step.job, measure(step));
+    report.trips.push_back(measure_round_trip(processors()));
+    ++report.rounds;
+  }
+  for (const Step& step : steps) {
+    const std::string note = step.contender->note ? step.contender->note() : "";
+    if (!note.empty() && std::find(report.notes.begin(), report.notes.end(), note) == report.notes.end())
+      report.notes.push_back(note);
+  }
+  report.took_ns = os::monotonic_now_ns() - start_ns;
+  return report;
+}
+
+}  // namespace shmring::bench
