@@ -2,11 +2,13 @@
 // anything by it.
 #pragma once
 
+#include "lib/log/format/numbers.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/ring/account.hpp"
 
 namespace shmring::collect {
 
+using log::Cause;
 using ring::CollectorBoard;
 using ring::u64;
 
@@ -33,7 +35,7 @@ void show_progress(CollectorBoard& board, Collector& collector, const Host& host
   board.logged = ledger.events();
   board.lost = losses.total();
   board.stalled = collector.reader().stalled();
-  const u64 full = losses[ring::Cause::full], big = losses[ring::Cause::too_big], died = losses[ring::Cause::died];
+  const u64 full = losses[Cause::full], big = losses[Cause::too_big], died = losses[Cause::died];
   board.lost_by[0] = full;
   board.lost_by[1] = big;
   board.lost_by[2] = died;

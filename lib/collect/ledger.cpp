@@ -8,7 +8,19 @@
 #include <bit>
 #include <cstring>
 
+#include "lib/log/files/reading.hpp"
+#include "lib/ring/validate.hpp"
+
 namespace shmring::collect {
+
+// Lines have the causes by the numbers that the ring gives them.
+static_assert(log::cause_count == ring::causes && log::refusal_causes == ring::refusal_causes);
+static_assert(static_cast<int>(Cause::full) == static_cast<int>(ring::Cause::full) &&
+              static_cast<int>(Cause::retired) == static_cast<int>(ring::Cause::retired) &&
+              static_cast<int>(Cause::overwritten) == static_cast<int>(ring::Cause::overwritten) &&
+              static_cast<int>(Cause::refused) == static_cast<int>(ring::Cause::refused));
+static_assert(6 * (ring::longest_record + 2 * ring::max_slot_bytes) + (128 << 10) <= log::max_line_bytes,
+              "every record has a line");
 
 namespace {
 

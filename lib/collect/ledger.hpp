@@ -23,6 +23,7 @@ namespace shmring::collect {
 
 using log::AccountState;
 using log::Accounts;
+using log::Cause;
 using log::Causes;
 using log::Event;
 using log::Gone;
@@ -33,7 +34,6 @@ using log::Line;
 using log::Loss;
 using log::Note;
 using log::RingAccounts;
-using ring::Cause;
 using ring::u16;
 using ring::u32;
 using ring::u64;

@@ -8,7 +8,7 @@
 
 namespace shmring::collect {
 
-bool Store::store(std::span<const log::Line> lines, const ring::RingId& of) {
+bool Store::store(std::span<const log::Line> lines, const log::RingId& of) {
   if (lost_) return false;
   int said = 0;
   for (int error = log_.append(lines, of); error != 0; error = log_.append(lines, of)) {

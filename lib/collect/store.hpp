@@ -11,14 +11,14 @@
 namespace shmring::collect {
 
 // How long it waits before it tries again what the log refused.
-inline constexpr ring::u64 store_retry_ns = 100'000'000;
+inline constexpr log::u64 store_retry_ns = 100'000'000;
 
 class Store {
  public:
   explicit Store(log::Log& log) : log_(log) {}
 
   // Lines of the ring `of`. False: told to stop while the log cannot be written, or the log is lost.
-  bool store(std::span<const log::Line> lines, const ring::RingId& of);
+  bool store(std::span<const log::Line> lines, const log::RingId& of);
 
   // The log is where it was; false: it is lost.
   bool in_place();

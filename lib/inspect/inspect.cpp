@@ -20,7 +20,7 @@ std::string number(u64 value) { return std::to_string(value); }
 // A figure that its writer keeps for people: nothing is ordered by it.
 template <class T>
 T figure(const std::atomic<T>& word) {
-  return word.load();
+  return word.load(std::memory_order_relaxed);
 }
 
 std::string terminated(const char* text, std::size_t room) { return {text, strnlen(text, room)}; }

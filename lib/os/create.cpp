@@ -128,7 +128,7 @@ void fill(ring::Header& header, std::byte* base, const Target& at, const ring::G
   header.creator_pid = static_cast<u32>(calls.getpid());
   header.creator_uid = static_cast<u32>(calls.geteuid());
   std::memcpy(header.ring, at.ring.data(), at.ring.size());
-  header.state = static_cast<u32>(ring::SegmentState::open);
+  header.state.store(static_cast<u32>(ring::SegmentState::open), std::memory_order_relaxed);  // nobody has it yet
 }
 
 // Seconds since 2025 << 22, and in the low bits the part of the second, one step each 512 ns (below 2^21). A ring

@@ -336,7 +336,7 @@ int take_lease_unnamed(const Segment& segment) {
   if (calls.fcntl(segment.fd.get(), F_OFD_SETLK, &lock) == 0) return 0;
   if (errno != EAGAIN && errno != EACCES)
     return fail(errno, "ring %s: cannot lock it for its collector: %s", segment.name, std::strerror(errno));
-  const ring::Owner holder = ring::Owner::of(segment.ring.header->board.identity.load());
+  const ring::Owner holder = ring::Owner::of(segment.ring.header->board.identity.load(std::memory_order_acquire));
   if (holder.pid == 0) {
     return fail(EBUSY, "ring %s: a process that has just started collects it already, expected none: see who: shmring stat %s",
                 segment.name, segment.name);

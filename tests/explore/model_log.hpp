@@ -16,7 +16,7 @@ namespace explore {
 
 using shmring::log::AccountState;
 using shmring::log::Causes;
-using shmring::ring::u64;
+using shmring::log::u64;
 
 // All lines that one incarnation has, folded.
 struct Truth {

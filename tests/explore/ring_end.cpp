@@ -51,9 +51,9 @@ std::string RingWorld::finish(const Deeds& deeds) const {
   const u64 died = deeds.attempted - published - refused;
   const u64 lost_or_shed = deeds.published & (deeds.overwritten | deeds.shed);
   const u64 open = lost_or_shed >> deeds.attempted & u64{deeds.is_open(deeds.attempted)};
-  if (truth->totals[Cause::died] < died || truth->totals[Cause::died] > died + open)
+  if (truth->totals[shmring::log::Cause::died] < died || truth->totals[shmring::log::Cause::died] > died + open)
     return "its loss by death is not what is left";
-  if (truth->totals[Cause::died] + truth->totals[Cause::overwritten] != died + lost + given_up)
+  if (truth->totals[shmring::log::Cause::died] + truth->totals[shmring::log::Cause::overwritten] != died + lost + given_up)
     return "what was overwritten is not what the log counts";
   return "";
 }

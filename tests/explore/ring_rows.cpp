@@ -305,8 +305,8 @@ void RowWatch::appended(const log::Line& line) {
   if (const auto* event = std::get_if<log::Event>(&line)) Rows::take(event->late ? Row::line_late : Row::line_event);
   if (const auto* loss = std::get_if<log::Loss>(&line)) {
     Rows::take(Row::line_loss);
-    if (loss->causes[Cause::died] > 0) Rows::take(Row::line_died_loss);
-    if (loss->causes[Cause::overwritten] > 0) Rows::take(Row::line_overwritten_loss);
+    if (loss->causes[log::Cause::died] > 0) Rows::take(Row::line_died_loss);
+    if (loss->causes[log::Cause::overwritten] > 0) Rows::take(Row::line_overwritten_loss);
   }
   if (const auto* life = std::get_if<log::LifeLine>(&line))
     Rows::take(life->life == log::Life::attach   ? Row::line_attach

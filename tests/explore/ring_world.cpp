@@ -325,11 +325,11 @@ void RingWorld::check(const log::Loss& line) {
       scheduler.fail("a loss line for a published record");
     ++(deeds->is_open(sequence) ? open : overwritten);
   }
-  const u64 said = line.causes[Cause::overwritten];
+  const u64 said = line.causes[log::Cause::overwritten];
   if (said < overwritten || said > overwritten + open) scheduler.fail("a loss line does not count what was overwritten");
   const bool killed = scheduler.roles()[static_cast<std::size_t>(role)].state == RoleState::killed;
-  if (line.causes[Cause::died] > (killed ? 1 : 0)) scheduler.fail("a loss by death of a producer that lives");
-  if (line.causes[Cause::corrupt] != 0) scheduler.fail("a loss of a corrupt record, although nobody scribbled");
+  if (line.causes[log::Cause::died] > (killed ? 1 : 0)) scheduler.fail("a loss by death of a producer that lives");
+  if (line.causes[log::Cause::corrupt] != 0) scheduler.fail("a loss of a corrupt record, although nobody scribbled");
   const u64 range = (u64{2} << line.last) - (u64{1} << line.first);
   for (std::size_t i = 0; i < refusal_causes; ++i)
     if (line.causes.count[i] > static_cast<u64>(std::popcount(deeds->refused[i] & range)))

@@ -18,7 +18,7 @@ namespace plain {
 
 using namespace shmring::log;
 using namespace shmring::collect;
-using shmring::ring::bit_of;
+inline u16 bit_of(Cause cause) { return static_cast<u16>(1u << static_cast<unsigned>(cause)); }
 using shmring::ring::Snapshot;
 using shmring::ring::Taken;
 

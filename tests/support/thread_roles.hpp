@@ -27,6 +27,7 @@ namespace plain {
 
 namespace log = shmring::log;
 namespace collect = shmring::collect;
+using log::Cause;  // not the ring's, whose numbers are the same
 
 // The thread's role is dead: it does nothing any more, and its own state is gone.
 struct Died {};

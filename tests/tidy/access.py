@@ -14,6 +14,7 @@ ACCESSES = ("load", "store", "cas", "add", "copy", "sleep")
 ACQUIRES, RELEASES = {"acquire", "acq_rel", "seq_cst"}, {"release", "acq_rel", "seq_cst"}
 _CALL = re.compile(r"\bM::(?:template\s+)?(" + "|".join(ACCESSES) + r")\b(?:<[^<>]*>)?\s*\(\s*(?:At::(\w+))?")
 _ORDER = re.compile(r"\bmemory_order(?:_|::)(\w+)")
+_MEMBER = re.compile(r"(?:\.|->)(?:load|store|exchange|compare_exchange_\w+|fetch_\w+|test_and_set)\s*\(")
 _RELAX = re.compile(r"--relax (\w+)")
 _HEADER = ["label", "access", "order", "partner", "what it orders"]
 
@@ -47,6 +48,19 @@ def accesses(stripped):
                 break
         orders = _ORDER.findall(stripped[match.start():end])
         yield match.group(2), match.group(1), "/".join(orders) or "-", cxx.line_of(stripped, match.start())
+
+
+def atomic_calls(stripped):
+    """(call, label, order, line) of each call of an atomic's own members."""
+    for match in _MEMBER.finditer(stripped):
+        depth, end = 0, match.end() - 1
+        for end in range(end, len(stripped)):
+            depth += {"(": 1, ")": -1}.get(stripped[end], 0)
+            if depth == 0:
+                break
+        given = stripped[match.end():end]
+        ordered = _ORDER.search(given) or re.search(r"\b(order|success|relaxed)\b", given)
+        yield match.group(0) + ")", None, "given" if ordered else "-", cxx.line_of(stripped, match.start())
 
 
 def enumerators(stripped):

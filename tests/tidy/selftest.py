@@ -23,6 +23,7 @@ enum class At : int { take, publish, fill, step, bump };
 void now() { clock_gettime(0, nullptr); }
 void spin(std::memory_order order) { word.load(order); }
 """,
+    "lib/ring/layout.hpp": "// Layout.\nstruct Page { std::atomic<u64> epoch; std::atomic<u64> lost[4]; };\n",
     "lib/ring/slot.hpp": "// The slot.\n" + HEAD + """// | take | load | acquire | publish | bytes before copy |
 // | publish | store | release | take, step | bytes before READY |
 // | fill | copy | - | publish | plain bytes |
@@ -56,8 +57,10 @@ BODY = "".join(f"  step({n});\n" for n in range(60))
 
 FAULTS = [
     ("root_names", "notes.txt", "lost\n"),
-    ("memory_order", FILE, "int all", "auto order = std::memory_order_relaxed;\nint all"),
-    ("memory_order", "tools/a.cpp", "// A.\nauto order = std::memory_order::acquire;\n"),
+    ("atomic_orders", FILE, "int all", "int f() { return word.load(); }\nint all"),
+    ("atomic_orders", "tools/a.cpp", "// A.\nvoid f() { flag->store(h(1)); }\n"),
+    ("atomic_orders", "tools/a.cpp", "// A.\nvoid f() { ++page.epoch; }\n"),
+    ("atomic_orders", "tools/a.cpp", "// A.\nvoid f() { page->lost[1] = 2; }\n"),
     ("shared_words", LANE, "void g() {", "void h() { lane.tail.load(); }\nvoid g() {"),
     ("shared_words", "lib/ring/reader.hpp", "// R.\nvoid f() { head->compare_exchange_strong(a, b); }\n"),
     ("system_calls", "lib/log/files/log.cpp", "// Log.\nvoid f() { ::fsync(fd); }\n"),
@@ -74,6 +77,10 @@ FAULTS = [
     ("includes", FILE, "// Files.\n", "// Files.\n#include <fmt/format.h>\n"),
     ("includes", TOOL, "<fmt/format.h>", "<boost/interprocess/offset_ptr.hpp>"),
     ("includes", TOOL, "lib/os/file.hpp", "tests/support/ring.hpp"),
+    ("includes", "lib/log/format/line.hpp", '// Line.\n#include "lib/os/file.hpp"\n'),
+    ("includes", "lib/log/files/names.hpp", '// Names.\n#include "lib/ring/layout.hpp"\n'),
+    ("includes", "lib/inspect/facts.hpp", '// Facts.\n#include "lib/collect/ledger.hpp"\n'),
+    ("includes", "lib/inspect/facts.hpp", "// Facts.\n#include <fmt/format.h>\n"),
     ("includes", "lib/ring/ring.hpp", "// Ring.\n#include <boost/interprocess/offset_ptr.hpp>\n"),
     ("file_length", FILE, "// Files.\n", "// Files.\n" + "//\n" * 400),
     ("file_length", SLOT, "// The slot.\n", "// The slot.\n" + "//\n" * 345),

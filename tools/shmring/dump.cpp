@@ -127,7 +127,7 @@ std::string mask_text(ring::u16 mask, const char* between) {
   for (std::size_t i = 0; i < ring::causes; ++i) {
     if ((mask >> i & 1) == 0) continue;
     if (!text.empty()) text += between;
-    text += log::name_of(static_cast<ring::Cause>(i));
+    text += log::name_of(static_cast<log::Cause>(i));
   }
   return text;
 }

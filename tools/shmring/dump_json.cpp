@@ -113,7 +113,7 @@ void add_record(Json& json, const inspect::SlotFacts& slot, const Inspection& fa
       .number("chunks", record.chunks)
       .boolean("truncated", (record.flags & ring::flag_truncated) != 0)
       .boolean("aborted", aborted);
-  if (aborted) json.string("cause", log::name_of(static_cast<ring::Cause>(record.kind)));
+  if (aborted) json.string("cause", log::name_of(static_cast<log::Cause>(record.kind)));
   json.number("refused", record.refused).string("why", mask_text(record.why, "|"));
   // A chunk alone is neither JSON nor fields, and an aborted slot is not a record.
   const bool whole = record.chunks == 1 && !aborted;

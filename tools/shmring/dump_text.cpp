@@ -178,7 +178,7 @@ void dump_slot_text(const inspect::SlotFacts& slot, const Inspection& facts, boo
     if (record.chunks > 1) line += fmt::format("[chunk {}/{}] ", record.chunk + 1, record.chunks);
     if (record.flags & ring::flag_truncated) line += "[truncated] ";
     if (record.flags & ring::flag_aborted)
-      line += fmt::format("[refused: {}] ", log::name_of(static_cast<ring::Cause>(record.kind)));
+      line += fmt::format("[refused: {}] ", log::name_of(static_cast<log::Cause>(record.kind)));
     if (!hex) line += preview(slot);
   } else if (slot.moved) {
     line += " (changed while it was read)";

@@ -91,7 +91,7 @@ std::string counters_text(const inspect::ProducerFacts& producer, const char* fo
   for (std::size_t i = 0; i < ring::refusal_causes; ++i) {
     if (producer.counters[i].count == 0) continue;
     if (!text.empty()) text += between;
-    text += fmt::format(fmt::runtime(form), log::name_of(static_cast<ring::Cause>(i)), producer.counters[i].count);
+    text += fmt::format(fmt::runtime(form), log::name_of(static_cast<log::Cause>(i)), producer.counters[i].count);
   }
   return text;
 }

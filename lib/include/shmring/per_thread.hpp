@@ -39,7 +39,8 @@ using TypeNames = std::vector<std::pair<std::uint32_t, std::string>>;
 
 namespace detail {
 
-// Handles that no thread has at the moment, and how new ones are attached.
+// Handles that no thread has at the moment, and how new ones are attached. Its atomics are sequentially consistent: a handle
+// that is given back while the pool is closed is seen by whoever closes it, or by whoever gives it.
 class HandlePool {
  public:
   HandlePool(std::string ring, const AttachOptions& options, TypeNames types)

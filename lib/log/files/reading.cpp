@@ -10,11 +10,9 @@
 #include <ctime>
 
 #include "lib/os/error.hpp"
-#include "lib/ring/validate.hpp"
 
 namespace shmring::log {
 
-static_assert(6 * (ring::longest_record + 2 * ring::max_slot_bytes) + (128 << 10) <= max_line_bytes, "every record has a line");
 namespace {
 
 constexpr std::size_t block_bytes = std::size_t{256} << 10;

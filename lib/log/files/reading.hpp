@@ -12,11 +12,9 @@
 #include <vector>
 
 #include "lib/os/file.hpp"
-#include "lib/ring/layout.hpp"
+#include "lib/log/format/numbers.hpp"
 
 namespace shmring::log {
-
-using ring::u64;
 
 inline constexpr std::size_t max_line_bytes = std::size_t{128} << 20;
 

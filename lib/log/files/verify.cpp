@@ -30,7 +30,7 @@ std::string join(const T&... parts) {
 
 std::string in_words(const Causes& causes) {
   std::string text;
-  for (std::size_t i = 0; i < ring::causes; ++i) {
+  for (std::size_t i = 0; i < cause_count; ++i) {
     if (causes.count[i] != 0)
       text += join(text.empty() ? "" : ", ", name_of(static_cast<Cause>(i)), " ", causes.count[i]);
   }
@@ -50,10 +50,10 @@ std::string printable(std::string_view text) {
 // name now.
 bool may_close(const Causes& closing, const Causes& lost) {
   if (closing.total() != lost.total()) return false;
-  for (std::size_t i = 0; i < ring::causes; ++i) {
+  for (std::size_t i = 0; i < cause_count; ++i) {
     const Cause cause = static_cast<Cause>(i);
     if (cause == Cause::refused) continue;
-    if (i < ring::refusal_causes ? closing[cause] < lost[cause] : closing[cause] != lost[cause]) return false;
+    if (i < refusal_causes ? closing[cause] < lost[cause] : closing[cause] != lost[cause]) return false;
   }
   return true;
 }

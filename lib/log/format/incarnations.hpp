@@ -6,14 +6,12 @@
 #include <cstddef>
 #include <map>
 
-#include "lib/ring/layout.hpp"
+#include "lib/log/format/numbers.hpp"
 
 namespace shmring::log {
 
 class Incarnations {
  public:
-  using u64 = ring::u64;
-
   // Whether the whole of a range is in it.
   bool contains(u64 first, u64 last) const;
   bool contains(u64 incarnation) const { return contains(incarnation, incarnation); }

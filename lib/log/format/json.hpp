@@ -13,11 +13,10 @@
 #include <string>
 #include <string_view>
 
-#include "lib/ring/layout.hpp"
+#include "lib/log/format/numbers.hpp"
 
 namespace shmring::log {
 
-using ring::u64;
 
 inline constexpr unsigned max_json_depth = 64;
 

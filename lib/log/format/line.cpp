@@ -159,7 +159,7 @@ void put_ring_id(Pen& pen, const RingId& ring) {
 void put_causes(Pen& pen, const Causes& causes) {
   pen << "{";
   bool more = false;
-  for (std::size_t i = 0; i < ring::causes; ++i) {
+  for (std::size_t i = 0; i < cause_count; ++i) {
     if (causes.count[i] == 0) continue;
     pen << (more ? ",\"" : "\"") << name_of(static_cast<Cause>(i)) << "\":" << causes.count[i];
     more = true;
@@ -290,7 +290,7 @@ void put(Pen& pen, const Note& note, u64 index, std::string_view ring) {
   }
 }
 
-constexpr std::string_view cause_names[ring::causes] = {"full",    "timeout", "contended", "too_big",
+constexpr std::string_view cause_names[cause_count] = {"full",    "timeout", "contended", "too_big",
                                                         "no_room", "aborted", "retired",   "overwritten",
                                                         "died",    "corrupt", "collector", "refused"};
 
@@ -313,7 +313,7 @@ u64 Causes::total() const {
 
 u64 Causes::refusals() const {
   u64 sum = (*this)[Cause::refused];
-  for (std::size_t i = 0; i < ring::refusal_causes; ++i) sum += count[i];
+  for (std::size_t i = 0; i < refusal_causes; ++i) sum += count[i];
   return sum;
 }
 

@@ -20,20 +20,13 @@
 #include <vector>
 
 #include "lib/log/format/incarnations.hpp"
-#include "lib/ring/layout.hpp"
+#include "lib/log/format/numbers.hpp"
 
 namespace shmring::log {
 
-using ring::Cause;
-using ring::RingId;
-using ring::u16;
-using ring::u32;
-using ring::u64;
-using ring::u8;
-
-// Losses by cause; the keys of "causes", in the order of ring::Cause.
+// Losses by cause; the keys of "causes", in the order of Cause.
 struct Causes {
-  std::array<u64, ring::causes> count{};
+  std::array<u64, cause_count> count{};
   u64& operator[](Cause cause) { return count[static_cast<std::size_t>(cause)]; }
   u64 operator[](Cause cause) const { return count[static_cast<std::size_t>(cause)]; }
   Causes& operator+=(const Causes& other);

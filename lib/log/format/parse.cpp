@@ -222,8 +222,8 @@ class Parser {
       const std::size_t begin = scanner_.offset();
       std::string_view name;
       if (!scanner_.string(name)) return miss("a cause");
-      while (next < ring::causes && name_of(static_cast<Cause>(next)) != name) ++next;
-      if (next == ring::causes) return miss("a cause known and in its place", begin);
+      while (next < cause_count && name_of(static_cast<Cause>(next)) != name) ++next;
+      if (next == cause_count) return miss("a cause known and in its place", begin);
       if (!number(":", out.count[next])) return false;
       if (out.count[next++] == 0) return miss("a number above 0");
     } while (scanner_.literal(","));

@@ -10,11 +10,10 @@
 #include <optional>
 #include <string_view>
 
-#include "lib/ring/layout.hpp"
+#include "lib/log/format/numbers.hpp"
 
 namespace shmring::log {
 
-using ring::u64;
 using i64 = std::int64_t;
 
 inline constexpr i64 second_ns = 1'000'000'000;

@@ -53,12 +53,12 @@ class Role {
     meta.kind = SHMRING_KIND_BYTES, meta.type = named_;
     return meta;
   }
-  void note(int result, std::size_t bytes, Cause cause = Cause::full) {
+  void note(int result, std::size_t bytes, log::Cause cause = log::Cause::full) {
     left_open_ = false;
     if (result == SHMRING_FULL) Counts::count(counts_.refused);
-    if (result == SHMRING_TIMEOUT) Counts::count(counts_.timed_out), cause = Cause::timeout;
-    if (result == SHMRING_TOO_BIG) cause = Cause::too_big;
-    const bool event = result == 0 && cause != Cause::aborted;
+    if (result == SHMRING_TIMEOUT) Counts::count(counts_.timed_out), cause = log::Cause::timeout;
+    if (result == SHMRING_TOO_BIG) cause = log::Cause::too_big;
+    const bool event = result == 0 && cause != log::Cause::aborted;
     journal_.attempts.push_back({event, static_cast<u32>(event ? bytes : 0), event ? named_ : 0, cause});
   }
   void write(std::size_t bytes, bool cut) {
@@ -78,8 +78,8 @@ class Role {
     switch (what) {
       case 12: return note(producer_.commit(&about, bytes / 2), bytes / 2);
       case 13: return note(producer_.commit(&about, bytes + 1), 0);
-      case 14: return note(producer_.abort(), 0, Cause::aborted);
-      default: note(0, 0, Cause::aborted);  // the next call, or its end, gives it up
+      case 14: return note(producer_.abort(), 0, log::Cause::aborted);
+      default: note(0, 0, log::Cause::aborted);  // the next call, or its end, gives it up
     }
     left_open_ = true;
   }

@@ -28,7 +28,7 @@ void produce(const Ring& ring, u32 pid, u32 lane, Done& done) {
     const u32 bytes = 8 + static_cast<u32>(sequence % 57);
     const int result = producer.write(nullptr, pattern.words, bytes);
     (result == 0 ? done.accepted : result == SHMRING_FULL ? done.refused : done.other) += 1;
-    done.journal.attempts.push_back({result == 0, result == 0 ? bytes : 0, 0, Cause::full});
+    done.journal.attempts.push_back({result == 0, result == 0 ? bytes : 0, 0, log::Cause::full});
     if (result == SHMRING_FULL) std::this_thread::yield();
   }
   producer.detach();

@@ -253,7 +253,7 @@ class Judge {
       const Attempt& it = case_.attempts(writer)[through_[writer]];
       overwritten += it.result == 0 && !it.aborted;
     }
-    RC_ASSERT(line.causes[Cause::overwritten] == overwritten);
+    RC_ASSERT(line.causes[log::Cause::overwritten] == overwritten);
     RC_ASSERT(overwritten == 0 || case_.overwrites());
     RC_ASSERT(line.causes.total() == line.last - line.first + 1);
     lost_[writer] += line.causes;
@@ -268,11 +268,11 @@ class Judge {
     const log::Causes& said = line.causes;
     RC_ASSERT(line.last == attempts.size());
     RC_ASSERT(through_[writer] == attempts.size());
-    RC_ASSERT(said[Cause::full] + said[Cause::contended] + said[Cause::no_room] == full);
-    RC_ASSERT(said[Cause::timeout] == timeout);
-    RC_ASSERT(said[Cause::too_big] == too_big);
-    RC_ASSERT(said[Cause::aborted] == aborted);
-    RC_ASSERT(said[Cause::overwritten] == lost_[writer][Cause::overwritten]);
+    RC_ASSERT(said[log::Cause::full] + said[log::Cause::contended] + said[log::Cause::no_room] == full);
+    RC_ASSERT(said[log::Cause::timeout] == timeout);
+    RC_ASSERT(said[log::Cause::too_big] == too_big);
+    RC_ASSERT(said[log::Cause::aborted] == aborted);
+    RC_ASSERT(said[log::Cause::overwritten] == lost_[writer][log::Cause::overwritten]);
     RC_ASSERT(said.total() == lost_[writer].total());
     closed_[writer] = true;
     tally_.lost += said, tally_.written += attempts.size();
@@ -322,6 +322,7 @@ TEST_CASE("any sequence of writes, under each policy and on each kind of lane: e
   for (const std::string policy : policies)
     for (const std::string lane : {" shared ", " exclusive "})
       for (const std::string kind : kinds) CHECK_MESSAGE(tally.events[policy + lane + kind] > 0, policy, lane, kind);
+  using log::Cause;
   for (const Cause cause : {Cause::full, Cause::timeout, Cause::too_big, Cause::no_room, Cause::aborted, Cause::overwritten})
     CHECK_MESSAGE(tally.lost[cause] > 0, log::name_of(cause));
   CHECK(tally.chunked > 0);

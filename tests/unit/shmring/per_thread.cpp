@@ -261,7 +261,8 @@ TEST_CASE("several rings: each has its own handle of each thread") {
   std::vector<std::string> findings;
   REQUIRE(os::open_readonly("other", segment, findings) == 0);
   std::uint64_t attempted = 0;
-  for (const auto& producer : inspect::read_segment(segment, findings, false).producers) attempted += producer.account.attempted;
+  for (const auto& producer : inspect::read_segment(segment, findings, false).producers)
+    attempted += producer.account.attempted;
   CHECK(attempted == 20);
 }
 
