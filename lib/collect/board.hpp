@@ -27,8 +27,8 @@ inline void withdraw(CollectorBoard& board) { board.identity = 0; }
 inline void count_wakeup(CollectorBoard& board) { ++board.wakeups; }
 
 template <class Collector, class Host>
-void show_progress(CollectorBoard& board, Collector& collector, const Host& host) {
-  auto& ledger = collector.ledger();
+void show_progress(CollectorBoard& board, const Collector& collector, Host& host) {
+  const auto& ledger = collector.ledger();
   const auto& losses = ledger.losses();
   board.heartbeat_ns = host.now_ns();
   board.cpu_ns = os::process_cpu_ns();

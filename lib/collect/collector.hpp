@@ -1,17 +1,17 @@
 // The collector's pass: the fixed order in which shared memory, ledger and log meet. One thread.
 //
-//   1 entries · 2 tails · 3 walk · 4 stalled slots · 5 events and gaps · 6 losses and closings · append · 7 release ·
+//   1 entries · 2 tails · 3 walk · 4 stalled slots · 5 events and gaps · 6 losses and closings · append · commit · 7 release ·
 //   8 publish head · 9 free what is closed
 //
 // Invariants:
-//   - the log is the only commit record: nothing is released, and no entry freed, before its lines are stored; but for chunks
-//     that use up the room of an overwriting lane (assembly.hpp);
+//   - the log is the only commit record: nothing is released, and no entry freed, before its lines are committed; but for
+//     chunks that use up the room of an overwriting lane (reassembly.hpp);
+//   - a pass never waits. Where the log cannot be written now, the pass is held up at that batch, and the next call goes on
+//     with it: nothing is taken until it has come to its end;
 //   - losses are decided after the stalled list was looked at, in the same pass;
 //   - a collector may die between any two steps: the next one knows from the log alone what is over.
 //
-// `Host` is the world outside: bool dead(entry, owner_word), void forget(entry), std::string exe(owner), u64 utc(ticks),
-// u64 now_utc_ns(), u64 now_ns() (monotonic), void wake(lane's freed word). `Log` is bool store(lines): false ends the pass at
-// once and for good. Both are templates for the explorer's sake.
+// Memory is a template, for the explorer's sake; host and log are interfaces (world.hpp).
 #pragma once
 
 #include <span>
@@ -19,16 +19,17 @@
 
 #include "lib/collect/reassembly.hpp"
 #include "lib/collect/type_names.hpp"
+#include "lib/collect/world.hpp"
 #include "lib/ring/reader.hpp"
 
 namespace shmring::collect {
 
 // A walk that found nothing reads the tail after so long.
 inline constexpr u64 tail_patience_ns = 1'000'000;
-// Records that become lines before these are stored: bounds the lines between two accounts lines.
+// Records that become lines before these are appended: bounds the lines between two accounts lines.
 inline constexpr std::size_t records_a_batch = 512;
 
-template <class M, class Host, class Log>
+template <class M>
 class Collector {
  public:
   Collector(const ring::Ring& ring, ring::Pace pace, Host& host, Log& log)
@@ -36,18 +37,23 @@ class Collector {
         reassembly_(ring.slot_payload()), ledger_(ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite)),
         waiting_since_(ring.geometry.lanes) {}
 
-  // Before the first pass: what the log says of this ring, then every slot, then the entries. False: the log cannot be written.
+  // Before the first pass: what the log says of this ring, then every slot, then the entries. True: all lines are committed.
   bool start(const RingAccounts& known);
 
-  // One pass. `entries_due`: look at the producer table too. False: the log cannot be written; stop.
+  // One pass, or the rest of the one that the log has held up. `entries_due`: look at the producer table too. False: the log
+  // holds it up.
   bool pass(bool entries_due);
+
+  // Append the lines that were noted since. True: all lines so far are committed.
+  bool append_notes() { return commit_lines(); }
 
   // Of the last pass.
   std::size_t taken() const { return reader_.taken().size(); }
   bool is_idle() const { return reader_.is_idle(); }  // every lane's walk found nothing
 
-  Ledger& ledger() { return ledger_; }
+  void note(Note note) { ledger_.note(std::move(note)); }
   const Ledger& ledger() const { return ledger_; }
+  // As of all lines that were appended.
   RingAccounts accounts() const {
     RingAccounts all = ledger_.accounts();
     all.ring = ring_.identity;
@@ -56,11 +62,14 @@ class Collector {
   const ring::Reader<M>& reader() const { return reader_; }
 
  private:
+  void take(bool entries_due);
   void read_tails();
   void meet();
-  bool store();
-  void assemble(const std::vector<ring::Snapshot>& ripe);
-  bool enter();
+  void reassemble();
+  void deliver();
+  bool next_lines();
+  bool commit_lines();
+  bool is_committed();
   void publish();
 
   ring::Ring ring_;
@@ -72,22 +81,45 @@ class Collector {
   Reassembly reassembly_;
   Ledger ledger_;
   std::vector<u64> waiting_since_;  // monotonic; 0: the walk of this lane is not at an end
+
+  // Of the pass that is under way.
+  bool under_way_ = false;
+  std::vector<ring::Snapshot> ripe_;
   std::vector<Delivery> deliveries_;
+  std::vector<u64> times_;
+  std::size_t entered_ = 0;  // deliveries that are lines
+  bool settled_ = true;      // and so is what ripe_ decides
+
+  u64 appended_ = 0;               // the last batch of ours that may not be committed yet; 0: none
+  std::vector<Advance> advances_;  // of the accounts, by what is not committed
 };
 
-template <class M, class Host, class Log>
-bool Collector<M, Host, Log>::start(const RingAccounts& known) {
+template <class M>
+bool Collector<M>::start(const RingAccounts& known) {
   ledger_.recover(known);
   reader_.look_over();
   reader_.begin_pass();
   reader_.read_entries(host_);
   meet();
   ledger_.drop_absent([&](u64 incarnation) { return reader_.names_entry(incarnation); }, host_.now_utc_ns());
-  return store();
+  return commit_lines();
 }
 
-template <class M, class Host, class Log>
-bool Collector<M, Host, Log>::pass(bool entries_due) {
+template <class M>
+bool Collector<M>::pass(bool entries_due) {
+  if (!is_committed()) return false;
+  if (!under_way_) take(entries_due);
+  while (next_lines()) {
+    if (!commit_lines()) return false;
+  }
+  publish();
+  return true;
+}
+
+// Steps 1 to 4, and what was taken as it is to be logged.
+template <class M>
+void Collector<M>::take(bool entries_due) {
+  under_way_ = true, settled_ = false, entered_ = 0;
   ledger_.begin_pass();
   reader_.begin_pass();
   if (entries_due) {
@@ -99,19 +131,15 @@ bool Collector<M, Host, Log>::pass(bool entries_due) {
   reader_.walk(pace_.slots_a_pass);
   reader_.revisit();
   meet();
-  const std::vector<ring::Snapshot> ripe = reader_.ripe();
-  assemble(ripe);
-  if (!enter()) return false;
-  ledger_.settle(ripe, host_.now_utc_ns());
-  if (!store()) return false;
-  publish();
-  return true;
+  ripe_ = reader_.ripe();
+  reassemble();
+  deliver();
 }
 
 // Step 2 between two readings of the entries: only where the walk has waited for a while, for each look at a tail costs its
 // writers a cache line.
-template <class M, class Host, class Log>
-void Collector<M, Host, Log>::read_tails() {
+template <class M>
+void Collector<M>::read_tails() {
   for (u32 lane = 0; lane < reader_.lanes(); ++lane) {
     if (waiting_since_[lane] == 0 || host_.now_ns() - waiting_since_[lane] < tail_patience_ns) continue;
     reader_.read_tail(lane);
@@ -119,8 +147,8 @@ void Collector<M, Host, Log>::read_tails() {
   }
 }
 
-template <class M, class Host, class Log>
-void Collector<M, Host, Log>::meet() {
+template <class M>
+void Collector<M>::meet() {
   for (u64 incarnation : reader_.vanished()) {
     ledger_.note({"incident", host_.now_utc_ns(),
                   {{"what", "an entry of the producer table was overwritten: its account ends here"},
@@ -132,47 +160,72 @@ void Collector<M, Host, Log>::meet() {
   ledger_.meet(arrivals, host_.now_utc_ns());
 }
 
-template <class M, class Host, class Log>
-bool Collector<M, Host, Log>::store() {
-  if (!ledger_.lines().empty() && !log_.store(ledger_.lines())) return false;
-  ledger_.clear_lines();
-  // After each append, not once a pass: another log may have to go on from here.
-  for (const Ledger::Moved& moved : ledger_.moved()) reader_.note_logged(moved.entry, moved.through, moved.refused);
-  return true;
-}
-
 // Between steps 4 and 5: chunks become records, or are known to belong to none.
-template <class M, class Host, class Log>
-void Collector<M, Host, Log>::assemble(const std::vector<ring::Snapshot>& ripe) {
+template <class M>
+void Collector<M>::reassemble() {
   reassembly_.begin_pass();
   for (const ring::Taken& taken : reader_.taken()) reassembly_.add(taken, ledger_);
-  reassembly_.drop(ripe);
+  reassembly_.drop(ripe_);
   for (u32 lane = 0; lane < reader_.lanes(); ++lane)
     if (reader_.lacks_room(lane)) reassembly_.make_room(lane);
 }
 
-// Step 5. In slices, so that no batch is long; each is complete for every account, since the whole is in order.
-template <class M, class Host, class Log>
-bool Collector<M, Host, Log>::enter() {
-  deliveries_.clear();
+template <class M>
+void Collector<M>::deliver() {
+  deliveries_.clear(), times_.clear();
+  const auto is_timed = [](const ring::Taken& taken) {
+    return taken.fault == ring::Taken::Fault::none && taken.header->ticks != 0;
+  };
+  for (const ring::Taken& taken : reassembly_.whole())
+    if (is_timed(taken)) times_.push_back(taken.header->ticks);
+  host_.to_utc(times_);
   const u64 now = host_.now_utc_ns();
+  auto time = times_.begin();
   for (const ring::Taken& taken : reassembly_.whole()) {
     const bool sound = taken.fault == ring::Taken::Fault::none;
-    deliveries_.push_back({taken, sound && taken.header->ticks != 0 ? host_.utc(taken.header->ticks) : now,
-                           sound ? names_.of(taken.header->type) : std::string_view{}});
+    deliveries_.push_back(
+        {taken, is_timed(taken) ? *time++ : now, sound ? names_.of(taken.header->type) : std::string_view{}});
   }
   order(deliveries_);
-  for (std::size_t at = 0; at < deliveries_.size(); at += records_a_batch) {
-    if (at != 0 && !store()) return false;
-    const std::size_t count = std::min(records_a_batch, deliveries_.size() - at);
-    ledger_.enter(std::span<const Delivery>(deliveries_).subspan(at, count), now);
-  }
+}
+
+// Steps 5 and 6. In slices, so that no batch is long; each is complete for every account, since the whole is in order. False:
+// the pass has no more lines.
+template <class M>
+bool Collector<M>::next_lines() {
+  if (settled_) return false;
+  const u64 now = host_.now_utc_ns();
+  const std::size_t count = std::min(records_a_batch, deliveries_.size() - entered_);
+  ledger_.enter(std::span<const Delivery>(deliveries_).subspan(entered_, count), now);
+  entered_ += count;
+  if (entered_ < deliveries_.size()) return true;
+  ledger_.settle(ripe_, now);
+  settled_ = true;
+  return true;
+}
+
+template <class M>
+bool Collector<M>::commit_lines() {
+  if (!ledger_.lines().empty()) appended_ = log_.append(ledger_.lines(), ring_.identity);
+  ledger_.take_advances(advances_);
+  ledger_.clear_lines();
+  return is_committed();
+}
+
+// The accounts are told after each batch, not once a pass: another log may have to go on from here.
+template <class M>
+bool Collector<M>::is_committed() {
+  if (appended_ == 0) return true;
+  if (log_.commit().batch < appended_) return false;
+  appended_ = 0;
+  for (const Advance& advance : advances_) reader_.note_logged(advance.entry, advance.through, advance.refused);
+  advances_.clear();
   return true;
 }
 
 // Steps 7, 8, 9.
-template <class M, class Host, class Log>
-void Collector<M, Host, Log>::publish() {
+template <class M>
+void Collector<M>::publish() {
   reader_.release(reassembly_.releasable());
   for (u32 lane = 0; lane < reader_.lanes(); ++lane) {
     if (reader_.publish_head(lane)) host_.wake(ring_.lanes[lane].freed);
@@ -184,6 +237,7 @@ void Collector<M, Host, Log>::publish() {
   }
   reader_.free_entries(ledger_.closed(), host_);
   ledger_.forget(ledger_.closed());
+  under_way_ = false;
 }
 
 }  // namespace shmring::collect

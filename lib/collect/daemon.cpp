@@ -42,7 +42,7 @@ int Daemon::set_up(const Settings& settings) {
   idle_ = Idle(settings.busy);
   if (error = os::check_origin(log_dir_, settings.ring); error == 0) error = open_ring(settings);
   if (error == 0) {
-    if (error = open_log(); error != 0) withdraw(segments_.back().ring.header->board);
+    if (error = open_log(segments_.back().ring.identity); error != 0) withdraw(segments_.back().ring.header->board);
   }
   if (error == 0) {
     make_drains();
@@ -87,11 +87,6 @@ int Daemon::find_ring(const Settings& settings, os::Segment& segment) {
   return error;
 }
 
-int Daemon::claim_log() {
-  const int error = log_.claim(log_dir_, ring_, recovered_);
-  return error != 0 ? error : os::check_origin(log_dir_, ring_);  // it may be another's by now
-}
-
 int Daemon::move_aside(const Settings& settings, int refused) {
   if (const int error = inspect::move_aside(settings.ring, owner(), refused, aside_); error != 0) return error;
   if (aside_.name.empty()) return 0;
@@ -102,108 +97,61 @@ int Daemon::move_aside(const Settings& settings, int refused) {
   return 0;
 }
 
-int Daemon::open_log() {
-  int error = log_.is_claimed() ? 0 : claim_log();
-  if (error == 0) error = log_.begin(segments_.back().ring.identity, [this] { return accounts(); }, recovered_);
-  if (error != 0) return error;
-  if (os::record_origin(log_dir_, ring_) != 0) say("shmringd: {}; it goes on without\n", os::last_error());
-  return 0;
-}
-
 // The log is open, and nothing was logged of them since it was recovered.
 void Daemon::make_drains() {
-  store_.emplace(log_);
   for (os::Segment& segment : segments_) {
     log::RecoveredRing known = recovered_.of(segment.ring.identity);
-    drains_.push_back(std::make_unique<Drain>(std::move(segment), *store_, std::move(known)));
+    drains_.push_back(std::make_unique<Drain>(std::move(segment), *this, std::move(known)));
   }
   segments_.clear();
 }
 
-// As of all lines that were given out.
-log::Accounts Daemon::accounts() const {
-  std::vector<log::RingAccounts> retired;
-  for (std::size_t i = 0; i + 1 < drains_.size(); ++i) retired.push_back(drains_[i]->accounts());
-  for (const Ending& ending : endings_) {
-    if (ending.ledger.empty()) continue;
-    retired.push_back(ending.ledger.accounts());
-    retired.back().ring = ending.ring;
-  }
-  return log::accounts_line(present().host().now_utc_ns(), present().accounts(), std::move(retired));
-}
-
 int Daemon::run() {
   while (true) {
-    const int status = collect();
-    if (!store_->lost()) return status;
+    const int error = collect();
+    if (log_state_ != LogState::lost) return error;
     if (!open_log_again()) return -EIO;
   }
 }
 
-// 0: the log is a new one, or has all `lines` that were written. Where only its last file has gone, what is left says less
-// than was logged: it would make losses of events.
-int Daemon::open_whole_log(u64 lines) {
-  if (const int error = open_log(); error != 0) return error;
-  if (recovered_.next_index == 0 || recovered_.next_index >= lines) return 0;
-  return os::fail(EBADMSG, "log %s: its end is gone, lines %llu to %llu by index; put them back, or move what is left away",
-                  log_dir_.c_str(), static_cast<unsigned long long>(recovered_.next_index),
-                  static_cast<unsigned long long>(lines - 1));
-}
-
-// As by a new collector: nothing but what the log says, and the rings. False: told to stop before it could be.
-bool Daemon::open_log_again() {
-  const u64 lines = log_.next_index();
-  for (const std::unique_ptr<Drain>& drain : drains_) segments_.push_back(drain->take_segment());
-  drains_.clear();
-  endings_.clear();
-  log_ = {};
-  int said = 0;
-  for (int error = open_whole_log(lines); error != 0; error = open_whole_log(lines)) {
-    if (error != said) say("shmringd: {}; nothing is released until it works\n", os::last_error());
-    said = error;
-    os::sleep_for(store_retry_ns);
-    if (os::stop_requested()) return false;
-    log_ = {};
-  }
-  for (const os::Segment& segment : segments_) announce(segment.ring.header->board, os::self(*segment.ring.header));
-  make_drains();
-  find_other_rings();
-  roll_error_ = 0;
-  return true;
-}
-
 int Daemon::collect() {
-  bool writable = begin();
+  begin();
   death_ = true;  // the first pass looks at the entries
-  while (writable && !os::stop_requested()) {
+  while (log_state_ != LogState::lost && !os::stop_requested()) {
     const u64 now = present().host().now_ns();
-    writable = pass(death_ || now - entries_read_ns_ >= entries_every_ns);
-    death_ = false;
-    if (writable && now - second_ns_ >= second_ns) {
+    const bool passed = pass(death_ || now - entries_read_ns_ >= entries_every_ns);
+    if (passed) death_ = false;
+    if (now - second_ns_ >= second_ns) {
       second_ns_ = now;
-      writable = each_second() && store_->in_place();
-      if (!writable) break;
-      if (all(&Drain::is_over)) {
-        const int status = stop({{"reason", "the ring was unlinked, and is drained to its end"}});
-        return status != 0 || new_refused_ == 0 ? status : new_refused_;
+      each_second();
+      if (passed && all(&Drain::is_over)) {
+        const int error = stop({{"reason", "the ring was unlinked, and is drained to its end"}});
+        return error != 0 || new_refused_ == 0 ? error : new_refused_;
       }
     }
-    const bool busy = !all(&Drain::is_at_rest);
-    const u64 sleep_ns = idle_.after_pass(busy, now);
-    if (sleep_ns == 0 && now - deaths_asked_ns_ < deaths_every_ns) {
-      if (all(&Drain::took_nothing)) ring::HardwareMemory::pause();
-      continue;
+    if (passed) {
+      rest(now);
+    } else {
+      wait_for_log();
     }
-    deaths_asked_ns_ = now;
-    sleep(sleep_ns);
   }
-  return writable ? drain() : -EIO;
+  return log_state_ == LogState::lost ? -ESTALE : drain();
 }
 
-void Daemon::sleep(u64 sleep_ns) {
+void Daemon::rest(u64 now) {
+  const u64 sleep_ns = idle_.after_pass(!all(&Drain::is_at_rest), now);
+  if (sleep_ns == 0 && now - deaths_asked_ns_ < deaths_every_ns) {
+    if (all(&Drain::took_nothing)) ring::HardwareMemory::pause();
+    return;
+  }
+  deaths_asked_ns_ = now;
+  sleep_until_death(sleep_ns);
+}
+
+void Daemon::sleep_until_death(u64 sleep_ns) {
   std::vector<os::Deaths*> deaths;
   for (const std::unique_ptr<Drain>& drain : drains_) deaths.push_back(&drain->host().deaths());
-  death_ = os::Deaths::wait(deaths, sleep_ns, os::waiting_mask()) > 0;
+  if (os::Deaths::wait(deaths, sleep_ns, os::waiting_mask()) > 0) death_ = true;
   if (sleep_ns != 0)
     for (const std::unique_ptr<Drain>& drain : drains_) count_wakeup(drain->board());
 }
@@ -215,19 +163,18 @@ bool Daemon::pass(bool entries_due) {
   return true;
 }
 
-bool Daemon::begin() {
-  if (!end_other_rings()) return false;
+// Where the log cannot be written, the first pass waits for it.
+void Daemon::begin() {
+  end_other_rings();
   if (recovered_.next_index > 0)
     present().note("recovery", {number("accounts", present().known_accounts()), number("open", present().known_open()),
                                 number("cut_bytes", recovered_.cut_bytes), {"aside", recovered_.aside}});
-  if (!start_present()) return false;
-  for (std::size_t i = 0; i + 1 < drains_.size(); ++i)
-    if (!drains_[i]->start()) return false;
-  return true;
+  start_present();
+  for (std::size_t i = 0; i + 1 < drains_.size(); ++i) drains_[i]->start();
 }
 
 // The ring that lines speak of from here on.
-bool Daemon::start_present() {
+void Daemon::start_present() {
   const ring::Ring& ring = present().segment().ring;
   log_.present(ring.identity);
   present().note("start", {number("pid", os::self(*ring.header).pid),
@@ -242,24 +189,17 @@ bool Daemon::start_present() {
                                 {"moved_to", std::exchange(aside_.name, "")},
                                 number("undrained", aside_.leftover.undrained),
                                 number("unlogged", aside_.leftover.unlogged)});
-  return present().start();
+  present().start();
 }
 
-bool Daemon::each_second() {
+void Daemon::each_second() {
   for (const std::unique_ptr<Drain>& drain : drains_) {
     drain->note_clock_and_conditions();
     drain->retire_if_unlinked();
   }
-  note_roll_error();
-  if (present().is_retired() && !take_new_ring()) return false;
-  return end_drained();
-}
-
-void Daemon::note_roll_error() {
-  if (log_.roll_error() != 0 && roll_error_ == 0)
-    present().note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
-                                number("errno", static_cast<u64>(-log_.roll_error()))});
-  roll_error_ = log_.roll_error();
+  look_at_log();
+  if (present().is_retired()) take_new_ring();
+  end_drained();
 }
 
 // What was there when the stop was asked for; producers that go on writing do not hold us for ever. What they wrote since may
@@ -284,16 +224,16 @@ int Daemon::drain() {
   }
   say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, the next shmringd logs them\n", ring_,
       left, behind ? ", for the log is too slow" : "");
-  const int status =
+  const int error =
       stop({{"reason", "asked to, and not all is drained: the next collector logs what is left"}, number("left", left)});
-  return behind ? -EIO : status;
+  return behind ? -EIO : error;
 }
 
 int Daemon::stop(std::vector<log::Note::Pair> pairs) {
   present().note("stop", std::move(pairs));
   bool stored = true;
   for (const std::unique_ptr<Drain>& drain : drains_) {
-    stored = stored && drain->store_notes();
+    stored = drain->append_notes() && stored;
     withdraw(drain->board());
   }
   return stored ? 0 : -EIO;

@@ -105,7 +105,7 @@ int Daemon::open_ghost(const log::RecoveredRing& other, const std::vector<u32>& 
       continue;
     }
     announce(segment.ring.header->board, os::self(*segment.ring.header));
-    auto drain = std::make_unique<Drain>(std::move(segment), *store_, other);
+    auto drain = std::make_unique<Drain>(std::move(segment), *this, other);
     drain->note("incident", {{"what", "the ring lost its name while no collector ran: it is drained from a writer's memory"},
                              number("pid", pid)});
     drain->retire_if_unlinked();
@@ -116,18 +116,17 @@ int Daemon::open_ghost(const log::RecoveredRing& other, const std::vector<u32>& 
 }
 
 // Nothing of theirs is ever logged any more. Before the first line of the present ring.
-bool Daemon::end_other_rings() {
+void Daemon::end_other_rings() {
   for (Ending& ending : endings_) {
     ending.ledger.drop_absent([](u64) { return false; }, present().host().now_utc_ns());
-    if (!ending.ledger.lines().empty() && !store_->store(ending.ledger.lines(), ending.ring)) return false;
+    if (!ending.ledger.lines().empty()) append(ending.ledger.lines(), ending.ring);
     ending.ledger.clear_lines();
   }
   endings_.clear();
-  return true;
 }
 
 // Where the present ring has lost its name, and another has it: that one is drained, too.
-bool Daemon::take_new_ring() {
+void Daemon::take_new_ring() {
   os::Segment segment;
   int error = os::attach(ring_, segment, owner());
   if (error == 0) error = os::take_lease(segment);
@@ -138,27 +137,26 @@ bool Daemon::take_new_ring() {
   if (error != 0) {
     if (new_refused_ != 0 && error != refused)
       say("shmringd: {}; the ring that had this name before is drained to its end\n", os::last_error());
-    return true;
+    return;
   }
   announce(segment.ring.header->board, os::self(*segment.ring.header));
   const ring::RingId id = segment.ring.identity;
-  drains_.push_back(std::make_unique<Drain>(std::move(segment), *store_, log::RecoveredRing{id, {}, {}}));
-  return start_present();
+  drains_.push_back(std::make_unique<Drain>(std::move(segment), *this, log::RecoveredRing{id, {}, {}}));
+  start_present();
 }
 
 // Of rings that lost their name beside a present one.
-bool Daemon::end_drained() {
+void Daemon::end_drained() {
   for (std::size_t i = 0; i + 1 < drains_.size();) {
     if (!drains_[i]->is_over()) {
       ++i;
       continue;
     }
     drains_[i]->note("stop", {{"reason", "the ring was unlinked, and is drained to its end"}});
-    if (!drains_[i]->store_notes()) return false;
+    drains_[i]->append_notes();
     withdraw(drains_[i]->board());
     drains_.erase(drains_.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  return true;
 }
 
 }  // namespace shmring::collect

@@ -9,17 +9,21 @@
 
 namespace shmring::collect {
 
-Host::Host(const ring::Ring& ring)
+SystemHost::SystemHost(const ring::Ring& ring)
     : clock_(static_cast<ring::Clock>(ring.geometry.clock)), deaths_(ring),
       calibration_(os::Calibration::of(*ring.header, clock_)) {
   look_at_clocks();
 }
 
-void Host::wake(std::atomic<u32>& freed) { os::futex_wake_all(freed); }
+void SystemHost::to_utc(std::span<u64> times) {
+  for (u64& time : times) time = calibration_.to_utc(time, now_.ticks);
+}
 
-Drain::Drain(os::Segment segment, Store& store, log::RecoveredRing known)
-    : segment_(std::move(segment)), known_(std::move(known)), host_(segment_.ring), store_{store, segment_.ring.identity},
-      collector_(segment_.ring, ring::Pace{}, host_, store_) {}
+void SystemHost::wake(std::atomic<u32>& freed) { os::futex_wake_all(freed); }
+
+Drain::Drain(os::Segment segment, Log& log, log::RecoveredRing known)
+    : segment_(std::move(segment)), known_(std::move(known)), host_(segment_.ring),
+      collector_(segment_.ring, ring::Pace{}, host_, log) {}
 
 u64 Drain::known_open() const {
   return static_cast<u64>(std::ranges::count_if(known_.accounts, &log::RecoveredAccount::open));
@@ -34,20 +38,16 @@ bool Drain::start() {
 
 bool Drain::pass(bool entries_due) {
   host_.look_at_clocks();
-  const bool retired = retired_;
-  const bool stored = collector_.pass(entries_due);
-  if (entries_due) read_retired_ = retired, show_progress(board(), collector_, host_);
-  return stored;
+  const bool retired = retired_, passed = collector_.pass(entries_due);
+  if (!passed) return false;
+  if (entries_due) read_retired_ = retired, show_life();
+  return true;
 }
 
-bool Drain::store_notes() {
-  const bool stored = collector_.ledger().lines().empty() || store_.store(collector_.ledger().lines());
-  if (stored) collector_.ledger().clear_lines();
-  return stored;
-}
+void Drain::show_life() { show_progress(board(), collector_, host_); }
 
 void Drain::note(std::string kind, std::vector<log::Note::Pair> pairs) {
-  collector_.ledger().note({std::move(kind), host_.now_utc_ns(), std::move(pairs)});
+  collector_.note({std::move(kind), host_.now_utc_ns(), std::move(pairs)});
 }
 
 void Drain::retire_if_unlinked() {

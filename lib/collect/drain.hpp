@@ -15,25 +15,24 @@
 #include "lib/os/clock.hpp"
 #include "lib/os/process.hpp"
 #include "lib/os/segment.hpp"
-#include "lib/collect/store.hpp"
 
 namespace shmring::collect {
 
 using ring::u32;
 using ring::u64;
 
-// The world outside, for the collector's pass.
-class Host {
+// This machine, as the collector's pass asks for it.
+class SystemHost : public Host {
  public:
-  explicit Host(const ring::Ring& ring);
+  explicit SystemHost(const ring::Ring& ring);
 
-  bool dead(u32 entry, u64 owner_word) { return deaths_.dead(entry, owner_word); }
-  void forget(u32 entry) { deaths_.forget(entry); }
-  std::string exe(ring::Owner owner) { return os::exe_path(owner.pid, owner.start_time); }
-  u64 utc(u64 ticks) { return calibration_.to_utc(ticks, now_.ticks); }
-  u64 now_utc_ns() const { return now_.utc_ns; }
-  u64 now_ns() const { return now_.monotonic_ns; }
-  void wake(std::atomic<u32>& freed);
+  bool dead(u32 entry, u64 owner_word) override { return deaths_.dead(entry, owner_word); }
+  void forget(u32 entry) override { deaths_.forget(entry); }
+  std::string exe(ring::Owner owner) override { return os::exe_path(owner.pid, owner.start_time); }
+  u64 now_utc_ns() override { return now_.utc_ns; }
+  u64 now_ns() override { return now_.monotonic_ns; }
+  void to_utc(std::span<u64> times) override;
+  void wake(std::atomic<u32>& freed) override;
 
   // Once before each pass.
   void look_at_clocks() { now_ = os::take_sample(clock_); }
@@ -50,23 +49,18 @@ class Host {
   os::Sample now_{};
 };
 
-// The log, for one ring's pass.
-struct RingStore {
-  Store& log;
-  ring::RingId ring;
-  bool store(std::span<const log::Line> lines) { return log.store(lines, ring); }
-};
-
 class Drain {
  public:
   // The lease is held. `known`: what the log says of this ring.
-  Drain(os::Segment segment, Store& store, log::RecoveredRing known);
+  Drain(os::Segment segment, Log& log, log::RecoveredRing known);
 
-  // Before the first pass, and behind what was noted for the log. False, here and below: the log cannot be written.
+  // Before the first pass, and behind what was noted for the log. False, here and below: the log holds it up (collector.hpp).
   bool start();
   bool pass(bool entries_due);
   // The lines that were noted since.
-  bool store_notes();
+  bool append_notes() { return collector_.append_notes(); }
+  // That this collector lives, though the log holds it up.
+  void show_life();
 
   // Of the last pass.
   bool is_idle() const { return collector_.is_idle(); }
@@ -86,9 +80,8 @@ class Drain {
   os::Segment take_segment() { return std::move(segment_); }
   const ring::RingId& id() const { return segment_.ring.identity; }
   ring::CollectorBoard& board() { return segment_.ring.header->board; }
-  Host& host() { return host_; }
-  const Host& host() const { return host_; }
-  // As of all lines given out; before start() what the log said.
+  SystemHost& host() { return host_; }
+  // As of all lines that were appended; before start() what the log said.
   log::RingAccounts accounts() const { return started_ ? collector_.accounts() : known_.known(); }
   u64 known_accounts() const { return known_.accounts.size(); }
   u64 known_open() const;
@@ -96,9 +89,8 @@ class Drain {
  private:
   os::Segment segment_;
   log::RecoveredRing known_;
-  Host host_;
-  RingStore store_;
-  collect::Collector<ring::HardwareMemory, Host, RingStore> collector_;
+  SystemHost host_;
+  Collector<ring::HardwareMemory> collector_;
   bool started_ = false, retired_ = false, read_retired_ = false;
   // What the log has been told, of what the reader has counted.
   struct Noted {

@@ -303,11 +303,11 @@ void Ledger::advance(Account& account, u64 through) {
 
 void Ledger::touch(const Account& account) {
   if (account.entry == no_entry) return;
-  const Moved moved{account.entry, account.through, account.refused()};
-  if (!moved_.empty() && moved_.back().entry == moved.entry) {
-    moved_.back() = moved;
+  const Advance advance{account.entry, account.through, account.refused()};
+  if (!advances_.empty() && advances_.back().entry == advance.entry) {
+    advances_.back() = advance;
   } else {
-    moved_.push_back(moved);
+    advances_.push_back(advance);
   }
 }
 

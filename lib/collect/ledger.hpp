@@ -45,6 +45,12 @@ struct Arrival {
   std::string exe;
 };
 
+// By so much a producer's account has come on.
+struct Advance {
+  u32 entry;
+  u64 through, refused;
+};
+
 // A taken record, with what the segment's tables and clock say of it.
 struct Delivery {
   ring::Taken taken;
@@ -80,16 +86,17 @@ class Ledger {
   void settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns);   // step 6: losses behind the last event, closings
   void note(Note note) { lines_.push_back(std::move(note)); }
 
-  // The lines since the last clear_lines. Views in them last until forget() and until the deliveries' records go.
+  // The lines since the last clear_lines. Views in them last until then, or until forget(), or until the deliveries' records
+  // go.
   const std::vector<Line>& lines() const { return lines_; }
   void clear_lines() { lines_.clear(), dropped_.clear(); }
-  void begin_pass() { moved_.clear(), closed_.clear(); }  // lines not stored yet stay
+  void begin_pass() { closed_.clear(); }
 
-  struct Moved {
-    u32 entry;
-    u64 through, refused;
-  };
-  const std::vector<Moved>& moved() const { return moved_; }  // accounts that the lines have advanced
+  // Append to `out` how far the lines since the last call have brought their accounts.
+  void take_advances(std::vector<Advance>& out) {
+    out.insert(out.end(), advances_.begin(), advances_.end());
+    advances_.clear();
+  }
   const std::vector<u32>& closed() const { return closed_; }  // entries that may be freed once the lines are in the log
   void forget(const std::vector<u32>& entries);               // they were freed
 
@@ -131,7 +138,7 @@ class Ledger {
   Incarnations over_;                // closed and forgotten, or dropped
   std::vector<std::map<u64, Account>::node_type> dropped_;
   std::vector<Line> lines_;
-  std::vector<Moved> moved_;
+  std::vector<Advance> advances_;
   std::vector<u32> closed_;
   u64 events_ = 0;
   Causes losses_;

@@ -2,14 +2,15 @@
 //
 // Invariant: every private field that outlives a pass is in it, or stands below with the reason why not. The static_asserts
 // make a new field a compile error: put it into the digest first, then count it here.
-//   Collector: ring_, pace_, host_, log_, deliveries_ (cleared first) are alike in every life; waiting_since_ is not zero
+//   Collector: ring_, pace_, host_, log_ are alike in every life; what belongs to a pass is set when it begins, and its log
+//              holds no pass up; waiting_since_ is not zero
 //              where at_end is true (the host's clock moves as far as it is asked)
 //   TypeNames: names_ are those of the places copied_: a name never changes
 //   Reassembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
 //   Reader:    newcomers_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_, limit_ never change;
 //              refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees
 //   LaneView:  walked, at_limit are set by begin_pass, passed_one, tight by the walk; held follows from is_held
-//   Ledger:    events_, losses_ are figures; lines_, moved_, closed_ are cleared before they are used; over_ matters
+//   Ledger:    events_, losses_ are figures; lines_, advances_, closed_ are cleared before they are used; over_ matters
 //              only where an entry was scribbled
 #pragma once
 

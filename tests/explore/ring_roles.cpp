@@ -1,6 +1,7 @@
 // The roles of the ring's exploration.
 #include "tests/explore/ring_roles.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -8,6 +9,7 @@
 #include "lib/ring/producer.hpp"
 #include "lib/ring/remover.hpp"
 #include "tests/explore/collector_digest.hpp"
+#include "tests/support/plain_log.hpp"
 
 namespace explore {
 
@@ -122,34 +124,36 @@ void remove(RingWorld& world) {
 }
 
 // What a collector asks of the world outside. Its clock moves as far as it is asked.
-struct Host {
-  bool dead(u32, u64 owner) { return Scheduler::active().proven_dead(RingWorld::role_of(ring::Owner::of(owner))); }
-  void forget(u32) {}
-  std::string exe(ring::Owner) { return ""; }
-  u64 utc(u64) { return 1; }
-  u64 now_utc_ns() { return 1; }
-  u64 now_ns() { return time += collect::tail_patience_ns; }
-  void wake(std::atomic<u32>& freed) { Scheduler::active().wake(freed); }
+struct Host : collect::Host {
+  bool dead(u32, u64 owner) override { return Scheduler::active().proven_dead(RingWorld::role_of(ring::Owner::of(owner))); }
+  void forget(u32) override {}
+  std::string exe(ring::Owner) override { return ""; }
+  u64 now_utc_ns() override { return 1; }
+  u64 now_ns() override { return time += collect::tail_patience_ns; }
+  void to_utc(std::span<u64> times) override { std::ranges::fill(times, 1); }
+  void wake(std::atomic<u32>& freed) override { Scheduler::active().wake(freed); }
   u64 time = 0;
 };
 
-struct Log {
-  RingWorld& world;
+class Log : public plain::PlainLog {
+ public:
+  explicit Log(RingWorld& world) : world_(world) {}
   std::function<log::Accounts()> accounts;
   int since_accounts = 0;
 
-  bool store(const std::vector<log::Line>& lines) {
-    for (const log::Line& line : lines) world.append(line), ++since_accounts;
-    const int every = world.plan().accounts_every;
+ private:
+  void store(std::span<const log::Line> lines) override {
+    for (const log::Line& line : lines) world_.append(line), ++since_accounts;
+    const int every = world_.plan().accounts_every;
     if ((every > 0 && since_accounts >= every) || Scheduler::active().choose(2) == 1) {
-      world.append(accounts());
+      world_.append(accounts());
       since_accounts = 0;
     }
-    return true;
   }
+  RingWorld& world_;
 };
 
-using Collector = collect::Collector<ExploreMemory, Host, Log>;
+using Collector = collect::Collector<ExploreMemory>;
 
 }  // namespace
 
@@ -172,7 +176,7 @@ void collect(RingWorld& world) {
   const bool may_be_removed = world.plan().removers > 0;
   if (may_be_removed && ring::is_retired_by_now<ExploreMemory>(*world.ring().header) && !settle_removal(world)) return;
   Host host;
-  Log log{world, {}};
+  Log log(world);
   const bool short_walk = scheduler.choose(2) == 1;
   const ring::Pace pace{short_walk ? 1 : world.plan().walk, 128, 1, 1};
   Collector collector(world.ring(), pace, host, log);

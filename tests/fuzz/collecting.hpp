@@ -8,37 +8,31 @@
 #include <vector>
 
 #include "lib/collect/collector.hpp"
-#include "lib/log/files/log.hpp"
+#include "lib/log/files/appender.hpp"
 #include "lib/log/format/parse.hpp"
 #include "lib/log/files/verify.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/support/memory_log.hpp"
+#include "tests/support/plain_log.hpp"
 
 namespace shmring::fuzz {
 
-struct Host {
+struct Host : collect::Host {
   u32 dead_pids = 0;  // one bit for pid mod 32
   u64 time = 1'700'000'000'000'000'000;
   os::Calibration calibration{{0, 0, time}, {1'000'000'000, 1'000'000'000, time + 1'000'000'000}};
 
-  bool dead(u32, u64 owner_word) { return (dead_pids >> (ring::Owner::of(owner_word).pid % 32) & 1) != 0; }
-  void forget(u32) {}
-  std::string exe(ring::Owner) { return "/bin/app"; }
-  u64 utc(u64 ticks) { return calibration.to_utc(ticks, 2'000'000'000); }
-  u64 now_utc_ns() { return time; }
-  u64 now_ns() { return time += 2 * collect::tail_patience_ns; }
-  void wake(std::atomic<u32>&) {}
-};
-
-struct Store {
-  log::Log& log;
-  ring::RingId ring;
-  bool store(std::span<const log::Line> lines) {
-    must(log.append(lines, ring) == 0, os::last_error());
-    return true;
+  bool dead(u32, u64 owner_word) override { return (dead_pids >> (ring::Owner::of(owner_word).pid % 32) & 1) != 0; }
+  void forget(u32) override {}
+  std::string exe(ring::Owner) override { return "/bin/app"; }
+  u64 now_utc_ns() override { return time; }
+  u64 now_ns() override { return time += 2 * collect::tail_patience_ns; }
+  void to_utc(std::span<u64> times) override {
+    for (u64& it : times) it = calibration.to_utc(it, 2'000'000'000);
   }
+  void wake(std::atomic<u32>&) override {}
 };
 
 // A pass takes no slot twice, but for one from the walk and one from the list.
@@ -51,12 +45,11 @@ void must_be_bounded(const Collector& collector, const ring::Ring& ring) {
 inline constexpr ring::Pace quick_pace{1024, 128, 1, 1};
 
 // One collector's life over a log in files. Its end is a crash: nothing is drained or said.
-class FileLife {
+class FileLife : public collect::Log {
  public:
   FileLife(const ring::Ring& ring, const std::string& dir, Host& host) : ring_(ring), host_(host) {
-    auto accounts = [this] { return log::accounts_line(host_.now_utc_ns(), collector_->accounts()); };
-    must(log_.open(dir, "r", ring.identity, accounts, recovered_) == 0, os::last_error());
-    collector_.emplace(ring, quick_pace, host_, store_);
+    must(log_.open(dir, "r", ring.identity, recovered_) == 0, os::last_error());
+    collector_.emplace(ring, quick_pace, host_, *this);
     collector_->start(recovered_.of(ring.identity).known());
   }
   FileLife(const FileLife&) = delete;
@@ -67,23 +60,33 @@ class FileLife {
   }
 
  private:
+  u64 append(std::span<const log::Line> lines, const ring::RingId& of) override {
+    const u64 batch = log_.append(lines, of);
+    if (log_.accounts_are_due()) log_.append(log::accounts_line(host_.now_utc_ns(), collector_->accounts()));
+    return batch;
+  }
+  log::Commit commit() override {
+    must(log_.write() == 0, os::last_error());
+    return log_.committed();
+  }
+
   ring::Ring ring_;
   Host& host_;
-  log::Log log_;
+  log::Appender log_;
   log::Recovered recovered_;
-  Store store_{log_, ring_.identity};
-  std::optional<collect::Collector<ring::HardwareMemory, Host, Store>> collector_;
+  std::optional<collect::Collector<ring::HardwareMemory>> collector_;
 };
 
 // A log in memory, through the lines' text.
-struct TextLog {
+class TextLog : public plain::PlainLog {
+ public:
   plain::MemoryLog log;
-  std::string text;
 
-  bool store(const std::vector<log::Line>& lines) {
+ private:
+  void store(std::span<const log::Line> lines) override {
     for (const log::Line& line : lines) {
-      text.clear();
-      log::encode(line, 1, "r", text);
+      std::string text;
+      encoder_.encode(line, 1, text);
       must(!text.empty() && text.find('\n') == text.size() - 1, "a line is one line");
       text.pop_back();
       log::Parsed parsed{};
@@ -93,8 +96,8 @@ struct TextLog {
       log.append(line);
     }
     must(log.broken.empty(), log.broken);
-    return true;
   }
+  log::Encoder encoder_{"r"};
 };
 
 // One collector's life over a log in memory: thousands a second.
@@ -112,7 +115,7 @@ class Life {
 
  private:
   ring::Ring ring_;
-  collect::Collector<M, Host, TextLog> collector_;
+  collect::Collector<M> collector_;
 };
 
 inline log::Verdict must_verify(const std::string& dir) {

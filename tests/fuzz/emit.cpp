@@ -3,7 +3,7 @@
 // Each line is one attempt: an event with these bytes, or, if it is longer than a record may be, a loss or a cut event.
 #include <sys/mman.h>
 
-#include "lib/log/format/line.hpp"
+#include "lib/log/format/encoder.hpp"
 #include "lib/log/format/parse.hpp"
 #include "lib/log/files/reading.hpp"
 #include "lib/os/segment.hpp"

@@ -6,6 +6,7 @@
 
 #include "lib/log/format/parse.hpp"
 #include "lib/log/files/reading.hpp"
+#include "lib/log/format/encoder.hpp"
 #include "tests/fuzz/collecting.hpp"
 #include "tests/fuzz/place.hpp"
 #include "tools/shmring/commands.hpp"
@@ -22,8 +23,8 @@ std::vector<log::Line> each_kind(u64 incarnation, std::string_view name) {
   static const std::string text = "a text with a \" and a \n in it", json = "{\"a\":[1,2.5e3,null]}";
   const auto bytes = [](const std::string& s) { return std::as_bytes(std::span(s)); };
   log::Causes causes, more;
-  causes[ring::Cause::full] = 2, causes[ring::Cause::refused] = 1;
-  more[ring::Cause::died] = 1;
+  causes[log::Cause::full] = 2, causes[log::Cause::refused] = 1;
+  more[log::Cause::died] = 1;
   log::Causes all = causes;
   all += more;
   log::Event event{name, incarnation, 1, 0, 5, noon, 7, "", SHMRING_KIND_TEXT, 3, {}, bytes(text), false, false};
@@ -51,15 +52,16 @@ std::vector<log::Line> each_kind(u64 incarnation, std::string_view name) {
 std::vector<std::string> make_log() {
   std::string first, second;
   u64 index = 0;
-  log::encode(log::Accounts{noon, {}}, index++, "r", first);
-  for (const auto& line : each_kind(base + 3, "a")) log::encode(line, index++, "r", first);
-  for (const auto& line : each_kind(base + 4, "b")) log::encode(line, index++, "r", first);
+  log::Encoder encoder("r");
+  encoder.encode(log::Accounts{noon, {}}, index++, first);
+  for (const auto& line : each_kind(base + 3, "a")) encoder.encode(line, index++, first);
+  for (const auto& line : each_kind(base + 4, "b")) encoder.encode(line, index++, first);
   log::Causes lost;
-  lost[ring::Cause::full] = 2, lost[ring::Cause::refused] = 1;
+  lost[log::Cause::full] = 2, lost[log::Cause::refused] = 1;
   log::Accounts accounts{noon, {{"a", base + 3, 6, true, lost}}};
-  log::encode(accounts, index++, "r", second);
-  for (const auto& line : each_kind(base + 5, "c")) log::encode(line, index++, "r", second);
-  for (const auto& line : each_kind(base + 6, "d")) log::encode(line, index++, "r", second);
+  encoder.encode(accounts, index++, second);
+  for (const auto& line : each_kind(base + 5, "c")) encoder.encode(line, index++, second);
+  for (const auto& line : each_kind(base + 6, "d")) encoder.encode(line, index++, second);
   return {first, second};
 }
 const std::vector<std::string> whole = make_log();

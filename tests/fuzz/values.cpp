@@ -1,6 +1,7 @@
 // Pure functions over bytes that nobody vouches for: payloads of each kind, JSON, fields, times, lines, options of emit.
 //
 // What is written is in canonical form, on one line, and is read back as what it was.
+#include "lib/log/format/encoder.hpp"
 #include "lib/log/format/fields.hpp"
 #include "lib/log/format/json.hpp"
 #include "lib/log/format/parse.hpp"
@@ -50,7 +51,7 @@ void event(Input& input) {
   const std::string_view payload = input.rest();
   event.payload = std::as_bytes(std::span(payload));
   std::string line;
-  log::encode(event, 3, "r", line);
+  log::Encoder("r").encode(event, 3, line);
   must(line.find('\n') == line.size() - 1, "one event is one line");
   line.pop_back();
   log::Parsed parsed{};
@@ -63,7 +64,7 @@ void event(Input& input) {
 std::string again(const log::Parsed& p, u64 time) {
   constexpr u64 most = ~u32{0};
   std::string out;
-  const auto write = [&](const log::Line& line) { log::encode({&line, 1}, p.index, p.ring, out, p.ring_id); };
+  const auto write = [&](const log::Line& line) { log::Encoder(p.ring).encode({&line, 1}, p.index, out, p.ring_id); };
   switch (p.kind) {
     case log::Kind::loss:
       if (p.last >= p.first && p.count == p.last - p.first + 1)
@@ -83,7 +84,7 @@ std::string again(const log::Parsed& p, u64 time) {
     }
     case log::Kind::accounts: {
       const log::Line accounts = log::Accounts{time, p.accounts, p.over, p.ring_id, p.retired};
-      log::encode(accounts, p.index, p.ring, out);
+      log::Encoder(p.ring).encode(accounts, p.index, out);
       break;
     }
     case log::Kind::gone: write(log::Gone{p.producer, p.incarnation, p.last, time}); break;

@@ -11,14 +11,14 @@ namespace {
 
 constexpr u64 sequences_of_small_batch = 14;  // 1 … 5 of one producer, 6 … 9 of the other, whose account starts at 5
 
-// What Store does: the same batch again, until it is in the log. The first error is what the caller has seen.
-int append_at_last(Writer& writer, const std::vector<Line>& lines, std::string& said) {
-  const u64 index = writer.log.next_index();
+// What a collector does: the same batch again, until it is in the log. The first error is what the caller has seen.
+int append_at_last(TestLog& writer, const std::vector<Line>& lines, std::string& said) {
+  const u64 index = writer.log.committed().index;
   int first = writer.append(lines), error = first;
   if (first != 0) said = os::last_error();
   for (int tries = 0; error != 0 && tries < 3; ++tries) {
-    CHECK(writer.log.next_index() == index);
-    error = writer.log.append(lines, {});
+    CHECK(writer.log.committed().index == index);
+    error = writer.try_again();
   }
   CHECK(error == 0);
   return first;
@@ -27,7 +27,7 @@ int append_at_last(Writer& writer, const std::vector<Line>& lines, std::string& 
 // All that this log has ever to hold, whatever of it is there; 0, or the first error.
 int write_log(const std::string& dir) {
   std::string said;
-  Writer writer(dir);
+  TestLog writer(dir);
   if (writer.error != 0) return writer.error;
   int error = 0;
   if (writer.recovered.accounts.empty()) error = append_at_last(writer, small_batch(), said);
@@ -52,7 +52,7 @@ struct TornLog {
 
   void prepare() {
     fs::remove_all(dir.log());
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     REQUIRE(writer.append(small_batch()) == 0);
     text = all_text(dir.log());
     put_content(log_files(dir.log())[0], text + torn);
@@ -73,7 +73,7 @@ struct TornLog {
 
 // A log whose file has room for one more line of 64 KiB, or less.
 void almost_fill(const std::string& dir) {
-  Writer writer(dir);
+  TestLog writer(dir);
   REQUIRE(writer.append(small_batch()) == 0);
   const std::string payload(64 << 10, 'x');
   const auto left = [&] { return log_file_bytes - fs::file_size(log_files(dir)[0]); };
@@ -122,13 +122,13 @@ TEST_CASE("whichever system call fails while the log goes on in a new file, each
   const fs::path file = log_files(dir.log())[0];
   const u64 size = fs::file_size(file);
   const std::string last(64 << 10, 'y');
-  Writer* writer = nullptr;
+  TestLog* writer = nullptr;
   const auto prepare = [&] {
     delete std::exchange(writer, nullptr);
     for (const fs::path& later : log_files(dir.log()))
       if (later != file) fs::remove(later);
     fs::resize_file(file, size);
-    writer = new Writer(dir.log());
+    writer = new TestLog(dir.log());
     REQUIRE(writer->error == 0);
     REQUIRE(log_files(dir.log()).size() == 1);
   };
@@ -159,7 +159,7 @@ TEST_CASE("whichever system call fails while the log goes on in a new file, each
     }
     Recovered recovered;
     delete std::exchange(writer, nullptr);
-    Writer again(dir.log());
+    TestLog again(dir.log());
     REQUIRE(again.error == 0);
     CHECK(again.recovered.accounts[1].through == through);
     if (by_mode(false, false, true)) {

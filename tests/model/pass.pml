@@ -1,4 +1,4 @@
-/* What the collector does privately, or in its log, as parts of its steps: lib/collect/ledger.cpp, assembly.cpp, and Reader's
+/* What the collector does privately, or in its log, as parts of its steps: lib/collect/ledger.cpp, reassembly.cpp, and Reader's
  * list, hold, is_ripe. */
 
 #define MAY_CRASH                                                  \

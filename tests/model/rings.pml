@@ -1,5 +1,5 @@
 /* The rings of one name, for Spin: a ring loses its name and another gets it, producers write into either, and one collector
- * after another drains what it can reach into one log. What happens within one ring is ring.pml's. Follows lib/collect/daemon.cpp,
+ * after another drains what it can reach into one log. What happens within one ring is ring.pml's. Follows lib/collect/daemon_rings.cpp,
  * lib/log/files/recovery.cpp and lib/os/ghost.cpp.
  *
  * A ring is named by its identity, 1 … RINGS. Each gives out the same incarnations, 1 … PRODUCERS, as rings do whose machine

@@ -271,6 +271,20 @@ TEST_CASE("a log that cannot be written holds the records back, and goes on by i
   CHECK_MESSAGE(found.problems.empty(), found.text());
 }
 
+TEST_CASE("while its log cannot be written a collector lives on: its heart beats, and a ring without a name is retired") {
+  Cramped cramped;
+  const View view;
+  const u64 last = view.board().heartbeat_ns;
+  CHECK(eventually([&] { return view.board().heartbeat_ns > last + 500'000'000; }));
+  REQUIRE(::unlink(cramped.place.file().c_str()) == 0);
+  CHECK(eventually([&] { return shmring::ring::is_retired<shmring::ring::HardwareMemory>(*view.ring().header); }));
+  CHECK(cramped.daemon.said().find("can be written again") == std::string::npos);
+  limit_files(cramped.daemon.process.pid(), RLIM_INFINITY);
+  CHECK(cramped.daemon.process.wait() == 0);  // drained to its end
+  const Findings found = consult(cramped.place.log, cramped.place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+}
+
 TEST_CASE("a collector stopped while its log cannot be written ends with status 7; nothing is lost") {
   Cramped cramped;
   CHECK(cramped.daemon.end() == 7);

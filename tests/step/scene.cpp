@@ -7,16 +7,26 @@ namespace shmring::test {
 
 Drain::Drain(const std::string& log_dir) {
   log::Recovered recovered;
-  auto accounts = [this] { return log::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
   if (os::attach(Workplace::ring, segment_) != 0 || os::take_lease(segment_) != 0 ||
-      log_.open(log_dir, segment_.name, segment_.ring.identity, accounts, recovered) != 0) {
+      log_.files.open(log_dir, segment_.name, segment_.ring.identity, recovered) != 0) {
     trouble_ = os::last_error();
     return;
   }
-  host_ = std::make_unique<collect::Host>(segment_.ring);
-  ring_store_ = std::make_unique<collect::RingStore>(store_, segment_.ring.identity);
-  collector_ = std::make_unique<Collector>(segment_.ring, ring::Pace{}, *host_, *ring_store_);
+  host_ = std::make_unique<collect::SystemHost>(segment_.ring);
+  collector_ = std::make_unique<collect::Collector<ring::HardwareMemory>>(segment_.ring, ring::Pace{}, *host_, log_);
   if (!collector_->start(recovered.of(segment_.ring.identity).known())) trouble_ = "the collector did not start";
+}
+
+u64 Drain::Log::append(std::span<const log::Line> lines, const ring::RingId& of) {
+  const u64 batch = files.append(lines, of);
+  if (files.accounts_are_due())
+    files.append(log::accounts_line(drain_.host_->now_utc_ns(), drain_.collector_->accounts()));
+  return batch;
+}
+
+log::Commit Drain::Log::commit() {
+  files.write();
+  return files.committed();
 }
 
 bool Drain::pass() {

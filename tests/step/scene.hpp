@@ -9,8 +9,9 @@
 #include <memory>
 #include <string>
 
-#include "tests/support/daemon.hpp"
 #include "lib/collect/drain.hpp"
+#include "lib/log/files/appender.hpp"
+#include "tests/support/daemon.hpp"
 
 namespace shmring::test {
 
@@ -36,13 +37,21 @@ class Drain {
   const std::string& trouble() const { return trouble_; }  // empty: none
 
  private:
-  using Collector = collect::Collector<ring::HardwareMemory, collect::Host, collect::RingStore>;
+  // shmringd's, of one ring.
+  class Log : public collect::Log {
+   public:
+    explicit Log(Drain& drain) : drain_(drain) {}
+    u64 append(std::span<const log::Line> lines, const ring::RingId& of) override;
+    log::Commit commit() override;
+    log::Appender files;
+
+   private:
+    Drain& drain_;
+  };
   os::Segment segment_;
-  log::Log log_;
-  std::unique_ptr<collect::Host> host_;
-  collect::Store store_{log_};
-  std::unique_ptr<collect::RingStore> ring_store_;
-  std::unique_ptr<Collector> collector_;
+  Log log_{*this};
+  std::unique_ptr<collect::SystemHost> host_;
+  std::unique_ptr<collect::Collector<ring::HardwareMemory>> collector_;
   std::string trouble_;
 };
 

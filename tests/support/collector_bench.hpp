@@ -21,23 +21,23 @@ namespace plain {
 
 namespace collect = shmring::collect;
 
-struct FakeHost {
+struct FakeHost : collect::Host {
   std::set<u32> died;                    // pids
   std::function<void(u32 entry)> asked;  // right before the answer whether it died
   std::vector<u32> forgotten;            // entries
   int woken = 0;
   u64 time = 0, step = collect::tail_patience_ns;  // of the monotonic clock, each time that it is asked
 
-  bool dead(u32 entry, u64 owner_word) {
+  bool dead(u32 entry, u64 owner_word) override {
     if (asked) asked(entry);
     return died.count(Owner::of(owner_word).pid) != 0;
   }
-  void forget(u32 entry) { forgotten.push_back(entry); }
-  std::string exe(shmring::ring::Owner) { return "/bin/app"; }
-  u64 utc(u64 ticks) { return ticks; }
-  u64 now_utc_ns() { return 1000; }
-  u64 now_ns() { return time += step; }
-  void wake(std::atomic<u32>&) { ++woken; }
+  void forget(u32 entry) override { forgotten.push_back(entry); }
+  std::string exe(shmring::ring::Owner) override { return "/bin/app"; }
+  u64 now_utc_ns() override { return 1000; }
+  u64 now_ns() override { return time += step; }
+  void to_utc(std::span<u64>) override {}  // a tick is a nanosecond
+  void wake(std::atomic<u32>&) override { ++woken; }
 };
 
 // One look at a WRITING slot, then it is listed.
@@ -46,12 +46,13 @@ inline constexpr Pace no_walk{0, 128, 0};
 inline constexpr Pace one_slot{1, 128, 0};
 
 struct Bench {
-  using Collector = collect::Collector<CollectorMemory, FakeHost, MemoryLog>;
+  using Collector = collect::Collector<CollectorMemory>;
 
   explicit Bench(Shape shape = {}) : plain(shape) {}
 
   // A collector as after a restart: all that it knows is the log.
   void start(Pace pace = whole_ring) {
+    log.forget_pending();
     collector.emplace(plain.ring, pace, host, log);
     const bool stored = collector->start(log.recovered());
     REQUIRE(stored);

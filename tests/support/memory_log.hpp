@@ -4,16 +4,18 @@
 //   "attach 1" · "event 1.2" · "event 1.2 late" · "loss 1.1-3 full=2 died=1" · "detach 1 last 3 full=2" ·
 //   "died 1 last 3" · "accounts 1:3 2:0" (a closed one: "1:3!") · "gone 1 through 3" · "incident …"
 //
-// Invariant: nothing in here uses the ledger; incarnations are shown without their base.
+// Invariants: nothing in here uses the ledger; incarnations are shown without their base; what was appended is in `lines`
+// when it was committed.
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "lib/log/format/line.hpp"
+#include "lib/collect/world.hpp"
 #include "tests/support/hooked_memory.hpp"
 
 namespace plain {
@@ -30,7 +32,7 @@ inline std::string text(const log::Causes& causes) {
   return out;
 }
 
-class MemoryLog {
+class MemoryLog : public shmring::collect::Log {
  public:
   std::vector<std::string> lines;
   std::vector<std::string> payloads;  // of the events
@@ -39,15 +41,23 @@ class MemoryLog {
   int lives_for = -1;                 // lines until the collector dies; −1: for ever
   bool full = false;                  // nothing can be stored
 
-  bool store(const std::vector<log::Line>& batch) {
-    if (full) return false;
-    for (const log::Line& line : batch) {
+  shmring::ring::u64 append(std::span<const log::Line> batch, const shmring::ring::RingId&) override {
+    for (const log::Line& line : batch) pending_.push_back(owned(line));
+    return ++batches_;
+  }
+  log::Commit commit() override {
+    if (full) return {committed_, 0};
+    while (!pending_.empty()) {
       if (lives_for == 0) throw Crash{};
       if (lives_for > 0) --lives_for;
-      append(line);
+      append(pending_.front());
+      pending_.pop_front();
     }
-    return true;
+    texts_.clear();
+    return {committed_ = batches_, 0};
   }
+  // Whoever appended has died.
+  void forget_pending() { pending_.clear(), texts_.clear(), committed_ = batches_; }
 
   void append(const log::Line& line) {
     std::visit([this](const auto& it) { add(it); }, line);
@@ -63,6 +73,22 @@ class MemoryLog {
 
  private:
   using u64 = shmring::ring::u64;
+
+  // With all that it has views of.
+  log::Line owned(log::Line line) {
+    const auto keep = [this](std::string_view& view) { view = texts_.emplace_back(view); };
+    if (auto* event = std::get_if<log::Event>(&line)) {
+      keep(event->producer), keep(event->type_name);
+      const std::string& bytes =
+          texts_.emplace_back(reinterpret_cast<const char*>(event->payload.data()), event->payload.size());
+      event->payload = std::as_bytes(std::span(bytes));
+    }
+    if (auto* loss = std::get_if<log::Loss>(&line)) keep(loss->producer);
+    if (auto* life = std::get_if<log::LifeLine>(&line)) keep(life->producer), keep(life->exe), keep(life->claimed);
+    if (auto* gone = std::get_if<log::Gone>(&line)) keep(gone->producer);
+    return line;
+  }
+
   struct Fold {
     std::string producer;
     u64 through = 0;
@@ -143,6 +169,9 @@ class MemoryLog {
       if (pair.key == "what") lines.back() += " " + pair.value;
   }
 
+  std::deque<log::Line> pending_;
+  std::deque<std::string> texts_;
+  u64 batches_ = 0, committed_ = 0;
   std::map<u64, Fold> truth_, recovered_;
   log::Incarnations over_;
 };

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lib/inspect/inspect.hpp"
-#include "lib/log/format/line.hpp"
+#include "lib/log/format/encoder.hpp"
 #include "lib/include/shmring/shmring.hpp"
 #include "tests/support/sandbox.hpp"
 

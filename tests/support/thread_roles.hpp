@@ -21,6 +21,7 @@
 #include "lib/os/memory.hpp"
 #include "lib/os/segment.hpp"
 #include "lib/ring/producer.hpp"
+#include "tests/support/plain_log.hpp"
 #include "tests/support/plain_ring.hpp"
 
 namespace plain {
@@ -144,15 +145,11 @@ struct Journal {
 };
 
 // What became of each attempt: compare() says what the journals do not agree with.
-class ArrivalLog {
+class ArrivalLog : public PlainLog {
  public:
   std::string broken;  // the first rule that a line broke
   u64 late = 0;
 
-  bool store(const std::vector<log::Line>& lines) {
-    for (const log::Line& line : lines) std::visit([this](const auto& it) { add(it); }, line);
-    return true;
-  }
 
   // For the collector that comes next.
   log::RingAccounts recovered() const {
@@ -200,6 +197,9 @@ class ArrivalLog {
     bool closed = false, died = false;
   };
 
+  void store(std::span<const log::Line> lines) override {
+    for (const log::Line& line : lines) std::visit([this](const auto& it) { add(it); }, line);
+  }
   static std::string text_of(u64 number) { return std::to_string(number); }
   // Which of these three a call met is not told to its caller.
   static log::Causes folded(log::Causes causes) {
@@ -271,16 +271,16 @@ struct Counts {
   static u64 of(const std::atomic<u64>& what) { return what.load(std::memory_order_relaxed); }
 };
 
-struct RoleHost {
+struct RoleHost : collect::Host {
   std::vector<std::atomic<bool>> died;  // by pid
   explicit RoleHost(std::size_t pids) : died(pids) {}
-  bool dead(u32, u64 owner_word) { return died[Owner::of(owner_word).pid].load(); }
-  void forget(u32) {}
-  std::string exe(shmring::ring::Owner) { return "/bin/app"; }
-  u64 utc(u64 ticks) { return ticks; }
-  u64 now_utc_ns() { return 1000; }
-  u64 now_ns() { return shmring::os::monotonic_now_ns(); }
-  void wake(std::atomic<u32>& freed) { shmring::os::futex_wake_all(freed); }
+  bool dead(u32, u64 owner_word) override { return died[Owner::of(owner_word).pid].load(); }
+  void forget(u32) override {}
+  std::string exe(shmring::ring::Owner) override { return "/bin/app"; }
+  u64 now_utc_ns() override { return 1000; }
+  u64 now_ns() override { return shmring::os::monotonic_now_ns(); }
+  void to_utc(std::span<u64>) override {}
+  void wake(std::atomic<u32>& freed) override { shmring::os::futex_wake_all(freed); }
 };
 
 }  // namespace plain

@@ -4,12 +4,15 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 
-#include "tools/bench/board.hpp"
-#include "tools/bench/shmring_lanes.hpp"
 #include "lib/collect/drain.hpp"
 #include "lib/collect/idle.hpp"
+#include "lib/log/files/appender.hpp"
+#include "lib/os/error.hpp"
+#include "tools/bench/board.hpp"
+#include "tools/bench/shmring_lanes.hpp"
 
 namespace shmring::bench {
 
@@ -58,11 +61,12 @@ class Watch {
     last_ = now;
   }
   bool in_hand() const { return in_hand_; }
-  // The collector asks for a record's time first when it has copied all of this pass.
-  void take(u64 written) {
-    if (!in_hand_) lap(walking);
+  // The collector asks for the records' times when it has copied all of this pass.
+  void take(std::span<const u64> written) {
+    if (written.empty()) return;
+    lap(walking);
     in_hand_ = true;
-    hands_.add(last_ - written);
+    for (const u64 when : written) hands_.add(last_ - when);
   }
   const Ticks& spent() const { return spent_; }
   const Histogram& hands() const { return hands_; }  // over all passes
@@ -74,12 +78,12 @@ class Watch {
   bool in_hand_ = false;
 };
 
-class WatchedHost : public collect::Host {
+class WatchedHost final : public collect::SystemHost {
  public:
-  WatchedHost(const ring::Ring& ring, Watch& watch) : Host(ring), watch_(watch) {}
-  u64 utc(u64 written) {
-    watch_.take(written);
-    return Host::utc(written);
+  WatchedHost(const ring::Ring& ring, Watch& watch) : SystemHost(ring), watch_(watch) {}
+  void to_utc(std::span<u64> times) override {
+    watch_.take(times);
+    SystemHost::to_utc(times);
   }
 
  private:
@@ -88,20 +92,25 @@ class WatchedHost : public collect::Host {
 
 // What stands between the ledger's lines and the kernel's write is encoding; that write, and the look at the file's name
 // behind it, is writing.
-class WatchedStore {
+class WatchedLog final : public collect::Log {
  public:
-  WatchedStore(log::Log& log, const ring::RingId& ring, Watch& watch) : store_(log), ring_(ring), watch_(watch) {}
-  bool store(std::span<const log::Line> lines) {
-    if (!watch_.in_hand()) return store_.store(lines, ring_);
-    watch_.lap(ordering);
-    const bool stored = store_.store(lines, ring_);
-    watch_.lap(writing);
-    return stored;
+  explicit WatchedLog(Watch& watch) : watch_(watch) {}
+  u64 append(std::span<const log::Line> lines, const ring::RingId& of) override {
+    if (watch_.in_hand()) watch_.lap(ordering);
+    const u64 batch = files.append(lines, of);
+    if (files.accounts_are_due()) files.append(accounts());
+    return batch;
+  }
+  log::Commit commit() override {
+    if (files.write() != 0) throw std::runtime_error(os::last_error());
+    if (watch_.in_hand()) watch_.lap(writing);
+    return files.committed();
   }
 
+  log::Appender files;
+  std::function<log::Accounts()> accounts;
+
  private:
-  collect::Store store_;
-  ring::RingId ring_;
   Watch& watch_;
 };
 
@@ -117,14 +126,13 @@ class WatchedCollector {
  public:
   explicit WatchedCollector(const Place& place) {
     must_be_done(os::attach(place.name, segment_));
-    auto accounts = [this] { return log::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
+    log_.accounts = [this] { return log::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
     log::Recovered recovered;
-    must_be_done(log_.open(place.log, segment_.name, segment_.ring.identity, accounts, recovered));
+    must_be_done(log_.files.open(place.log, segment_.name, segment_.ring.identity, recovered));
     host_.emplace(segment_.ring, watch_);
-    store_.emplace(log_, segment_.ring.identity, watch_);
     watched = &watch_;
     os::calls.write = watched_write;
-    collector_.emplace(segment_.ring, ring::Pace{}, *host_, *store_);
+    collector_.emplace(segment_.ring, ring::Pace{}, *host_, log_);
     if (!collector_->start({})) throw std::runtime_error("the log cannot be written");
   }
   // shmringd's rhythm: the entries are read ten times a second, or when somebody has died.
@@ -138,17 +146,16 @@ class WatchedCollector {
     return collector_->taken() > 0 || !collector_->is_idle();
   }
   u64 events() { return collector_->ledger().events(); }
-  u64 now_ns() const { return host_->now_ns(); }
+  u64 now_ns() { return host_->now_ns(); }
   bool sleep(u64 sleep_ns) { return host_->deaths().wait(sleep_ns) > 0; }
   const Watch& watch() const { return watch_; }
 
  private:
   os::Segment segment_;
-  log::Log log_;
   Watch watch_;
+  WatchedLog log_{watch_};
   std::optional<WatchedHost> host_;
-  std::optional<WatchedStore> store_;
-  std::optional<collect::Collector<ring::HardwareMemory, WatchedHost, WatchedStore>> collector_;
+  std::optional<collect::Collector<ring::HardwareMemory>> collector_;
   u64 entries_read_ns_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "lib/log/files/verify.hpp"
+#include "lib/log/format/encoder.hpp"
 #include "lib/os/file.hpp"
 #include "tools/bench/board.hpp"
 #include "tools/bench/collecting.hpp"
@@ -144,6 +145,7 @@ Round run_encode(const Job& job) {
     return play(*board, processors().front(), [&] {
       be_ready(*board, true);
       const std::span payload(reinterpret_cast<const std::byte*>(usual_text.data()), usual_text.size());
+      log::Encoder encoder("payments");
       std::string out;
       std::vector<log::Line> lines;
       u64 index = 0;
@@ -154,7 +156,7 @@ Round run_encode(const Job& job) {
           lines.emplace_back(log::Event{
               "api", 251120727563652, i + 1, 1, i, start_ns + i * 617, 1, {}, SHMRING_KIND_TEXT, 6, {}, payload, false, false});
         const u64 preempted = preemptions(), start = ticks();
-        log::encode(lines, index, "payments", out);
+        encoder.encode(lines, index, out);
         index += batch_of(job);
         const u64 end = ticks();
         if (preemptions() != preempted) continue;

@@ -1,5 +1,5 @@
 // shmring dump for programs: one JSON object a line, "what" first: header, collector, type, lane, producer, slot.
-#include "lib/log/format/line.hpp"
+#include "lib/log/format/encoder.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "tools/shmring/dump.hpp"
 #include "tools/shmring/text.hpp"

@@ -1,6 +1,6 @@
 // shmring dump for people: aligned, compact, the header in a dozen lines.
 #include "lib/inspect/leftover.hpp"
-#include "lib/log/format/line.hpp"
+#include "lib/log/format/encoder.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/clock.hpp"
 #include "lib/os/process.hpp"

@@ -1,7 +1,7 @@
-// The lines of an audit log as plain values, and their text.
+// The lines of an audit log as plain values. encoder.hpp makes their text, parse.hpp reads it back.
 //
 // Invariants:
-//   - a value holds what its line says and nothing else; index and ring are the log's, and are added by encode();
+//   - a value holds what its line says and nothing else; index and ring are the log's, and are added by the encoder;
 //   - a line speaks of the ring that the last `start` or `accounts` line before it names, or of the one that it names itself:
 //     an incarnation is a number of one ring, and a ring made anew under the same name may give out the same one;
 //   - keys stand in the order of the fields below and are never renamed; one value is one line, whatever bytes its
@@ -118,20 +118,9 @@ struct Note {
 
 using Line = std::variant<Event, Loss, LifeLine, Accounts, Gone, Note>;
 
-// Append a payload as an event line's "data" has it. False: it is not what its kind says, so it was written as text or
-// base64.
-bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload);
-
 // A ring's identity as lines have it: 32 hex digits, its bytes in the order in which they stand in the header.
 std::string text_of(const RingId& ring);
 // False: it is none.
 bool ring_id_of(std::string_view text, RingId& out);
-
-// Append the lines' texts, each with its newline, to `out`; `index` is that of the first. Nothing is allocated but out's
-// growth and what is kept of a producer. `ring_id`: each line names it; none: they are of the present ring.
-void encode(std::span<const Line> lines, u64 index, std::string_view ring, std::string& out, const RingId& ring_id = {});
-inline void encode(const Line& line, u64 index, std::string_view ring, std::string& out) {
-  encode({&line, 1}, index, ring, out);
-}
 
 }  // namespace shmring::log

@@ -1,27 +1,10 @@
-// Times as text and back: see time.hpp. Days are counted from 0000-03-01: a year that begins in March has its leap day
-// last.
+// Times as text and back: see time.hpp.
 #include "lib/log/format/time.hpp"
+
+#include <chrono>
 
 namespace shmring::log {
 namespace {
-
-constexpr i64 day_s = 86400, days_to_1970 = 719468;
-constexpr u64 days_of_era = 146097;  // 400 years
-
-// Days since 1970 of a date that exists.
-i64 days_of(u64 year, u64 month, u64 day) {
-  const u64 march_year = year - (month <= 2 ? 1 : 0);
-  const u64 era = march_year / 400, year_of_era = march_year % 400;
-  const u64 of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-  const u64 of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
-  return static_cast<i64>(era * days_of_era + of_era) - days_to_1970;
-}
-
-u64 days_in(u64 year, u64 month) {
-  constexpr u64 days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  return days[month - 1] + (month == 2 && leap ? 1 : 0);
-}
 
 // Takes a text apart from its front.
 class Reader {
@@ -77,20 +60,18 @@ bool offset(Reader& in, i64& seconds) {
 }  // namespace
 
 void format_second(i64 second, char (&to)[20]) {
-  const u64 from_0 = static_cast<u64>(second + days_to_1970 * day_s);
-  const u64 days = from_0 / day_s, in_day = from_0 % day_s;
-  const u64 era = days / days_of_era, of_era = days % days_of_era;
-  const u64 year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-  const u64 of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const u64 march_month = (5 * of_year + 2) / 153;
-  const u64 month = march_month < 10 ? march_month + 3 : march_month - 9;
-  const u64 year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+  const std::chrono::sys_seconds at{std::chrono::seconds{second}};
+  const auto midnight = std::chrono::floor<std::chrono::days>(at);
+  const std::chrono::year_month_day date(midnight);
+  const std::chrono::hh_mm_ss time(at - midnight);
+  const auto number = [](auto part) { return static_cast<u64>(part.count()); };
+  const u64 year = static_cast<u64>(static_cast<int>(date.year()));
   put_two(to, year / 100), put_two(to + 2, year % 100), to[4] = '-';
-  put_two(to + 5, month), to[7] = '-';
-  put_two(to + 8, of_year - (153 * march_month + 2) / 5 + 1), to[10] = 'T';
-  put_two(to + 11, in_day / 3600), to[13] = ':';
-  put_two(to + 14, in_day / 60 % 60), to[16] = ':';
-  put_two(to + 17, in_day % 60), to[19] = '.';
+  put_two(to + 5, static_cast<unsigned>(date.month())), to[7] = '-';
+  put_two(to + 8, static_cast<unsigned>(date.day())), to[10] = 'T';
+  put_two(to + 11, number(time.hours())), to[13] = ':';
+  put_two(to + 14, number(time.minutes())), to[16] = ':';
+  put_two(to + 17, number(time.seconds())), to[19] = '.';
 }
 
 std::array<char, 30> format_time(i64 ns) {
@@ -110,14 +91,16 @@ std::optional<i64> parse_time(std::string_view text) {
   i64 ahead;
   if (!in.digits(4, year) || !in.one_of("-") || !in.digits(2, month) || !in.one_of("-") || !in.digits(2, day))
     return std::nullopt;
-  if (year < 1678 || year > 2261 || month < 1 || month > 12 || day < 1 || day > days_in(year, month))
-    return std::nullopt;
+  const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(year)),
+                                         std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day)));
+  if (year < 1678 || year > 2261 || !date.ok()) return std::nullopt;
   if (!in.one_of("Tt ") || !in.digits(2, hour) || !in.one_of(":") || !in.digits(2, minute) || !in.one_of(":"))
     return std::nullopt;
   if (!in.digits(2, second) || hour > 23 || minute > 59 || second > 59) return std::nullopt;
   if (!fraction(in, ns) || !offset(in, ahead) || !in.at_end()) return std::nullopt;
-  const i64 since_1970 =
-      days_of(year, month, day) * day_s + static_cast<i64>(hour * 3600 + minute * 60 + second) - ahead;
+  const i64 midnight = std::chrono::sys_seconds(std::chrono::sys_days(date)).time_since_epoch().count();
+  const i64 since_1970 = midnight + static_cast<i64>(hour * 3600 + minute * 60 + second) - ahead;
   return since_1970 * second_ns + static_cast<i64>(ns);
 }
 

@@ -209,25 +209,36 @@ TEST_CASE("live: a refusal of the attempt in flight is no cause of the attempts 
   book.expect({"attach 1", "incident corrupt record", "loss 1.1-1 corrupt=1"});
 }
 
-TEST_CASE("the accounts that lines have moved are told, each with its refusals so far") {
+namespace {
+
+std::vector<Advance> advances_of(Book& book) {
+  std::vector<Advance> out;
+  book.ledger.take_advances(out);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("how far lines bring their accounts is told once, each with its refusals so far") {
   Book book;
   book.meet(1, 4).meet(2, 5);
-  CHECK(book.ledger.moved().empty());
+  CHECK(advances_of(book).empty());
   book.enter(1, 2, {1, full}).enter(1, 3, {1, 0}).enter(2, 1);
-  REQUIRE(book.ledger.moved().size() == 2);
-  CHECK(book.ledger.moved()[0].entry == 4);
-  CHECK(book.ledger.moved()[0].through == 3);
-  CHECK(book.ledger.moved()[0].refused == 1);
-  CHECK(book.ledger.moved()[1].entry == 5);
-  book.ledger.begin_pass();
-  CHECK(book.ledger.moved().empty());
+  const std::vector<Advance> advances = advances_of(book);
+  REQUIRE(advances.size() == 2);
+  CHECK(advances[0].entry == 4);
+  CHECK(advances[0].through == 3);
+  CHECK(advances[0].refused == 1);
+  CHECK(advances[1].entry == 5);
+  CHECK(advances_of(book).empty());
 }
 
 TEST_CASE("refusals that another log holds count in what the entry is told") {
   Book book;
   book.meet(1, 4, {5, 2}).enter(1, 7, {3, full});
-  REQUIRE(book.ledger.moved().size() == 1);
-  CHECK(book.ledger.moved()[0].refused == 3);
+  const std::vector<Advance> advances = advances_of(book);
+  REQUIRE(advances.size() == 1);
+  CHECK(advances[0].refused == 3);
 }
 
 TEST_CASE("order: each producer by sequence, across producers by time") {

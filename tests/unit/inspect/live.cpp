@@ -69,7 +69,7 @@ struct Story {
     fill(shared), fill(alone);
   }
   void collect() {
-    collect::Collector<RoleMemory, RoleHost, ArrivalLog> collector(mapped.ring, {1024, 128, 0}, host, log);
+    collect::Collector<RoleMemory> collector(mapped.ring, {1024, 128, 0}, host, log);
     collector.start(log.recovered());
     for (int i = 0; i < 3; ++i) collector.pass(true);
   }

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "lib/collect/ledger.hpp"
-#include "lib/log/files/log.hpp"
+#include "lib/log/files/appender.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "lib/os/error.hpp"
 
@@ -148,24 +148,31 @@ struct PlainLedger {
 };
 
 // A log that is being written, as a collector does it.
-struct Writer {
-  explicit Writer(const std::string& dir, std::string_view ring = "ring", const RingId& id = {}) {
-    error = log.open(
-        dir, ring, id,
-        [this] {
-          return Accounts{1'795'557'608'000'000'000, ledger.accounts, over, accounts_of};
-        },
-        recovered);
+struct TestLog {
+  explicit TestLog(const std::string& dir, std::string_view ring = "ring", const RingId& id = {}) {
+    error = log.open(dir, ring, id, recovered);
     for (const RecoveredAccount& a : recovered.accounts) {
       ledger.accounts.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
     }
   }
   int append(const std::vector<Line>& lines) {
     for (const Line& line : lines) ledger.apply(line);
-    return log.append(lines, {});
+    return append(lines, RingId{});
   }
+  // Lines that the ledger knows already, of the ring `of`; none: what waits is tried again.
+  int append(std::span<const Line> lines, const RingId& of) {
+    if (!lines.empty()) {
+      log.append(lines, of);
+      if (log.accounts_are_due()) log.append(accounts());
+    }
+    const int result = log.write();
+    if (result == 0 && log.wants_new_file()) log.begin_new_file(accounts());
+    return result;
+  }
+  int try_again() { return append({}, RingId{}); }
+  Accounts accounts() const { return {1'795'557'608'000'000'000, ledger.accounts, over, accounts_of}; }
 
-  Log log;
+  Appender log;
   Recovered recovered;
   PlainLedger ledger;
   Incarnations over;

@@ -202,7 +202,7 @@ class Stage {
     given_up_ = true;
   }
   bool collect_once() {
-    collect::Collector<RoleMemory, RoleHost, ArrivalLog> collector(mapped_.ring, {}, host_, log_);
+    collect::Collector<RoleMemory> collector(mapped_.ring, {}, host_, log_);
     collector.start(log_.recovered());
     for (u64 pass = 0, after_the_end = 0; after_the_end < 64; ++pass) {
       if (running_ == 0) ++after_the_end, RoleMemory::accesses_left = 0;

@@ -268,6 +268,43 @@ TEST_CASE("a record is released only when its line is in the log, and no slot if
   bench.expect({"attach 1", "event 1.1"});
 }
 
+TEST_CASE("a pass that a full log holds up takes nothing more, and goes on where it was when the log can be written") {
+  Bench bench({.slots = 1024});
+  Hand p(bench.plain, 0);
+  p.attach();
+  for (int i = 0; i < 600; ++i) p.write();
+  bench.start();
+  CollectorMemory::Hook logged(At::logged, 1, [&] { bench.log.full = true; });  // behind the first batch
+  CHECK_FALSE(bench.collector->pass(true));
+  p.write();
+  bench.collector->note({"incident", 1, {{"what", "meanwhile"}}});
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(bench.collector->pass(true));
+  CHECK(bench.plain.word(600).state == SlotState::ready);
+  CHECK(bench.plain.word(0) == reading(0, 1));
+  CHECK(bench.log.lines.size() == 1 + collect::records_a_batch);
+  bench.log.full = false;
+  bench.drain();
+  CHECK_MESSAGE(bench.log.broken == "", bench.log.broken);
+  CHECK(bench.log.payloads.size() == 601);
+  CHECK(std::count(bench.log.lines.begin(), bench.log.lines.end(), "incident meanwhile") == 1);
+  CHECK(bench.plain.word(0) == empty(1));
+  CHECK(bench.plain.entry(0).logged == 601);
+}
+
+TEST_CASE("a collector that starts while the log is full takes nothing until its first lines are committed") {
+  Bench bench;
+  Hand p(bench.plain, 0);
+  p.attach().write();
+  bench.log.full = true;
+  bench.collector.emplace(bench.plain.ring, whole_ring, bench.host, bench.log);
+  CHECK_FALSE(bench.collector->start({}));
+  CHECK_FALSE(bench.collector->pass(true));
+  CHECK(bench.plain.word(0).state == SlotState::ready);
+  bench.log.full = false;
+  bench.drain();
+  bench.expect({"attach 1", "event 1.1"});
+}
+
 TEST_CASE("what the log holds of a producer is told to its entry, after the append and before the release") {
   Bench bench;
   Hand p(bench.plain, 0);

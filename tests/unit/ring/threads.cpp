@@ -42,7 +42,7 @@ TEST_CASE(
   PlainRing plain({.slots = 256, .lanes = 2, .flags = with_tripwire});
   FakeHost host;
   ArrivalLog log;
-  collect::Collector<Memory, FakeHost, ArrivalLog> collector(plain.ring, {}, host, log);
+  collect::Collector<Memory> collector(plain.ring, {}, host, log);
   std::array<Done, 3> done;
   std::atomic<int> running = 3;
   std::vector<std::thread> producers;

@@ -8,7 +8,9 @@
 #include <iostream>
 #include <map>
 
+#include "lib/log/format/encoder.hpp"
 #include "lib/log/format/parse.hpp"
+#include "tests/support/plain_log.hpp"
 #include "tests/support/collector_bench.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/payloads.hpp"
@@ -82,13 +84,16 @@ rc::Gen<Action> actions() {
 }
 
 // The log as its text.
-struct TextLog {
+struct TextLog : PlainLog {
   std::string text;
   u64 index = 0;
-  bool store(const std::vector<log::Line>& lines) {
-    for (const log::Line& line : lines) log::encode(line, index++, "ring", text);
-    return true;
+
+ private:
+  void store(std::span<const log::Line> lines) override {
+    encoder_.encode(lines, index, text);
+    index += lines.size();
   }
+  log::Encoder encoder_{"ring"};
 };
 
 struct Attempt {
@@ -182,7 +187,7 @@ class Case {
   PlainRing plain_;
   FakeHost host_;
   TextLog log_;
-  collect::Collector<CollectorMemory, FakeHost, TextLog> collector_;
+  collect::Collector<CollectorMemory> collector_;
   Writer writer_[writers];
   std::vector<Attempt> attempts_[writers];
   shmring::test::Payloads payloads_;

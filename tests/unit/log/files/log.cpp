@@ -75,7 +75,7 @@ TEST_CASE(
     "a new log has its directory at 0700 and one file at 0600, named by its first index, that begins with an accounts "
     "line") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.error == 0);
   const auto files = log_files(dir.log());
   REQUIRE(files.size() == 1);
@@ -105,7 +105,7 @@ TEST_CASE("names of log files are told from all others") {
 
 TEST_CASE("lines take the next indexes, and a batch is one write") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   Faulty faulty;
   REQUIRE(writer.append(small_batch()) == 0);
   CHECK(fault.writes == 1);
@@ -118,13 +118,13 @@ TEST_CASE("lines take the next indexes, and a batch is one write") {
     REQUIRE(parse(lines[i], parsed, mistake));
     CHECK(parsed.index == i);
   }
-  CHECK(writer.log.append({}, {}) == 0);
+  CHECK(writer.try_again() == 0);  // nothing waits
   CHECK(proven(dir.log()));
 }
 
 TEST_CASE("an accounts line stands at least every 4096 lines, and says what the log says up to it") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
   u64 sequence = 0;
   for (std::size_t batch : {2048, 2048, 1, 2047, 2048, 1000, 1000, 1000, 1000, 2048, 5}) {
@@ -144,7 +144,7 @@ TEST_CASE("an accounts line stands at least every 4096 lines, and says what the 
 
 TEST_CASE("behind a batch of more than 2048 lines an accounts line stands at once") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   std::vector<Line> lines(5000, Note{"clock", 0, {}});
   REQUIRE(writer.append(lines) == 0);
   CHECK(split_lines(all_text(dir.log())).back().starts_with("{\"v\":1,\"kind\":\"accounts\",\"index\":5001,"));
@@ -159,7 +159,7 @@ TEST_CASE("a write that fails leaves file and index as they were, and the same b
         CAPTURE(half_first);
         CAPTURE(n);
         Directory dir;
-        Writer writer(dir.log());
+        TestLog writer(dir.log());
         REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
         Faulty faulty;
         fault.error = error;
@@ -168,14 +168,14 @@ TEST_CASE("a write that fails leaves file and index as they were, and the same b
         for (u64 i = 1; i <= 3; ++i) {
           const Line line = event("pay", 10, i, "payload");
           const std::string before = all_text(dir.log());
-          const u64 index = writer.log.next_index();
+          const u64 index = writer.log.committed().index;
           int result = writer.append({line});
           if (result != 0) {
             CHECK(result == -error);
             CHECK(std::string(os::last_error()).find(log_files(dir.log())[0].string()) != std::string::npos);
             CHECK(all_text(dir.log()) == before);
-            CHECK(writer.log.next_index() == index);
-            result = writer.log.append(std::vector<Line>{line}, {});
+            CHECK(writer.log.committed().index == index);
+            result = writer.try_again();
           }
           REQUIRE(result == 0);
         }
@@ -189,25 +189,25 @@ TEST_CASE("a write that fails leaves file and index as they were, and the same b
 
 TEST_CASE("where cutting back fails as well, the next append cuts first and writes nothing before it could") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
   const std::string before = all_text(dir.log());
   Faulty faulty;
   fault.short_at = 0, fault.fail_at = 1, fault.cuts_that_fail = 2;
   const std::vector<Line> batch{event("pay", 10, 1, "payload")};
   writer.ledger.apply(batch[0]);
-  CHECK(writer.log.append(batch, {}) == -ENOSPC);
+  CHECK(writer.append(batch, RingId{}) == -ENOSPC);
   CHECK(all_text(dir.log()).size() > before.size());
-  CHECK(writer.log.append(batch, {}) == -EIO);
+  CHECK(writer.try_again() == -EIO);
   CHECK(fault.writes == 2);
-  CHECK(writer.log.append(batch, {}) == 0);
+  CHECK(writer.try_again() == 0);
   CHECK(lines_in(dir.log()) == 3);
   CHECK(proven(dir.log()));
 }
 
 TEST_CASE("a write that is interrupted or takes nothing is repeated or refused, never repeated for ever") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   Faulty faulty;
   fault.fail_at = 0, fault.error = EINTR;
   CHECK(writer.append({life(Life::attach, "pay", 10)}) == 0);
@@ -221,7 +221,7 @@ TEST_CASE("a file of 64 MiB is followed by a new one that begins with the accoun
   const std::string payload(64 << 10, 'x');
   u64 sequence = 0;
   {
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     REQUIRE(writer.append({life(Life::attach, "pay", 10), loss("pay", 10, 1, 2, causes({{Cause::full, 2}}))}) == 0);
     sequence = 2;
     while (log_files(dir.log()).size() == 1) {
@@ -241,7 +241,7 @@ TEST_CASE("a file of 64 MiB is followed by a new one that begins with the accoun
   CHECK(lines[0].find("\"accounts\":[{\"producer\":\"pay\",\"inc\":10,\"through\":" + std::to_string(sequence - 1) +
                       ",\"open\":true,\"causes\":{\"full\":2}}]") != std::string::npos);
   CHECK(proven(dir.log()));
-  Writer again(dir.log());
+  TestLog again(dir.log());
   REQUIRE(again.error == 0);
   CHECK(again.recovered.file == files[1].filename().string());
   CHECK(again.recovered.accounts[0].through == sequence);
@@ -250,7 +250,7 @@ TEST_CASE("a file of 64 MiB is followed by a new one that begins with the accoun
 TEST_CASE("a new file that cannot be begun leaves the log in the old one, says so, and is tried again") {
   Directory dir;
   const std::string payload(64 << 10, 'x');
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
   CallsRestored restored;
   static int opened;
@@ -280,7 +280,7 @@ TEST_CASE(
   Directory dir;
   u64 sequence = 0;
   {
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
     const Limited limited(3'000);
     for (int batch = 0; batch < 20; ++batch) {
@@ -294,14 +294,14 @@ TEST_CASE(
     CHECK(lines_in(dir.log()) == 1 + 20 * 4 + log_files(dir.log()).size());
     CHECK(proven(dir.log()));
   }
-  Writer again(dir.log());
+  TestLog again(dir.log());
   REQUIRE(again.error == 0);
   CHECK(again.recovered.accounts[0].through == sequence);
 }
 
 TEST_CASE("a batch that fits into no file is refused, leaves one new file and no line, and is stored when files may grow") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
   std::vector<Line> batch;
   for (u64 i = 1; i <= 10; ++i) batch.push_back(event("pay", 10, i, "payload"));
@@ -309,14 +309,14 @@ TEST_CASE("a batch that fits into no file is refused, leaves one new file and no
   {
     const Limited limited(1'000);
     for (int tries = 0; tries < 3; ++tries) {
-      CHECK(writer.log.append(batch, {}) == -EFBIG);
+      CHECK((tries == 0 ? writer.append(batch, RingId{}) : writer.try_again()) == -EFBIG);
       CHECK(std::string(os::last_error()).find("ulimit -f") != std::string::npos);
       CHECK(log_files(dir.log()).size() == 2);
       CHECK(lines_in(dir.log()) == 3);
       CHECK(proven(dir.log()));
     }
   }
-  CHECK(writer.log.append(batch, {}) == 0);
+  CHECK(writer.try_again() == 0);
   CHECK(log_files(dir.log()).size() == 2);
   CHECK(lines_in(dir.log()) == 13);
   CHECK(proven(dir.log()));
@@ -325,22 +325,22 @@ TEST_CASE("a batch that fits into no file is refused, leaves one new file and no
 TEST_CASE(
     "a new file whose first line does not fit is none, and a file that could not be cut back is, before a new one is begun") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
   const std::vector<Line> batch{event("pay", 10, 1, "payload")};
   writer.ledger.apply(batch[0]);
   {
     const Limited limited(50);
-    CHECK(writer.log.append(batch, {}) == -EFBIG);
+    CHECK(writer.append(batch, RingId{}) == -EFBIG);
     CHECK(std::string(os::last_error()).find("ulimit -f") != std::string::npos);
     CHECK(log_files(dir.log()).size() == 1);
   }
   Faulty faulty;
   fault.error = EFBIG, fault.short_at = 0, fault.fail_at = 1, fault.cuts_that_fail = 1;
-  CHECK(writer.log.append(batch, {}) == -EFBIG);
+  CHECK(writer.try_again() == -EFBIG);
   CHECK(log_files(dir.log()).size() == 1);
   fault.writes = 0, fault.short_at = -1, fault.fail_at = 0;
-  CHECK(writer.log.append(batch, {}) == 0);
+  CHECK(writer.try_again() == 0);
   CHECK(log_files(dir.log()).size() == 2);
   CHECK(lines_in(dir.log()) == 4);
   CHECK(proven(dir.log()));
@@ -348,7 +348,7 @@ TEST_CASE(
 
 TEST_CASE("no new file is begun behind a log that does not say what was written to it") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   const u64 first_line = fs::file_size(log_files(dir.log())[0]);
   REQUIRE(writer.append({life(Life::attach, "pay", 10), event("pay", 10, 1, "payload")}) == 0);
   fs::resize_file(log_files(dir.log())[0], first_line);
@@ -361,28 +361,28 @@ TEST_CASE("no new file is begun behind a log that does not say what was written 
 TEST_CASE("one writer a log: the second is refused with the first one's process, and may come when that has ended") {
   Directory dir;
   {
-    Writer first(dir.log());
+    TestLog first(dir.log());
     REQUIRE(first.error == 0);
-    Writer second(dir.log());
+    TestLog second(dir.log());
     CHECK(second.error == -EBUSY);
     const std::string text = os::last_error();
     CHECK(text.find(dir.log()) != std::string::npos);
     if (!content("/proc/locks").empty()) CHECK(text.find("process " + std::to_string(getpid())) != std::string::npos);
   }
-  Writer third(dir.log());
+  TestLog third(dir.log());
   CHECK(third.error == 0);
 }
 
 TEST_CASE("a directory that cannot be made, is a file, or belongs to another ring is refused by name") {
   Directory dir;
-  Writer no_parent(dir.path() + "/a/b");
+  TestLog no_parent(dir.path() + "/a/b");
   CHECK(no_parent.error == -ENOENT);
   CHECK(std::string(os::last_error()).find(dir.path() + "/a/b") != std::string::npos);
   put_content(dir.path() + "/file", "x");
-  Writer file(dir.path() + "/file");
+  TestLog file(dir.path() + "/file");
   CHECK(file.error == -ENOTDIR);
-  { REQUIRE(Writer(dir.log()).error == 0); }
-  Writer other(dir.log(), "other");
+  { REQUIRE(TestLog(dir.log()).error == 0); }
+  TestLog other(dir.log(), "other");
   CHECK(other.error == -EINVAL);
   CHECK(std::string(os::last_error()).find("ring, not of other") != std::string::npos);
 }

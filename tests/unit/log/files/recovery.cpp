@@ -29,7 +29,7 @@ bool proven(const std::string& dir) {
 
 // A log in `dir` of the small batch and what it says; returns its text.
 std::string small_log(const std::string& dir) {
-  Writer writer(dir);
+  TestLog writer(dir);
   REQUIRE(writer.append(small_batch()) == 0);
   return all_text(dir);
 }
@@ -45,7 +45,7 @@ void add_file(const std::string& dir, u64 first_index, std::string_view text) {
 
 TEST_CASE("an empty directory is a new log: no accounts, index 0, nothing cut") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.error == 0);
   CHECK(writer.recovered.accounts.empty());
   CHECK(writer.recovered.next_index == 0);
@@ -57,7 +57,7 @@ TEST_CASE(
   Directory dir;
   small_log(dir.log());
   {
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     REQUIRE(writer.error == 0);
     PlainLedger expected;
     for (const Line& line : small_batch()) expected.apply(line);
@@ -68,7 +68,7 @@ TEST_CASE(
     CHECK(writer.recovered.aside.empty());
     REQUIRE(writer.append({Gone{"audit", 11, 9, 0}, life(Life::attach, "new", 12)}) == 0);
   }
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.error == 0);
   REQUIRE(writer.recovered.accounts.size() == 2);
   CHECK(writer.recovered.accounts[0].incarnation == 10);
@@ -96,7 +96,7 @@ TEST_CASE(
     PlainLedger expected;
     for (std::size_t i = 0; i + 1 < whole; ++i) expected.apply(batch[i]);
     {
-      Writer writer(cut.log());
+      TestLog writer(cut.log());
       REQUIRE(writer.error == 0);
       CHECK(same(writer.recovered.accounts, expected.accounts));
       CHECK(writer.recovered.next_index == whole);
@@ -125,14 +125,14 @@ TEST_CASE("a last line with its newline that is not a line is torn too; a fragme
     CAPTURE(bad);
     put_content(file, text + bad);
     {
-      Writer writer(dir.log());
+      TestLog writer(dir.log());
       REQUIRE(writer.error == 0);
       CHECK(writer.recovered.cut_bytes == bad.size());
       CHECK(writer.recovered.next_index == 10);
       CHECK(all_text(dir.log()) == text);
     }
     put_content(file, text + bad + "fragment");
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     CHECK(writer.error == -EBADMSG);
     CHECK(all_text(dir.log()) == text + bad + "fragment");
   }
@@ -144,7 +144,7 @@ TEST_CASE("a last file without a whole line is moved aside, and the one before i
     Directory dir;
     const std::string text = small_log(dir.log());
     add_file(dir.log(), 10, torn);
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     REQUIRE(writer.error == 0);
     CHECK(writer.recovered.next_index == 10);
     CHECK(writer.recovered.accounts.size() == 2);
@@ -164,7 +164,7 @@ TEST_CASE(
   fs::create_directory(dir.log());
   add_file(dir.log(), 0, "{\"v\":1,");
   {
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     REQUIRE(writer.error == 0);
     CHECK(writer.recovered.next_index == 0);
     CHECK(kept_aside(dir.log()).size() == 1);
@@ -173,7 +173,7 @@ TEST_CASE(
   Directory late;
   fs::create_directory(late.log());
   add_file(late.log(), 500, "{\"v\":1,");
-  Writer writer(late.log());
+  TestLog writer(late.log());
   CHECK(writer.error == -EBADMSG);
   CHECK(log_files(late.log()).size() == 1);
 }
@@ -186,7 +186,7 @@ TEST_CASE("damage behind the last accounts line is refused with file, line and b
   const std::size_t third = lines[0].size() + lines[1].size() + 2;
   const auto refused = [&](std::string damaged, const std::string& line) {
     put_content(file, damaged);
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     CHECK(writer.error == -EBADMSG);
     const std::string said = os::last_error();
     INFO(said);
@@ -206,27 +206,27 @@ TEST_CASE("damage behind the last accounts line is refused with file, line and b
           "2 ");
   const auto attach = [&](u64 index) {
     std::string line;
-    encode(life(Life::attach, "pay", 10), index, "ring", line);
+    Encoder("ring").encode(life(Life::attach, "pay", 10), index, line);
     return line;
   };
   std::string over, gone;
   Accounts accounts{0, {}, {}};
   accounts.over.add(10);
-  encode(accounts, 0, "ring", over);
+  Encoder("ring").encode(accounts, 0, over);
   refused(over + attach(1), "2 ");
-  encode(Gone{"pay", 10, 0, 0}, 2, "ring", gone);
+  Encoder("ring").encode(Gone{"pay", 10, 0, 0}, 2, gone);
   refused(lines[0] + "\n" + attach(1) + gone + attach(3), "4 ");
 }
 
 TEST_CASE("what is over is recovered from the last accounts line, and from the gone lines after it") {
   Directory dir;
   {
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     writer.over.add(7);
     REQUIRE(writer.append(std::vector<Line>(3000, Note{"clock", 0, {}})) == 0);  // an accounts line behind them
     REQUIRE(writer.append({life(Life::attach, "pay", 10), Gone{"pay", 10, 0, 0}}) == 0);
   }
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.error == 0);
   const std::map<u64, u64> expected{{7, 7}, {10, 10}};
   CHECK(writer.recovered.over.ranges() == expected);
@@ -239,7 +239,7 @@ TEST_CASE("a log that is refused keeps a last file without a whole line where it
   damaged[damaged.find('\n') + 4] ^= 1;
   put_content(log_files(dir.log())[0], damaged);
   add_file(dir.log(), 10, "nonsense");
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   CHECK(writer.error == -EBADMSG);
   CHECK(log_files(dir.log()).size() == 2);
   CHECK(kept_aside(dir.log()).empty());
@@ -248,7 +248,7 @@ TEST_CASE("a log that is refused keeps a last file without a whole line where it
 TEST_CASE("recovery reads from the last accounts line on, whatever the log's size") {
   Directory dir;
   {
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
     u64 sequence = 0;
     for (int batch = 0; batch < 100; ++batch) {
@@ -266,7 +266,7 @@ TEST_CASE("recovery reads from the last accounts line on, whatever the log's siz
     bytes_read += got > 0 ? static_cast<u64>(got) : 0;
     return got;
   };
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.error == 0);
   CHECK(writer.recovered.accounts[0].through == 100'000);
   CHECK(bytes_read < 3'000'000);  // twice 4096 lines of 210 bytes, and blocks
@@ -278,17 +278,17 @@ TEST_CASE("a last file that has reached 64 MiB is followed by a new one that beg
   std::string filler;
   const std::string payload(64 << 10, 'x');
   u64 index = 10, sequence = 9;
-  while (filler.size() < log_file_bytes) encode(event("audit", 11, ++sequence, payload), index++, "ring", filler);
+  while (filler.size() < log_file_bytes) Encoder("ring").encode(event("audit", 11, ++sequence, payload), index++, filler);
   put_content(log_files(dir.log())[0], text + filler);
   {
     CallsRestored restored;
     os::calls.write = [](int, const void*, std::size_t) -> ssize_t { return errno = ENOSPC, -1; };
-    Writer full_disk(dir.log());
+    TestLog full_disk(dir.log());
     CHECK(full_disk.error == 0);
     CHECK(full_disk.log.roll_error() == -ENOSPC);
     CHECK(log_files(dir.log()).size() == 1);
   }
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.error == 0);
   CHECK(writer.log.roll_error() == 0);
   CHECK(writer.log.next_index() == index + 1);
@@ -299,24 +299,24 @@ TEST_CASE("a last file that has reached 64 MiB is followed by a new one that beg
 
 TEST_CASE("an accounts line is found wherever it lies against the blocks of the backward search") {
   Directory dir;
-  { REQUIRE(Writer(dir.log()).error == 0); }
+  { REQUIRE(TestLog(dir.log()).error == 0); }
   const fs::path file = log_files(dir.log())[0];
   const std::string first = content(file);
   std::string second;
-  encode(Accounts{0, {{"pay", 10, 7, true, {}}}}, 2, "ring", second);
+  Encoder("ring").encode(Accounts{0, {{"pay", 10, 7, true, {}}}}, 2, second);
   const std::string unread = "what stands before it is not read again\n";
   const std::size_t block =
       (64 << 10) - second.size();  // its newline before it at the edge of the search's first block
   for (std::size_t distance = block - 40; distance < block + 4; ++distance) {
     std::string last;
-    encode(event("pay", 10, 8, ""), 3, "ring", last);
+    Encoder("ring").encode(event("pay", 10, 8, ""), 3, last);
     const std::size_t padding = distance - last.size();
     last.clear();
     const std::string payload(padding, 'x');
-    encode(event("pay", 10, 8, payload), 3, "ring", last);
+    Encoder("ring").encode(event("pay", 10, 8, payload), 3, last);
     REQUIRE(last.size() == distance);
     put_content(file, first + unread + second + last);
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     REQUIRE(writer.error == 0);
     CHECK(writer.recovered.lines_since_accounts == 1);
     CHECK(writer.recovered.accounts[0].through == 8);
@@ -329,7 +329,7 @@ TEST_CASE("a torn end longer than any block is kept whole") {
   std::string torn(200'000, 'x');
   for (std::size_t i = 0; i < torn.size(); i += 3) torn[i] = static_cast<char>('a' + i % 26);
   put_content(log_files(dir.log())[0], text + torn);
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.error == 0);
   CHECK(writer.recovered.cut_bytes == torn.size());
   REQUIRE(kept_aside(dir.log()).size() == 1);
@@ -341,7 +341,7 @@ TEST_CASE("restarts do not put off the next accounts line: one stands at least e
   Directory dir;
   u64 sequence = 0;
   for (int restart = 0; restart < 4; ++restart) {
-    Writer writer(dir.log());
+    TestLog writer(dir.log());
     REQUIRE(writer.error == 0);
     std::vector<Line> lines;
     if (restart == 0) lines.push_back(life(Life::attach, "pay", 10));
@@ -363,7 +363,7 @@ TEST_CASE("a full disk does not keep the log from going on: the torn end is cut 
   put_content(log_files(dir.log())[0], text + "torn");
   CallsRestored restored;
   os::calls.write = [](int, const void*, std::size_t) -> ssize_t { return errno = ENOSPC, -1; };
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.error == 0);
   CHECK(writer.recovered.cut_bytes == 4);
   CHECK(writer.recovered.aside.empty());
@@ -375,9 +375,9 @@ TEST_CASE("the last file is the one with the highest index, also when the clock 
   Directory dir;
   const std::string text = small_log(dir.log());
   std::string next;
-  encode(Accounts{0, {{"audit", 11, 9, true, causes({{Cause::died, 1}, {Cause::overwritten, 1}})}}}, 10, "ring", next);
+  Encoder("ring").encode(Accounts{0, {{"audit", 11, 9, true, causes({{Cause::died, 1}, {Cause::overwritten, 1}})}}}, 10, next);
   put_content(dir.log() + "/19700101T000000Z-00000000000000000010.jsonl", next);
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   REQUIRE(writer.error == 0);
   CHECK(writer.recovered.next_index == 11);
   CHECK(writer.recovered.file == "19700101T000000Z-00000000000000000010.jsonl");

@@ -21,7 +21,7 @@ Note start(const RingId& ring) { return {"start", 0, {{"pid", "7", true}, {"ring
 
 std::string text_of_line(const Line& line, const RingId& ring = {}) {
   std::string out;
-  encode({&line, 1}, 5, "r", out, ring);
+  Encoder("r").encode({&line, 1}, 5, out, ring);
   return out;
 }
 
@@ -33,7 +33,7 @@ struct OneFile {
 
   OneFile() { fs::create_directory(dir->log()); }
   OneFile& add(const Line& line, const RingId& ring = {}) {
-    encode({&line, 1}, index++, "ring", text, ring);
+    Encoder("ring").encode({&line, 1}, index++, text, ring);
     return *this;
   }
   void write() { put_content(dir->log() + "/" + log_file_name(0, 0), text); }
@@ -125,7 +125,7 @@ TEST_CASE("a new ring's life with a number of an old one's is another account, f
   INFO(v.deviation.line, " ", v.deviation.expected, " / ", v.deviation.found);
   REQUIRE(v.proven);
   CHECK((v.events == 2 && v.open == 1 && v.gone == 1));
-  Writer writer(log.dir->log());
+  TestLog writer(log.dir->log());
   REQUIRE(writer.error == 0);
   CHECK(writer.recovered.ring == other);
   REQUIRE(writer.recovered.accounts.size() == 1);
@@ -151,7 +151,7 @@ TEST_CASE("of two rings that are drained at once each line counts for the ring t
   log.add(accounts).add(event("a", 10, 3, "later"), one);
   REQUIRE(log.verdict().proven);
   {
-    Writer writer(log.dir->log());
+    TestLog writer(log.dir->log());
     REQUIRE(writer.error == 0);
     CHECK((writer.recovered.ring == other && writer.recovered.accounts[0].through == 2));
     REQUIRE(writer.recovered.retired.size() == 1);
@@ -178,7 +178,7 @@ TEST_CASE("an attach line of a ring that no line has named before begins that ri
   log.add(Accounts{0, {}, {}, other}).add(start(other)).add(life(Life::attach, "b", 10));
   log.add(life(Life::attach, "a", 10), one).add(event("a", 10, 1, "x"), one).add(event("b", 10, 1, "y"));
   REQUIRE(log.verdict().proven);
-  Writer writer(log.dir->log());
+  TestLog writer(log.dir->log());
   REQUIRE(writer.error == 0);
   CHECK((writer.recovered.ring == other && writer.recovered.accounts.size() == 1));
   REQUIRE(writer.recovered.retired.size() == 1);
@@ -187,27 +187,27 @@ TEST_CASE("an attach line of a ring that no line has named before begins that ri
 
 TEST_CASE("lines behind an accounts line name their ring by what that one said, though the next start line is still to come") {
   Directory dir;
-  Writer writer(dir.log(), "ring", one);
+  TestLog writer(dir.log(), "ring", one);
   REQUIRE(writer.error == 0);
   std::vector<Line> lines{start(one)};
   const Line clock = Note{"clock", 0, {}};
   lines.resize(usual_batch_lines, clock);
   writer.accounts_of = other;
-  REQUIRE(writer.log.append(lines, one) == 0);  // behind it an accounts line, which speaks of the ring that comes
+  REQUIRE(writer.append(lines, one) == 0);  // behind it an accounts line, which speaks of the ring that comes
   const Line incident = Note{"incident", 0, {{"what", "x"}}};
-  REQUIRE(writer.log.append({&incident, 1}, one) == 0);
+  REQUIRE(writer.append({&incident, 1}, one) == 0);
   CHECK(all_text(dir.log()).ends_with("\"what\":\"x\",\"ring_id\":\"" + one_text + "\"}\n"));
 }
 
 TEST_CASE("lines that the log writes name a ring only if it is not the present one") {
   Directory dir;
-  Writer writer(dir.log(), "ring", one);
+  TestLog writer(dir.log(), "ring", one);
   REQUIRE(writer.error == 0);
   writer.log.present(one);
-  REQUIRE(writer.log.append(std::vector<Line>{start(one), life(Life::attach, "a", 10)}, one) == 0);
+  REQUIRE(writer.append(std::vector<Line>{start(one), life(Life::attach, "a", 10)}, one) == 0);
   writer.log.present(other);
-  REQUIRE(writer.log.append(std::vector<Line>{start(other), life(Life::attach, "b", 10)}, other) == 0);
-  REQUIRE(writer.log.append(std::vector<Line>{event("a", 10, 1, "x")}, one) == 0);
+  REQUIRE(writer.append(std::vector<Line>{start(other), life(Life::attach, "b", 10)}, other) == 0);
+  REQUIRE(writer.append(std::vector<Line>{event("a", 10, 1, "x")}, one) == 0);
   const std::vector<std::string> lines = split_lines(all_text(dir.log()));
   REQUIRE(lines.size() == 6);
   CHECK(lines[0].ends_with("\"accounts\":[],\"ring_id\":\"" + one_text + "\"}"));
@@ -250,15 +250,15 @@ TEST_CASE("a log that was written before rings had an identity verifies, and is 
     Verdict v;
     REQUIRE(verify(dir.log(), v) == 0);
     CHECK((v.proven && v.lines == it.lines && v.open == it.open && v.lost.total() == (it.open == 0 ? 1 : 0)));
-    Writer writer(dir.log(), "payments", one);
+    TestLog writer(dir.log(), "payments", one);
     REQUIRE(writer.error == 0);
     CHECK((writer.recovered.ring == RingId{} && writer.recovered.next_index == it.lines));
     Ledger ledger(false);
     ledger.recover(writer.recovered.known());
     ledger.drop_absent([](u64) { return false; }, 0);
-    REQUIRE(writer.log.append(ledger.lines(), writer.recovered.ring) == 0);
+    REQUIRE(writer.append(ledger.lines(), writer.recovered.ring) == 0);
     writer.log.present(one);
-    REQUIRE(writer.log.append(std::vector<Line>{start(one), life(Life::attach, "new", 10)}, one) == 0);
+    REQUIRE(writer.append(std::vector<Line>{start(one), life(Life::attach, "new", 10)}, one) == 0);
     CHECK(all_text(dir.log()).find("\"attach\",\"index\":" + std::to_string(it.lines + it.open + 1)) != std::string::npos);
     REQUIRE(verify(dir.log(), v) == 0);
     CHECK((v.proven && v.gone == it.open && v.open == 1));

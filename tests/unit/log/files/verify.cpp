@@ -35,7 +35,7 @@ struct TwoFiles {
 
   std::string text(const Line& line) {
     std::string out;
-    encode(line, next_index++, "ring", out);
+    Encoder("ring").encode(line, next_index++, out);
     out.pop_back();
     return out;
   }
@@ -373,7 +373,7 @@ TEST_CASE("lines that come after the last look at a file and before the next fil
 
 TEST_CASE("a line longer than any block is read whole") {
   Directory dir;
-  Writer writer(dir.log());
+  TestLog writer(dir.log());
   const std::string payload(3 << 20, '\x01');
   REQUIRE(writer.append({life(Life::attach, "pay", 10), event("pay", 10, 1, payload), event("pay", 10, 2, "x")}) == 0);
   Verdict v;

@@ -44,8 +44,8 @@ TEST_CASE("of a log whose beginning is elsewhere, what its first line calls over
   fs::create_directory(dir.log());
   const auto verdict = [&](const Line& first, const Line& second) {
     std::string text;
-    encode(first, 20, "ring", text);
-    encode(second, 21, "ring", text);
+    Encoder("ring").encode(first, 20, text);
+    Encoder("ring").encode(second, 21, text);
     put_content(dir.log() + "/" + log_file_name(0, 20), text);
     Verdict out;
     REQUIRE(verify(dir.log(), out) == 0);

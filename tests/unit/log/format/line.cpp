@@ -16,7 +16,7 @@ namespace {
 
 std::string text_of(const Line& line, u64 index = 3) {
   std::string out;
-  encode(line, index, "ring", out);
+  Encoder("ring").encode(line, index, out);
   return out;
 }
 
@@ -254,18 +254,18 @@ TEST_CASE("every payload comes back byte for byte, from each kind and at each le
   CHECK(round_trip(large, SHMRING_KIND_BYTES) == large);
 }
 
-TEST_CASE("each event line names its own ring, producer and incarnation, whichever of them was another one a line before") {
-  auto check = [](std::string ring, std::string producer, u64 incarnation) {
+TEST_CASE("each event line names its own producer and incarnation, whichever of them was another one a line before") {
+  Encoder encoder("ring");
+  auto check = [&encoder](std::string producer, u64 incarnation) {
     std::string line;
-    encode(event(producer.c_str(), incarnation, 1, "x"), 3, ring, line);
-    CHECK(line.find("\"ring\":\"" + ring + "\",\"producer\":\"" + producer + "\",\"inc\":" + std::to_string(incarnation) +
+    encoder.encode(event(producer.c_str(), incarnation, 1, "x"), 3, line);
+    CHECK(line.find("\"ring\":\"ring\",\"producer\":\"" + producer + "\",\"inc\":" + std::to_string(incarnation) +
                     ",") != line.npos);
   };
   for (u64 other = 2; other <= 1000; ++other) {
-    for (const auto& [ring, producer, incarnation] :
-         {std::tuple{"ring", "pay", other}, {"ring", "bay", u64{1}}, {"sing", "pay", u64{1}}}) {
-      check("ring", "pay", 1);
-      check(ring, producer, incarnation);
+    for (const auto& [producer, incarnation] : {std::pair{"pay", other}, {"bay", u64{1}}}) {
+      check("pay", 1);
+      check(producer, incarnation);
     }
   }
 }

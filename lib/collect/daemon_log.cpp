@@ -1,0 +1,126 @@
+// The daemon's log: a state of its loop, never a wait inside a pass.
+//
+//   ready     what is appended is written at once
+//   failing   it cannot be written: nothing is taken from any ring, and each turn of the loop tries again
+//   lost      it was taken away: a log is begun anew in its place, as by a new collector
+#include <cerrno>
+
+#include "lib/collect/board.hpp"
+#include "lib/collect/daemon.hpp"
+#include "lib/collect/messages.hpp"
+#include "lib/os/error.hpp"
+#include "lib/os/origin.hpp"
+#include "lib/os/signals.hpp"
+
+namespace shmring::collect {
+namespace {
+
+constexpr u64 log_retry_ns = 100'000'000;
+
+}  // namespace
+
+int Daemon::claim_log() {
+  const int error = log_.claim(log_dir_, ring_, recovered_);
+  return error != 0 ? error : os::check_origin(log_dir_, ring_);  // it may be another's by now
+}
+
+int Daemon::open_log(const ring::RingId& id) {
+  int error = log_.is_claimed() ? 0 : claim_log();
+  if (error == 0) error = log_.begin(id, recovered_);
+  if (error != 0) return error;
+  if (os::record_origin(log_dir_, ring_) != 0) say("shmringd: {}; it goes on without\n", os::last_error());
+  return 0;
+}
+
+// As of all lines that were appended.
+log::Accounts Daemon::accounts() const {
+  std::vector<log::RingAccounts> retired;
+  for (std::size_t i = 0; i + 1 < drains_.size(); ++i) retired.push_back(drains_[i]->accounts());
+  for (const Ending& ending : endings_) {
+    if (ending.ledger.empty()) continue;
+    retired.push_back(ending.ledger.accounts());
+    retired.back().ring = ending.ring;
+  }
+  return log::accounts_line(present().host().now_utc_ns(), present().accounts(), std::move(retired));
+}
+
+u64 Daemon::append(std::span<const log::Line> lines, const ring::RingId& of) {
+  const u64 batch = log_.append(lines, of);
+  if (log_.accounts_are_due()) log_.append(accounts());
+  return batch;
+}
+
+log::Commit Daemon::commit() {
+  if (log_state_ != LogState::lost && log_.has_pending()) write_log();
+  return log_.committed();
+}
+
+void Daemon::write_log() {
+  const int error = log_.write();
+  if (error == -ESTALE) return lose_log();
+  if (error != 0 && error != log_error_) say("shmringd: {}; nothing is released until it works\n", os::last_error());
+  if (error == 0 && log_error_ != 0) say("shmringd: the log can be written again\n");
+  log_error_ = error;
+  log_state_ = error == 0 ? LogState::ready : LogState::failing;
+  if (log_.wants_new_file()) log_.begin_new_file(accounts());
+}
+
+void Daemon::lose_log() {
+  say("shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
+  log_state_ = LogState::lost;
+}
+
+// Nothing is taken from a ring meanwhile; but deaths are seen, who looks at a ring sees that its collector lives, and a signal
+// ends the wait.
+void Daemon::wait_for_log() {
+  for (const std::unique_ptr<Drain>& drain : drains_) {
+    drain->host().look_at_clocks();
+    drain->show_life();
+  }
+  if (log_state_ != LogState::lost) sleep_until_death(log_retry_ns);
+}
+
+void Daemon::look_at_log() {
+  if (log_state_ != LogState::lost && log_.in_place() == -ESTALE) lose_log();
+
+  if (log_.roll_error() != 0 && roll_error_ == 0)
+    present().note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
+                                number("errno", static_cast<u64>(-log_.roll_error()))});
+  roll_error_ = log_.roll_error();
+}
+
+// 0: the log is a new one, or has all `lines` that were written. Where only its last file has gone, what is left says less
+// than was logged: it would make losses of events.
+int Daemon::open_whole_log(u64 lines) {
+  log_ = {};
+  if (const int error = open_log(present().id()); error != 0) return error;
+  if (recovered_.next_index == 0 || recovered_.next_index >= lines) return 0;
+  return os::fail(EBADMSG, "log %s: its end is gone, lines %llu to %llu by index; put them back, or move what is left away",
+                  log_dir_.c_str(), static_cast<unsigned long long>(recovered_.next_index),
+                  static_cast<unsigned long long>(lines - 1));
+}
+
+// As by a new collector: nothing but what the log says, and the rings. False: told to stop before it could be.
+bool Daemon::open_log_again() {
+  const u64 lines = log_.committed().index;
+  int said = 0;
+  while (const int error = open_whole_log(lines)) {
+    if (error != said) say("shmringd: {}; nothing is released until it works\n", os::last_error());
+    said = error;
+    for (const std::unique_ptr<Drain>& drain : drains_) drain->retire_if_unlinked();
+    log_state_ = LogState::failing;
+    wait_for_log();
+    if (os::stop_requested()) return false;
+  }
+  for (const std::unique_ptr<Drain>& drain : drains_) segments_.push_back(drain->take_segment());
+  drains_.clear();
+  endings_.clear();
+  for (const os::Segment& segment : segments_) announce(segment.ring.header->board, os::self(*segment.ring.header));
+  make_drains();
+  find_other_rings();
+  log_state_ = LogState::ready;
+  log_error_ = roll_error_ = 0;
+  return true;
+}
+
+}  // namespace shmring::collect

@@ -1,0 +1,110 @@
+// Lines on their way into a log: see appender.hpp.
+#include "lib/log/files/appender.hpp"
+
+#include <cerrno>
+
+#include "lib/log/files/reading.hpp"
+
+namespace shmring::log {
+namespace {
+
+// Each line of ours has its index behind the kind, {"v":1,"kind":"event","index":17, and no kind has a quote in it.
+void count_up_indexes(Batch& batch) {
+  constexpr std::string_view key = "\"index\":";
+  std::string out;
+  out.reserve(batch.bytes.size() + batch.lines);
+  std::size_t from = 0;
+  ++batch.first_index;
+  for (u64 i = 0; i < batch.lines; ++i) {
+    const std::size_t digits = batch.bytes.find(key, from) + key.size();
+    const std::size_t end = batch.bytes.find('\n', digits) + 1;
+    out.append(batch.bytes, from, digits - from);
+    out += std::to_string(batch.first_index + i);
+    const std::size_t behind = batch.bytes.find(',', digits);
+    out.append(batch.bytes, behind, end - behind);
+    from = end;
+  }
+  batch.bytes = std::move(out);
+}
+
+}  // namespace
+
+int Appender::open(const std::string& dir, std::string_view ring, const RingId& id, Recovered& recovered) {
+  const int error = claim(dir, ring, recovered);
+  return error != 0 ? error : begin(id, recovered);
+}
+
+int Appender::claim(const std::string& dir, std::string_view ring, Recovered& recovered) {
+  encoder_ = Encoder(ring);
+  return writer_.claim(dir, ring, recovered);
+}
+
+int Appender::begin(const RingId& id, const Recovered& recovered) {
+  next_index_ = committed_.index = recovered.next_index;
+  since_accounts_ = recovered.lines_since_accounts;
+  present_ = recovered.file.empty() ? id : recovered.ring;
+  Accounts found = recovered.known(utc_now_ns());
+  found.ring = present_;
+  if (recovered.file.empty()) return begin_file(found);
+  if (const int error = writer_.open(recovered)) return error;
+  if (writer_.is_full()) begin_new_file(found);
+  return 0;
+}
+
+u64 Appender::append(std::span<const Line> lines, const RingId& of) {
+  Batch& batch = pending_.emplace_back(Batch{++batches_, next_index_, lines.size(), {}});
+  encoder_.encode(lines, next_index_, batch.bytes, of == present_ ? RingId{} : of);
+  next_index_ += lines.size();
+  since_accounts_ += lines.size();
+  return batch.number;
+}
+
+void Appender::append(const Accounts& accounts) {
+  if (pending_.empty()) pending_.push_back({++batches_, next_index_, 0, {}});
+  Batch& batch = pending_.back();
+  encoder_.encode(accounts, next_index_, batch.bytes);
+  ++batch.lines;
+  ++next_index_;
+  since_accounts_ = 0;
+  present_ = accounts.ring;
+}
+
+int Appender::write() {
+  for (; !pending_.empty(); pending_.pop_front()) {
+    int error = writer_.write(pending_.front().bytes);
+    if (error == -EFBIG && !writer_.is_uncut() && !writer_.has_first_line_only()) {
+      error = go_on_in_a_new_file();
+      if (error == 0) error = writer_.write(pending_.front().bytes);
+    }
+    if (error != 0) return error;
+    const Batch& batch = pending_.front();
+    committed_ = {batch.number, batch.first_index + batch.lines};
+  }
+  return 0;
+}
+
+int Appender::begin_file(const Accounts& accounts) {
+  std::string line;
+  encoder_.encode(accounts, next_index_, line);
+  if (const int error = writer_.begin_file(accounts.time_ns, next_index_, line)) return error;
+  committed_.index = ++next_index_;
+  since_accounts_ = 0;
+  present_ = accounts.ring;
+  return 0;
+}
+
+// Its first line takes the index of the first line that waits. What the log says up to there only the log knows: whoever
+// appends has gone on since.
+int Appender::go_on_in_a_new_file() {
+  Recovered found;
+  if (const int error = writer_.read_back(committed_.index, found)) return error;
+  const Accounts accounts = found.known(utc_now_ns());
+  std::string line;
+  encoder_.encode(accounts, committed_.index, line);
+  if (const int error = writer_.begin_file(accounts.time_ns, committed_.index, line)) return error;
+  ++committed_.index, ++next_index_;
+  for (Batch& batch : pending_) count_up_indexes(batch);
+  return 0;
+}
+
+}  // namespace shmring::log

@@ -1,0 +1,24 @@
+// Lines on their way into a log, as plain values.
+#pragma once
+
+#include <string>
+
+#include "lib/log/format/numbers.hpp"
+
+namespace shmring::log {
+
+// Encoded, and whole: its bytes are those that the file gets.
+struct Batch {
+  u64 number;       // of the batches of one appender, from 1
+  u64 first_index;  // of its lines, of which …
+  u64 lines;        // … there are so many
+  std::string bytes;
+};
+
+// How far a log has come: what the kernel holds, whichever process dies.
+struct Commit {
+  u64 batch = 0;  // of all batches up to this number, every line is in the log
+  u64 index = 0;  // the first that is not in the log
+};
+
+}  // namespace shmring::log

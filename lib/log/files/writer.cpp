@@ -1,0 +1,133 @@
+// The file of a log that is written: see writer.hpp.
+#include "lib/log/files/writer.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "lib/log/files/reading.hpp"
+#include "lib/os/error.hpp"
+
+namespace shmring::log {
+namespace {
+
+// The process that holds a flock on the file of this inode, from /proc/locks; 0: not to be seen from here.
+int lock_holder(u64 inode) {
+  std::string text;
+  if (os::read_small("/proc/locks", text, std::size_t{1} << 20) != 0) return 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = text.substr(at, end - at);
+    int pid;
+    unsigned long long found;
+    if (std::sscanf(line.c_str(), "%*d: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &found) == 2 && found == inode)
+      return pid;
+    at = end + 1;
+  }
+  return 0;
+}
+
+const char* advice_for(int error) {
+  if (error == -ENOSPC || error == -EDQUOT) return "; free space on that file system";
+  return error == -EFBIG ? "; raise the limit for a file's size (ulimit -f, systemd: LimitFSIZE)" : "";
+}
+
+}  // namespace
+
+int Writer::fail(int error, const char* what) const {
+  return os::fail(-error, "log %s/%s: cannot %s: %s%s", dir_.c_str(), file_name_.c_str(), what, std::strerror(-error),
+                  advice_for(error));
+}
+
+int Writer::claim(const std::string& dir, std::string_view ring, Recovered& recovered) {
+  dir_ = dir, ring_ = ring;
+  created_ = os::calls.mkdirat(AT_FDCWD, dir.c_str(), 0700) == 0;
+  if (!created_ && errno != EEXIST) return fail(-errno, "create the directory");
+  if (const int error = open_log_directory(dir, directory_)) return error;
+  if (const int error = lock()) return error;
+  return recover(directory_.get(), dir_, ring_, recovered);
+}
+
+void Writer::remove_unused() const {
+  if (created_) os::calls.unlinkat(AT_FDCWD, dir_.c_str(), AT_REMOVEDIR);
+}
+
+int Writer::open(const Recovered& recovered) {
+  u64 first = 0;
+  const bool has_one_line = is_log_file_name(recovered.file, first) && recovered.next_index == first + 1;
+  file_name_ = recovered.file, file_bytes_ = recovered.file_bytes, first_line_bytes_ = has_one_line ? file_bytes_ : 0;
+  return open_log_file(directory_.get(), dir_, file_name_, O_WRONLY | O_APPEND, file_);
+}
+
+int Writer::lock() {
+  if (os::calls.flock(directory_.get(), LOCK_EX | LOCK_NB) == 0) return 0;
+  if (errno != EWOULDBLOCK) return fail(-errno, "lock the directory");
+  struct stat status {};
+  os::calls.fstat(directory_.get(), &status);
+  const int pid = lock_holder(status.st_ino);
+  const std::string who = pid > 0 ? "process " + std::to_string(pid) : "another process";
+  return os::fail(EBUSY, "log %s: %s already writes it; one collector a log: end that one, or give another directory",
+                  dir_.c_str(), who.c_str());
+}
+
+int Writer::begin_file(u64 time_ns, u64 first_index, std::string_view first_line) {
+  const std::string name = log_file_name(time_ns, first_index);
+  os::Fd file;
+  int error =
+      os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
+  if (error != 0)
+    return os::fail(-error, "log %s/%s: cannot create it: %s", dir_.c_str(), name.c_str(), std::strerror(-error));
+  error = os::write_full(file.get(), first_line.data(), first_line.size());
+  if (error != 0) {
+    os::calls.unlinkat(directory_.get(), name.c_str(), 0);
+    return os::fail(-error, "log %s/%s: cannot write its first line: %s%s", dir_.c_str(), name.c_str(), std::strerror(-error),
+                    advice_for(error));
+  }
+  file_ = std::move(file);
+  file_name_ = name;
+  file_bytes_ = first_line_bytes_ = first_line.size();
+  return 0;
+}
+
+int Writer::write(std::string_view lines) {
+  const auto cut = [this] {
+    const int error = os::result(os::calls.ftruncate(file_.get(), static_cast<off_t>(file_bytes_)));
+    uncut_ = error != 0;
+    return error;
+  };
+  if (uncut_) {
+    if (const int error = cut()) return fail(error, "cut it back to its last whole line");
+  }
+  std::size_t written = 0;
+  if (const int error = os::write_full(file_.get(), lines.data(), lines.size(), &written)) {
+    if (written > 0) cut();
+    return fail(error, "append");
+  }
+  if (const int error = in_place()) return cut(), error;
+  file_bytes_ += lines.size();
+  return 0;
+}
+
+int Writer::in_place() const {
+  const std::string path = dir_ + "/" + file_name_;
+  struct stat open {
+  }, named{};
+  if (os::calls.fstat(file_.get(), &open) != 0) return fail(-errno, "stat it");
+  if (os::calls.fstatat(AT_FDCWD, path.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (named.st_ino == open.st_ino && named.st_dev == open.st_dev) return 0;
+  } else if (errno != ENOENT && errno != ENOTDIR) {
+    return fail(-errno, "see whether it is still there");
+  }
+  return os::fail(ESTALE, "log %s: it, or its directory, was removed, moved or replaced while it was written", path.c_str());
+}
+
+int Writer::read_back(u64 next_index, Recovered& out) const {
+  if (const int error = recover(directory_.get(), dir_, ring_, out)) return error;
+  if (out.file == file_name_ && out.next_index == next_index) return 0;
+  return os::fail(ESTALE, "log %s/%s: it does not end where it was written to", dir_.c_str(), file_name_.c_str());
+}
+
+}  // namespace shmring::log
