@@ -125,21 +125,20 @@ void write_log(Input& input) {
 
 // What a collector does that finds none of the accounts in its ring.
 bool go_on() {
-  log::Log log;
+  log::Appender files;
   log::Recovered recovered;
   collect::Ledger ledger(false);
   const std::string before = contents();
-  if (log.open(
-          place.log(), "r", {}, [&] { return log::accounts_line(noon, ledger.accounts()); }, recovered) != 0) {
+  if (files.open(place.log(), "r", {}, recovered) != 0) {
     must(*os::last_error() != 0, "a refusal has a text");
     must(contents() == before, "what recovery refuses it leaves as it was");
     return false;
   }
   ledger.recover(recovered.known());
-  const std::vector<log::Line> first{log::accounts_line(noon, ledger.accounts())};
-  must(log.append(first, {}) == 0, os::last_error());
+  files.append(log::accounts_line(noon, ledger.accounts()));
   ledger.drop_absent([](u64 incarnation) { return incarnation == base + 3; }, noon);
-  must(log.append(ledger.lines(), {}) == 0, os::last_error());
+  if (!ledger.lines().empty()) files.append(ledger.lines(), {});
+  must(files.write() == 0, os::last_error());
   return true;
 }
 
