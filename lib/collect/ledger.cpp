@@ -8,7 +8,7 @@
 #include <bit>
 #include <cstring>
 
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/cursor.hpp"
 #include "lib/ring/validate.hpp"
 
 namespace shmring::collect {

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/names.hpp"
+#include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 
 namespace shmring::inspect {
@@ -34,7 +35,7 @@ int in_use(const std::string& ring, const HeaderFacts& header, const Leftover& l
 }
 
 int give_free_name(const std::string& ring, const os::Segment& segment, const char* owner, std::string& out) {
-  const u64 now = log::utc_now_ns();
+  const u64 now = os::utc_now_ns();
   int error = -EEXIST;
   for (u32 attempt = 1; error == -EEXIST && attempt <= most_attempts; ++attempt) {
     out = name_aside(ring, now, attempt);

@@ -5,7 +5,7 @@
 
 #include "lib/log/format/encoder.hpp"
 #include "lib/log/format/parse.hpp"
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/cursor.hpp"
 #include "lib/os/segment.hpp"
 #include "tests/fuzz/collecting.hpp"
 #include "tests/fuzz/place.hpp"
@@ -48,7 +48,7 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 // The log's events and losses against the lines, in order.
 void compare(const std::vector<std::string>& lines, ring::u8 kind, bool cut) {
-  log::LogReader log;
+  log::Cursor log;
   must(log.open(place.log()) == 0, os::last_error());
   log::LogLine line;
   u64 next = 1;

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "lib/log/format/parse.hpp"
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/names.hpp"
 #include "lib/log/format/encoder.hpp"
 #include "tests/fuzz/collecting.hpp"
 #include "tests/fuzz/place.hpp"

@@ -13,7 +13,7 @@
 #include <string>
 
 #include "lib/log/format/parse.hpp"
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/cursor.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
@@ -24,7 +24,7 @@ namespace {
 
 using log::Kind;
 using log::LogLine;
-using log::LogReader;
+using log::Cursor;
 using log::Parsed;
 using log::u64;
 
@@ -109,7 +109,7 @@ class Printer {
   explicit Printer(const Options& options) : options_(options) {}
 
   int run() {
-    LogReader log;
+    Cursor log;
     if (const int error = log.open(options_.dir)) return complain(error);
     const bool some = options_.last != all_lines;
     if (some && !options_.filter.any()) {
@@ -145,8 +145,8 @@ class Printer {
   }
 
   // Indexes have no hole, so the last file's lines say where the last N begin.
-  int skip_to_last(LogReader& log) {
-    LogReader counter;
+  int skip_to_last(Cursor& log) {
+    Cursor counter;
     if (const int error = counter.open(options_.dir)) return error;
     u64 end = counter.go_to(all_lines);
     LogLine line;

@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-#include "lib/log/files/reading.hpp"
+#include "lib/os/clock.hpp"
 
 namespace shmring::log {
 namespace {
@@ -43,7 +43,7 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   next_index_ = committed_.index = recovered.next_index;
   since_accounts_ = recovered.lines_since_accounts;
   present_ = recovered.file.empty() ? id : recovered.ring;
-  Accounts found = recovered.known(utc_now_ns());
+  Accounts found = recovered.known(os::utc_now_ns());
   found.ring = present_;
   if (recovered.file.empty()) return begin_file(found);
   if (const int error = writer_.open(recovered)) return error;
@@ -98,7 +98,7 @@ int Appender::begin_file(const Accounts& accounts) {
 int Appender::go_on_in_a_new_file() {
   Recovered found;
   if (const int error = writer_.read_back(committed_.index, found)) return error;
-  const Accounts accounts = found.known(utc_now_ns());
+  const Accounts accounts = found.known(os::utc_now_ns());
   std::string line;
   encoder_.encode(accounts, committed_.index, line);
   if (const int error = writer_.begin_file(accounts.time_ns, committed_.index, line)) return error;

@@ -9,7 +9,8 @@
 #include <unordered_map>
 
 #include "lib/log/format/parse.hpp"
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/cursor.hpp"
+#include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 
 namespace shmring::log {
@@ -70,7 +71,6 @@ class Recovery {
     std::unordered_map<u64, std::size_t> places;
   };
 
-  int open_lines(LineReader& lines, u64 offset = 0);
   int find_whole_lines();
   int last_line_is_valid(u64 end, bool& valid);
   int recover_file();
@@ -83,7 +83,7 @@ class Recovery {
   int copy_aside(const char* name);
   int move_aside();
   std::string aside_name(u64 index) const {
-    return "torn-" + std::to_string(index) + "-" + compact_time(utc_now_ns()) + ".txt";
+    return "torn-" + std::to_string(index) + "-" + compact_time(os::utc_now_ns()) + ".txt";
   }
   int io_error(int error, const char* what) const {
     return os::fail(-error, "log %s/%s: cannot %s: %s", dir_.c_str(), file_.name.c_str(), what, std::strerror(-error));
@@ -100,21 +100,13 @@ class Recovery {
   std::vector<Known> rings_;  // each that the log speaks of, the present one last
 };
 
-int Recovery::open_lines(LineReader& lines, u64 offset) {
-  os::Fd file;
-  const int error = open_log_file(directory_, dir_, file_.name, O_RDONLY, file);
-  if (error == 0) lines.read(std::move(file), offset);
-  return error;
-}
-
 // Names the line by its number: counted only now, since recovery begins in the middle of the file.
 int Recovery::damage(u64 byte, std::string_view expected) {
-  LineReader lines;
+  Cursor lines;
+  LogLine line;
   u64 number = 1;
-  std::string_view text;
-  if (open_lines(lines) == 0) {
-    while (lines.next(text) == 1 && lines.line_byte() < byte) ++number;
-  }
+  if (lines.open_at(directory_, dir_, file_, 0) == 0)
+    while (lines.next(line) == 1 && line.file == file_.name && line.byte < byte) ++number;
   return os::fail(
       EBADMSG,
       "log %s/%s: line %llu (byte %llu) is damaged: expected %.*s; the log was left as it is: run `shmring verify %s`",
@@ -144,14 +136,14 @@ int Recovery::find_whole_lines() {
 }
 
 int Recovery::last_line_is_valid(u64 begin, bool& valid) {
-  LineReader lines;
-  std::string_view text;
-  if (const int error = open_lines(lines, begin)) return error;
-  const int got = lines.next(text);
-  Parsed line;
+  Cursor lines;
+  LogLine line;
+  if (const int error = lines.open_at(directory_, dir_, file_, begin)) return error;
+  const int got = lines.next(line);
+  Parsed parsed;
   Mistake mistake;
-  valid = got == 1 && parse(text, line, mistake);
-  return got < 0 ? io_error(got, "read it") : 0;  // -EFBIG too: what is longer than any line was not torn from one
+  valid = got == 1 && parse(line.text, parsed, mistake);
+  return got < 0 ? got : 0;  // also what is longer than any line: it was not torn from one
 }
 
 int Recovery::recover_file() {
@@ -165,30 +157,31 @@ int Recovery::recover_file() {
 }
 
 int Recovery::apply_lines(u64 offset) {
-  LineReader lines;
-  if (const int error = open_lines(lines, offset)) return error;
+  Cursor lines;
+  if (const int error = lines.open_at(directory_, dir_, file_, offset)) return error;
+  LogLine at;
   Parsed line;
   Mistake mistake;
-  std::string_view text;
-  for (u64 next = offset; next < whole_; next += text.size() + 1) {
-    const int got = lines.next(text);
-    if (got < 0) return io_error(got, "read it");
-    if (got == 0) return damage(next, "the lines that were here a moment ago");
-    if (!parse(text, line, mistake)) return damage(lines.line_byte(), mistake.expected);
+  for (u64 next = offset; next < whole_; next += at.text.size() + 1) {
+    const int got = lines.next(at);
+    if (got < 0) return got;
+    if (got == 0 || !at.whole || at.byte != next || at.file != file_.name)
+      return damage(next, "the lines that were here a moment ago");
+    if (!parse(at.text, line, mistake)) return damage(next, mistake.expected);
     if (line.ring != ring_) {
       return os::fail(EINVAL, "log %s: is the log of ring %.*s, not of %.*s; give each ring a directory of its own",
                       dir_.c_str(), static_cast<int>(line.ring.size()), line.ring.data(),
                       static_cast<int>(ring_.size()), ring_.data());
     }
     const bool first = next == offset;
-    if (first && line.kind != Kind::accounts) return damage(lines.line_byte(), "an accounts line");
+    if (first && line.kind != Kind::accounts) return damage(next, "an accounts line");
     if (first && offset == 0 && line.index != file_.first_index)
       return damage(0, "the index that the file's name says");
     if (!first && line.index != out_.next_index)
-      return damage(lines.line_byte(), "index " + std::to_string(out_.next_index));
+      return damage(next, "index " + std::to_string(out_.next_index));
     out_.next_index = line.index + 1;
     out_.lines_since_accounts = first ? 0 : out_.lines_since_accounts + 1;
-    if (!apply(line)) return damage(lines.line_byte(), "a line of an open account");
+    if (!apply(line)) return damage(next, "a line of an open account");
   }
   hand_out();
   return 0;

@@ -8,7 +8,7 @@
 
 #include "lib/log/format/json.hpp"
 #include "lib/log/format/parse.hpp"
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/cursor.hpp"
 
 namespace shmring::log {
 namespace {
@@ -127,7 +127,7 @@ class Verifier {
   Account* find(RingLedger& ring, u64 incarnation);
 
   Verdict& verdict_;
-  LogReader log_;
+  Cursor log_;
   LogLine at_{};
   Parsed line_{};
   std::string file_;  // of the line before

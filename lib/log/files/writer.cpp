@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/names.hpp"
 #include "lib/os/error.hpp"
 
 namespace shmring::log {

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "lib/log/format/parse.hpp"
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/names.hpp"
 #include "lib/log/files/verify.hpp"
 #include "tests/unit/log/support.hpp"
 

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <functional>
 
-#include "lib/log/files/reading.hpp"
+#include "lib/log/files/cursor.hpp"
 #include "lib/log/files/verify.hpp"
 #include "tests/unit/log/support.hpp"
 
@@ -326,7 +326,7 @@ TEST_CASE("a reader that follows meets every line once, across files, while they
     std::ofstream(file, std::ios::app | std::ios::binary) << text;
   };
   add(path(0), "a\nb");
-  LogReader log;
+  Cursor log;
   REQUIRE(log.open(dir.log()) == 0);
   std::string seen;
   const auto drain = [&] {
@@ -358,7 +358,7 @@ TEST_CASE("lines that come after the last look at a file and before the next fil
   static std::string first, second;
   first = dir.path() + "/" + log_file_name(0, 0), second = dir.path() + "/" + log_file_name(0, 2);
   put_content(first, "a\n");
-  LogReader log;
+  Cursor log;
   REQUIRE(log.open(dir.path()) == 0);
   CallsRestored restored;
   os::calls.fdopendir = [](int fd) {

@@ -1,55 +1,27 @@
-// The files of a log and their lines, for recovery, verify and log alike.
+// The lines of a log, in order: for whoever reads one, `log`, `verify` and recovery alike.
 //
 // Invariants:
-//   - the files of a log are those named YYYYMMDDTHHMMSSZ-<first index, 20 digits>.jsonl, in the order of that index
-//     (the clock in a name may have gone back); nothing else in the directory is looked at;
 //   - a line is returned once its newline is there; what follows the last newline is a tail: being written, or torn;
 //   - bounded memory: one block, or the longest line up to max_line_bytes.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "lib/os/file.hpp"
-#include "lib/log/format/numbers.hpp"
+#include "lib/log/files/names.hpp"
+#include "lib/log/files/source.hpp"
 
 namespace shmring::log {
 
 inline constexpr std::size_t max_line_bytes = std::size_t{128} << 20;
 
-struct LogFile {
-  std::string name;
-  u64 first_index;
-  auto operator<=>(const LogFile& other) const {
-    if (const auto order = first_index <=> other.first_index; order != 0) return order;
-    return name <=> other.name;
-  }
-  bool operator==(const LogFile&) const = default;
-};
-
-std::string log_file_name(u64 time_ns, u64 first_index);
-bool is_log_file_name(std::string_view name, u64& first_index);
-
-// "YYYYMMDDTHHMMSSZ", as in the names of files.
-std::string compact_time(u64 time_ns);
-u64 utc_now_ns();
-
-// Open a log's directory: 0, or −errno with its text (ENOENT, ENOTDIR, EACCES …).
-int open_log_directory(const std::string& dir, os::Fd& out);
-
-// The log's files by first index: 0 (possibly none), or −errno with its text.
-int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out);
-
-// A file of the log: 0, or −errno with its text. What is no regular file (a FIFO, a directory, a symbolic link …) is −EBADMSG,
-// and is neither waited for nor read.
-int open_log_file(int directory, const std::string& dir, const std::string& name, int flags, os::Fd& out);
-
 // The whole lines of one file, forward.
 class LineReader {
  public:
-  // `offset` is where a line begins.
-  void read(os::Fd file, u64 offset = 0);
+  // `offset` is where in the file the source begins, and a line does.
+  void read(std::unique_ptr<ByteSource> source, u64 offset = 0);
 
   // 1: `line` is the next whole line, without its newline, valid until the next call · 0: none yet (ask again later) ·
   // −errno; −EFBIG: a line longer than max_line_bytes.
@@ -63,7 +35,7 @@ class LineReader {
  private:
   int fill();
 
-  os::Fd file_;
+  std::unique_ptr<ByteSource> source_;
   std::vector<char> buffer_;
   std::size_t at_ = 0, end_ = 0;  // unread bytes in the buffer
   std::size_t searched_ = 0;      // of them, from at_ on, known to hold no newline
@@ -81,10 +53,13 @@ struct LogLine {
 };
 
 // All lines of a log in order, across files, also those that appear while it is read.
-class LogReader {
+class Cursor {
  public:
   // Open at the first file: 0, or −errno with its text; −ENOENT too if the directory has no log file.
   int open(const std::string& dir);
+
+  // Or in the middle of one file, where a line begins: 0, or −errno with its text. `directory` stays the caller's.
+  int open_at(int directory, const std::string& dir, const LogFile& file, u64 offset);
 
   // Go to the file that has line `index`; returns that file's first index.
   u64 go_to(u64 index);
@@ -99,12 +74,13 @@ class LogReader {
   u64 files_begun() const { return files_begun_; }
 
  private:
-  int begin(const LogFile& file);
+  int begin(const LogFile& file, u64 offset = 0);
   int find_later_file();
   int fail(int error) const;
 
   std::string dir_;
-  os::Fd directory_;
+  os::Fd own_;
+  int directory_ = -1;  // ours, or the caller's
   std::vector<LogFile> files_;
   LogFile file_{};
   LineReader lines_;

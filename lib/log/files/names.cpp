@@ -1,0 +1,111 @@
+// The files of a log: see names.hpp.
+#include "lib/log/files/names.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "lib/log/format/time.hpp"
+#include "lib/os/error.hpp"
+
+namespace shmring::log {
+
+namespace {
+
+constexpr std::string_view name_shape = "00000000T000000Z-00000000000000000000.jsonl";  // 0: a digit
+
+const char* kind_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFIFO:
+      return "a FIFO";
+    case S_IFDIR:
+      return "a directory";
+    case S_IFSOCK:
+      return "a socket";
+    case S_IFLNK:
+      return "a symbolic link";
+    default:
+      return "a device";
+  }
+}
+
+}  // namespace
+
+std::string compact_time(u64 time_ns) {
+  char text[20];
+  format_second(static_cast<i64>(time_ns / 1'000'000'000), text);
+  std::string out;
+  for (const char c : std::string_view(text, 19))  // without the point
+    if (c != '-' && c != ':') out += c;
+  return out + "Z";
+}
+
+std::string log_file_name(u64 time_ns, u64 first_index) {
+  char index[32];
+  std::snprintf(index, sizeof index, "-%020llu.jsonl", static_cast<unsigned long long>(first_index));
+  return compact_time(time_ns) + index;
+}
+
+bool is_log_file_name(std::string_view name, u64& first_index) {
+  if (name.size() != name_shape.size()) return false;
+  u64 index = 0;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool digit = name[i] >= '0' && name[i] <= '9';
+    if (name_shape[i] == '0' ? !digit : name[i] != name_shape[i]) return false;
+    if (i < name_shape.find('-') || !digit) continue;
+    if (__builtin_mul_overflow(index, 10, &index) ||
+        __builtin_add_overflow(index, static_cast<u64>(name[i] - '0'), &index))
+      return false;
+  }
+  first_index = index;
+  return true;
+}
+
+int open_log_directory(const std::string& dir, os::Fd& out) {
+  const int error = os::open_at(AT_FDCWD, dir.c_str(), O_RDONLY | O_DIRECTORY, 0, out);
+  if (error == 0) return 0;
+  const char* advice = error == -ENOENT    ? "give the directory that shmringd --log writes to"
+                       : error == -ENOTDIR ? "give the directory, not a file in it"
+                                           : "check its owner and mode";
+  return os::fail(-error, "log %s: cannot open the directory: %s; %s", dir.c_str(), std::strerror(-error), advice);
+}
+
+int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out) {
+  out.clear();
+  os::Fd fd;
+  int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, fd);
+  DIR* stream = error == 0 ? os::calls.fdopendir(fd.get()) : nullptr;
+  if (error == 0 && stream == nullptr) error = -errno;
+  if (stream != nullptr) {
+    (void)fd.release();
+    errno = 0;
+    while (const dirent* entry = os::calls.readdir(stream)) {
+      u64 first_index;
+      if (is_log_file_name(entry->d_name, first_index)) out.push_back({entry->d_name, first_index});
+    }
+    error = -errno;
+    os::calls.closedir(stream);
+  }
+  if (error != 0) return os::fail(-error, "log %s: cannot list the directory: %s", dir.c_str(), std::strerror(-error));
+  std::sort(out.begin(), out.end());
+  return 0;
+}
+
+int open_log_file(int directory, const std::string& dir, const std::string& name, int flags, os::Fd& out) {
+  // Looked at before it is opened, as to open a FIFO or a device does something to it; and behind that, as it may be another.
+  struct stat status {};
+  int error = os::result(os::calls.fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW));
+  if (error == 0 && S_ISREG(status.st_mode)) {
+    error = os::open_at(directory, name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK, 0, out);
+    if (error == 0) error = os::result(os::calls.fstat(out.get(), &status));
+  }
+  if (error != 0) return os::fail(-error, "log %s/%s: cannot open it: %s", dir.c_str(), name.c_str(), std::strerror(-error));
+  if (S_ISREG(status.st_mode)) return 0;
+  return os::fail(EBADMSG, "log %s/%s: it is %s, and no file of an audit log: move it away", dir.c_str(), name.c_str(),
+                  kind_of(status.st_mode));
+}
+
+}  // namespace shmring::log
