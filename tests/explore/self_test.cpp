@@ -1,5 +1,4 @@
 // The explorer on protocols small enough to count by hand: what it must find, and what it must not lose.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <set>

@@ -9,11 +9,10 @@ usage: memory.py ROOT BUILD [SECONDS]
 """
 import glob
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-
-from fuzz import TARGETS, clang, sources_of
 
 SECONDS = 20
 CHOSEN = ["segment", "loads", "log", "values"]
@@ -31,15 +30,26 @@ rule link
 """
 
 
+def clang():
+    compiler = shutil.which("clang++-14") or shutil.which("clang++")
+    if compiler is None:
+        sys.exit("clang++ is missing: run tests/support/install check")
+    return compiler
+
+
+def sources_of(root):
+    return sorted(os.path.relpath(path, root) for path in glob.glob(f"{root}/lib/**/*.cpp", recursive=True))
+
+
 def build(root, folder):
     os.makedirs(folder, exist_ok=True)
     common = [*sources_of(root), "tools/shmring/emit_fields.cpp", "tests/fuzz/replay.cpp"]
     text = RULES.format(compiler=clang(), flags=FLAGS, root=root, folder=folder,
                         wrapped=" ".join(f"-Wl,--wrap={name}" for name in WRAPPED))
-    for source in common + [TARGETS[name][0] for name in CHOSEN]:
+    for source in common + [f"tests/fuzz/{name}.cpp" for name in CHOSEN]:
         text += f"build {source}.o: cxx {root}/{source}\n"
     for name in CHOSEN:
-        text += f"build {name}: link {TARGETS[name][0]}.o {' '.join(f'{source}.o' for source in common)}\n"
+        text += f"build {name}: link tests/fuzz/{name}.cpp.o {' '.join(f'{source}.o' for source in common)}\n"
     with open(f"{folder}/build.ninja", "w", encoding="utf-8") as file:
         file.write(text)
     subprocess.run(["ninja", "-C", folder, "--quiet"], check=True)

@@ -5,7 +5,6 @@
 // In check: at every instruction of a write of 64 bytes, and for every other call around each of its accesses to the segment
 // and its system calls, and at every fifth instruction of commit and abort, every 25th of others. In long: everywhere. In
 // quick: a sample.
-#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
 #include "tests/step/trial.hpp"

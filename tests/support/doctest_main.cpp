@@ -1,3 +1,4 @@
-// main() of every doctest program: compiled once.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+// main() of every doctest program that has none of its own.
 #include <doctest/doctest.h>
+
+int main(int argc, char** argv) { return doctest::Context(argc, argv).run(); }

@@ -3,7 +3,7 @@
 A row is `// | label | access | order | partner | what it orders |`; order is `-` for a copy, `success/failure` for a
 compare-and-swap; partner is `-` or a list of labels. Code says `M::load(At::label, word, std::memory_order_…)`.
 
-An order is needed if the explorer finds it missing: a break relaxes its label (tests/explore/breaks). Of one that nobody needs
+An order is needed if the explorer finds it missing: a break relaxes its label (tests/breaks). Of one that nobody needs
 "what it orders" begins with `not needed:` and says why it is kept.
 """
 import re

@@ -48,8 +48,8 @@ int read(int fd);
 int all(int fd) { return read(fd) + link(fd) + other::write(fd) + file.close() + calls.open("close(1)"); }  // open()
 """,
     "tools/shmring/main.cpp": '// The command.\n#include "lib/os/file.hpp"\n#include <fmt/format.h>\n',
-    "tests/explore/breaks/a.break": "bound: --relax take --relax publish\n",
-    "tests/explore/breaks/b.break": "bound: --relax bump\n",
+    "tests/breaks/a.break": "bound: --relax take --relax publish\n",
+    "tests/breaks/b.break": "bound: --relax bump\n",
     "tests/unit/a.cpp": '// Tests.\n#include "tools/shmring/main.hpp"\nvoid f() { close(1); printf(""); }\n',
 }
 SLOT, LANE, FILE, TOOL = "lib/ring/slot.hpp", "lib/ring/lane.hpp", "lib/os/file.cpp", "tools/shmring/main.cpp"
@@ -102,8 +102,8 @@ FAULTS = [
     ("ordered_accesses", LANE, "acquire/relaxed", "acquire"),
     ("ordered_accesses", "lib/ring/memory.hpp", "bump }", "bump, unused }"),
     ("ordered_accesses", "lib/ring/memory.hpp", ", bump }", " }"),
-    ("broken_orders", "tests/explore/breaks/a.break", " --relax take", ""),
-    ("broken_orders", "tests/explore/breaks/a.break", "--relax take", "--relax step --relax take"),
+    ("broken_orders", "tests/breaks/a.break", " --relax take", ""),
+    ("broken_orders", "tests/breaks/a.break", "--relax take", "--relax step --relax take"),
     ("broken_orders", LANE, "not needed: ", ""),
     ("white_space", FILE, "// Files.\n", "// Files. \n"),
     ("white_space", FILE, "// Files.\n", "// Files.\n//\tA tab.\n"),
