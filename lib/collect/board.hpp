@@ -26,12 +26,17 @@ inline void withdraw(CollectorBoard& board) { board.identity = 0; }
 
 inline void count_wakeup(CollectorBoard& board) { ++board.wakeups; }
 
+template <class Host>
+void show_heartbeat(CollectorBoard& board, Host& host) {
+  board.heartbeat_ns = host.now_ns();
+  board.cpu_ns = os::process_cpu_ns();
+}
+
 template <class Collector, class Host>
 void show_progress(CollectorBoard& board, const Collector& collector, Host& host) {
   const auto& ledger = collector.ledger();
   const auto& losses = ledger.losses();
-  board.heartbeat_ns = host.now_ns();
-  board.cpu_ns = os::process_cpu_ns();
+  show_heartbeat(board, host);
   board.logged = ledger.events();
   board.lost = losses.total();
   board.stalled = collector.reader().stalled();

@@ -40,12 +40,16 @@ class Collector {
   // Before the first pass: what the log says of this ring, then every slot, then the entries. True: all lines are committed.
   bool start(const RingAccounts& known);
 
-  // One pass, or the rest of the one that the log has held up. `entries_due`: look at the producer table too. False: the log
-  // holds it up.
+  // One pass; before it the rest of the one that the log has held up. `entries_due`: look at the producer table too. False: the
+  // log holds it up.
   bool pass(bool entries_due);
 
   // Append the lines that were noted since. True: all lines so far are committed.
   bool append_notes() { return commit_lines(); }
+  // Learn how far the log has come, and show it in the producers' entries. True: all that was appended is committed.
+  bool learn_commit();
+  // No pass is held up, and all that was appended is committed.
+  bool is_settled() const { return !under_way_ && appended_ == 0; }
 
   // Of the last pass.
   std::size_t taken() const { return reader_.taken().size(); }
@@ -67,9 +71,9 @@ class Collector {
   void meet();
   void reassemble();
   void deliver();
+  bool finish();
   bool next_lines();
   bool commit_lines();
-  bool is_committed();
   void publish();
 
   ring::Ring ring_;
@@ -107,8 +111,13 @@ bool Collector<M>::start(const RingAccounts& known) {
 
 template <class M>
 bool Collector<M>::pass(bool entries_due) {
-  if (!is_committed()) return false;
-  if (!under_way_) take(entries_due);
+  if (!learn_commit() || (under_way_ && !finish())) return false;
+  take(entries_due);
+  return finish();
+}
+
+template <class M>
+bool Collector<M>::finish() {
   while (next_lines()) {
     if (!commit_lines()) return false;
   }
@@ -209,12 +218,12 @@ bool Collector<M>::commit_lines() {
   if (!ledger_.lines().empty()) appended_ = log_.append(ledger_.lines(), ring_.identity);
   ledger_.take_advances(advances_);
   ledger_.clear_lines();
-  return is_committed();
+  return learn_commit();
 }
 
 // The accounts are told after each batch, not once a pass: another log may have to go on from here.
 template <class M>
-bool Collector<M>::is_committed() {
+bool Collector<M>::learn_commit() {
   if (appended_ == 0) return true;
   if (log_.commit().batch < appended_) return false;
   appended_ = 0;

@@ -151,12 +151,18 @@ void Daemon::rest(u64 now) {
 void Daemon::sleep_until_death(u64 sleep_ns) {
   std::vector<os::Deaths*> deaths;
   for (const std::unique_ptr<Drain>& drain : drains_) deaths.push_back(&drain->host().deaths());
-  if (os::Deaths::wait(deaths, sleep_ns, os::waiting_mask()) > 0) death_ = true;
+  const int ended = os::Deaths::wait(deaths, sleep_ns, os::waiting_mask());
+  if (ended > 0) death_ = true;
+  if (ended < 0 && ended != -EINTR) os::sleep_for(sleep_ns);  // it could not wait for deaths
   if (sleep_ns != 0)
     for (const std::unique_ptr<Drain>& drain : drains_) count_wakeup(drain->board());
 }
 
+// While a line waits for the log, nothing is taken from any ring. Each collector learns what is committed before any takes more:
+// another log may have to go on from there.
 bool Daemon::pass(bool entries_due) {
+  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn_commit();
+  if (commit(); log_.has_pending()) return false;
   for (const std::unique_ptr<Drain>& drain : drains_)
     if (!drain->pass(entries_due)) return false;
   if (entries_due) entries_read_ns_ = present().host().now_ns();

@@ -70,8 +70,8 @@ void Daemon::lose_log() {
   log_state_ = LogState::lost;
 }
 
-// Nothing is taken from a ring meanwhile; but deaths are seen, who looks at a ring sees that its collector lives, and a signal
-// ends the wait.
+// Nothing is taken from a ring meanwhile. But deaths are seen, an observer sees that the collector lives, and a signal ends the
+// wait.
 void Daemon::wait_for_log() {
   for (const std::unique_ptr<Drain>& drain : drains_) {
     drain->host().look_at_clocks();
@@ -93,8 +93,8 @@ void Daemon::look_at_log() {
 // than was logged: it would make losses of events.
 int Daemon::open_whole_log(u64 lines) {
   log_ = {};
-  if (const int error = open_log(present().id()); error != 0) return error;
-  if (recovered_.next_index == 0 || recovered_.next_index >= lines) return 0;
+  if (const int error = claim_log(); error != 0) return error;
+  if (recovered_.next_index == 0 || recovered_.next_index >= lines) return open_log(present().id());
   return os::fail(EBADMSG, "log %s: its end is gone, lines %llu to %llu by index; put them back, or move what is left away",
                   log_dir_.c_str(), static_cast<unsigned long long>(recovered_.next_index),
                   static_cast<unsigned long long>(lines - 1));
@@ -103,6 +103,7 @@ int Daemon::open_whole_log(u64 lines) {
 // As by a new collector: nothing but what the log says, and the rings. False: told to stop before it could be.
 bool Daemon::open_log_again() {
   const u64 lines = log_.committed().index;
+  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn_commit();  // the new log goes on from there
   int said = 0;
   while (const int error = open_whole_log(lines)) {
     if (error != said) say("shmringd: {}; nothing is released until it works\n", os::last_error());

@@ -148,12 +148,10 @@ void Daemon::take_new_ring() {
 // Of rings that lost their name beside a present one.
 void Daemon::end_drained() {
   for (std::size_t i = 0; i + 1 < drains_.size();) {
-    if (!drains_[i]->is_over()) {
+    if (!drains_[i]->is_over() || !drains_[i]->end()) {
       ++i;
       continue;
     }
-    drains_[i]->note("stop", {{"reason", "the ring was unlinked, and is drained to its end"}});
-    drains_[i]->append_notes();
     withdraw(drains_[i]->board());
     drains_.erase(drains_.begin() + static_cast<std::ptrdiff_t>(i));
   }

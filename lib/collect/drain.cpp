@@ -40,11 +40,20 @@ bool Drain::pass(bool entries_due) {
   host_.look_at_clocks();
   const bool retired = retired_, passed = collector_.pass(entries_due);
   if (!passed) return false;
-  if (entries_due) read_retired_ = retired, show_life();
+  if (entries_due) read_retired_ = retired, has_passed_ = true, show_progress(board(), collector_, host_);
   return true;
 }
 
-void Drain::show_life() { show_progress(board(), collector_, host_); }
+// Heartbeat 0 says that no pass was made yet. What is logged has not changed.
+void Drain::show_life() {
+  if (has_passed_) show_heartbeat(board(), host_);
+}
+
+bool Drain::end() {
+  if (!ended_) note("stop", {{"reason", "the ring was unlinked, and is drained to its end"}});
+  ended_ = true;
+  return append_notes();
+}
 
 void Drain::note(std::string kind, std::vector<log::Note::Pair> pairs) {
   collector_.note({std::move(kind), host_.now_utc_ns(), std::move(pairs)});

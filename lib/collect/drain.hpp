@@ -59,8 +59,12 @@ class Drain {
   bool pass(bool entries_due);
   // The lines that were noted since.
   bool append_notes() { return collector_.append_notes(); }
+  // Learn how far the log has come (collector.hpp).
+  bool learn_commit() { return collector_.learn_commit(); }
   // That this collector lives, though the log holds it up.
   void show_life();
+  // Its last line, once it is over. True: that is in the log.
+  bool end();
 
   // Of the last pass.
   bool is_idle() const { return collector_.is_idle(); }
@@ -74,7 +78,10 @@ class Drain {
   void retire_if_unlinked();
   bool is_retired() const { return retired_; }
   // It was retired before the producer table was last read, every producer has ended, and all is in the log.
-  bool is_over() const { return read_retired_ && collector_.is_idle() && collector_.ledger().empty(); }
+  bool is_over() const {
+    return ended_ ||
+           (read_retired_ && collector_.is_settled() && collector_.is_idle() && collector_.ledger().empty());
+  }
 
   const os::Segment& segment() const { return segment_; }
   os::Segment take_segment() { return std::move(segment_); }
@@ -91,7 +98,7 @@ class Drain {
   log::RecoveredRing known_;
   SystemHost host_;
   Collector<ring::HardwareMemory> collector_;
-  bool started_ = false, retired_ = false, read_retired_ = false;
+  bool started_ = false, retired_ = false, read_retired_ = false, has_passed_ = false, ended_ = false;
   // What the log has been told, of what the reader has counted.
   struct Noted {
     u64 repairs = 0;

@@ -57,6 +57,7 @@ constinit Calls calls{
     .getpwuid_r = ::getpwuid_r,
     .pidfd_open = [](pid_t pid, unsigned flags) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, flags)); },
     .kill = ::kill,
+    .execv = ::execv,
     .sigaction = ::sigaction,
     .pthread_sigmask = ::pthread_sigmask,
     .prctl = [](int option, unsigned long value) { return ::prctl(option, value, 0, 0, 0); },

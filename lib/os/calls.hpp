@@ -74,6 +74,7 @@ struct Calls {
   int (*getpwuid_r)(uid_t user, struct passwd* out, char* buffer, std::size_t bytes, struct passwd** result);
   int (*pidfd_open)(pid_t pid, unsigned flags);
   int (*kill)(pid_t pid, int signal);
+  int (*execv)(const char* path, char* const arguments[]);
   int (*sigaction)(int signal, const struct sigaction* action, struct sigaction* old);
   int (*pthread_sigmask)(int how, const sigset_t* set, sigset_t* old);
   int (*prctl)(int option, unsigned long value);

@@ -1,7 +1,7 @@
 // The report for machines. See report.hpp.
 #include "tools/bench/board.hpp"
 #include "tools/bench/report.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::bench {
 namespace {

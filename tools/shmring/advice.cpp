@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "lib/os/users.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

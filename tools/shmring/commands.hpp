@@ -1,6 +1,9 @@
 // The subcommands of shmring: each file adds its own to the parser and sets `status` (tools/common/exit.hpp) when it has run.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "tools/common/help.hpp"
 
 namespace shmring::tool {
@@ -15,5 +18,8 @@ void register_ls(CLI::App& app, int& status);
 void register_rm(CLI::App& app, int& status);
 void register_stat(CLI::App& app, int& status);
 void register_verify(CLI::App& app, int& status);
+
+// Becomes the program shmring-bench. Returns only if that cannot be: the exit status.
+int run_bench(std::vector<std::string> arguments);
 
 }  // namespace shmring::tool

@@ -10,7 +10,7 @@
 #include "lib/log/format/line.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

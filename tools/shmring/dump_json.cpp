@@ -2,7 +2,7 @@
 #include "lib/log/format/encoder.hpp"
 #include "lib/include/shmring/shmring.h"
 #include "tools/shmring/dump.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

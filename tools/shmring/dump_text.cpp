@@ -5,7 +5,7 @@
 #include "lib/os/clock.hpp"
 #include "lib/os/process.hpp"
 #include "tools/shmring/dump.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

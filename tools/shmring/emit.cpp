@@ -15,7 +15,7 @@
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/emit_lines.hpp"
 #include "tools/shmring/log_filter.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

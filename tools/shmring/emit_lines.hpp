@@ -16,7 +16,7 @@
 #include "lib/include/shmring/shmring.h"
 #include "tools/shmring/emit_fields.hpp"
 #include "tools/shmring/emit_room.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 

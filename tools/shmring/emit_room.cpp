@@ -8,7 +8,7 @@
 #include "lib/os/clock.hpp"
 #include "lib/ring/account.hpp"
 #include "lib/ring/lane.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

@@ -13,7 +13,7 @@
 #include "tools/common/owner.hpp"
 #include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

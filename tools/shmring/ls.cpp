@@ -5,7 +5,7 @@
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

@@ -12,7 +12,7 @@
 #include "tools/common/owner.hpp"
 #include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

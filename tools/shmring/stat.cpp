@@ -12,7 +12,7 @@
 #include "lib/os/wakeup.hpp"
 #include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

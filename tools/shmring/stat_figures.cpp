@@ -3,7 +3,7 @@
 
 #include "tools/shmring/advice.hpp"
 #include "tools/shmring/stat.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

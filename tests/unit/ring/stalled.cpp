@@ -291,6 +291,22 @@ TEST_CASE("a pass that a full log holds up takes nothing more, and goes on where
   CHECK(bench.plain.entry(0).logged == 601);
 }
 
+TEST_CASE("what a pass says of the ring is of that moment, also where the one before was held up") {
+  Bench bench({.slots = 64});
+  Hand p(bench.plain, 0);
+  p.attach().write();
+  bench.start();
+  bench.log.full = true;
+  CHECK_FALSE(bench.collector->pass(true));
+  CHECK_FALSE(bench.collector->is_settled());
+  for (int i = 0; i < 5; ++i) p.write();
+  bench.log.full = false;
+  bench.pass();
+  CHECK(bench.collector->taken() == 5);
+  CHECK(bench.collector->is_settled());
+  CHECK(bench.log.payloads.size() == 6);
+}
+
 TEST_CASE("a collector that starts while the log is full takes nothing until its first lines are committed") {
   Bench bench;
   Hand p(bench.plain, 0);

@@ -1,5 +1,5 @@
 // Texts, tables, JSON: see text.hpp.
-#include "tools/shmring/text.hpp"
+#include "tools/common/text.hpp"
 
 #include <fmt/chrono.h>
 

@@ -1,18 +1,18 @@
-// shmring bench: what a write costs, and how many records arrive, beside the alternatives and the floors, in one run.
+// shmring-bench, which `shmring bench` runs: what a write costs, and how many records arrive, beside the alternatives and the floors, in one run.
 //
-// Invariant: what is measured is a list of steps, made from the options or from the rows to reach; how, is bench/run.hpp's.
+// Invariant: what is measured is a list of steps, made from the options or from the rows to reach; how, is run.hpp's.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <memory>
 
-#include "tools/common/exit.hpp"
 #include "tools/bench/board.hpp"
 #include "tools/bench/report.hpp"
 #include "tools/bench/run.hpp"
-#include "tools/shmring/commands.hpp"
-#include "tools/shmring/text.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/common/front.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -227,8 +227,6 @@ void add_options(CLI::App& command, Options& options) {
   command.add_option("--svg", options.picture, "Write a picture too")->type_name("FILE");
 }
 
-}  // namespace
-
 void register_bench(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command =
@@ -247,4 +245,17 @@ void register_bench(CLI::App& app, int& status) {
   command->callback([options, &status] { status = run(*options); });
 }
 
+}  // namespace
 }  // namespace shmring::tool
+
+// As `shmring bench …`, which its messages and its help say.
+int main(int argc, char** argv) {
+  using namespace shmring::tool;
+  char shmring[] = "shmring", bench[] = "bench";
+  std::vector<char*> all{shmring, bench};
+  all.insert(all.end(), argv + 1, argv + argc);
+  all.push_back(nullptr);
+  Front front;
+  front.commands = {register_bench};
+  return run_commands(static_cast<int>(all.size()) - 1, all.data(), front);
+}

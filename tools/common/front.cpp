@@ -1,0 +1,150 @@
+// Parsing and ending: see front.hpp.
+#include "tools/common/front.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <string_view>
+#include <system_error>
+
+#include "lib/os/calls.hpp"
+#include "lib/os/process.hpp"
+#include "tools/common/say.hpp"
+#include "tools/common/text.hpp"
+
+namespace shmring::tool {
+namespace {
+
+// Edits (a character put in, left out, changed, or two swapped) between two words.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        cost[i][j] = i + j;
+        continue;
+      }
+      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+    }
+  }
+  return cost[a.size()][b.size()];
+}
+
+// "; did you mean X?", or "" if no word is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t least = 3;
+  for (const std::string& name : known) {
+    if (word.size() > 32 || distance(word, name) >= std::min(least, name.size())) continue;
+    best = name;
+    least = distance(word, name);
+  }
+  return best.empty() ? "" : "; did you mean " + best + "?";
+}
+
+int misused(std::string_view what, std::string_view usage_line, const std::string& command) {
+  complain(what);
+  say("usage: {}\nsee {} --help\n", usage_line, command);
+  return usage;
+}
+
+}  // namespace
+
+int check_name(const CLI::App& app, const std::string& command) {
+  std::vector<std::string> known;
+  for (const CLI::App* one : app.get_subcommands(nullptr)) known.push_back(one->get_name());
+  if (std::find(known.begin(), known.end(), command) != known.end()) return ok;
+  return misused(fmt::format("'{}' is no command{}", safe(command), nearest(command, known)),
+                 fmt::format("shmring {}", fmt::join(known, "|")), "shmring");
+}
+
+namespace {
+
+// The only options before a subcommand are flags: the first argument that is none is the subcommand.
+int check_command(const CLI::App& app, int argc, char** argv) {
+  const std::vector<std::string> flags{"-h", "--help", "-V", "--version"};
+  if (argc > 1 && argv[1][0] == '-' && std::find(flags.begin(), flags.end(), argv[1]) == flags.end())
+    return misused(fmt::format("'{}' is not known here{}", safe(argv[1]), nearest(argv[1], flags)),
+                   "shmring COMMAND [options] …", "shmring");
+  const auto first = std::find_if(argv + 1, argv + argc, [](const char* argument) { return argument[0] != '-'; });
+  return first == argv + argc ? ok : check_name(app, *first);
+}
+
+std::string usage_of(const CLI::App& command) {
+  std::string text = "shmring " + command.get_name() + " [options]";
+  for (const CLI::Option* option : command.get_options())
+    if (option->get_positional())
+      text += option->get_required() ? " " + option->get_name(true) : " [" + option->get_name(true) + "]";
+  return text;
+}
+
+int report(const CLI::App& app, const CLI::ParseError& error) {
+  const auto used = app.get_subcommands();
+  if (used.empty()) return misused(safe(error.what()), "shmring COMMAND [options] …", "shmring");
+  const CLI::App& command = *used.front();
+  std::string what = safe(error.what());
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  if (const auto extra = app.remaining(true);
+      !extra.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+    what = fmt::format("'{}' is not known here{}", safe(extra.front()), nearest(extra.front(), known));
+  return misused(command.get_name() + ": " + what, usage_of(command), "shmring " + command.get_name());
+}
+
+// A mapped file that somebody cuts off ends here.
+void on_bus_error(int) {
+  constexpr std::string_view text = "shmring: the file was truncated while it was read\n";
+  if (os::calls.write(2, text.data(), text.size()) < 0) ::_exit(io);
+  ::_exit(damaged);
+}
+
+void watch_for_truncation() {
+  struct sigaction action {};
+  action.sa_handler = on_bus_error;
+  os::calls.sigaction(SIGBUS, &action, nullptr);
+}
+
+int run(int argc, char** argv, const Front& front) {
+  if (const int error = os::hold_standard_descriptors(); error != 0) {
+    complain(fmt::format("cannot open /dev/null in place of a closed descriptor: {}", std::strerror(-error)));
+    return io;
+  }
+  CLI::App app{front.description, "shmring"};
+  app.formatter(std::make_shared<HelpFormatter>());
+  int status = ok;
+  for (const Register add : front.commands) add(app, status);
+  app.require_subcommand(1);
+  app.set_version_flag("-V,--version", front.version);
+  app.footer(front.footer);
+  watch_for_truncation();
+  if (const int misuse = check_command(app, argc, argv)) return misuse;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {
+    return answer("shmring", app, wanted);
+  } catch (const CLI::ParseError& error) {
+    return report(app, error);
+  }
+  return finish("shmring", status);
+}
+
+}  // namespace
+
+int run_commands(int argc, char** argv, const Front& front) {
+  try {
+    return run(argc, argv, front);
+  } catch (const std::system_error& error) {
+    return cannot_write("shmring", error.code().value());
+  } catch (const std::exception& error) {
+    complain(error.what());
+    return io;
+  }
+}
+
+}  // namespace shmring::tool
