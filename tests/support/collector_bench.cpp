@@ -2,6 +2,6 @@
 #include "tests/support/collector_bench.hpp"
 
 template class shmring::ring::Reader<plain::CollectorMemory>;
-template class shmring::collect::Collector<plain::CollectorMemory, plain::FakeHost, plain::MemoryLog>;
+template class shmring::collect::Collector<plain::CollectorMemory>;
 template class shmring::ring::Producer<plain::Memory>;
 template class shmring::ring::Producer<plain::ProducerMemory>;

@@ -175,6 +175,6 @@ struct Hand {
 
 // Compiled once: collector_bench.cpp.
 extern template class shmring::ring::Reader<plain::CollectorMemory>;
-extern template class shmring::collect::Collector<plain::CollectorMemory, plain::FakeHost, plain::MemoryLog>;
+extern template class shmring::collect::Collector<plain::CollectorMemory>;
 extern template class shmring::ring::Producer<plain::Memory>;
 extern template class shmring::ring::Producer<plain::ProducerMemory>;
