@@ -13,7 +13,7 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-LIBRARIES = ["tests/libplain_ring.a", "tools/libshmring_bench.a", "lib/libshmring_collect.a", "lib/libshmring_core.a",
+LIBRARIES = ["tests/libplain_ring.a", "tools/libbench_parts.a", "lib/libshmring_collect.a", "lib/libshmring_core.a",
              "lib/libshmring.a"]
 OTHERS = ["-lfmt", "-lrapidcheck", "-pthread"]
 SANITIZER = "-fsanitize=thread"

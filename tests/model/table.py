@@ -72,20 +72,20 @@ SEARCHES = [
     search("long", "two, three slots, chunks", COARSE + "SLOTS=3 ATTEMPTS=1 CHUNKED=1 OWN_ENTRIES=1", how=LARGE, pan=("-w25",)),
     search("check", "one, chunks, dies, a crash", ONE_HALFWAY),
     search("check", "one, chunks, dies and comes again, a crash", ALONE + "LIVES=2 ATTEMPTS=1 CHUNKED=1 KILLS=1 CRASHES=1"),
-    search("check", "two, one entry, chunks, one dies, a crash", TWO_HALFWAY + " CRASHES=1"),
-    search("check", "two, one entry, chunks, one dies: ends", TWO_HALFWAY, how=ENDS, pan=("-l",)),
+    search("long", "two, one entry, chunks, one dies, a crash", TWO_HALFWAY + " CRASHES=1"),
+    search("long", "two, one entry, chunks, one dies: ends", TWO_HALFWAY, how=ENDS, pan=("-l",)),
     search("check", "one, waits, dies, a crash", WAITS + " KILLS=1"),
     search("check", "one, waits with chunks, dies, a crash", WAITS_HALFWAY),
     search("long", "one, waits with chunks, dies, a crash: ends", WAITS_HALFWAY, how=ENDS, pan=("-l",)),
-    search("check", "one, waits for one slot, dies, comes again", WAITS_AGAIN, how=LARGE),
-    search("check", "two, one stops for ever: ends", ONE_STOPS, how=LARGE_ENDS, pan=("-l",)),
-    search("check", "two, three slots, chunks, one stops halfway", STOPPED_HALFWAY, how=LARGE),
+    search("long", "one, waits for one slot, dies, comes again", WAITS_AGAIN, how=LARGE),
+    search("long", "two, one stops for ever: ends", ONE_STOPS, how=LARGE_ENDS, pan=("-l",)),
+    search("long", "two, three slots, chunks, one stops halfway", STOPPED_HALFWAY, how=LARGE),
     search("long", "two, three slots, chunks, one stops: ends", STOPPED_HALFWAY, how=LARGE_ENDS, pan=("-l",)),
     search("long", "one, waits for one slot, comes again: ends", WAITS_AGAIN, how=LARGE_ENDS, pan=("-l",)),
     search("long", "two, chunks, one dies", COARSE + "ATTEMPTS=1 CHUNKED=2 KILLS=1 OWN_ENTRIES=1", how=LARGE, pan=("-w25",)),
     search("long", "two, wait for one slot, one dies", ONE_SLOT + " KILLS=1", how=LARGE, pan=("-w25",)),
     search("long", "two, wait for one slot: ends", ONE_SLOT, how=LARGE_ENDS, pan=("-l", "-w25")),
-    search("check", "three, one entry, one dies", COARSE + "PRODUCERS=3 ENTRIES=1 ATTEMPTS=1 KILLS=1"),
+    search("long", "three, one entry, one dies", COARSE + "PRODUCERS=3 ENTRIES=1 ATTEMPTS=1 KILLS=1"),
     search("long", "three, two entries", COARSE + "PRODUCERS=3 ATTEMPTS=1", how=LARGE, pan=("-w26",)),
     search("long", "three, three entries, one dies", COARSE + "PRODUCERS=3 ENTRIES=3 ATTEMPTS=1 KILLS=1", how=BITS,
            pan=("-w26",)),
@@ -144,6 +144,13 @@ RINGS = [
 
 
 ALL = SEARCHES + MUTATIONS + RINGS
+
+
+def is_for_later(mode, row):
+    """Whether a later mode has the search within the bounds of this mutation, unbroken: then it is not made twice."""
+    same = [search for search in SEARCHES + RINGS if isinstance(search, Search) and search.model == row.model
+            and set(search.bounds) == set(row.bounds) and "-DSAFETY" in search.how]
+    return bool(same) and all(MODES.index(search.mode) > MODES.index(mode) for search in same)
 
 
 def chosen(mode, names, part):

@@ -59,7 +59,7 @@ int live(int boot, int boots, std::atomic<bool>& written) {
 }  // namespace
 
 TEST_CASE("a hundred boots of a machine whose clock is wrong: each record of each life is logged under its own ring") {
-  const int boots = by_mode(10, 100, 100);
+  const int boots = by_mode(10, 30, 100);
   Workplace place;
   for (int boot = 0; boot < boots; ++boot) {
     make_ring(boot);

@@ -145,7 +145,7 @@ TEST_CASE("with fewer descriptors than producers a log that is moved away is beg
 }
 
 TEST_CASE("a log that is moved away while it is written: it is whole, and a new one goes on exactly where it ends") {
-  for (int round = 0; round < by_mode(2, 10, 200); ++round) {
+  for (int round = 0; round < by_mode(2, 4, 200); ++round) {
     Busy busy;
     const std::string old = busy.place.home + "/old";
     fs::rename(busy.place.log, old);
@@ -155,7 +155,7 @@ TEST_CASE("a log that is moved away while it is written: it is whole, and a new 
     CHECK(proven(old));
     busy.check_each_once(old);
   }
-  report("a log moved away under load, %d times: each record is in it or in the new one, once", by_mode(2, 10, 200));
+  report("a log moved away under load, %d times: each record is in it or in the new one, once", by_mode(2, 4, 200));
 }
 
 TEST_CASE("standard error that nobody reads holds nothing up, and its reader is told how many messages were not written") {
@@ -190,7 +190,7 @@ TEST_CASE("standard error that nobody reads holds nothing up, and its reader is 
 }
 
 TEST_CASE("a log that is removed while it is written: said, and a new one has all that the old one had not") {
-  for (int round = 0; round < by_mode(2, 10, 200); ++round) {
+  for (int round = 0; round < by_mode(2, 4, 200); ++round) {
     Busy busy;
     if (round % 2 == 0) fs::remove_all(busy.place.log);
     if (round % 2 == 1) fs::remove(log_files(busy.place.log).back());

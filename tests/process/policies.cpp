@@ -74,7 +74,7 @@ struct Siege {
   void run(Tally& tally, bool overwriting) {
     REQUIRE(daemon.collects());
     for (int i = 0; i < 8; ++i) add();
-    const int strikes = by_mode(2, 4, 50);
+    const int strikes = by_mode(2, 3, 50);
     for (int i = 0; i < strikes; ++i) strike(tally);
     for (Child& member : members) {
       const int status = member.wait();
@@ -99,7 +99,7 @@ struct Siege {
 
 void hold_out(const Policy& policy) {
   const bool waiting = policy.on_full == SHMRING_POLICY_WAIT || policy.on_full == SHMRING_POLICY_HYBRID;
-  const u64 attempts = waiting ? by_mode<u64>(500, 2'000, 100'000) : by_mode<u64>(2'000, 20'000, 100'000);
+  const u64 attempts = waiting ? by_mode<u64>(500, 1'000, 100'000) : by_mode<u64>(2'000, 5'000, 100'000);
   for (const u32 lane : {SHMRING_LANE_SHARED, SHMRING_LANE_EXCLUSIVE, SHMRING_LANE_AUTO}) {
     if (!is_of_part(policy.on_full * std::size(lane_names) + lane)) continue;
     CAPTURE(lane);

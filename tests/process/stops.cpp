@@ -43,7 +43,7 @@ void stop_for_ten_laps(u32 lane, u64 seed) {
     others.emplace_back([&] { return produce(Workplace::ring, other, {SHMRING_LANE_SHARED, capacity, 16, 100, &*stop}); });
   }
   CHECK(eventually([&] { return journal->begun > 1000; }));
-  const u64 rounds = by_mode<u64>(2, 10, part_of(200));
+  const u64 rounds = by_mode<u64>(2, 4, part_of(200));
   std::vector<u64> stopped_at;
   for (u64 round = 0; round < rounds; ++round) {
     Held held;
@@ -124,7 +124,7 @@ TEST_CASE("a producer of real-time priority that preempts the others anywhere in
   Workplace place;
   Daemon daemon(place, {"--slots", "64", "--lanes", "1"});
   REQUIRE(daemon.collects());
-  const u64 attempts = by_mode<u64>(20'000, 100'000, part_of(2'000'000));
+  const u64 attempts = by_mode<u64>(20'000, 50'000, part_of(2'000'000));
   Shared<std::atomic<u64>> dearest_ns;
   Journal& urgent = place.journal(attempts);
   std::vector<Child> members;

@@ -2,9 +2,9 @@
 // interrupted there by a handler that writes through the same handle, and by one that forks: in attach and detach the child
 // goes on.
 //
-// In check: at every instruction of a write of 64 bytes, and for every other call around each of its accesses to the segment
-// and its system calls, and at every fifth instruction of commit and abort, every 25th of others. In long: everywhere. In
-// quick: a sample.
+// In check: at every instruction of a write of 64 bytes; for commit and abort around each of their accesses to the segment and
+// their system calls, and at every eleventh instruction; for every other call a quarter of such places, which the seed decides.
+// In long: everywhere. In quick: a sample.
 #include <doctest/doctest.h>
 
 #include "tests/step/trial.hpp"
@@ -20,7 +20,7 @@ constexpr Shape big_slots{SHMRING_POLICY_DROP, 512}, overwrite{SHMRING_POLICY_OV
     waiting{SHMRING_POLICY_WAIT, 256, 20'000}, hybrid{SHMRING_POLICY_HYBRID, 256, 1};
 
 // Steps through the call, then tries each action at each place.
-void try_all(const Scenario& scenario, const std::vector<Action>& actions, Density density) {
+void try_all(const Scenario& scenario, const std::vector<Action>& actions, Density density, std::uint64_t share = 1) {
   std::string problem;
   const std::vector<Step> steps = walk(scenario, problem);
   REQUIRE_MESSAGE(problem.empty(), std::string(scenario.name) << ": " << problem);
@@ -29,7 +29,11 @@ void try_all(const Scenario& scenario, const std::vector<Action>& actions, Densi
     if (steps[n].stores) first = std::min(first, n), last = n;
   // Who waits does the same again and again, the oftener the slower it goes.
   if (scenario.shape.waiting()) density.most_hits = 1;
-  try_places(scenario.name, steps, choose(steps, {density}), actions, 2, [&](Action action, std::size_t n) {
+  std::vector<std::size_t> places;
+  std::uint64_t seen = 0;
+  for (const std::size_t n : choose(steps, {density}))
+    if (is_of_share(seen++, share)) places.push_back(n);
+  try_places(scenario.name, steps, places, actions, 2, [&](Action action, std::size_t n) {
     return run({scenario, action, steps[n].at, n > first && (n <= last || scenario.call == Call::detach)});
   });
 }
@@ -40,15 +44,15 @@ const std::vector<Action> quick_actions{Action::kill, Action::stop};
 void try_all(const std::vector<Scenario>& scenarios) {
   const Density density = by_mode<Density>({97, Near::nothing, 1}, {25, Near::accesses, 2}, {1, Near::accesses, 3});
   for (const Scenario& scenario : scenarios)
-    SUBCASE(scenario.name) { try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density); }
+    SUBCASE(scenario.name) { try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density, 4); }
 }
 
 }  // namespace
 
 TEST_CASE("a write of 64 bytes, a commit, an abort survive a kill, a stop, a nested write and a fork at every instruction") {
-  // In check at each of a write's, at every fifth of the others' and around their accesses.
+  // In check at each of a write's, at every eleventh of the others' and around their accesses.
   const auto density = [](Call call) {
-    const unsigned every = call == Call::write ? 1 : 5;
+    const unsigned every = call == Call::write ? 1 : 11;
     return by_mode<Density>({7, Near::nothing, 9}, {every, Near::accesses, 9}, {1, Near::accesses, 9});
   };
   for (const Scenario& scenario : {Scenario{"write 64 B, shared", Call::write, 64, shared},
@@ -100,7 +104,7 @@ TEST_CASE("attach and detach survive a kill and a stop, a write in a handler, an
 
 // It left that call for one instruction, between the claim's end and its own.
 TEST_CASE("a detach that ends a claim refuses a handler's write at every instruction") {
-  const auto density = by_mode<Density>({25, Near::nothing, 1}, {1, Near::accesses, 3}, {1, Near::accesses, 3});
+  const auto density = by_mode<Density>({25, Near::nothing, 1}, {5, Near::accesses, 3}, {1, Near::accesses, 3});
   try_all({"detach that ends a claim, shared", Call::detach, 64, shared}, {Action::signal}, density);
 }
 

@@ -43,6 +43,12 @@ inline std::mt19937_64 seeded(std::uint64_t test_case) {
   return std::mt19937_64(number * 1000003 + test_case + (part().which - 1) * 7919);
 }
 
+// Of a list, in check, every `share`-th, from a place that the seed decides; in quick and long, what their bounds leave of it.
+inline bool is_of_share(std::uint64_t n, std::uint64_t share) {
+  const std::uint64_t every = by_mode<std::uint64_t>(1, share, 1);
+  return n % every == seeded(17)() % every;
+}
+
 inline std::uint64_t below(std::mt19937_64& random, std::uint64_t limit) { return random() % limit; }
 
 template <class... A>
