@@ -5,7 +5,7 @@
 //   lost      it was taken away: a log is begun anew in its place, as by a new collector
 #include <cerrno>
 
-#include "lib/collect/board.hpp"
+#include "lib/collect/shown.hpp"
 #include "lib/collect/daemon.hpp"
 #include "lib/collect/messages.hpp"
 #include "lib/os/error.hpp"
@@ -115,7 +115,7 @@ bool Daemon::open_log_again() {
   for (const std::unique_ptr<Drain>& drain : drains_) segments_.push_back(drain->take_segment());
   drains_.clear();
   endings_.clear();
-  for (const os::Segment& segment : segments_) announce(segment.ring.header->board, os::self(*segment.ring.header));
+  for (const os::Segment& segment : segments_) announce(segment);
   make_drains();
   find_other_rings();
   log_state_ = LogState::ready;

@@ -5,7 +5,7 @@
 
 #include "lib/os/remover_lock.hpp"
 #include "lib/os/wakeup.hpp"
-#include "lib/collect/board.hpp"
+#include "lib/collect/shown.hpp"
 
 namespace shmring::collect {
 
@@ -44,7 +44,7 @@ bool Drain::pass(bool entries_due) {
   return true;
 }
 
-void Drain::show_life() { show_progress(board(), collector_, host_); }
+void Drain::show_life() { show_progress(segment_, collector_, host_); }
 
 void Drain::note(std::string kind, std::vector<log::Note::Pair> pairs) {
   collector_.note({std::move(kind), host_.now_utc_ns(), std::move(pairs)});
@@ -61,7 +61,7 @@ void Drain::retire_if_unlinked() {
 // Conditions that people should know of: once when they begin.
 void Drain::note_clock_and_conditions() {
   if (const std::int64_t jump = host_.refresh(); jump != 0) note("clock", {{"jump_ns", std::to_string(jump), true}});
-  show_clock(board(), host_.anchor());
+  show_clock(segment_, host_.anchor());
   const ring::Reader<ring::HardwareMemory>& reader = collector_.reader();
   const bool stalled = reader.stalled() > segment_.ring.geometry.slots / 4;
   if (stalled && !noted_.stalled)

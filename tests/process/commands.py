@@ -22,7 +22,7 @@ from command_case import (ABSENT, BUSY, CONFIGURATION, CommandCase, DAMAGED, Don
                           SLOT_BYTES, STATE, USAGE, VERSION, main, until)
 
 TOO_BIG = 2  # shmring_condition
-HEARTBEAT = 320 + 16  # of the board in the header
+HEARTBEAT = 320 + 16  # of the status page in the header
 
 
 class Commands(CommandCase):
