@@ -19,7 +19,7 @@ inline void withdraw(const os::Segment& segment) { ring::withdraw<ring::Hardware
 inline void count_wakeup(const os::Segment& segment) { ring::count_wakeup<ring::HardwareMemory>(*segment.ring.header); }
 
 template <class Collector, class Host>
-void show_progress(const os::Segment& segment, Collector& collector, const Host& host) {
+void show_progress(const os::Segment& segment, const Collector& collector, Host& host) {
   ring::show_progress<ring::HardwareMemory>(
       *segment.ring.header, {.heartbeat_ns = host.now_ns(),
                              .cpu_ns = os::process_cpu_ns(),
