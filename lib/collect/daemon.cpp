@@ -9,7 +9,7 @@
 #include "lib/os/origin.hpp"
 #include "lib/os/signals.hpp"
 #include "lib/os/wakeup.hpp"
-#include "lib/collect/board.hpp"
+#include "lib/collect/shown.hpp"
 #include "lib/collect/messages.hpp"
 
 namespace shmring::collect {
@@ -42,13 +42,13 @@ int Daemon::set_up(const Settings& settings) {
   idle_ = Idle(settings.busy);
   if (error = os::check_origin(log_dir_, settings.ring); error == 0) error = open_ring(settings);
   if (error == 0) {
-    if (error = open_log(segments_.back().ring.identity); error != 0) withdraw(segments_.back().ring.header->board);
+    if (error = open_log(segments_.back().ring.identity); error != 0) withdraw(segments_.back());
   }
   if (error == 0) {
     make_drains();
     error = find_other_rings();  // nothing is written yet: whoever starts it again finds all as it was
     for (const std::unique_ptr<Drain>& drain : drains_)
-      if (error != 0) withdraw(drain->board());
+      if (error != 0) withdraw(drain->segment());
   }
   if (error == 0) return 0;
   complain();
@@ -66,7 +66,7 @@ int Daemon::open_ring(const Settings& settings) {
     if (error == 0) error = os::take_lease(segment);
   }
   if (error != 0) return error;
-  announce(segment.ring.header->board, os::self(*segment.ring.header));  // recovery may take long
+  announce(segment);  // recovery may take long
   segments_.push_back(std::move(segment));
   return 0;
 }
@@ -155,7 +155,7 @@ void Daemon::sleep_until_death(u64 sleep_ns) {
   if (ended > 0) death_ = true;
   if (ended < 0 && ended != -EINTR) os::sleep_for(sleep_ns);  // it could not wait for deaths
   if (sleep_ns != 0)
-    for (const std::unique_ptr<Drain>& drain : drains_) count_wakeup(drain->board());
+    for (const std::unique_ptr<Drain>& drain : drains_) count_wakeup(drain->segment());
 }
 
 // While a line waits for the log, nothing is taken from any ring. Each collector learns what is committed before any takes more:
@@ -240,7 +240,7 @@ int Daemon::stop(std::vector<log::Note::Pair> pairs) {
   bool stored = true;
   for (const std::unique_ptr<Drain>& drain : drains_) {
     stored = drain->append_notes() && stored;
-    withdraw(drain->board());
+    withdraw(drain->segment());
   }
   return stored ? 0 : -EIO;
 }

@@ -64,6 +64,7 @@ class Daemon final : public Log {
   void end_drained();
   void write_log();
   void lose_log();
+  void show_log_state();
   void look_at_log();
   void wait_for_log();
   void rest(u64 now);

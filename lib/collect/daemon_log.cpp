@@ -4,8 +4,9 @@
 //   failing   it cannot be written: nothing is taken from any ring, and each turn of the loop tries again
 //   lost      it was taken away: a log is begun anew in its place, as by a new collector
 #include <cerrno>
+#include <utility>
 
-#include "lib/collect/board.hpp"
+#include "lib/collect/shown.hpp"
 #include "lib/collect/daemon.hpp"
 #include "lib/collect/messages.hpp"
 #include "lib/os/error.hpp"
@@ -60,14 +61,22 @@ void Daemon::write_log() {
   if (error == -ESTALE) return lose_log();
   if (error != 0 && error != log_error_) say("shmringd: {}; nothing is released until it works\n", os::last_error());
   if (error == 0 && log_error_ != 0) say("shmringd: the log can be written again\n");
+  const LogState before = std::exchange(log_state_, error == 0 ? LogState::ready : LogState::failing);
+  if (log_state_ != before) show_log_state();
   log_error_ = error;
-  log_state_ = error == 0 ? LogState::ready : LogState::failing;
   if (log_.wants_new_file()) log_.begin_new_file(accounts());
 }
 
 void Daemon::lose_log() {
   say("shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
   log_state_ = LogState::lost;
+  show_log_state();
+}
+
+void Daemon::show_log_state() {
+  for (const std::unique_ptr<Drain>& drain : drains_)
+    show_state(drain->segment(),
+               log_state_ == LogState::ready ? ring::StatusState::collecting : ring::StatusState::log_failing);
 }
 
 // Nothing is taken from a ring meanwhile. But deaths are seen, an observer sees that the collector lives, and a signal ends the
@@ -116,7 +125,7 @@ bool Daemon::open_log_again() {
   for (const std::unique_ptr<Drain>& drain : drains_) segments_.push_back(drain->take_segment());
   drains_.clear();
   endings_.clear();
-  for (const os::Segment& segment : segments_) announce(segment.ring.header->board, os::self(*segment.ring.header));
+  for (const os::Segment& segment : segments_) announce(segment);
   make_drains();
   find_other_rings();
   log_state_ = LogState::ready;

@@ -7,7 +7,7 @@
 
 #include "lib/os/error.hpp"
 #include "lib/os/ghost.hpp"
-#include "lib/collect/board.hpp"
+#include "lib/collect/shown.hpp"
 #include "lib/collect/daemon.hpp"
 #include "lib/collect/messages.hpp"
 
@@ -104,7 +104,7 @@ int Daemon::open_ghost(const log::RecoveredRing& other, const std::vector<u32>& 
       if (error != -ENOENT && refused == -ENOENT) refused = error, why = os::last_error();
       continue;
     }
-    announce(segment.ring.header->board, os::self(*segment.ring.header));
+    announce(segment);
     auto drain = std::make_unique<Drain>(std::move(segment), *this, other);
     drain->note("incident", {{"what", "the ring lost its name while no collector ran: it is drained from a writer's memory"},
                              number("pid", pid)});
@@ -139,7 +139,7 @@ void Daemon::take_new_ring() {
       say("shmringd: {}; the ring that had this name before is drained to its end\n", os::last_error());
     return;
   }
-  announce(segment.ring.header->board, os::self(*segment.ring.header));
+  announce(segment);
   const ring::RingId id = segment.ring.identity;
   drains_.push_back(std::make_unique<Drain>(std::move(segment), *this, log::RecoveredRing{id, {}, {}}));
   start_present();
@@ -152,7 +152,7 @@ void Daemon::end_drained() {
       ++i;
       continue;
     }
-    withdraw(drains_[i]->board());
+    withdraw(drains_[i]->segment());
     drains_.erase(drains_.begin() + static_cast<std::ptrdiff_t>(i));
   }
 }

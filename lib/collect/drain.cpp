@@ -5,7 +5,7 @@
 
 #include "lib/os/remover_lock.hpp"
 #include "lib/os/wakeup.hpp"
-#include "lib/collect/board.hpp"
+#include "lib/collect/shown.hpp"
 
 namespace shmring::collect {
 
@@ -40,13 +40,13 @@ bool Drain::pass(bool entries_due) {
   host_.look_at_clocks();
   const bool retired = retired_, passed = collector_.pass(entries_due);
   if (!passed) return false;
-  if (entries_due) read_retired_ = retired, has_passed_ = true, show_progress(board(), collector_, host_);
+  if (entries_due) read_retired_ = retired, has_passed_ = true, show_progress(segment_, collector_, host_);
   return true;
 }
 
 // Heartbeat 0 says that no pass was made yet. What is logged has not changed.
 void Drain::show_life() {
-  if (has_passed_) show_heartbeat(board(), host_);
+  if (has_passed_) show_heartbeat(segment_, host_);
 }
 
 bool Drain::end() {
@@ -70,7 +70,7 @@ void Drain::retire_if_unlinked() {
 // Conditions that people should know of: once when they begin.
 void Drain::note_clock_and_conditions() {
   if (const std::int64_t jump = host_.refresh(); jump != 0) note("clock", {{"jump_ns", std::to_string(jump), true}});
-  show_clock(board(), host_.anchor());
+  show_clock(segment_, host_.anchor());
   const ring::Reader<ring::HardwareMemory>& reader = collector_.reader();
   const bool stalled = reader.stalled() > segment_.ring.geometry.slots / 4;
   if (stalled && !noted_.stalled)

@@ -86,7 +86,6 @@ class Drain {
   const os::Segment& segment() const { return segment_; }
   os::Segment take_segment() { return std::move(segment_); }
   const ring::RingId& id() const { return segment_.ring.identity; }
-  ring::CollectorBoard& board() { return segment_.ring.header->board; }
   SystemHost& host() { return host_; }
   // As of all lines that were appended; before start() what the log said.
   log::RingAccounts accounts() const { return started_ ? collector_.accounts() : known_.known(); }

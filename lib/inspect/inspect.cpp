@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "lib/os/process.hpp"
-#include "lib/ring/lane.hpp"
 
 namespace shmring::inspect {
 namespace {
@@ -65,30 +64,12 @@ HeaderFacts header_of(const os::Segment& segment, Findings& findings) {
   return facts;
 }
 
-// A collector that died in the middle of a change leaves the sequence odd: then, and while one is being made, no clock.
-std::optional<os::Anchor> published_clock(const ring::CollectorBoard& board) {
-  const u64 before = figure(board.calibration_sequence);
-  const os::Anchor anchor{figure(board.anchor_ticks), figure(board.anchor_utc_ns), figure(board.ns_per_tick_q32)};
-  if (before % 2 != 0 || anchor.ns_per_tick_q32 == 0 || figure(board.calibration_sequence) != before)
-    return std::nullopt;
-  return anchor;
-}
-
 CollectorFacts collector_of(const os::Segment& segment, const HeaderFacts& header) {
-  const ring::CollectorBoard& board = segment.ring.header->board;
-  CollectorFacts facts;
-  facts.holds_lease = os::lease_is_held(segment);  // it names nobody: a lock of an open file description has no pid
-  facts.identity = ring::Owner::of(figure(board.identity));
-  facts.epoch = figure(board.epoch);
-  facts.heartbeat_ns = figure(board.heartbeat_ns);
-  facts.wakeups = figure(board.wakeups);
-  facts.cpu_ns = figure(board.cpu_ns);
-  facts.logged = figure(board.logged);
-  facts.lost = figure(board.lost);
-  facts.stalled = figure(board.stalled);
-  for (std::size_t i = 0; i < std::size(facts.lost_by); ++i) facts.lost_by[i] = figure(board.lost_by[i]);
-  facts.clock = published_clock(board);
-  if (!facts.clock && header.geometry.clock == static_cast<u32>(ring::Clock::monotonic))
+  // The lease names nobody: a lock of an open file description has no pid.
+  CollectorFacts facts{ring::observe_status<Memory>(segment.ring), os::lease_is_held(segment), std::nullopt};
+  if (const auto clock = ring::clock_seen<Memory>(segment.ring.header->status))
+    facts.clock = os::Anchor{clock->ticks, clock->utc_ns, clock->ns_per_tick_q32};
+  else if (header.geometry.clock == static_cast<u32>(ring::Clock::monotonic))
     facts.clock = os::Anchor{segment.ring.header->created_ticks, header.created_utc_ns, u64{1} << 32};
   return facts;
 }
@@ -109,36 +90,26 @@ std::vector<TypeFacts> types_of(const ring::Header& header, Findings& findings) 
   return types;
 }
 
-// Head, tail, head again: only if no collector passed in between is their distance one that must make sense. It may be of two
-// laps: a collector releases all that it has walked before it publishes its head, and what it released may be claimed at once.
 LaneFacts lane_of(const ring::Ring& ring, u32 index, Findings& findings) {
-  const ring::Lane& lane = ring.lanes[index];
   const std::string name = "lane " + number(index);
-  LaneFacts facts;
+  LaneFacts facts{ring::observe_lane<Memory>(ring.lanes[index])};
   facts.lane = index;
   facts.slots = ring.geometry.slots;
-  facts.owner = ring::lane_owner<Memory>(lane);
-  facts.head = ring::head_resume<Memory>(lane);
-  facts.tail = ring::tail_seen<Memory>(lane);
-  facts.high_water = figure(lane.high_water);
-  facts.waiters = figure(lane.waiters);
-  const bool settled = ring::head_resume<Memory>(lane) == facts.head;
   if (facts.owner > ring.geometry.producers || (index == 0 && facts.owner != 0))
     findings.add(name + ": owner is " + number(facts.owner) + ", expected " +
                  (index == 0 ? "0 (it is shared)" : "at most " + number(ring.geometry.producers)));
-  if (facts.head > facts.tail + 1)
+  if (!facts.head_can_be())
     findings.add(name + ": head is " + number(facts.head) + ", expected at most one above its tail " +
                  number(facts.tail));
-  const bool overwrites = ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite);
-  const u64 most = 2 * u64{ring.geometry.slots};
-  if (settled && !overwrites && facts.tail > facts.head + most)
-    findings.add(name + ": tail is " + number(facts.tail) + ", expected at most " + number(most) + " above its head " +
-                 number(facts.head));
+  if (!facts.tail_can_be(ring.geometry))
+    findings.add(name + ": tail is " + number(facts.tail) + ", expected at most " +
+                 number(facts.most_ahead(ring.geometry)) + " above its head " + number(facts.head));
   return facts;
 }
 
 void count_slots(const ring::Ring& ring, u64 file_bytes, LaneFacts& lane, Findings& findings) {
-  const u64 first = ring::plan(ring.geometry).slots + u64{lane.lane} * ring.geometry.slots * ring.geometry.slot_bytes;
+  const u64 slots = ring::plan(ring.geometry, ring.header_bytes).slots;
+  const u64 first = slots + u64{lane.lane} * ring.geometry.slots * ring.geometry.slot_bytes;
   const u64 there = file_bytes > first ? (file_bytes - first) / ring.geometry.slot_bytes : 0;
   u64 highest = ring.lap(lane.tail) + 1;
   for (u32 index = 0; index < std::min<u64>(ring.geometry.slots, there); ++index) {
@@ -187,26 +158,6 @@ Standing standing_of(const ProducerFacts& producer, const os::Segment& segment, 
   return mapped || now.state != OwnerState::attached ? Standing::alive : Standing::replaced;
 }
 
-// All words of one life: false if the entry changed hands meanwhile.
-bool read_entry(const ring::Entry& entry, ProducerFacts& facts) {
-  facts.owner = ring::owner_seen<Memory>(entry);
-  if (facts.owner.state == OwnerState::free) return true;
-  facts.incarnation = ring::incarnation_seen<Memory>(entry);
-  facts.lane = ring::lane_seen<Memory>(entry);
-  if (facts.owner.state != OwnerState::attaching) facts.identity = ring::identity_copy<Memory>(entry);
-  // Logged before attempted, so that a live ring never shows more in the log than there was.
-  facts.logged = ring::logged_seen<Memory>(entry);
-  facts.durable = figure(entry.durable);
-  facts.refusals = ring::refusals_seen<Memory>(entry);
-  for (std::size_t i = 0; i < ring::refusal_causes; ++i)
-    facts.counters[i] = ring::counter_seen<Memory>(entry, static_cast<ring::Cause>(i));
-  facts.nested = ring::nested_seen<Memory>(entry);
-  facts.account = ring::account_seen<Memory>(entry);
-  // The state too: of one who has left meanwhile the incarnation may be zeroed by now, as it never is of the living.
-  const ring::Owner after = ring::owner_seen<Memory>(entry);
-  return after.bits() == facts.owner.bits() && ring::incarnation_seen<Memory>(entry) == facts.incarnation;
-}
-
 void check_entry(const ring::Ring& ring, const ProducerFacts& facts, u64 base, Findings& findings) {
   const std::string name = "producer entry " + number(facts.entry) + ": ";
   // While it attaches, and of an attach that found no lane, there is no incarnation yet; of one who left or died there is none
@@ -233,13 +184,8 @@ std::vector<ProducerFacts> producers_of(const os::Segment& segment, const Header
   std::vector<ProducerFacts> producers;
   for (u32 index = 0; index < ring.geometry.producers; ++index) {
     ProducerFacts facts;
-    bool whole = false;
-    for (int tries = 0; tries < 4 && !whole; ++tries) {
-      facts = {};
-      facts.entry = index;
-      whole = read_entry(ring.entries[index], facts);
-    }
-    if (!whole || facts.owner.state == OwnerState::free) continue;
+    for (int tries = 0; tries < 4 && !facts.whole; ++tries) facts = {ring::observe_entry<Memory>(ring.entries[index]), index};
+    if (!facts.whole || facts.owner.state == OwnerState::free) continue;
     if (deaths) facts.standing = standing_of(facts, segment, *deaths);
     check_entry(ring, facts, header.incarnation_base, findings);
     producers.push_back(facts);

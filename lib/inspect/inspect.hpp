@@ -18,8 +18,7 @@
 
 #include "lib/os/clock.hpp"
 #include "lib/os/segment.hpp"
-#include "lib/ring/account.hpp"
-#include "lib/ring/slot.hpp"
+#include "lib/ring/observe.hpp"
 
 namespace shmring::inspect {
 
@@ -62,38 +61,26 @@ struct HeaderFacts {
 };
 
 // What the collector says of itself. Counts are of the present collector, or of the last one.
-struct CollectorFacts {
-  bool holds_lease = false;  // there is one now
-  ring::Owner identity{};    // pid 0: none
-  u64 epoch = 0, heartbeat_ns = 0, wakeups = 0, cpu_ns = 0, logged = 0, lost = 0, stalled = 0;
-  u64 lost_by[4] = {};              // full, too_big, died, everything else
+struct CollectorFacts : ring::StatusSeen {
+  bool holds_lease = false;         // there is one now
   std::optional<os::Anchor> clock;  // nothing: ticks cannot be told as UTC
+  bool log_is_failing() const { return state == static_cast<u64>(ring::StatusState::log_failing); }
 };
 
 inline constexpr std::size_t slot_states = 5;  // the four, and one for words whose state means nothing
 
-struct LaneFacts {
+struct LaneFacts : ring::LaneSeen {
   u32 lane = 0;
-  u64 owner = 0;  // entry + 1; 0: nobody
-  u64 slots = 0, head = 0, tail = 0, high_water = 0;
-  u32 waiters = 0;
+  u64 slots = 0;
   u64 by_state[slot_states] = {};  // slots; all zero if they were not read
   u64 stalled = 0;                 // slots that are not empty, below the head
   // Positions between head and tail; of those that were overwritten only the last lap is still there.
   u64 fill() const { return tail > head ? std::min(tail - head, slots) : 0; }
 };
 
-struct ProducerFacts {
+struct ProducerFacts : ring::EntrySeen {
   u32 entry = 0;
-  ring::Owner owner{};
   Standing standing = Standing::unknown;
-  u64 incarnation = 0, lane = 0;
-  ring::Identity identity{};
-  ring::Account account{};
-  ring::Refusals refusals{};
-  ring::Counter counters[ring::refusal_causes] = {};
-  u64 nested = 0, durable = 0;
-  ring::Logged logged{};
   u64 refused() const;  // sum of the counters
 };
 

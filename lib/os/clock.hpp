@@ -29,7 +29,7 @@ struct Sample {
 };
 Sample take_sample(ring::Clock clock);
 
-// utc = utc_ns + (t − ticks) · ns_per_tick_q32 / 2^32, what CollectorBoard publishes. Exact to 2^-32 ns a tick.
+// utc = utc_ns + (t − ticks) · ns_per_tick_q32 / 2^32, what the status page shows. Exact to 2^-32 ns a tick.
 struct Anchor {
   u64 ticks = 0;
   u64 utc_ns = 0;

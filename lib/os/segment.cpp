@@ -15,6 +15,7 @@
 #include "lib/os/process.hpp"
 #include "lib/os/remover_lock.hpp"
 #include "lib/os/users.hpp"
+#include "lib/ring/status.hpp"
 
 namespace shmring::os {
 namespace {
@@ -258,6 +259,7 @@ int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::
     if (const int error = map_readonly(at, file_bytes, sizeof header, segment)) return error;
     segment.ring = {};
     segment.ring.header = static_cast<ring::Header*>(segment.region.get_address());
+    segment.ring.header_bytes = ring::header_bytes_of(header.version);
   } else {
     ring::validate(header, whole, static_cast<std::byte*>(segment.region.get_address()), segment.ring, ring::Purpose::look);
   }
@@ -336,7 +338,7 @@ int take_lease_unnamed(const Segment& segment) {
   if (calls.fcntl(segment.fd.get(), F_OFD_SETLK, &lock) == 0) return 0;
   if (errno != EAGAIN && errno != EACCES)
     return fail(errno, "ring %s: cannot lock it for its collector: %s", segment.name, std::strerror(errno));
-  const ring::Owner holder = ring::Owner::of(segment.ring.header->board.identity.load(std::memory_order_acquire));
+  const ring::Owner holder = ring::collector_seen<ring::HardwareMemory>(segment.ring.header->status);
   if (holder.pid == 0) {
     return fail(EBUSY, "ring %s: a process that has just started collects it already, expected none: see who: shmring stat %s",
                 segment.name, segment.name);

@@ -37,6 +37,7 @@
 // | nested_seen      | load   | relaxed         | -                            | read after the proof of death or state left        |
 // | logged           | store  | release         | logged_seen                  | the account as the collector saw it before what is logged of it; the line itself stands in a file |
 // | logged_seen      | load   | acquire         | logged                       | for who looks on (stat): an account that is not older; a successor has it with the lease |
+// | durable_seen     | load   | relaxed         | -                            | zero for now                                       |
 // | entry_zero       | store  | release         | owner_claim, owner_seen, incarnation_seen, lane_seen | the entry's zeroing before it is free              |
 // | segment_state    | load   | acquire         | segment_retire               | not needed: nothing that was stored before it is read behind it; as late as it is seen, it is obeyed |
 // | segment_again    | load   | seq_cst         | segment_retire               | behind owner_claim: either this sees that the ring is retired, or owner_judged sees the claim |
@@ -315,6 +316,12 @@ template <class M>
 Logged logged_seen(const Entry& entry) {
   const u64 through = M::load(At::logged_seen, entry.logged, std::memory_order_acquire);
   return {through, M::load(At::logged_seen, entry.logged_refused, std::memory_order_acquire)};
+}
+
+// Role: who looks on.
+template <class M>
+u64 durable_seen(const Entry& entry) {
+  return M::load(At::durable_seen, entry.durable, std::memory_order_relaxed);
 }
 
 // Role: the collector, for an account that is closed and that no slot names. The owner word last: an attacher takes it next.

@@ -20,12 +20,14 @@
 // | head_publish | store  | release         | head_seen, head_resume | release of the slots before the head that passes them; the tail that was seen before it |
 // | head_resume  | load   | acquire         | head_publish        | for who looks on (stat): a tail not older than the head; a successor has all of that with the lease |
 // | high_water   | store  | relaxed         | -                   | a figure for people                                     |
+// | high_water_seen | load | relaxed         | -                   | a figure for people                                     |
 // | freed_bump   | add    | seq_cst         | freed_seen          | release and head_publish before it; it before waiters_seen |
 // | waiters_seen | load   | seq_cst         | waiters_add         | behind freed_bump: either this sees the waiter, or the waiter sees the bump |
 // | waiters_add  | add    | seq_cst         | waiters_seen        | before freed_seen                                       |
 // | freed_seen   | load   | seq_cst         | freed_bump          | before the waiter's last try, which then sees what was released |
 // | freed_sleep  | sleep  | -               | freed_bump          | the kernel compares once more                           |
 // | waiters_leave | add   | relaxed         | -                   | a count                                                 |
+// | waiters_now  | load   | relaxed         | -                   | a figure for people                                     |
 // | lane_take    | cas    | acq_rel/relaxed | lane_free           | the last owner's tail before this owner's first claim   |
 // | lane_owner   | load   | acquire         | lane_take           | not needed: nothing is read behind it; a hint before lane_take, and at the first sight of an entry it stands behind owner_seen |
 // | lane_free    | cas    | acq_rel/relaxed | lane_take           | all that was done for the dead before the next owner    |
@@ -157,6 +159,16 @@ void head_publish(Lane& lane, u64 head) {
 template <class M>
 void note_fill(Lane& lane, u64 positions) {
   M::store(At::high_water, lane.high_water, positions, std::memory_order_relaxed);
+}
+
+// Role: who looks on.
+template <class M>
+u64 high_water_seen(const Lane& lane) {
+  return M::load(At::high_water_seen, lane.high_water, std::memory_order_relaxed);
+}
+template <class M>
+u32 waiters_now(const Lane& lane) {
+  return M::load(At::waiters_now, lane.waiters, std::memory_order_relaxed);
 }
 
 // Tell sleepers that slots were released or the head has moved: both stand before this call. True: someone sleeps on `freed`;

@@ -150,8 +150,8 @@ struct Lane {
   u64 reserved4[7];
 };
 
-// What a collector publishes for others to look at. Never read back to decide anything.
-struct CollectorBoard {
+// The status page: what the collector shows of itself, see status.hpp. Nobody decides anything about the ring by it.
+struct StatusPage {
   alignas(line_bytes) std::atomic<u64> identity;  // owner word of the collector that holds the lease; state attached. 0: none
   std::atomic<u64> epoch;                         // collectors so far
   std::atomic<u64> heartbeat_ns;                  // CLOCK_MONOTONIC of its last pass
@@ -161,11 +161,23 @@ struct CollectorBoard {
   std::atomic<u64> lost;                          // sequences written as lost
   std::atomic<u64> stalled;                       // slots on its stalled list
   // line 2: clock calibration: utc = anchor_utc + (ticks − anchor_ticks) · mult / 2^32; sequence odd while it is written
-  std::atomic<u64> calibration_sequence;
+  std::atomic<u64> clock_sequence;
   std::atomic<u64> anchor_ticks;
   std::atomic<u64> anchor_utc_ns;
   std::atomic<u64> ns_per_tick_q32;
-  std::atomic<u64> lost_by[4];                    // full, too_big, died, everything else
+  std::atomic<u64> older_lost_by[4];              // of version 1: full, too_big, died, everything else; since then zero
+};
+
+enum class StatusState : u64 { none = 0, collecting = 1, log_failing = 2 };  // log_failing: its log cannot be written
+
+// The part of the status page that has come since version 1: whose header ends where it begins.
+struct StatusMore {
+  // lines 1 and 2
+  alignas(line_bytes) std::atomic<u64> losses[causes];  // sequences written as lost, by Cause
+  std::atomic<u64> state;                               // StatusState
+  u64 reserved1[3];
+  // lines 3 and 4: for an alarm, and for the index up to which the log survives a power cut
+  u64 reserved2[16];
 };
 
 struct Header {
@@ -198,108 +210,115 @@ struct Header {
   std::atomic<u64> incarnations;  // handed out so far
   u64 reserved5[7];
   // lines 6 and 7
-  CollectorBoard board;
+  StatusPage status;
   // lines 8 …
   char ring[name_bytes];
   TypeName types[type_names];
+  // Not in version 1: there the producer table begins here.
+  StatusMore status_more;
 };
 
 // Every field with its offset: asserted below, printed by the golden test, compared with lib/LAYOUT.md, and hashed into the
 // fingerprint that attach compares.
-#define SHMRING_LAYOUT(X)                     \
-  X(Geometry, size, 0)                        \
-  X(Geometry, slots, 8)                       \
-  X(Geometry, slot_bytes, 12)                 \
-  X(Geometry, lanes, 16)                      \
-  X(Geometry, producers, 20)                  \
-  X(Geometry, max_record, 24)                 \
-  X(Geometry, on_full, 28)                    \
-  X(Geometry, wait_us, 32)                    \
-  X(Geometry, flags, 36)                      \
-  X(Geometry, clock, 40)                      \
-  X(Geometry, reserved, 44)                   \
-  X(TypeName, word, 0)                        \
-  X(TypeName, name, 8)                        \
-  X(RecordHeader, hash, 0)                    \
-  X(RecordHeader, refused, 4)                 \
-  X(RecordHeader, sequence, 8)                \
-  X(RecordHeader, ticks, 16)                  \
-  X(RecordHeader, correlation, 24)            \
-  X(RecordHeader, type, 40)                   \
-  X(RecordHeader, length, 44)                 \
-  X(RecordHeader, chunk, 46)                  \
-  X(RecordHeader, chunks, 48)                 \
-  X(RecordHeader, kind, 50)                   \
-  X(RecordHeader, severity, 51)               \
-  X(RecordHeader, flags, 52)                  \
-  X(RecordHeader, why, 54)                    \
-  X(Slot, word, 0)                            \
-  X(Slot, header, 8)                          \
-  X(Entry, owner, 0)                          \
-  X(Entry, account, 8)                        \
-  X(Entry, refusal, 16)                       \
-  X(Entry, incarnation, 24)                   \
-  X(Entry, lane, 32)                          \
-  X(Entry, reserved1, 40)                     \
-  X(Entry, counters, 64)                      \
-  X(Entry, nested, 120)                       \
-  X(Entry, logged, 128)                       \
-  X(Entry, durable, 136)                      \
-  X(Entry, logged_refused, 144)               \
-  X(Entry, reserved3, 152)                    \
-  X(Entry, name, 192)                         \
-  X(Entry, uid, 256)                          \
-  X(Entry, tid, 260)                          \
-  X(Entry, program, 264)                      \
-  X(Lane, owner, 0)                           \
-  X(Lane, reserved1, 8)                       \
-  X(Lane, tail, 64)                           \
-  X(Lane, reserved2, 72)                      \
-  X(Lane, head, 128)                          \
-  X(Lane, high_water, 136)                    \
-  X(Lane, reserved3, 144)                     \
-  X(Lane, freed, 192)                         \
-  X(Lane, waiters, 196)                       \
-  X(Lane, reserved4, 200)                     \
-  X(CollectorBoard, identity, 0)              \
-  X(CollectorBoard, epoch, 8)                 \
-  X(CollectorBoard, heartbeat_ns, 16)         \
-  X(CollectorBoard, wakeups, 24)              \
-  X(CollectorBoard, cpu_ns, 32)               \
-  X(CollectorBoard, logged, 40)               \
-  X(CollectorBoard, lost, 48)                 \
-  X(CollectorBoard, stalled, 56)              \
-  X(CollectorBoard, calibration_sequence, 64) \
-  X(CollectorBoard, anchor_ticks, 72)         \
-  X(CollectorBoard, anchor_utc_ns, 80)        \
-  X(CollectorBoard, ns_per_tick_q32, 88)      \
-  X(CollectorBoard, lost_by, 96)              \
-  X(Header, magic, 0)                         \
-  X(Header, version, 8)                       \
-  X(Header, word_bytes, 12)                   \
-  X(Header, fingerprint, 16)                  \
-  X(Header, boot_id, 24)                      \
-  X(Header, pid_namespace, 40)                \
-  X(Header, time_namespace, 48)               \
-  X(Header, created_utc_ns, 56)               \
-  X(Header, geometry, 64)                     \
-  X(Header, identity, 112)                    \
-  X(Header, entries, 128)                     \
-  X(Header, lanes, 136)                       \
-  X(Header, slots, 144)                       \
-  X(Header, created_ticks, 152)               \
-  X(Header, created_monotonic_ns, 160)        \
-  X(Header, incarnation_base, 168)            \
-  X(Header, creator_pid, 176)                 \
-  X(Header, creator_uid, 180)                 \
-  X(Header, reserved3, 184)                   \
-  X(Header, state, 192)                       \
-  X(Header, reserved4, 196)                   \
-  X(Header, incarnations, 256)                \
-  X(Header, reserved5, 264)                   \
-  X(Header, board, 320)                       \
-  X(Header, ring, 448)                        \
-  X(Header, types, 512)
+#define SHMRING_LAYOUT(X)              \
+  X(Geometry, size, 0)                 \
+  X(Geometry, slots, 8)                \
+  X(Geometry, slot_bytes, 12)          \
+  X(Geometry, lanes, 16)               \
+  X(Geometry, producers, 20)           \
+  X(Geometry, max_record, 24)          \
+  X(Geometry, on_full, 28)             \
+  X(Geometry, wait_us, 32)             \
+  X(Geometry, flags, 36)               \
+  X(Geometry, clock, 40)               \
+  X(Geometry, reserved, 44)            \
+  X(TypeName, word, 0)                 \
+  X(TypeName, name, 8)                 \
+  X(RecordHeader, hash, 0)             \
+  X(RecordHeader, refused, 4)          \
+  X(RecordHeader, sequence, 8)         \
+  X(RecordHeader, ticks, 16)           \
+  X(RecordHeader, correlation, 24)     \
+  X(RecordHeader, type, 40)            \
+  X(RecordHeader, length, 44)          \
+  X(RecordHeader, chunk, 46)           \
+  X(RecordHeader, chunks, 48)          \
+  X(RecordHeader, kind, 50)            \
+  X(RecordHeader, severity, 51)        \
+  X(RecordHeader, flags, 52)           \
+  X(RecordHeader, why, 54)             \
+  X(Slot, word, 0)                     \
+  X(Slot, header, 8)                   \
+  X(Entry, owner, 0)                   \
+  X(Entry, account, 8)                 \
+  X(Entry, refusal, 16)                \
+  X(Entry, incarnation, 24)            \
+  X(Entry, lane, 32)                   \
+  X(Entry, reserved1, 40)              \
+  X(Entry, counters, 64)               \
+  X(Entry, nested, 120)                \
+  X(Entry, logged, 128)                \
+  X(Entry, durable, 136)               \
+  X(Entry, logged_refused, 144)        \
+  X(Entry, reserved3, 152)             \
+  X(Entry, name, 192)                  \
+  X(Entry, uid, 256)                   \
+  X(Entry, tid, 260)                   \
+  X(Entry, program, 264)               \
+  X(Lane, owner, 0)                    \
+  X(Lane, reserved1, 8)                \
+  X(Lane, tail, 64)                    \
+  X(Lane, reserved2, 72)               \
+  X(Lane, head, 128)                   \
+  X(Lane, high_water, 136)             \
+  X(Lane, reserved3, 144)              \
+  X(Lane, freed, 192)                  \
+  X(Lane, waiters, 196)                \
+  X(Lane, reserved4, 200)              \
+  X(StatusPage, identity, 0)           \
+  X(StatusPage, epoch, 8)              \
+  X(StatusPage, heartbeat_ns, 16)      \
+  X(StatusPage, wakeups, 24)           \
+  X(StatusPage, cpu_ns, 32)            \
+  X(StatusPage, logged, 40)            \
+  X(StatusPage, lost, 48)              \
+  X(StatusPage, stalled, 56)           \
+  X(StatusPage, clock_sequence, 64)    \
+  X(StatusPage, anchor_ticks, 72)      \
+  X(StatusPage, anchor_utc_ns, 80)     \
+  X(StatusPage, ns_per_tick_q32, 88)   \
+  X(StatusPage, older_lost_by, 96)     \
+  X(StatusMore, losses, 0)             \
+  X(StatusMore, state, 96)             \
+  X(StatusMore, reserved1, 104)        \
+  X(StatusMore, reserved2, 128)        \
+  X(Header, magic, 0)                  \
+  X(Header, version, 8)                \
+  X(Header, word_bytes, 12)            \
+  X(Header, fingerprint, 16)           \
+  X(Header, boot_id, 24)               \
+  X(Header, pid_namespace, 40)         \
+  X(Header, time_namespace, 48)        \
+  X(Header, created_utc_ns, 56)        \
+  X(Header, geometry, 64)              \
+  X(Header, identity, 112)             \
+  X(Header, entries, 128)              \
+  X(Header, lanes, 136)                \
+  X(Header, slots, 144)                \
+  X(Header, created_ticks, 152)        \
+  X(Header, created_monotonic_ns, 160) \
+  X(Header, incarnation_base, 168)     \
+  X(Header, creator_pid, 176)          \
+  X(Header, creator_uid, 180)          \
+  X(Header, reserved3, 184)            \
+  X(Header, state, 192)                \
+  X(Header, reserved4, 196)            \
+  X(Header, incarnations, 256)         \
+  X(Header, reserved5, 264)            \
+  X(Header, status, 320)               \
+  X(Header, ring, 448)                 \
+  X(Header, types, 512)                \
+  X(Header, status_more, 4608)
 
 struct Field {
   std::string_view type, name;
@@ -344,8 +363,9 @@ static_assert(sizeof(RecordHeader) == line_bytes - 8 && alignof(RecordHeader) ==
 static_assert(sizeof(Slot) == line_bytes && alignof(Slot) == 8);
 static_assert(sizeof(Entry) == 5 * line_bytes && alignof(Entry) == line_bytes);
 static_assert(sizeof(Lane) == 4 * line_bytes && alignof(Lane) == line_bytes);
-static_assert(sizeof(CollectorBoard) == 2 * line_bytes && alignof(CollectorBoard) == line_bytes);
-static_assert(sizeof(Header) == 8 * line_bytes + type_names * sizeof(TypeName) && alignof(Header) == line_bytes);
+static_assert(sizeof(StatusPage) == 2 * line_bytes && alignof(StatusPage) == line_bytes);
+static_assert(sizeof(StatusMore) == 4 * line_bytes && alignof(StatusMore) == line_bytes);
+static_assert(sizeof(Header) == 12 * line_bytes + type_names * sizeof(TypeName) && alignof(Header) == line_bytes);
 static_assert(std::atomic<u64>::is_always_lock_free && std::atomic<u32>::is_always_lock_free);
 static_assert(sizeof(std::atomic<u64>) == 8 && sizeof(std::atomic<u32>) == 4);
 static_assert(sizeof(boost::interprocess::offset_ptr<Slot>) == 8);

@@ -13,7 +13,7 @@
 //   void prefetch(const void*)
 //   u64  ticks(Clock)
 //
-// At names the access: the labels of the tables in slot.hpp, lane.hpp and account.hpp.
+// At names the access: the labels of the tables in slot.hpp, lane.hpp, account.hpp and status.hpp.
 #pragma once
 
 #include <atomic>
@@ -30,15 +30,19 @@ enum class At : u8 {
   // slot.hpp
   look, look_alone, claim, overwrite, claim_alone, fill, publish, observe, take, copy_out, release, step_over, free_dead,
   // lane.hpp
-  tail_hint, tail_help, tail_own, tail_seen, head_seen, head_publish, head_resume, high_water,
+  tail_hint, tail_help, tail_own, tail_seen, head_seen, head_publish, head_resume, high_water, high_water_seen,
   freed_bump, freed_seen, freed_sleep,
-  waiters_seen, waiters_add, waiters_leave,
+  waiters_seen, waiters_add, waiters_leave, waiters_now,
   lane_take, lane_free, lane_owner,
   // account.hpp
   owner_claim, owner_state, owner_seen, incarnation_next, incarnation_set, incarnation_seen, lane_set, lane_seen,
   identity_fill, identity_copy, attempt, finish, account_seen, counter, counter_seen, refusal, refusal_seen, nested,
-  nested_seen, logged, logged_seen, entry_zero, segment_state, segment_again, segment_retire, segment_reopen, owner_judged,
+  nested_seen, logged, logged_seen, durable_seen, entry_zero, segment_state, segment_again, segment_retire, segment_reopen,
+  owner_judged,
   type_claim, type_fill, type_publish, type_seen, type_copy,
+  // status.hpp
+  collector_set, collector_seen, status_count, figure, figure_seen,
+  clock_resume, clock_begin, clock_fill, clock_end, clock_seen, clock_copy, clock_again,
 };
 
 // The real one, but for sleep, which is the operating system's: os/memory.hpp.

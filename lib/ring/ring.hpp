@@ -15,6 +15,7 @@ struct Ring {
   Lane* lanes = nullptr;
   std::byte* slots = nullptr;
   Geometry geometry{};
+  u64 header_bytes = sizeof(Header);  // fewer of an older version, which is only looked at
   u64 incarnation_base = 0;
   RingId identity{};
   u32 slots_log2 = 0;
@@ -23,6 +24,8 @@ struct Ring {
   u64 lap(u64 position) const { return position >> slots_log2; }
   u32 index(u64 position) const { return static_cast<u32>(position) & (geometry.slots - 1); }
   u64 position(u64 lap, u32 index) const { return lap << slots_log2 | index; }
+  // NULL: its version has none.
+  const StatusMore* status_more() const { return header_bytes < sizeof(Header) ? nullptr : &header->status_more; }
   u32 slot_payload() const { return geometry.slot_bytes - static_cast<u32>(sizeof(Slot)); }
 
   Slot& slot(u32 lane, u32 index) const {

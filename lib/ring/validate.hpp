@@ -44,9 +44,9 @@ struct Places {
 constexpr u64 round_up(u64 bytes, u64 unit) { return (bytes + unit - 1) / unit * unit; }
 
 // For a geometry that check() accepts (its `size` is not used). Slots begin on a page of their own.
-constexpr Places plan(const Geometry& geometry) {
+constexpr Places plan(const Geometry& geometry, u64 header_bytes = sizeof(Header)) {
   Places at{};
-  at.entries = round_up(sizeof(Header), line_bytes);
+  at.entries = round_up(header_bytes, line_bytes);
   at.lanes = at.entries + u64{geometry.producers} * sizeof(Entry);
   at.slots = round_up(at.lanes + u64{geometry.lanes} * sizeof(Lane), page_bytes);
   at.size = round_up(at.slots + u64{geometry.lanes} * geometry.slots * geometry.slot_bytes, page_bytes);
@@ -82,19 +82,26 @@ constexpr Finding check(const Geometry& geometry, int error) {
   return in_range("clock", geometry.clock, 0, static_cast<u64>(Clock::tsc));
 }
 
-// Versions whose segments can be looked at as if they were of this one: what has come since lies where they have zeros.
+// Versions whose segments can be looked at as if they were of this one: what has come since lies where they have zeros, or
+// behind the end of their header, which nobody reads then.
 struct OlderVersion {
   u32 version;
   u64 fingerprint;
+  u64 header_bytes;
   const char* library;  // that makes them, and drains them
 };
-inline constexpr OlderVersion older_versions[] = {{1, 0xe73466c03b9bf4fe, "0.1"}};
+inline constexpr OlderVersion older_versions[] = {{1, 0xe73466c03b9bf4fe, offsetof(Header, status_more), "0.1"}};
 
 // NULL: it is this version, or one that nothing is known of.
 constexpr const OlderVersion* find_older(u32 number) {
   for (const OlderVersion& older : older_versions)
     if (older.version == number) return &older;
   return nullptr;
+}
+
+constexpr u64 header_bytes_of(u32 number) {
+  const OlderVersion* const older = find_older(number);
+  return older != nullptr ? older->header_bytes : sizeof(Header);
 }
 
 enum class Purpose : u8 { write, look };  // only to look at it, it may be of an older version
@@ -126,7 +133,8 @@ inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring
   if (Finding finding = identify(snapshot, purpose)) return finding;
   const Geometry geometry = snapshot.geometry;
   if (Finding finding = check(geometry, EBADMSG)) return finding;
-  const Places at = plan(geometry);
+  const u64 header_bytes = header_bytes_of(snapshot.version);
+  const Places at = plan(geometry, header_bytes);
   if (geometry.size != at.size) return {EBADMSG, "size", geometry.size, "exactly", at.size};
   const struct {
     const char* field;
@@ -150,6 +158,7 @@ inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring
   out.lanes = reinterpret_cast<Lane*>(array(at.lanes));
   out.slots = array(at.slots);
   out.use(geometry);
+  out.header_bytes = header_bytes;
   out.incarnation_base = snapshot.incarnation_base;
   out.identity = {snapshot.identity[0], snapshot.identity[1]};
   return {};

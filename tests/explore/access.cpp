@@ -112,7 +112,7 @@ void Scheduler::copied_in(const Access& access, const void* from) {
 }
 
 void Scheduler::copy_out(const Access& access, void* to) {
-  check_race(access, false);
+  if (!world_.on_trial(access)) check_race(access, false);
   std::memcpy(to, access.address, access.bytes);
   observe(hash_of_bytes(0, static_cast<const std::byte*>(to), access.bytes));
   world_.looked(current_, access, 0);

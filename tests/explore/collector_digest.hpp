@@ -120,7 +120,7 @@ u64 digest_of_partials(const Partials& partials) {
 }
 
 inline u64 digest_of_names(const shmring::collect::TypeNames<ExploreMemory>& names) {
-  static_assert(sizeof(shmring::collect::TypeNames<ExploreMemory>) == 224, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::collect::TypeNames<ExploreMemory>) == 232, SHMRING_NEW_FIELD);
   u64 hash = 5;
   for (bool copied : names.*member(CopiedTag{})) hash = mix(hash, copied);
   return hash;
@@ -129,7 +129,7 @@ inline u64 digest_of_names(const shmring::collect::TypeNames<ExploreMemory>& nam
 template <class Collector>
 u64 digest_of(Collector& collector, const shmring::collect::Reassembly& assembly) {
   static_assert(sizeof(shmring::collect::Reassembly) == 176, SHMRING_NEW_FIELD);
-  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 328, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 336, SHMRING_NEW_FIELD);
   static_assert(sizeof(shmring::collect::Ledger) == 304, SHMRING_NEW_FIELD);
   const auto& reader = collector.reader();
   const u64 lanes = mix(digest_of_lanes(reader.*member(LanesTag{})), reader.*member(NextTurnTag{}));

@@ -19,7 +19,8 @@ struct ExploreMemory {
   static void store(At at, std::atomic<T>& word, T value, std::memory_order order) {
     Scheduler& s = Scheduler::active();
     const Access access{at, Kind::store, &word, sizeof(T)};
-    if (at == At::entry_zero && newest(word) == value) return;  // most of an entry is zero already
+    const bool mostly_the_same = at == At::entry_zero || at == At::figure;  // most of an entry is zero already, and all figures
+    if (mostly_the_same && newest(word) == value) return;
     order = s.order_of(at, order);
     s.point(access);
     const u64 before = s.place(access, newest(word), order);

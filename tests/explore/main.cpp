@@ -23,7 +23,7 @@ struct Options {
   Limits limits;
   bool weak = false;
   bool rows = false;  // print the table of rows
-  u64 relax = 0, weaken = 0;  // labels, one bit each
+  Labels relax, weaken;
   bool random = false;
   u64 seed = 1;
   std::string replay;
@@ -35,7 +35,8 @@ struct Options {
                "explore: %s\n"
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
                "               [--policy drop|overwrite|wait] [--chunks N] [--too-big N] [--types 1] [--onlookers N]\n"
-               "               [--removers 1] [--walk N] [--accounts-every N] [--preemptions N] [--kills N]\n"
+               "               [--removers 1] [--publications N]\n"
+               "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N]\n"
                "               [--restarts N] [--cuts N] [--stale N] [--relax LABEL] [--weaken LABEL] [--steps N]\n"
                "               [--seconds N] [--executions N] [--no-merge] [--rows] [--random SEED | --replay STRING]\n"
                "--stale N: memory is weak, and at most N accesses do not see the newest message of their word (0: only data\n"
@@ -75,6 +76,7 @@ bool parse_int(const char* name, const char* value, Options& options) {
                         {"--types", &options.plan.types, 1},
                         {"--onlookers", &options.plan.onlookers, 1},
                         {"--removers", &options.plan.removers, 1},
+                        {"--publications", &options.plan.publications, 7},
                         {"--accounts-every", &options.plan.accounts_every, 1000},
                         {"--preemptions", &options.limits.bounds.preemptions, 7},
                         {"--kills", &options.limits.bounds.kills, 7},
@@ -124,9 +126,9 @@ Options parse(const std::vector<std::string>& words) {
     else if (std::strcmp(name, "--random") == 0)
       options.random = true, options.seed = number(name, value, ~0ul - 1);
     else if (std::strcmp(name, "--relax") == 0 && value != nullptr && label_of(value))
-      options.weak = true, options.relax |= u64{1} << static_cast<int>(*label_of(value));
+      options.weak = true, options.relax.set(static_cast<std::size_t>(*label_of(value)));
     else if (std::strcmp(name, "--weaken") == 0 && value != nullptr && label_of(value))
-      options.weak = true, options.weaken |= u64{1} << static_cast<int>(*label_of(value));
+      options.weak = true, options.weaken.set(static_cast<std::size_t>(*label_of(value)));
     else if (std::strcmp(name, "--replay") == 0 && value != nullptr)
       options.replay = value;
     else if (!parse_int(name, value, options))
@@ -144,8 +146,9 @@ std::string text_of_bounds(const Options& options) {
          count(static_cast<int>(plan.lanes), "lane") + ", " + count(plan.producers, "producer") + " x " +
          count(plan.writes, "write") + (plan.chunks > 1 ? " of " + count(static_cast<int>(plan.chunks), "chunk") : "") + ", " +
          count(plan.heirs, "heir") + (plan.too_big > 0 ? ", one too big" : "") + (plan.types > 0 ? ", types" : "") +
-         (plan.onlookers > 0 ? ", an onlooker" : "") +
-         (plan.removers > 0 ? ", a remover" : "") + "; " + count(b.preemptions, "preemption") + ", " +
+         (plan.onlookers > 0 ? ", an onlooker" : "") + (plan.removers > 0 ? ", a remover" : "") +
+         (plan.publications > 0 ? ", " + count(plan.publications, "publication") : "") + "; " +
+         count(b.preemptions, "preemption") + ", " +
          count(b.kills, "kill") + ", " +
          count(b.restarts, "collector restart") + ", " + count(b.cuts, "cut") +
          (options.weak ? "; weak memory, " + std::to_string(b.stale) + " stale" : "");

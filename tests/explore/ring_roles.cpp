@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "lib/collect/collector.hpp"
+#include "lib/ring/observe.hpp"
 #include "lib/ring/producer.hpp"
 #include "lib/ring/remover.hpp"
 #include "tests/explore/collector_digest.hpp"
@@ -20,6 +21,10 @@ namespace {
 void lock(RingWorld& world) {
   while (!world.take_lock()) Scheduler::active().idle();
 }
+
+// A number that a collector publishes, and its life.
+u64 publication(int life, int number) { return static_cast<u64>(life) << 8 | static_cast<u64>(number); }
+u64 life_of(u64 publication) { return publication >> 8; }
 
 // Of a ring that is retired, as lib/os does it. False: it has lost its name.
 bool settle_removal(RingWorld& world) {
@@ -71,41 +76,46 @@ void produce(RingWorld& world, int role, int writes) {
   producer.detach();
 }
 
-// Somebody who only looks, while others write: the words in the order in which lib/inspect/inspect.cpp reads them for `stat`,
-// and what it takes for impossible.
+// Somebody who only looks at the status page: a clock is of one publication, and no figure of a collector before the one that
+// is named. Each publication is one number, which begins with its collector's life.
+void look_at_status(RingWorld& world) {
+  Scheduler& scheduler = Scheduler::active();
+  const ring::StatusSeen seen = ring::observe_status<ExploreMemory>(world.ring());
+  if (seen.identity.pid != 0 && seen.heartbeat_ns != 0 && life_of(seen.heartbeat_ns) < seen.identity.start_time)
+    scheduler.fail("an onlooker sees a figure of the collector before the one that is named");
+  const std::optional<ring::ClockWords> clock = ring::clock_seen<ExploreMemory>(world.ring().header->status);
+  if (clock && (clock->ticks != clock->utc_ns || clock->ticks != clock->ns_per_tick_q32))
+    scheduler.fail("an onlooker sees a clock of two publications");
+}
+
+// Somebody who only looks, while others write, with the eyes of `stat`: what it takes for impossible is not seen.
 void look_on(RingWorld& world) {
   Scheduler& scheduler = Scheduler::active();
-  using M = ExploreMemory;
   const ring::Ring& ring = world.ring();
+  if (world.plan().publications > 0) return look_at_status(world);
   for (u32 lane = 0; lane < ring.geometry.lanes; ++lane) {
-    const u64 head = ring::head_resume<M>(ring.lanes[lane]), tail = ring::tail_seen<M>(ring.lanes[lane]);
-    if (head > tail + 1) scheduler.fail("an onlooker sees a head far beyond its tail");
-    const bool settled = ring::head_resume<M>(ring.lanes[lane]) == head && world.plan().policy != ring::OnFull::overwrite;
-    if (settled && tail > head + 2 * u64{ring.geometry.slots}) scheduler.fail("an onlooker sees a tail far beyond its head");
+    const ring::LaneSeen seen = ring::observe_lane<ExploreMemory>(ring.lanes[lane]);
+    if (!seen.head_can_be()) scheduler.fail("an onlooker sees a head far beyond its tail");
+    if (!seen.tail_can_be(ring.geometry)) scheduler.fail("an onlooker sees a tail far beyond its head");
   }
   for (u32 index = 0; index < ring.geometry.producers; ++index) {
-    const ring::Entry& entry = ring.entries[index];
-    const ring::Owner owner = ring::owner_seen<M>(entry);
-    const u64 incarnation = ring::incarnation_seen<M>(entry), lane = ring::lane_seen<M>(entry);
-    const u64 logged = ring::logged_seen<M>(entry).through, refusals = ring::refusals_seen<M>(entry).count;
-    u64 counted = 0;
-    for (std::size_t i = 0; i < ring::refusal_causes; ++i)
-      counted += ring::counter_seen<M>(entry, static_cast<ring::Cause>(i)).count;
-    const u64 attempted = ring::account_seen<M>(entry).attempted;
-    const ring::Owner after = ring::owner_seen<M>(entry);
-    if (after.bits() != owner.bits() || ring::incarnation_seen<M>(entry) != incarnation) continue;  // it has changed hands
-    const bool attached = owner.state == ring::OwnerState::attached;
-    if (!attached && owner.state != ring::OwnerState::left) continue;
-    if (incarnation == 0) {  // its life is over, and it is being zeroed
-      if (attached && scheduler.roles()[static_cast<std::size_t>(RingWorld::role_of(owner))].state != RoleState::killed)
-        scheduler.fail("an onlooker sees one attached without an incarnation");
+    const ring::EntrySeen seen = ring::observe_entry<ExploreMemory>(ring.entries[index]);
+    const bool attached = seen.owner.state == ring::OwnerState::attached;
+    if (!seen.whole || (!attached && seen.owner.state != ring::OwnerState::left)) continue;
+    const Role& role = scheduler.roles()[static_cast<std::size_t>(RingWorld::role_of(seen.owner))];
+    if (seen.incarnation == 0) {  // its life is over, and it is being zeroed
+      if (attached && role.state != RoleState::killed) scheduler.fail("an onlooker sees one attached without an incarnation");
       continue;
     }
-    if (logged > attempted) scheduler.fail("an onlooker sees more in the log than was attempted");
-    if (refusals > attempted) scheduler.fail("an onlooker sees more refusals than attempts");
+    u64 counted = 0;
+    for (const ring::Counter& counter : seen.counters) counted += counter.count;
+    const u64 attempted = seen.account.attempted;
+    if (seen.logged.through > attempted) scheduler.fail("an onlooker sees more in the log than was attempted");
+    if (seen.refusals.count > attempted) scheduler.fail("an onlooker sees more refusals than attempts");
     if (counted > attempted) scheduler.fail("an onlooker sees more refusals counted than attempts");
-    if (!world.is_life(RingWorld::role_of(owner), incarnation, lane))
+    if (!world.is_life(RingWorld::role_of(seen.owner), seen.incarnation, seen.lane))
       scheduler.fail("an onlooker sees words of two lives as one's");
+    if (role.name != seen.identity.name) scheduler.fail("an onlooker sees another's name");
   }
 }
 
@@ -202,6 +212,24 @@ void collect(RingWorld& world) {
   }
 }
 
+// A collector that only shows itself, as often as the plan says.
+void publish(RingWorld& world) {
+  Scheduler& scheduler = Scheduler::active();
+  ring::Header& header = *world.ring().header;
+  const int life = scheduler.roles()[static_cast<std::size_t>(scheduler.current())].lives;
+  scheduler.knows_only(static_cast<u64>(life));
+  ring::announce<ExploreMemory>(header, {1, static_cast<u64>(life), ring::OwnerState::attached});
+  for (int i = 1; i <= world.plan().publications; ++i) {
+    const u64 it = publication(life, i);
+    ring::show_clock<ExploreMemory>(header.status, {it, it, it});
+    ring::show_progress<ExploreMemory>(header, {.heartbeat_ns = it});
+  }
+  ring::withdraw<ExploreMemory>(header);
+  const std::optional<ring::ClockWords> clock = ring::clock_seen<ExploreMemory>(header.status);
+  if (!clock || clock->ticks != publication(life, world.plan().publications))
+    scheduler.fail("the clock that was published last cannot be read");
+}
+
 }  // namespace
 
 void add_roles(Scheduler& scheduler, RingWorld& world) {
@@ -215,7 +243,8 @@ void add_roles(Scheduler& scheduler, RingWorld& world) {
         "P" + std::to_string(i));
   for (int i = 0; i < plan.onlookers; ++i) scheduler.add_role("S" + std::to_string(i), [&world] { look_on(world); });
   if (plan.removers > 0) scheduler.add_role("R", [&world] { remove(world); });
-  scheduler.add_role("C", [&world] { collect(world); }, true, plan.removers > 0 ? "R" : "");
+  scheduler.add_role(
+      "C", [&world, &plan] { plan.publications > 0 ? publish(world) : collect(world); }, true, plan.removers > 0 ? "R" : "");
 }
 
 }  // namespace explore

@@ -100,6 +100,10 @@ constexpr Text texts[] = {
     {"remover", "the name is removed"},
     {"attach", "retired since it was opened: leaves its entry"},
     {"attach", "retired by one who was killed: opened again"},
+    {"clock", "published behind one who was killed as it published"},
+    {"clock", "seen: the same even sequence before and behind its words"},
+    {"clock", "not seen: the sequence is odd"},
+    {"clock", "not seen: the sequence has changed"},
 };
 static_assert(std::size(texts) == static_cast<std::size_t>(Row::count));
 
@@ -123,6 +127,10 @@ void RowWatch::looked(int role, const Access& access, u64 value) {
   if (is_collector(role)) return looked_by_collector(access, value);
   switch (access.at) {
     case At::owner_claim: return Rows::take(Row::entry_lost);
+    case At::clock_seen:
+      me.clock = value;
+      return value % 2 != 0 ? Rows::take(Row::clock_odd) : void();
+    case At::clock_again: return Rows::take(value == me.clock ? Row::clock_whole : Row::clock_changed);
     case At::tail_hint:
     case At::tail_seen: me.tail = value; return;
     case At::look:
@@ -191,6 +199,7 @@ void RowWatch::wrote(int role, const Access& access, u64 before, u64 after) {
     case At::release:
       return Rows::take(Word::of(after).lap == Word::of(before).lap + 1 ? Row::released_next_lap : Row::released_later_lap);
     case At::head_publish: return Rows::take(Row::head);
+    case At::clock_begin: return before % 2 != 0 ? Rows::take(Row::clock_begun_at_odd) : void();
     case At::lane_free: return Rows::take(Row::lane_freed);
     case At::entry_zero:
       for (u32 entry = 0; entry < ring_.geometry.producers; ++entry) {

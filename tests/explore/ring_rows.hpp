@@ -40,6 +40,8 @@ enum class Row : u8 {
   line_event, line_late, line_loss, line_died_loss, line_overwritten_loss, line_attach, line_detach, line_died, line_accounts,
   // remover, and who meets it
   needed_after_all, name_removed, retired_by_now, opened_again,
+  // the clock on the status page
+  clock_begun_at_odd, clock_whole, clock_odd, clock_changed,
   count
 };
 
@@ -74,6 +76,7 @@ class RowWatch {
     shmring::ring::Word word{};
     bool alone = false;  // it looked at an exclusive lane
     bool second_look = false, waiting = false, slept = false;
+    u64 clock = 0;    // the sequence of an onlooker's first look
     u64 account = 0;  // the collector's last look at an account
     const void* account_at = nullptr;
   };

@@ -14,18 +14,20 @@ namespace {
 constexpr const char* labels[] = {
     "look", "look_alone", "claim", "overwrite", "claim_alone", "fill", "publish", "observe", "take", "copy_out", "release",
     "step_over", "free_dead", "tail_hint", "tail_help", "tail_own", "tail_seen", "head_seen", "head_publish",
-    "head_resume", "high_water", "freed_bump", "freed_seen", "freed_sleep",
-    "waiters_seen", "waiters_add", "waiters_leave", "lane_take", "lane_free", "lane_owner", "owner_claim",
+    "head_resume", "high_water", "high_water_seen", "freed_bump", "freed_seen", "freed_sleep",
+    "waiters_seen", "waiters_add", "waiters_leave", "waiters_now", "lane_take", "lane_free", "lane_owner", "owner_claim",
     "owner_state", "owner_seen",
     "incarnation_next", "incarnation_set", "incarnation_seen", "lane_set", "lane_seen", "identity_fill", "identity_copy",
     "attempt", "finish", "account_seen", "counter", "counter_seen", "refusal", "refusal_seen", "nested", "nested_seen",
-    "logged", "logged_seen", "entry_zero", "segment_state", "segment_again", "segment_retire", "segment_reopen", "owner_judged",
-    "type_claim", "type_fill", "type_publish", "type_seen", "type_copy"};
+    "logged", "logged_seen", "durable_seen", "entry_zero", "segment_state", "segment_again", "segment_retire", "segment_reopen",
+    "owner_judged", "type_claim", "type_fill", "type_publish", "type_seen", "type_copy",
+    "collector_set", "collector_seen", "status_count", "figure", "figure_seen", "clock_resume", "clock_begin", "clock_fill",
+    "clock_end", "clock_seen", "clock_copy", "clock_again"};
 // clang-format on
-static_assert(std::size(labels) == static_cast<std::size_t>(At::type_copy) + 1);
+static_assert(std::size(labels) == Labels().size());
 
 struct Place {
-  std::string_view type;  // Slot, Entry, Lane, Header
+  std::string_view type;  // Slot, Entry, Lane, Header, StatusPage, StatusMore
   std::string_view field;
   std::string text;
 };
@@ -39,12 +41,11 @@ Place place_in(std::string_view type, std::size_t index, std::size_t offset) {
       within = offset - field.offset;
     }
   }
+  if (type == "Header" && place.field == "status") return place_in("StatusPage", 0, within);
+  if (type == "Header" && place.field == "status_more") return place_in("StatusMore", 0, within);
   if (type == "Slot" && place.field.empty()) place.field = "payload";
-  place.text = type == "Header" ? ""
-                                : (type == "Slot"   ? "slot "
-                                   : type == "Lane" ? "lane "
-                                                    : "entry ") +
-                                      std::to_string(index) + ' ';
+  if (type == "Slot" || type == "Lane" || type == "Entry")
+    place.text = (type == "Slot" ? "slot " : type == "Lane" ? "lane " : "entry ") + std::to_string(index) + ' ';
   place.text += place.field;
   if (place.field == "counters") place.text += '[' + std::to_string(within / 8) + ']';
   return place;
@@ -165,7 +166,8 @@ std::optional<At> label_of(const std::string& name) {
 }
 
 std::string file_of(At at) {
-  return at <= At::free_dead ? "lib/ring/slot.hpp" : at <= At::lane_owner ? "lib/ring/lane.hpp" : "lib/ring/account.hpp";
+  return at <= At::free_dead ? "lib/ring/slot.hpp" : at <= At::lane_owner ? "lib/ring/lane.hpp"
+         : at <= At::type_copy ? "lib/ring/account.hpp" : "lib/ring/status.hpp";
 }
 
 void print_trace(const RingWorld& world, const Scheduler& scheduler, const std::vector<Step>& steps) {

@@ -55,11 +55,18 @@ Seen RingWorld::seen(const Access& access) const {
   switch (access.at) {
     case At::fill:
     case At::copy_out:  // the owner's in WRITING, the collector's in READING: wrote() checks the owner
+    case At::nested_seen:  // of the dead and of those who left
+    case At::high_water:
+    case At::high_water_seen:
+    case At::waiters_now:
+    case At::durable_seen:
+      return Seen::by_nobody;
+    case At::figure:
+    case At::figure_seen:  // one of them is judged: see look_at_status
+      return access.address == &ring_.header->status.heartbeat_ns ? Seen::by_all : Seen::by_nobody;
     case At::identity_fill:
     case At::identity_copy:  // written before the state says attached, read after
-    case At::nested_seen:    // of the dead and of those who left
-    case At::high_water:
-      return Seen::by_nobody;
+      return plan_.onlookers > 0 ? Seen::by_all : Seen::by_nobody;
     case At::segment_state:
     case At::segment_again:
       return plan_.removers > 0 ? Seen::by_all : Seen::by_nobody;  // else nobody retires the segment
@@ -84,6 +91,11 @@ Seen RingWorld::seen(const Access& access) const {
     default:
       return Seen::by_all;
   }
+}
+
+bool RingWorld::on_trial(const Access& access) const {
+  return access.at == At::identity_copy &&
+         Scheduler::active().roles()[static_cast<std::size_t>(Scheduler::active().current())].name.starts_with('S');
 }
 
 u64 RingWorld::remembers(int role) {

@@ -24,6 +24,7 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -37,6 +38,7 @@
 namespace explore {
 
 using shmring::ring::At;
+using Labels = std::bitset<static_cast<std::size_t>(At::clock_again) + 1>;
 enum class Kind : u8 {
   load, store, cas, add, copy_in, copy_out, line, kernel, proof, pause, idle, sleep, wake, choice, killed
 };
@@ -115,6 +117,8 @@ class World {
   virtual void wrote(int role, const Access&, u64 before, u64 after) = 0;  // an effect on a shared word, just happened
   virtual void looked(int, const Access&, u64) {}  // a load, or a compare-and-swap that failed, and what it read
   virtual Seen seen(const Access&) const { return Seen::by_all; }
+  // Plain bytes that the running role reads on trial, and throws away unless words behind them say that they are whole.
+  virtual bool on_trial(const Access&) const { return false; }
   virtual u64 remembers(int role) = 0;  // hash of what the world knows of a role's deeds
   virtual std::string finish() = 0;     // nobody can go on: the final oracle; empty: all is well
   // A role sleeps and nobody else can go on, so that its deadline will pass. Empty: there is nothing that it has missed.
@@ -129,8 +133,8 @@ class Scheduler {
 
   void add_role(std::string name, std::function<void()> body, bool restarts = false, std::string begins_with = "");
   const std::vector<Role>& roles() const { return roles_; }
-  // Break rules: each access of these labels (one bit each) is relaxed; of those, no longer seq_cst, but acquire and release.
-  void relax(u64 labels, u64 weakened = 0) { relaxed_ = labels, weakened_ = weakened; }
+  // Break rules: each access of these labels is relaxed; of those, no longer seq_cst, but acquire and release.
+  void relax(const Labels& labels, const Labels& weakened = {}) { relaxed_ = labels, weakened_ = weakened; }
 
   // One execution. `steps`: more than so many is a failure (livelock). `trace`: where the steps go, or null.
   Outcome run(Chooser& chooser, const Bounds& bounds, int steps, std::vector<Step>* trace);
@@ -141,8 +145,9 @@ class Scheduler {
   static Scheduler& active() { return *active_; }
   int current() const { return current_; }
   std::memory_order order_of(At at, std::memory_order order) const {
-    if (relaxed_ >> static_cast<int>(at) & 1) return std::memory_order_relaxed;
-    return order == std::memory_order_seq_cst && (weakened_ >> static_cast<int>(at) & 1) ? std::memory_order_acq_rel : order;
+    if (relaxed_[static_cast<std::size_t>(at)]) return std::memory_order_relaxed;
+    const bool weakened = order == std::memory_order_seq_cst && weakened_[static_cast<std::size_t>(at)];
+    return weakened ? std::memory_order_acq_rel : order;
   }
   bool undisturbed() const { return !roles_[static_cast<std::size_t>(current_)].dirty; }  // see idle
   void point(const Access& access);
@@ -206,7 +211,7 @@ class Scheduler {
   Outcome outcome_ = Outcome::complete;
   std::string failure_;
   bool weak_;
-  u64 relaxed_ = 0, weakened_ = 0;
+  Labels relaxed_, weakened_;
   WeakMemory memory_;
   int word_ = 0;  // what the running role has read, and the message
   u16 message_ = 0;

@@ -15,8 +15,9 @@
 //
 // Not shown: load buffering, where a store becomes visible before an earlier load of its own thread has read. It needs a
 // relaxed store behind a relaxed load. The ring's stores are release, but for take, which stands behind an acquire
-// (observe), and for figures (high_water, waiters_leave, incarnation_next, nested), which order
-// nothing. With a label relaxed on purpose that argument may end: what is found then is broken, what is not found is no proof.
+// (observe), for clock_begin, which stands behind a load of its own word, and for figures (high_water, waiters_leave,
+// incarnation_next, nested, the status page's), which order nothing. With a label relaxed on
+// purpose that argument may end: what is found then is broken, what is not found is no proof.
 //
 // Plain bytes have no choice of values: who copies bytes of which his view lacks the last write, or writes over bytes of
 // which it lacks the last write or read, has a race.

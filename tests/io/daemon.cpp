@@ -205,7 +205,7 @@ int unlink_before_the_look(int fd, struct stat* out) {
   if (last_producer == nullptr || result != 0 || out->st_ino != ring_file) return result;
   Journal& journal = *std::exchange(last_producer, nullptr);  // what follows looks at the ring's file, too
   View view;
-  if (view.board().heartbeat_ns == 0) {
+  if (view.status().heartbeat_ns == 0) {
     last_producer = &journal;
     return result;
   }
@@ -281,7 +281,7 @@ TEST_CASE("a collector names itself before it opens its log, which may take long
   CHECK(in_child([&] {
     Replaced<&os::Calls::mkdirat> at_the_log([](int, const char*, mode_t) {
       const View view;
-      named = view.collector() == static_cast<u32>(::getpid()) && view.board().heartbeat_ns == 0;
+      named = view.collector() == static_cast<u32>(::getpid()) && view.status().heartbeat_ns == 0;
       errno = EACCES;
       return -1;
     });

@@ -274,8 +274,8 @@ TEST_CASE("a log that cannot be written holds the records back, and goes on by i
 TEST_CASE("while its log cannot be written a collector lives on: its heart beats, and a ring without a name is retired") {
   Cramped cramped;
   const View view;
-  const u64 last = view.board().heartbeat_ns;
-  CHECK(eventually([&] { return view.board().heartbeat_ns > last + 500'000'000; }));
+  const u64 last = view.status().heartbeat_ns;
+  CHECK(eventually([&] { return view.status().heartbeat_ns > last + 500'000'000; }));
   REQUIRE(::unlink(cramped.place.file().c_str()) == 0);
   CHECK(eventually([&] { return shmring::ring::is_retired<shmring::ring::HardwareMemory>(*view.ring().header); }));
   CHECK(cramped.daemon.said().find("can be written again") == std::string::npos);
@@ -309,15 +309,15 @@ TEST_CASE("an idle collector wakes up at most 50 times a second") {
     return handle != nullptr ? ::pause() : 1;
   });
   View view;
-  CHECK(eventually([&] { return view.board().logged + view.board().lost == 10; }));
-  const u64 last = view.board().heartbeat_ns;
-  CHECK(eventually([&] { return view.board().heartbeat_ns > last + 1'500'000'000; }));  // it has had its second of waiting
-  const u64 wakeups = view.board().wakeups, cpu = view.board().cpu_ns;
+  CHECK(eventually([&] { return view.status().logged + view.status().lost == 10; }));
+  const u64 last = view.status().heartbeat_ns;
+  CHECK(eventually([&] { return view.status().heartbeat_ns > last + 1'500'000'000; }));  // it has had its second of waiting
+  const u64 wakeups = view.status().wakeups, cpu = view.status().cpu_ns;
   const auto begin = Steady::now();
   std::this_thread::sleep_for(std::chrono::seconds(3));  // the interval that is counted
   const double seconds = milliseconds_since(begin) / 1000;
-  const double rate = static_cast<double>(view.board().wakeups - wakeups) / seconds;
-  const double share = static_cast<double>(view.board().cpu_ns - cpu) / seconds / 1e7;
+  const double rate = static_cast<double>(view.status().wakeups - wakeups) / seconds;
+  const double share = static_cast<double>(view.status().cpu_ns - cpu) / seconds / 1e7;
   CHECK(rate > 1);  // it does look
   CHECK(rate <= 60);
   idle.kill();

@@ -21,7 +21,9 @@ SLOTS, SLOT_BYTES, LANES, PRODUCERS = 64, 128, 2, 256
 PAYLOAD = SLOT_BYTES - 64
 # Offsets in the segment, as lib/LAYOUT.md has them.
 VERSION, BOOT_ID, PID_NAMESPACE, GEOMETRY_SLOTS, CREATOR_PID, STATE, RING_NAME = 8, 24, 40, 72, 176, 192, 448
-ENTRIES, ENTRY = 512 + 64 * 64, 320
+STATUS, STATUS_MORE = 320, 512 + 64 * 64
+ENTRIES, ENTRY = STATUS_MORE + 256, 320
+ENTRIES_1 = STATUS_MORE  # in version 1, which has no second part of the status page
 LANE_0 = ENTRIES + PRODUCERS * ENTRY
 LANE_TAIL = 64
 FIRST_SLOT = (LANE_0 + LANES * 256 + 4095) // 4096 * 4096
@@ -71,7 +73,7 @@ def version_1(like, producer=0, creator=0):
     struct.pack_into("64s", image, RING_NAME, b"r")
     for entry, pid, state in [(0, 0, 3), (1, producer, 2)]:  # left, attached
         start = start_time_of(pid) if pid else 1
-        struct.pack_into("<Q", image, ENTRIES + entry * ENTRY, (pid or a_dead_pid()) << 42 | start << 2 | state)
+        struct.pack_into("<Q", image, ENTRIES_1 + entry * ENTRY, (pid or a_dead_pid()) << 42 | start << 2 | state)
     return bytes(image)
 
 

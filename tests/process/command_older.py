@@ -8,7 +8,7 @@ import os
 import pathlib
 import subprocess
 
-from command_case import BOOT_ID, BUSY, CommandCase, DAMAGED, OK, SHMRINGD, main, until, version_1
+from command_case import BOOT_ID, BUSY, CommandCase, DAMAGED, OK, SHMRINGD, STATUS, main, until, version_1
 
 SMALL = ["--slots", "64", "--slot-bytes", "128", "--lanes", "2"]
 
@@ -95,9 +95,11 @@ class Older(CommandCase):
 
     def test_a_ring_of_version_1_can_be_looked_at(self):
         self.place_version_1()
+        self.poke(STATUS + 48, "Q", 3)
+        self.poke(STATUS + 96, "4Q", 1, 0, 0, 2)  # its losses, which are by four causes
         for name in ["r", self.path()]:
             done = self.expect(DAMAGED, "dump", name, "--state", "ready", err="version is 1, expected exactly 2")
-            for text in [b"of libshmring 0.1", b"order 3 authorised", b"order 4 authorised", b"order 5 authorised",
+            for text in [b"of libshmring 0.1", b"3 lost (full 1, other 2)", b"order 3 authorised", b"order 4 authorised", b"order 5 authorised",
                          b"1=payment.authorised", b"too_big 1"]:
                 self.assertIn(text, done.out)
         (ring,) = self.expect(OK, "ls", "-o", "json").lines

@@ -19,10 +19,12 @@ import sys
 
 from command_case import (ABSENT, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, ENTRIES, FIRST_SLOT, LANES,
                           LANE_0, LANE_TAIL, LIBRARY, NEGATIVE, OK, PAYLOAD, PRODUCERS, SHMRING, SHMRINGD, SLOTS,
-                          SLOT_BYTES, STATE, USAGE, VERSION, main, until)
+                          SLOT_BYTES, STATE, STATUS, STATUS_MORE, USAGE, VERSION, main, until)
 
 TOO_BIG = 2  # shmring_condition
-HEARTBEAT = 320 + 16  # of the board in the header
+HEARTBEAT = STATUS + 16
+CAUSES = ["full", "timeout", "contended", "too_big", "no_room", "aborted", "retired", "overwritten", "died", "corrupt",
+          "collector", "refused"]
 
 
 class Commands(CommandCase):
@@ -194,6 +196,22 @@ class Commands(CommandCase):
         self.expect(USAGE, "dump", "r", "--lane", "2", err="there is no lane 2: it has lanes 0 to 1")
         self.expect(USAGE, "dump", "r", "--slots", "64-", err="there is no slot 64: a lane has slots 0 to 63")
         self.assertEqual([slot["slot"] for slot in self.slots("--slots", "62-", "--lane", "1")], [62, 63])
+
+    def test_losses_are_shown_by_all_causes_and_a_log_that_cannot_be_written(self):
+        self.create()
+        lost = dict(zip(CAUSES, range(1, 13)))
+        self.poke(STATUS_MORE, "13Q", *lost.values(), 2)
+        self.poke(STATUS, "7Q", os.getpid() << 42 | 2, 1, 1, 0, 0, 0, sum(lost.values()))
+        with open(self.path(), "r+b") as file:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+            (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
+            (dump,) = [line for line in self.expect(OK, "dump", "r", "-o", "json").lines if line["what"] == "collector"]
+            texts = [self.expect(OK, *words).out.decode() for words in (["stat", "r", "--interval", "0"], ["dump", "r"])]
+        for collector in (stat["collector"], dump):
+            self.assertEqual((collector["causes"], collector["lost"], collector["state"]), (lost, 78, "log_failing"))
+        for text in texts:
+            self.assertIn("overwritten 8, died 9, corrupt 10, collector 11, refused 12", text)
+            self.assertIn("cannot write its log", text)
 
     def test_the_identity_of_the_ring_and_the_claimed_programs_are_shown(self):
         self.create()

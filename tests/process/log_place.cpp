@@ -53,7 +53,7 @@ struct Busy {
     REQUIRE(daemon.collects());
     writer = Child([this] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, ~u64{0}, 16, 200, &*stop}); });
     View view;
-    REQUIRE(eventually([&] { return view.board().logged > 0; }));  // a batch of it is stored for good
+    REQUIRE(eventually([&] { return view.status().logged > 0; }));  // a batch of it is stored for good
   }
   bool says(const char* text) {
     return eventually([&] { return daemon.said().find(text) != std::string::npos; });
@@ -118,7 +118,7 @@ TEST_CASE("with fewer descriptors than producers a log that is moved away is beg
   CHECK(limit.rlim_cur == 128);
   Crowd first(place, 75), second(place, 75);
   View view;
-  CHECK(eventually([&] { return view.board().logged == 150 * 3; }));
+  CHECK(eventually([&] { return view.status().logged == 150 * 3; }));
   const std::string old = place.home + "/old";
   fs::rename(place.log, old);
   CHECK(eventually([&] { return daemon.said().find("a new log is begun") != std::string::npos; }));

@@ -56,7 +56,7 @@ class Job:
                            "--lanes", "3", "--max-record", str(MAX_RECORD), "--on-full", "wait", "--wait-us", "30000000")
         until(lambda: os.path.exists(f"{os.environ['SHMRING_DIR']}/shmring.r"), "the ring")
         until(lambda: json.loads(self.run("stat", "r", "--interval", "0", "-o", "json"))["collector"].get("pid") == child.pid,
-              "the collector on its board")
+              "the collector on its status page")
         return child
 
     def emit(self, producer, lines, *options, expected=0):

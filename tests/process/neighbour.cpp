@@ -247,8 +247,8 @@ TEST_CASE("an owner word that is scribbled over before its process ends does not
   }
   const View view;
   const auto looked_again = [&] {
-    const u64 last = view.board().heartbeat_ns;
-    return eventually([&] { return view.board().heartbeat_ns > last + 250'000'000; });
+    const u64 last = view.status().heartbeat_ns;
+    return eventually([&] { return view.status().heartbeat_ns > last + 250'000'000; });
   };
   const auto met = [&] {
     const std::string text = log_text(place.log);
@@ -270,10 +270,10 @@ TEST_CASE("an owner word that is scribbled over before its process ends does not
   CHECK(looked_again());
   for (Child& producer : producers) producer.kill();
   CHECK(looked_again());
-  const u64 wakeups = view.board().wakeups;
+  const u64 wakeups = view.status().wakeups;
   const auto begin = Steady::now();
   std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the interval that is counted
-  const double rate = static_cast<double>(view.board().wakeups - wakeups) / milliseconds_since(begin) * 1000;
+  const double rate = static_cast<double>(view.status().wakeups - wakeups) / milliseconds_since(begin) * 1000;
   CHECK(rate > 1);
   CHECK(rate <= 60);
   CHECK(daemon.end() == 0);

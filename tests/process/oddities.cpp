@@ -39,8 +39,8 @@ std::string stat_text(const Workplace& place) {
 
 // The collector has looked at the entries again, several times.
 bool looked_again(const View& view) {
-  const u64 last = view.board().heartbeat_ns;
-  return eventually([&] { return view.board().heartbeat_ns > last + 500'000'000; });
+  const u64 last = view.status().heartbeat_ns;
+  return eventually([&] { return view.status().heartbeat_ns > last + 500'000'000; });
 }
 
 // A process that does nothing, with this pid; it must be free. −1: may not.
@@ -281,8 +281,8 @@ TEST_CASE("a producer whose main thread is gone while another one writes keeps i
   CHECK(looked_again(view));
   const int entry = view.entry_of(process.pid());
   REQUIRE(entry >= 0);
-  const u64 logged = view.board().logged, begun = journal->begun;
-  CHECK(eventually([&] { return journal->begun > begun + 100 && view.board().logged > logged + 100; }));
+  const u64 logged = view.status().logged, begun = journal->begun;
+  CHECK(eventually([&] { return journal->begun > begun + 100 && view.status().logged > logged + 100; }));
   *stop = true;
   CHECK(process.wait() == 0);
   CHECK(all_closed());

@@ -21,7 +21,7 @@ README, SHMRINGD, SHMRING, INCLUDE, LIBRARY = map(os.path.abspath, sys.argv[1:6]
 TRIES = 20      # what is stopped inside a write may have published already, or counted its refusal
 STOPS = 5000    # until one falls inside a write
 # In the segment, as lib/LAYOUT.md has them; an entry's words: owner, account.
-ENTRIES, ENTRY, PRODUCERS = 512 + 64 * 64, 320, 256
+ENTRIES, ENTRY, PRODUCERS = 512 + 64 * 64 + 256, 320, 256
 
 
 def blocks(text, language):

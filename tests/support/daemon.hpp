@@ -70,8 +70,8 @@ class View {
     opened = os::open_readonly(Workplace::ring, segment_, findings) == 0 && segment_.ring.entries != nullptr;
   }
   const ring::Ring& ring() const { return segment_.ring; }
-  const ring::CollectorBoard& board() const { return ring().header->board; }
-  u32 collector() const { return ring::Owner::of(board().identity).pid; }
+  const ring::StatusPage& status() const { return ring().header->status; }
+  u32 collector() const { return ring::Owner::of(status().identity).pid; }
 
   // The entry that names the process; −1: none does.
   int entry_of(pid_t pid) const {
@@ -135,12 +135,12 @@ class Daemon {
     });
   }
 
-  // It holds the ring, its pid stands on the board; and it has made a pass.
+  // It holds the ring, its pid stands on the status page; and it has made a pass.
   bool collects() {
     return eventually(
         [this] {
           View view;
-          return view.opened && view.collector() == static_cast<u32>(process.pid()) && view.board().heartbeat_ns != 0;
+          return view.opened && view.collector() == static_cast<u32>(process.pid()) && view.status().heartbeat_ns != 0;
         },
         std::chrono::seconds(20));
   }

@@ -1,4 +1,5 @@
-"""The tables of ordered accesses at the top of slot.hpp, lane.hpp and account.hpp, compared with the code below them.
+"""The tables of ordered accesses at the top of slot.hpp, lane.hpp, account.hpp and status.hpp, compared with the code below
+them.
 
 A row is `// | label | access | order | partner | what it orders |`; order is `-` for a copy, `success/failure` for a
 compare-and-swap; partner is `-` or a list of labels. Code says `M::load(At::label, word, std::memory_order_…)`.
@@ -92,7 +93,7 @@ def check_breaks(files, breaks):
 
 
 def check(files, labels):
-    """files: {path: text} of the three; labels: the enumerators. Yields (path, line, what is wrong)."""
+    """files: {path: text} of the four; labels: the enumerators. Yields (path, line, what is wrong)."""
     tables = {}
     for path, text in files.items():
         rows, wrong = table(text)

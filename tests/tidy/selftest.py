@@ -19,7 +19,7 @@ GOOD = {
     "tests/golden/b.cpp": "// Compiled by a.py.\n",
     ".gitignore": "/build/\n",
     "lib/ring/memory.hpp": """// Labels.
-enum class At : int { take, publish, fill, step, bump };
+enum class At : int { take, publish, fill, step, bump, show, see };
 void now() { clock_gettime(0, nullptr); }
 void spin(std::memory_order order) { word.load(order); }
 """,
@@ -40,6 +40,13 @@ void g() { M::template cas<u64>(At::step, word, a, b, std::memory_order_acquire,
     "lib/ring/account.hpp": "// The account.\n" + HEAD + """// | bump | add | seq_cst | bump | one total order |
 void g() { M::add(At::bump, word, 1, std::memory_order_seq_cst); }
 """,
+    "lib/ring/status.hpp": "// The page.\n" + HEAD + """// | show | store | release | see | the page before its name |
+// | see | load | acquire | show | the name before the page |
+template <class M> void h(P& p) {
+  M::store(At::show, p.name, 1, std::memory_order_release);
+  M::load(At::see, p.name, std::memory_order_acquire);
+}
+""",
     "lib/os/calls.cpp": "// The table.\nCalls calls{.open = [](const char* path) { return ::open(path); }};\n",
     "lib/os/file.hpp": "// Files.\nint link(int fd);\n",
     "lib/os/file.cpp": """// Files.
@@ -50,9 +57,11 @@ int all(int fd) { return read(fd) + link(fd) + other::write(fd) + file.close() +
     "tools/shmring/main.cpp": '// The command.\n#include "lib/os/file.hpp"\n#include <fmt/format.h>\n',
     "tests/breaks/a.break": "bound: --relax take --relax publish\n",
     "tests/breaks/b.break": "bound: --relax bump\n",
+    "tests/breaks/c.break": "bound: --relax show --relax see\n",
     "tests/unit/a.cpp": '// Tests.\n#include "tools/shmring/main.hpp"\nvoid f() { close(1); printf(""); }\n',
 }
-SLOT, LANE, FILE, TOOL = "lib/ring/slot.hpp", "lib/ring/lane.hpp", "lib/os/file.cpp", "tools/shmring/main.cpp"
+SLOT, LANE, STATUS = "lib/ring/slot.hpp", "lib/ring/lane.hpp", "lib/ring/status.hpp"
+FILE, TOOL = "lib/os/file.cpp", "tools/shmring/main.cpp"
 BODY = "".join(f"  step({n});\n" for n in range(60))
 
 FAULTS = [
@@ -100,11 +109,15 @@ FAULTS = [
     ("ordered_accesses", SLOT, "  M::copy(At::fill", "  // M::copy(At::fill"),
     ("ordered_accesses", SLOT, "M::load(At::take", "M::load(label"),
     ("ordered_accesses", LANE, "acquire/relaxed", "acquire"),
-    ("ordered_accesses", "lib/ring/memory.hpp", "bump }", "bump, unused }"),
-    ("ordered_accesses", "lib/ring/memory.hpp", ", bump }", " }"),
+    ("ordered_accesses", "lib/ring/memory.hpp", "see }", "see, unused }"),
+    ("ordered_accesses", "lib/ring/memory.hpp", ", see }", " }"),
     ("broken_orders", "tests/breaks/a.break", " --relax take", ""),
     ("broken_orders", "tests/breaks/a.break", "--relax take", "--relax step --relax take"),
+    ("ordered_accesses", STATUS, HEAD, ""),
+    ("ordered_accesses", STATUS, "memory_order_acquire", "memory_order_relaxed"),
     ("broken_orders", LANE, "not needed: ", ""),
+    ("broken_orders", "tests/breaks/c.break", " --relax see", ""),
+    ("broken_orders", STATUS, "| show | the name", "| show | not needed: the name"),
     ("white_space", FILE, "// Files.\n", "// Files. \n"),
     ("white_space", FILE, "// Files.\n", "// Files.\n//\tA tab.\n"),
     ("white_space", FILE, "// Files.\n", "// Files." + "." * 120 + "\n"),

@@ -13,7 +13,7 @@ import access
 import cxx
 
 ROOT_NAMES = {"meson.build", "meson_options.txt", "README.md", "LICENSE", "lib", "tools", "tests", "examples"}
-ORDERED = ["lib/ring/slot.hpp", "lib/ring/lane.hpp", "lib/ring/account.hpp"]
+ORDERED = ["lib/ring/slot.hpp", "lib/ring/lane.hpp", "lib/ring/account.hpp", "lib/ring/status.hpp"]
 MEMORY = "lib/ring/memory.hpp"
 CALLS = ["lib/os/calls.hpp", "lib/os/calls.cpp"]
 BENCH = "tools/bench/"

@@ -23,7 +23,7 @@ class Collecting {
   Collecting(const Place& place, int processor) : child_([&] { return run(place, processor); }) {
     must_be_done(os::attach(place.name, segment_));
     const u64 deadline_ns = os::monotonic_now_ns() + grace_ns;
-    while (segment_.ring.header->board.identity.load(std::memory_order_acquire) == 0) {
+    while (ring::collector_seen<ring::HardwareMemory>(segment_.ring.header->status).pid == 0) {
       if (child_.ended() || os::monotonic_now_ns() > deadline_ns) throw std::runtime_error("the collector does not start");
       os::sleep_for(1'000'000);
     }

@@ -81,6 +81,11 @@ const char* segment_state_name(u32 state) {
   return state < std::size(names) ? names[state] : "?";
 }
 
+const char* status_state_name(u64 state) {
+  constexpr const char* names[] = {"none", "collecting", "log_failing"};
+  return state < std::size(names) ? names[state] : "?";
+}
+
 const char* standing_name(inspect::Standing standing) {
   constexpr const char* names[] = {"alive", "dead", "unknown", "replaced"};
   return names[static_cast<std::size_t>(standing)];
@@ -92,6 +97,20 @@ std::string counters_text(const inspect::ProducerFacts& producer, const char* fo
     if (producer.counters[i].count == 0) continue;
     if (!text.empty()) text += between;
     text += fmt::format(fmt::runtime(form), log::name_of(static_cast<log::Cause>(i)), producer.counters[i].count);
+  }
+  return text;
+}
+
+std::string losses_text(const inspect::CollectorFacts& collector, const char* form, const char* between, bool all) {
+  constexpr const char* older[] = {"full", "too_big", "died", "other"};
+  std::string text;
+  const std::size_t count = collector.has_more ? std::size(collector.losses) : std::size(older);
+  for (std::size_t i = 0; i < count; ++i) {
+    const u64 lost = collector.has_more ? collector.losses[i] : collector.older_lost_by[i];
+    if (lost == 0 && !all) continue;
+    if (!text.empty()) text += between;
+    const std::string_view name = collector.has_more ? log::name_of(static_cast<log::Cause>(i)) : older[i];
+    text += fmt::format(fmt::runtime(form), name, lost);
   }
   return text;
 }

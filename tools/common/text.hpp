@@ -33,10 +33,14 @@ const char* policy_name(u32 on_full);  // a number that is none: "?"
 const char* slot_state_name(std::size_t state);
 const char* owner_state_name(ring::OwnerState state);
 const char* segment_state_name(u32 state);
+const char* status_state_name(u64 state);
 const char* standing_name(inspect::Standing standing);
 
 // Causes with a count, as `form` says for each, or "" if there is none.
 std::string counters_text(const inspect::ProducerFacts& producer, const char* form, const char* between);
+// The same for what the collector has written as lost; a ring of version 1 has three causes, and all others as one. `all`: also
+// those without a count.
+std::string losses_text(const inspect::CollectorFacts& collector, const char* form, const char* between, bool all = false);
 
 // A message on stderr: `shmring: ` and the text.
 void complain(std::string_view text);

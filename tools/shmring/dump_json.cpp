@@ -53,7 +53,9 @@ void print_collector(const inspect::CollectorFacts& collector) {
       .number("cpu_ns", collector.cpu_ns)
       .number("logged", collector.logged)
       .number("lost", collector.lost)
+      .raw("causes", "{" + losses_text(collector, "\"{}\":{}", ",", true) + "}")
       .number("stalled", collector.stalled)
+      .string("state", status_state_name(collector.state))
       .print();
 }
 

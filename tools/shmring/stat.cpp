@@ -40,8 +40,6 @@ u64 unlogged(const ProducerFacts& producer) {
                                                               : 0;
 }
 
-constexpr const char* lost_names[] = {"full", "too_big", "died", "other"};
-
 void print_summary(const Look& now, const Rates& rates) {
   const inspect::HeaderFacts& header = now.facts.header;
   const inspect::CollectorFacts& collector = now.facts.collector;
@@ -55,15 +53,13 @@ void print_summary(const Look& now, const Rates& rates) {
   if (collector.epoch != 0) text += fmt::format(", epoch {}", collector.epoch);
   if (collector.holds_lease && collector.heartbeat_ns != 0)
     text += fmt::format(", heartbeat {} ago", duration_text(heartbeat_age(now)));
+  if (collector.holds_lease && collector.log_is_failing()) text += ", cannot write its log";
   if (rates.of_collector)
     text += fmt::format("; {:.0f} wake-ups/s, {:.1f}% of a processor", rates.wakeups, rates.cpu * 100);
   fact("collector", text);
-  std::string causes;
-  for (std::size_t i = 0; i < std::size(lost_names); ++i)
-    if (collector.lost_by[i] != 0)
-      causes += fmt::format("{}{} {}", causes.empty() ? ": " : ", ", lost_names[i], collector.lost_by[i]);
-  fact("log",
-       fmt::format("{} logged, {} lost{}, since this collector began", collector.logged, collector.lost, causes));
+  const std::string causes = losses_text(collector, "{} {}", ", ");
+  fact("log", fmt::format("{} logged, {} lost{}{}, since this collector began", collector.logged, collector.lost,
+                          causes.empty() ? "" : ": ", causes));
   text = rates.of_producers ? fmt::format("{:.0f}/s attempted", rates.attempted) : "not measured";
   if (rates.of_collector) text += fmt::format(", {:.0f}/s logged, {:.0f}/s lost", rates.logged, rates.lost);
   fact("rate", text);
@@ -148,12 +144,11 @@ std::string lane_json(const LaneFacts& lane) {
 
 std::string collector_json(const Look& now, const Rates& rates) {
   const inspect::CollectorFacts& collector = now.facts.collector;
-  Json json, lost;
-  json.boolean("running", collector.holds_lease);
+  Json json;
+  json.boolean("running", collector.holds_lease).string("state", status_state_name(collector.state));
   if (collector.holds_lease) json.number("pid", collector.identity.pid).number("heartbeat_age_ns", heartbeat_age(now));
   json.number("epoch", collector.epoch).number("logged", collector.logged).number("lost", collector.lost);
-  for (std::size_t i = 0; i < std::size(lost_names); ++i) lost.number(lost_names[i], collector.lost_by[i]);
-  json.raw("causes", lost.text()).number("stalled", collector.stalled);
+  json.raw("causes", "{" + losses_text(collector, "\"{}\":{}", ",", true) + "}").number("stalled", collector.stalled);
   if (rates.of_collector)
     json.real("logged_per_s", rates.logged)
         .real("lost_per_s", rates.lost)

@@ -41,9 +41,20 @@ struct Box : Sandbox {
     return rings;
   }
   void of_another_boot() const { poke("audit", offsetof(ring::Header, boot_id), 0x1234ull); }
+  // It is empty: its arrays are zeros, wherever they lie.
   void of_version_1() const {
-    poke("audit", offsetof(ring::Header, version), ring::older_versions[0].version);
-    poke("audit", offsetof(ring::Header, fingerprint), ring::older_versions[0].fingerprint);
+    const ring::OlderVersion& older = ring::older_versions[0];
+    ring::Geometry geometry;
+    std::memcpy(&geometry, contents(file("audit")).data() + offsetof(ring::Header, geometry), sizeof geometry);
+    const ring::Places at = ring::plan(geometry, older.header_bytes);
+    geometry.size = at.size;
+    poke("audit", offsetof(ring::Header, version), older.version);
+    poke("audit", offsetof(ring::Header, fingerprint), older.fingerprint);
+    poke("audit", offsetof(ring::Header, geometry), geometry);
+    poke("audit", offsetof(ring::Header, entries), at.entries - offsetof(ring::Header, entries));
+    poke("audit", offsetof(ring::Header, lanes), at.lanes - offsetof(ring::Header, lanes));
+    poke("audit", offsetof(ring::Header, slots), at.slots - offsetof(ring::Header, slots));
+    std::filesystem::resize_file(file("audit"), at.size);
   }
   void created_by(pid_t pid, const char* ring = "audit") const {
     poke(ring, offsetof(ring::Header, creator_pid), static_cast<ring::u32>(pid));

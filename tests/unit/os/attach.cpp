@@ -341,7 +341,7 @@ TEST_CASE("a ring has one collector: the second is EBUSY, and the text has the f
   REQUIRE(os::take_lease(first) == 0);
   CHECK(os::take_lease(second) == -EBUSY);  // it has not said yet who it is
   CHECK(says("has just started"));
-  first.ring.header->board.identity = ring::Owner{4711, 1, ring::OwnerState::attached}.bits();
+  first.ring.header->status.identity = ring::Owner{4711, 1, ring::OwnerState::attached}.bits();
   CHECK(os::take_lease(second) == -EBUSY);
   CHECK(says("4711"));
   CHECK(says("audit"));

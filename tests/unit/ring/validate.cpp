@@ -1,6 +1,8 @@
 // ring/validate.hpp: which headers are believed, and what is said of the others. All on plain memory.
 #include "lib/ring/validate.hpp"
 
+#include "lib/ring/observe.hpp"
+
 #include <doctest/doctest.h>
 
 #include <functional>
@@ -108,6 +110,30 @@ TEST_CASE("a header as create writes it becomes a view of its memory") {
   CHECK(ring.slots_log2 == 6);
   CHECK(ring.slot_bytes_log2 == 7);
   CHECK(reinterpret_cast<std::byte*>(&ring.slot(1, 63)) + 128 <= image.base() + image.size());
+}
+
+TEST_CASE("of version 1 the header ends where the second part of the status page begins: it is looked at so, and has none") {
+  const OlderVersion& older = older_versions[0];
+  CHECK(older.header_bytes == 4608);
+  Image image;
+  Ring ring;
+  REQUIRE_FALSE(validate(image.header(), image.size(), image.base(), ring, Purpose::look));
+  CHECK(ring.status_more() == &image.header().status_more);
+  Geometry geometry = small_geometry();
+  const Places at = plan(geometry, older.header_bytes);
+  image.header().version = older.version, image.header().fingerprint = older.fingerprint;
+  image.header().geometry.size = at.size;
+  image.header().entries = reinterpret_cast<Entry*>(image.base() + at.entries);
+  image.header().lanes = reinterpret_cast<Lane*>(image.base() + at.lanes);
+  image.header().slots = reinterpret_cast<Slot*>(image.base() + at.slots);
+  image.header().status.older_lost_by[3] = 4;
+  REQUIRE_FALSE(validate(image.header(), at.size, image.base(), ring, Purpose::look));
+  CHECK(static_cast<void*>(ring.entries) == &image.header().status_more);
+  CHECK(ring.status_more() == nullptr);
+  const StatusSeen seen = observe_status<HardwareMemory>(ring);
+  CHECK_FALSE(seen.has_more);
+  CHECK(seen.older_lost_by[3] == 4);
+  CHECK(validate(image.header(), at.size, image.base(), ring).error == EPROTO);
 }
 
 TEST_CASE("each field that is not as it must be is named, with its own error, and no view is made") {

@@ -1,0 +1,44 @@
+// What the collector shows of itself on a ring's status page (lib/ring/status.hpp): its own values, in the ring's terms.
+#pragma once
+
+#include "lib/collect/ledger.hpp"
+#include "lib/os/clock.hpp"
+#include "lib/os/process.hpp"
+#include "lib/os/segment.hpp"
+#include "lib/ring/status.hpp"
+
+namespace shmring::collect {
+
+// The lease of the segment is held.
+inline void announce(const os::Segment& segment) {
+  ring::announce<ring::HardwareMemory>(*segment.ring.header, os::self(*segment.ring.header));
+}
+
+inline void withdraw(const os::Segment& segment) { ring::withdraw<ring::HardwareMemory>(*segment.ring.header); }
+
+inline void count_wakeup(const os::Segment& segment) { ring::count_wakeup<ring::HardwareMemory>(*segment.ring.header); }
+
+inline void show_state(const os::Segment& segment, ring::StatusState state) {
+  ring::show_state<ring::HardwareMemory>(*segment.ring.header, state);
+}
+
+template <class Host>
+void show_heartbeat(const os::Segment& segment, Host& host) {
+  ring::show_heartbeat<ring::HardwareMemory>(*segment.ring.header, host.now_ns(), os::process_cpu_ns());
+}
+
+template <class Collector, class Host>
+void show_progress(const os::Segment& segment, const Collector& collector, Host& host) {
+  ring::show_progress<ring::HardwareMemory>(
+      *segment.ring.header, {.heartbeat_ns = host.now_ns(),
+                             .cpu_ns = os::process_cpu_ns(),
+                             .logged = collector.ledger().events(),
+                             .losses = collector.ledger().losses().count,  // causes have the ring's numbers
+                             .stalled = collector.reader().stalled()});
+}
+
+inline void show_clock(const os::Segment& segment, const os::Anchor& anchor) {
+  ring::show_clock<ring::HardwareMemory>(segment.ring.header->status, {anchor.ticks, anchor.utc_ns, anchor.ns_per_tick_q32});
+}
+
+}  // namespace shmring::collect

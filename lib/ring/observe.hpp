@@ -1,0 +1,112 @@
+// What an onlooker reads of a ring that others write: the words in an order in which what they say together can be believed.
+// `shmring stat` and `shmring dump` read so, and so does the explorer's onlooker, which proves what is said here.
+//
+// Invariants:
+//   - loads only, and no loop: who wants to be sure looks again;
+//   - what is not `settled`, or not `whole`, is of different moments, and may say anything together.
+#pragma once
+
+#include "lib/ring/lane.hpp"
+#include "lib/ring/status.hpp"
+
+namespace shmring::ring {
+
+struct LaneSeen {
+  u64 owner = 0;  // entry + 1; 0: nobody
+  u64 head = 0, tail = 0, high_water = 0;
+  u32 waiters = 0;
+  bool settled = false;  // no collector passed meanwhile
+
+  // The collector has met at most one claim whose owner has not moved the tail.
+  bool head_can_be() const { return head <= tail + 1; }
+  // A collector releases all that it has walked before it publishes its head, and what it released may be claimed at once: so
+  // the tail may be two laps ahead. With the policy overwrite nobody waits for the head.
+  static u64 most_ahead(const Geometry& geometry) { return 2 * u64{geometry.slots}; }
+  bool tail_can_be(const Geometry& geometry) const {
+    const bool overwrites = geometry.on_full == static_cast<u32>(OnFull::overwrite);
+    return !settled || overwrites || tail <= head + most_ahead(geometry);
+  }
+};
+
+// Head, tail, head again: only if the head stands still is the distance one that must make sense.
+template <class M>
+LaneSeen observe_lane(const Lane& lane) {
+  LaneSeen seen;
+  seen.owner = lane_owner<M>(lane);
+  seen.head = head_resume<M>(lane);
+  seen.tail = tail_seen<M>(lane);
+  seen.high_water = high_water_seen<M>(lane);
+  seen.waiters = waiters_now<M>(lane);
+  seen.settled = head_resume<M>(lane) == seen.head;
+  return seen;
+}
+
+struct EntrySeen {
+  Owner owner{};
+  u64 incarnation = 0, lane = 0;
+  Identity identity{};
+  Logged logged{};
+  u64 durable = 0;
+  Refusals refusals{};
+  Counter counters[refusal_causes] = {};
+  u64 nested = 0;
+  Account account{};
+  bool whole = false;  // all words are of one life; of a free entry there is only its owner
+};
+
+// Logged, refusals and counters before the account, so that a live ring never shows more of them than was attempted. The owner
+// once more behind all, its state too: of one who has left meanwhile the incarnation may be zeroed by now, as it never is of
+// the living.
+template <class M>
+EntrySeen observe_entry(const Entry& entry) {
+  EntrySeen seen;
+  seen.owner = owner_seen<M>(entry);
+  seen.whole = seen.owner.state == OwnerState::free;
+  if (seen.whole) return seen;
+  seen.incarnation = incarnation_seen<M>(entry);
+  seen.lane = lane_seen<M>(entry);
+  if (seen.owner.state != OwnerState::attaching) seen.identity = identity_copy<M>(entry);
+  seen.logged = logged_seen<M>(entry);
+  seen.durable = durable_seen<M>(entry);
+  seen.refusals = refusals_seen<M>(entry);
+  for (std::size_t i = 0; i < refusal_causes; ++i) seen.counters[i] = counter_seen<M>(entry, static_cast<Cause>(i));
+  seen.nested = nested_seen<M>(entry);
+  seen.account = account_seen<M>(entry);
+  seen.whole = owner_seen<M>(entry).bits() == seen.owner.bits() && incarnation_seen<M>(entry) == seen.incarnation;
+  return seen;
+}
+
+// What the collector shows of itself, but for the clock (clock_seen). Of the present collector, or of the last one.
+struct StatusSeen {
+  Owner identity{};  // pid 0: none
+  u64 epoch = 0, heartbeat_ns = 0, wakeups = 0, cpu_ns = 0, logged = 0, lost = 0, stalled = 0;
+  bool has_more = false;    // the ring's version has what follows; else it has …
+  u64 losses[causes] = {};  // by Cause
+  u64 state = 0;            // StatusState
+  u64 older_lost_by[4] = {};  // … full, too_big, died, everything else
+};
+
+template <class M>
+StatusSeen observe_status(const Ring& ring) {
+  const StatusPage& page = ring.header->status;
+  StatusSeen seen;
+  seen.identity = collector_seen<M>(page);  // before its figures
+  seen.epoch = figure_seen<M>(page.epoch);
+  seen.heartbeat_ns = figure_seen<M>(page.heartbeat_ns);
+  seen.wakeups = figure_seen<M>(page.wakeups);
+  seen.cpu_ns = figure_seen<M>(page.cpu_ns);
+  seen.logged = figure_seen<M>(page.logged);
+  seen.lost = figure_seen<M>(page.lost);
+  seen.stalled = figure_seen<M>(page.stalled);
+  const StatusMore* const more = ring.status_more();
+  seen.has_more = more != nullptr;
+  if (seen.has_more) {
+    for (std::size_t i = 0; i < causes; ++i) seen.losses[i] = figure_seen<M>(more->losses[i]);
+    seen.state = figure_seen<M>(more->state);
+  } else {
+    for (std::size_t i = 0; i < 4; ++i) seen.older_lost_by[i] = figure_seen<M>(page.older_lost_by[i]);
+  }
+  return seen;
+}
+
+}  // namespace shmring::ring

@@ -1,0 +1,150 @@
+// The status page: what the collector shows of itself, to those who look on, and to those who wait for a collector.
+//
+// Invariants:
+//   - one writer: who holds the ring's lease. The kernel hands that on, so a successor sees all that its predecessor stored,
+//     wherever that one was killed;
+//   - nobody decides anything about the ring by it. Its figures are for people, each of a moment of its own;
+//   - the clock's three words are of one publication, or are not given.
+//
+// The clock stands under a sequence lock. Its writer makes the sequence odd, stores the words, and makes it even. A reader has
+// one publication if it finds the same even sequence before the words and behind them:
+//   - it has no older word, for an even sequence stands behind the words that belong to it (clock_end, clock_seen);
+//   - it has no newer word, for each of these brings along the odd sequence before it, and the second look sees that, or what
+//     came later (clock_fill, clock_copy). So the order stands on the words, where others have a fence, and clock_begin and
+//     clock_again need none;
+//   - a writer that is killed in between leaves the sequence odd: no clock, until the next one publishes. It begins at what is
+//     there, and never goes back: an even sequence is of one publication for ever.
+//
+// Ordered accesses:
+//
+// | label          | access | order   | partner        | what it orders                                                     |
+// |----------------|--------|---------|----------------|--------------------------------------------------------------------|
+// | collector_set  | store  | release | collector_seen | a new collector's first figures before its name                    |
+// | collector_seen | load   | acquire | collector_set  | the name before the figures: none behind it is of the collector before |
+// | status_count   | add    | relaxed | -              | a count                                                            |
+// | figure         | store  | relaxed | -              | a figure for people                                                |
+// | figure_seen    | load   | relaxed | -              | a figure for people                                                |
+// | clock_resume   | load   | relaxed | -              | the writer's own word; a predecessor's with the lease              |
+// | clock_begin    | store  | relaxed | -              | clock_fill takes it along                                          |
+// | clock_fill     | store  | release | clock_copy     | the odd sequence before each word                                  |
+// | clock_end      | store  | release | clock_seen     | the words before their even sequence                               |
+// | clock_seen     | load   | acquire | clock_end      | the sequence before its words: none behind it is older             |
+// | clock_copy     | load   | acquire | clock_fill     | each word before clock_again, which is not older than the odd sequence before that word |
+// | clock_again    | load   | relaxed | -              | behind clock_copy                                                  |
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "lib/ring/account.hpp"
+
+namespace shmring::ring {
+
+// The words of the clock: utc = utc_ns + (t − ticks) · ns_per_tick_q32 / 2^32.
+struct ClockWords {
+  u64 ticks, utc_ns, ns_per_tick_q32;
+};
+
+// What a collector shows after a pass.
+struct Progress {
+  u64 heartbeat_ns = 0;  // CLOCK_MONOTONIC; 0: it has made no pass yet
+  u64 cpu_ns = 0;
+  u64 logged = 0;
+  std::array<u64, causes> losses{};  // by Cause
+  u64 stalled = 0;
+};
+
+// --------------------------------------------------------------------------------------------------------- collector
+// Role of all below: who holds the lease.
+
+template <class M>
+void set_figure(std::atomic<u64>& word, u64 value) {
+  M::store(At::figure, word, value, std::memory_order_relaxed);
+}
+
+// A pass was made, or waits for the log.
+template <class M>
+void show_heartbeat(Header& header, u64 heartbeat_ns, u64 cpu_ns) {
+  set_figure<M>(header.status.cpu_ns, cpu_ns);
+  set_figure<M>(header.status.heartbeat_ns, heartbeat_ns);
+}
+
+template <class M>
+void show_progress(Header& header, const Progress& progress) {
+  StatusPage& page = header.status;
+  u64 lost = 0;
+  for (std::size_t i = 0; i < causes; ++i) {
+    lost += progress.losses[i];
+    set_figure<M>(header.status_more.losses[i], progress.losses[i]);
+  }
+  set_figure<M>(page.lost, lost);
+  set_figure<M>(page.logged, progress.logged);
+  set_figure<M>(page.stalled, progress.stalled);
+  show_heartbeat<M>(header, progress.heartbeat_ns, progress.cpu_ns);
+}
+
+template <class M>
+void show_state(Header& header, StatusState state) {
+  set_figure<M>(header.status_more.state, static_cast<u64>(state));
+}
+
+template <class M>
+void count_wakeup(Header& header) {
+  M::add(At::status_count, header.status.wakeups, u64{1}, std::memory_order_relaxed);
+}
+
+// Right after the lease was taken, so that nobody is told of the process that had it before. Its name stands last: who sees it
+// sees none of its predecessor's figures.
+template <class M>
+void announce(Header& header, Owner self) {
+  self.state = OwnerState::attached;
+  show_progress<M>(header, {});
+  set_figure<M>(header.status.wakeups, 0);
+  M::add(At::status_count, header.status.epoch, u64{1}, std::memory_order_relaxed);
+  show_state<M>(header, StatusState::collecting);
+  M::store(At::collector_set, header.status.identity, self.bits(), std::memory_order_release);
+}
+
+template <class M>
+void withdraw(Header& header) {
+  show_state<M>(header, StatusState::none);
+  M::store(At::collector_set, header.status.identity, u64{0}, std::memory_order_release);
+}
+
+template <class M>
+void show_clock(StatusPage& page, const ClockWords& words) {
+  const u64 odd = M::load(At::clock_resume, page.clock_sequence, std::memory_order_relaxed) | 1;
+  M::store(At::clock_begin, page.clock_sequence, odd, std::memory_order_relaxed);
+  M::store(At::clock_fill, page.anchor_ticks, words.ticks, std::memory_order_release);
+  M::store(At::clock_fill, page.anchor_utc_ns, words.utc_ns, std::memory_order_release);
+  M::store(At::clock_fill, page.ns_per_tick_q32, words.ns_per_tick_q32, std::memory_order_release);
+  M::store(At::clock_end, page.clock_sequence, odd + 1, std::memory_order_release);
+}
+
+// ---------------------------------------------------------------------------------------------------- who looks on
+
+// pid 0: none, or none that has said so yet. Who is named may have been killed since.
+template <class M>
+Owner collector_seen(const StatusPage& page) {
+  return Owner::of(M::load(At::collector_seen, page.identity, std::memory_order_acquire));
+}
+
+template <class M>
+u64 figure_seen(const std::atomic<u64>& word) {
+  return M::load(At::figure_seen, word, std::memory_order_relaxed);
+}
+
+// Nothing: none was published yet, one is being published, or its writer was killed as it published it.
+template <class M>
+std::optional<ClockWords> clock_seen(const StatusPage& page) {
+  const u64 before = M::load(At::clock_seen, page.clock_sequence, std::memory_order_acquire);
+  if (before % 2 != 0) return std::nullopt;
+  const u64 ticks = M::load(At::clock_copy, page.anchor_ticks, std::memory_order_acquire);
+  const u64 utc_ns = M::load(At::clock_copy, page.anchor_utc_ns, std::memory_order_acquire);
+  const u64 ns_per_tick_q32 = M::load(At::clock_copy, page.ns_per_tick_q32, std::memory_order_acquire);
+  const bool same = M::load(At::clock_again, page.clock_sequence, std::memory_order_relaxed) == before;
+  if (!same || ns_per_tick_q32 == 0) return std::nullopt;
+  return ClockWords{ticks, utc_ns, ns_per_tick_q32};
+}
+
+}  // namespace shmring::ring
