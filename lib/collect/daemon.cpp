@@ -158,8 +158,8 @@ void Daemon::sleep_until_death(u64 sleep_ns) {
     for (const std::unique_ptr<Drain>& drain : drains_) count_wakeup(drain->segment());
 }
 
-// While a line waits for the log, nothing is taken from any ring. Each collector learns what is committed before any takes more:
-// another log may have to go on from there.
+// While a line waits for the log, nothing is taken from any ring. Each collector learns what is committed before any takes
+// more: another log may have to go on from there.
 bool Daemon::pass(bool entries_due) {
   for (const std::unique_ptr<Drain>& drain : drains_) drain->learn_commit();
   if (commit(); log_.has_pending()) return false;

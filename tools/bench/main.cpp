@@ -1,4 +1,5 @@
-// shmring-bench, which `shmring bench` runs: what a write costs, and how many records arrive, beside the alternatives and the floors, in one run.
+// shmring-bench, which `shmring bench` runs: what a write costs, and how many records arrive, beside the alternatives and the
+// floors, in one run.
 //
 // Invariant: what is measured is a list of steps, made from the options or from the rows to reach; how, is run.hpp's.
 #include <algorithm>

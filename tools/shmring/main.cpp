@@ -35,8 +35,8 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "bench") return run_bench({argv + 2, argv + argc});
   Front front;
   front.description = "Look at rings, write into them, and read and verify their audit logs.";
-  front.version = fmt::format("shmring {}.{} (segment version {}, layout {:016x})", SHMRING_VERSION_MAJOR, SHMRING_VERSION_MINOR,
-                              shmring::ring::version, shmring::ring::layout_fingerprint());
+  front.version = fmt::format("shmring {}.{} (segment version {}, layout {:016x})", SHMRING_VERSION_MAJOR,
+                              SHMRING_VERSION_MINOR, shmring::ring::version, shmring::ring::layout_fingerprint());
   front.footer =
       "Rings are files shmring.NAME in /dev/shm, or in $SHMRING_DIR.\n"
       "Exit status: 0 ok, 1 a negative finding, 2 usage, 3 no such ring or log, 4 permission, 5 damaged input,\n"
