@@ -99,8 +99,8 @@ class Older(CommandCase):
         self.poke(STATUS + 96, "4Q", 1, 0, 0, 2)  # its losses, which are by four causes
         for name in ["r", self.path()]:
             done = self.expect(DAMAGED, "dump", name, "--state", "ready", err="version is 1, expected exactly 2")
-            for text in [b"of libshmring 0.1", b"3 lost (full 1, other 2)", b"order 3 authorised", b"order 4 authorised", b"order 5 authorised",
-                         b"1=payment.authorised", b"too_big 1"]:
+            for text in [b"of libshmring 0.1", b"3 lost (full 1, other 2)", b"order 3 authorised", b"order 4 authorised",
+                         b"order 5 authorised", b"1=payment.authorised", b"too_big 1"]:
                 self.assertIn(text, done.out)
         (ring,) = self.expect(OK, "ls", "-o", "json").lines
         self.assertEqual((ring["producers"], ring["fill"]), (2, 3))
