@@ -56,7 +56,8 @@ struct EntrySeen {
 
 // Logged, refusals and counters before the account, so that a live ring never shows more of them than was attempted. The owner
 // once more behind all, its state too: of one who has left meanwhile the incarnation may be zeroed by now, as it never is of
-// the living.
+// the living. The identity is plain bytes, which nothing orders before that second look: on processors that do not keep loads in
+// order it may be the next life's.
 template <class M>
 EntrySeen observe_entry(const Entry& entry) {
   EntrySeen seen;

@@ -115,7 +115,8 @@ void look_on(RingWorld& world) {
     if (counted > attempted) scheduler.fail("an onlooker sees more refusals counted than attempts");
     if (!world.is_life(RingWorld::role_of(seen.owner), seen.incarnation, seen.lane))
       scheduler.fail("an onlooker sees words of two lives as one's");
-    if (role.name != seen.identity.name) scheduler.fail("an onlooker sees another's name");
+    // Nothing orders the plain bytes of a name before the second look: where memory is weak, it may be the next life's.
+    if (!scheduler.is_weak() && role.name != seen.identity.name) scheduler.fail("an onlooker sees another's name");
   }
 }
 

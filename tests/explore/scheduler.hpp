@@ -149,6 +149,7 @@ class Scheduler {
     const bool weakened = order == std::memory_order_seq_cst && weakened_[static_cast<std::size_t>(at)];
     return weakened ? std::memory_order_acq_rel : order;
   }
+  bool is_weak() const { return weak_; }
   bool undisturbed() const { return !roles_[static_cast<std::size_t>(current_)].dirty; }  // see idle
   void point(const Access& access);
   void observe(u64 value);                                   // the running role has read something
