@@ -70,7 +70,7 @@ class Collector {
   void read_tails();
   void meet();
   void reassemble();
-  void deliver();
+  void name_and_time();
   bool finish();
   bool next_lines();
   bool commit_lines();
@@ -88,10 +88,10 @@ class Collector {
 
   // Of the pass that is under way.
   bool under_way_ = false;
-  std::vector<ring::Snapshot> ripe_;
-  std::vector<Delivery> deliveries_;
+  std::vector<ring::Observation> ripe_;
+  std::vector<Record> records_;
   std::vector<u64> times_;
-  std::size_t entered_ = 0;  // deliveries that are lines
+  std::size_t entered_ = 0;  // records that are lines
   bool settled_ = true;      // and so is what ripe_ decides
 
   u64 appended_ = 0;               // the last batch of ours that may not be committed yet; 0: none
@@ -142,7 +142,7 @@ void Collector<M>::take(bool entries_due) {
   meet();
   ripe_ = reader_.ripe();
   reassemble();
-  deliver();
+  name_and_time();
 }
 
 // Step 2 between two readings of the entries: only where the walk has waited for a while, for each look at a tail costs its
@@ -165,7 +165,7 @@ void Collector<M>::meet() {
     ledger_.drop(incarnation, host_.now_utc_ns());
   }
   std::vector<Arrival> arrivals;
-  for (const ring::Newcomer& who : reader_.newcomers()) arrivals.push_back({who, host_.exe(who.owner)});
+  for (const ring::Attachment& who : reader_.attachments()) arrivals.push_back({who, host_.exe(who.owner)});
   ledger_.meet(arrivals, host_.now_utc_ns());
 }
 
@@ -173,29 +173,29 @@ void Collector<M>::meet() {
 template <class M>
 void Collector<M>::reassemble() {
   reassembly_.begin_pass();
-  for (const ring::Taken& taken : reader_.taken()) reassembly_.add(taken, ledger_);
+  for (const ring::RawRecord& taken : reader_.taken()) reassembly_.add(taken, ledger_);
   reassembly_.drop(ripe_);
   for (u32 lane = 0; lane < reader_.lanes(); ++lane)
     if (reader_.lacks_room(lane)) reassembly_.make_room(lane);
 }
 
 template <class M>
-void Collector<M>::deliver() {
-  deliveries_.clear(), times_.clear();
-  const auto is_timed = [](const ring::Taken& taken) {
-    return taken.fault == ring::Taken::Fault::none && taken.header->ticks != 0;
+void Collector<M>::name_and_time() {
+  records_.clear(), times_.clear();
+  const auto is_timed = [](const ring::RawRecord& taken) {
+    return taken.fault == ring::RawRecord::Fault::none && taken.header->ticks != 0;
   };
-  for (const ring::Taken& taken : reassembly_.whole())
+  for (const ring::RawRecord& taken : reassembly_.whole())
     if (is_timed(taken)) times_.push_back(taken.header->ticks);
   host_.to_utc(times_);
   const u64 now = host_.now_utc_ns();
   auto time = times_.begin();
-  for (const ring::Taken& taken : reassembly_.whole()) {
-    const bool sound = taken.fault == ring::Taken::Fault::none;
-    deliveries_.push_back(
+  for (const ring::RawRecord& taken : reassembly_.whole()) {
+    const bool sound = taken.fault == ring::RawRecord::Fault::none;
+    records_.push_back(
         {taken, is_timed(taken) ? *time++ : now, sound ? names_.of(taken.header->type) : std::string_view{}});
   }
-  order(deliveries_);
+  order(records_);
 }
 
 // Steps 5 and 6. In slices, so that no batch is long; each is complete for every account, since the whole is in order. False:
@@ -204,10 +204,10 @@ template <class M>
 bool Collector<M>::next_lines() {
   if (settled_) return false;
   const u64 now = host_.now_utc_ns();
-  const std::size_t count = std::min(records_a_batch, deliveries_.size() - entered_);
-  ledger_.enter(std::span<const Delivery>(deliveries_).subspan(entered_, count), now);
+  const std::size_t count = std::min(records_a_batch, records_.size() - entered_);
+  ledger_.enter(std::span<const Record>(records_).subspan(entered_, count), now);
   entered_ += count;
-  if (entered_ < deliveries_.size()) return true;
+  if (entered_ < records_.size()) return true;
   ledger_.settle(ripe_, now);
   settled_ = true;
   return true;

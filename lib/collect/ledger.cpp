@@ -1,6 +1,6 @@
 // The ledger: see ledger.hpp. Here is how losses get their causes.
 //
-// With R = refusals that the log holds of an incarnation, a record or snapshot that says "so many refusals so far" tells how
+// With R = refusals that the log holds of an incarnation, a record or observation that says "so many refusals so far" tells how
 // many of a gap were refused; what remains was overwritten (policy overwrite), corrupt (its slot was seen to be), or died.
 #include "lib/collect/ledger.hpp"
 
@@ -47,29 +47,29 @@ std::string name_in_log(const char* name) {
 
 }  // namespace
 
-void order(std::vector<Delivery>& deliveries) {
-  const auto is_faulty = [](const Delivery& d) { return d.taken.fault != ring::Taken::Fault::none; };
-  const auto is_before = [](const Delivery& a, const Delivery& b) {
+void order(std::vector<Record>& records) {
+  const auto is_faulty = [](const Record& d) { return d.taken.fault != ring::RawRecord::Fault::none; };
+  const auto is_before = [](const Record& a, const Record& b) {
     if (a.taken.incarnation != b.taken.incarnation) return a.taken.incarnation < b.taken.incarnation;
     return a.taken.header->sequence < b.taken.header->sequence;
   };
   // As a busy producer's come: sorting takes longer than looking.
-  const bool is_one_producers = std::none_of(deliveries.begin(), deliveries.end(), is_faulty) &&
-                                std::is_sorted(deliveries.begin(), deliveries.end(), is_before) &&
-                                (deliveries.empty() ||
-                                 deliveries.front().taken.incarnation == deliveries.back().taken.incarnation);
+  const bool is_one_producers = std::none_of(records.begin(), records.end(), is_faulty) &&
+                                std::is_sorted(records.begin(), records.end(), is_before) &&
+                                (records.empty() ||
+                                 records.front().taken.incarnation == records.back().taken.incarnation);
   // Faults need no order, and what they say of themselves must not touch others; they come first, for the gaps behind them.
-  auto sound = deliveries.begin();
+  auto sound = records.begin();
   if (!is_one_producers) {
-    sound = std::stable_partition(deliveries.begin(), deliveries.end(), is_faulty);
-    std::stable_sort(sound, deliveries.end(), is_before);
+    sound = std::stable_partition(records.begin(), records.end(), is_faulty);
+    std::stable_sort(sound, records.end(), is_before);
   }
   // A producer's clock never goes back in the log's order: then one sort by time keeps its sequences in order.
-  for (auto it = sound; it != deliveries.end(); ++it)
+  for (auto it = sound; it != records.end(); ++it)
     if (it != sound && it->taken.incarnation == std::prev(it)->taken.incarnation)
       it->time_ns = std::max(it->time_ns, std::prev(it)->time_ns);
   if (is_one_producers) return;
-  std::stable_sort(sound, deliveries.end(), [](const Delivery& a, const Delivery& b) { return a.time_ns < b.time_ns; });
+  std::stable_sort(sound, records.end(), [](const Record& a, const Record& b) { return a.time_ns < b.time_ns; });
 }
 
 void Ledger::recover(const RingAccounts& known) {
@@ -98,7 +98,7 @@ void Ledger::note_over(u64 incarnation) {
 
 void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
   for (const Arrival& arrival : arrivals) {
-    const ring::Newcomer& who = arrival.who;
+    const ring::Attachment& who = arrival.who;
     Account* known = find(who.incarnation);
     if (known == nullptr && over_.contains(who.incarnation)) {
       lines_.push_back(Note{"incident", now_ns,
@@ -150,12 +150,12 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
   }
 }
 
-void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
-  for (const Delivery& delivery : deliveries) {
-    const ring::Taken& taken = delivery.taken;
+void Ledger::enter(std::span<const Record> records, u64 now_ns) {
+  for (const Record& entered : records) {
+    const ring::RawRecord& taken = entered.taken;
     const ring::RecordHeader& record = *taken.header;
     Account* account = find(taken.incarnation);
-    if (taken.fault != ring::Taken::Fault::none || account == nullptr) {
+    if (taken.fault != ring::RawRecord::Fault::none || account == nullptr) {
       if (account != nullptr && taken.not_above > account->through) {  // else its loss is in the log already
         ++account->corrupt;
         account->corrupt_until = std::max(account->corrupt_until, taken.not_above);
@@ -178,7 +178,7 @@ void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
       continue;
     }
     Event event{account->producer, account->incarnation, record.sequence, taken.place.lane, taken.place.position,
-                delivery.time_ns, record.type, delivery.type_name, record.kind, record.severity, {}, taken.payload,
+                entered.time_ns, record.type, entered.type_name, record.kind, record.severity, {}, taken.payload,
                 (record.flags & ring::flag_truncated) != 0, taken.late};
     std::memcpy(event.correlation.data(), record.correlation, sizeof record.correlation);
     lines_.push_back(event);
@@ -187,24 +187,24 @@ void Ledger::enter(std::span<const Delivery> deliveries, u64 now_ns) {
   }
 }
 
-void Ledger::settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns) {
-  for (const ring::Snapshot& snapshot : snapshots) {
-    Account* account = find(snapshot.incarnation);
-    if (snapshot.closing) {
-      if (account != nullptr && account->open) close(*account, snapshot, now_ns);
-      closed_.push_back(snapshot.entry);
+void Ledger::settle(const std::vector<ring::Observation>& observations, u64 now_ns) {
+  for (const ring::Observation& observation : observations) {
+    Account* account = find(observation.incarnation);
+    if (observation.closing) {
+      if (account != nullptr && account->open) close(*account, observation, now_ns);
+      closed_.push_back(observation.entry);
       continue;
     }
     if (account == nullptr || !account->open) continue;
-    const u64 last = snapshot.account.last_finished();
+    const u64 last = observation.account.last_finished();
     if (last <= account->through) continue;
     // A refusal of the attempt in flight, which its low bits tell, is no part of the range; and where a publish may have gone
     // unseen, which clears the mask, the mask may be this refusal's alone.
-    const bool of_next = !snapshot.account.finished && snapshot.refusals.count != 0 &&
-                         snapshot.refusals.last == static_cast<u16>(snapshot.account.attempted) &&
-                         snapshot.refusals.count != static_cast<u32>(account->refused());
-    const u32 refused = snapshot.refusals.count - (of_next ? 1 : 0);
-    const u16 mask = of_next && !sees_publishes(*account) ? 0 : snapshot.refusals.mask;
+    const bool of_next = !observation.account.finished && observation.refusals.count != 0 &&
+                         observation.refusals.last == static_cast<u16>(observation.account.attempted) &&
+                         observation.refusals.count != static_cast<u32>(account->refused());
+    const u32 refused = observation.refusals.count - (of_next ? 1 : 0);
+    const u16 mask = of_next && !sees_publishes(*account) ? 0 : observation.refusals.mask;
     lose(*account, last, explain(*account, last - account->through, refused, mask), now_ns);
   }
 }
@@ -229,22 +229,22 @@ Causes Ledger::explain(Account& account, u64 count, u32 refused_now, u16 mask) c
 
 // The last range of a producer that is dead or has left: its counters decide. The attempt in flight died, unless a counter
 // names it (or its slot was taken: then it is not in the range).
-Causes Ledger::explain_closing(Account& account, const ring::Snapshot& snapshot) const {
-  const u64 count = snapshot.account.attempted - account.through;
+Causes Ledger::explain_closing(Account& account, const ring::Observation& observation) const {
+  const u64 count = observation.account.attempted - account.through;
   bool counted = false;
   u64 total = 0;
-  u16 mask = snapshot.refusals.mask;
+  u16 mask = observation.refusals.mask;
   Causes by_name;
   for (std::size_t i = 0; i < ring::refusal_causes; ++i) {
-    const ring::Counter counter = snapshot.counters[i];
+    const ring::Counter counter = observation.counters[i];
     total += counter.count;
     const u64 logged = account.causes.count[i];
     by_name.count[i] = counter.count - std::min<u64>(logged, counter.count);
-    if (counter.count == 0 || counter.last != static_cast<u32>(snapshot.account.attempted)) continue;
+    if (counter.count == 0 || counter.last != static_cast<u32>(observation.account.attempted)) continue;
     counted = true;
     mask |= static_cast<u16>(1u << i);
   }
-  const u64 in_flight = snapshot.account.finished || counted ? 0 : 1;
+  const u64 in_flight = observation.account.finished || counted ? 0 : 1;
   Causes causes = explain(account, count - in_flight, static_cast<u32>(total), mask);
   // Refusals of several causes still have their names, if no line before this one had to leave them unnamed.
   if (account.refused_before == 0 && account.causes[Cause::refused] == 0 && by_name.total() == causes[Cause::refused] &&
@@ -264,24 +264,24 @@ void Ledger::lose(Account& account, u64 last, Causes causes, u64 now_ns) {
   advance(account, last);
 }
 
-void Ledger::close(Account& account, const ring::Snapshot& snapshot, u64 now_ns) {
-  if (snapshot.account.attempted > account.through)
-    lose(account, snapshot.account.attempted, explain_closing(account, snapshot), now_ns);
+void Ledger::close(Account& account, const ring::Observation& observation, u64 now_ns) {
+  if (observation.account.attempted > account.through)
+    lose(account, observation.account.attempted, explain_closing(account, observation), now_ns);
   // Refusals by name from the counters, where these agree with the log; the others summed from the log.
   Causes totals = account.causes;
   u64 counted = 0;
   bool agree = account.refused_before == 0;
   for (std::size_t i = 0; i < ring::refusal_causes; ++i) {
-    counted += snapshot.counters[i].count;
-    agree = agree && snapshot.counters[i].count >= account.causes.count[i];  // a scribbled one may be below
+    counted += observation.counters[i].count;
+    agree = agree && observation.counters[i].count >= account.causes.count[i];  // a scribbled one may be below
   }
   if (agree && counted == account.causes.refusals()) {
-    for (std::size_t i = 0; i < ring::refusal_causes; ++i) totals.count[i] = snapshot.counters[i].count;
+    for (std::size_t i = 0; i < ring::refusal_causes; ++i) totals.count[i] = observation.counters[i].count;
     totals[Cause::refused] = 0;
   }
-  lines_.push_back(LifeLine{snapshot.died ? Life::died : Life::detach, account.producer, account.incarnation, now_ns,
+  lines_.push_back(LifeLine{observation.died ? Life::died : Life::detach, account.producer, account.incarnation, now_ns,
                             account.pid, account.uid, account.lane, account.exe, 0, account.through, totals,
-                            snapshot.nested});
+                            observation.nested});
   account.open = false;
 }
 

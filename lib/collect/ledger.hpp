@@ -41,7 +41,7 @@ using ring::u8;
 
 // A newcomer, with the path of its program ("" if it cannot be read).
 struct Arrival {
-  ring::Newcomer who;
+  ring::Attachment who;
   std::string exe;
 };
 
@@ -52,14 +52,14 @@ struct Advance {
 };
 
 // A taken record, with what the segment's tables and clock say of it.
-struct Delivery {
-  ring::Taken taken;
+struct Record {
+  ring::RawRecord taken;
   u64 time_ns;                 // UTC
   std::string_view type_name;  // empty: none
 };
 
 // Per producer by sequence; across producers by time, as far as the first allows.
-void order(std::vector<Delivery>& deliveries);
+void order(std::vector<Record>& records);
 
 class Ledger {
  public:
@@ -82,11 +82,11 @@ class Ledger {
   }
 
   void meet(const std::vector<Arrival>& arrivals, u64 now_ns);                  // attach lines
-  void enter(std::span<const Delivery> deliveries, u64 now_ns);            // step 5: events, and the losses in front of them
-  void settle(const std::vector<ring::Snapshot>& snapshots, u64 now_ns);   // step 6: losses behind the last event, closings
+  void enter(std::span<const Record> records, u64 now_ns);            // step 5: events, and the losses in front of them
+  void settle(const std::vector<ring::Observation>& observations, u64 now_ns);   // step 6: losses behind the last event, closings
   void note(Note note) { lines_.push_back(std::move(note)); }
 
-  // The lines since the last clear_lines. Views in them last until then, or until forget(), or until the deliveries' records
+  // The lines since the last clear_lines. Views in them last until then, or until forget(), or until the records' records
   // go.
   const std::vector<Line>& lines() const { return lines_; }
   void clear_lines() { lines_.clear(), dropped_.clear(); }
@@ -127,9 +127,9 @@ class Ledger {
   bool sees_publishes(const Account& account) const { return !overwrite_ && account.corrupt == 0; }
   void advance(Account& account, u64 through);
   Causes explain(Account& account, u64 count, u32 refused_now, u16 mask) const;
-  Causes explain_closing(Account& account, const ring::Snapshot& snapshot) const;
+  Causes explain_closing(Account& account, const ring::Observation& observation) const;
   void lose(Account& account, u64 last, Causes causes, u64 now_ns);
-  void close(Account& account, const ring::Snapshot& snapshot, u64 now_ns);
+  void close(Account& account, const ring::Observation& observation, u64 now_ns);
   void touch(const Account& account);
   void incident(std::string what, u64 now_ns, const Account* account, u64 lane, u64 position);
 

@@ -9,9 +9,9 @@ void Reassembly::begin_pass() {
   whole_.clear(), releasable_.clear(), done_.clear(), highest_.clear();
 }
 
-void Reassembly::add(const ring::Taken& taken, const Ledger& ledger) {
+void Reassembly::add(const ring::RawRecord& taken, const Ledger& ledger) {
   const ring::RecordHeader& record = *taken.header;
-  const bool sound = taken.fault == ring::Taken::Fault::none;
+  const bool sound = taken.fault == ring::RawRecord::Fault::none;
   const bool aborted = (record.flags & ring::flag_aborted) != 0;
   if (sound && !partials_.empty()) {  // an aborted attempt is over itself
     u64& highest = highest_[taken.incarnation];
@@ -23,13 +23,13 @@ void Reassembly::add(const ring::Taken& taken, const Ledger& ledger) {
   if (!chunk) whole_.push_back(taken);
 }
 
-void Reassembly::add_chunk(const ring::Taken& taken) {
+void Reassembly::add_chunk(const ring::RawRecord& taken) {
   const auto [it, fresh] = partials_.try_emplace({taken.incarnation, taken.header->sequence});
   Partial& partial = it->second;
   if (fresh) partial.here.resize(taken.header->chunks), partial.missing = taken.header->chunks;
   if (!place_chunk(partial, taken)) {
     whole_.push_back(taken);
-    whole_.back().fault = ring::Taken::Fault::corrupt;
+    whole_.back().fault = ring::RawRecord::Fault::corrupt;
     whole_.back().not_above = taken.header->sequence;
     releasable_.push_back(taken.place);
     return;
@@ -38,12 +38,12 @@ void Reassembly::add_chunk(const ring::Taken& taken) {
   give_back(partial);
   done_.push_back(partials_.extract(it));
   const Partial& whole = done_.back().mapped();
-  whole_.push_back({ring::Taken::Fault::none, whole.late, taken.entry, taken.incarnation, whole.first, &whole.header,
+  whole_.push_back({ring::RawRecord::Fault::none, whole.late, taken.entry, taken.incarnation, whole.first, &whole.header,
                     whole.payload});
 }
 
 // False: it contradicts a chunk that is here already.
-bool Reassembly::place_chunk(Partial& partial, const ring::Taken& taken) {
+bool Reassembly::place_chunk(Partial& partial, const ring::RawRecord& taken) {
   const ring::RecordHeader& record = *taken.header;
   if (partial.here.size() != record.chunks || partial.here[record.chunk]) return false;
   const std::size_t at = std::size_t{record.chunk} * room_;
@@ -57,11 +57,11 @@ bool Reassembly::place_chunk(Partial& partial, const ring::Taken& taken) {
   return true;
 }
 
-void Reassembly::drop(const std::vector<ring::Snapshot>& ripe) {
+void Reassembly::drop(const std::vector<ring::Observation>& ripe) {
   if (partials_.empty()) return;
-  for (const ring::Snapshot& snapshot : ripe) {
-    const u64 over = snapshot.closing ? ~u64{0} : snapshot.account.last_finished();
-    u64& highest = highest_[snapshot.incarnation];
+  for (const ring::Observation& observation : ripe) {
+    const u64 over = observation.closing ? ~u64{0} : observation.account.last_finished();
+    u64& highest = highest_[observation.incarnation];
     highest = std::max(highest, over == ~u64{0} ? over : over + 1);
   }
   for (auto it = partials_.begin(); it != partials_.end();) {
@@ -77,7 +77,7 @@ void Reassembly::drop(const std::vector<ring::Snapshot>& ripe) {
 
 // The record that has waited longest has the lowest position.
 void Reassembly::make_room(u32 lane) {
-  const auto is_here = [&](const ring::Place& place) { return place.lane == lane; };
+  const auto is_here = [&](const ring::HeldSlot& place) { return place.lane == lane; };
   if (std::any_of(releasable_.begin(), releasable_.end(), is_here)) return;
   Partial* oldest = nullptr;
   for (auto& [record, partial] : partials_) {

@@ -24,17 +24,17 @@ class Reassembly {
 
   // One taken record; the ledger says what the log has already. What is whole (a record of one slot, a fault, an aborted
   // attempt, the last chunk) is appended to whole().
-  void add(const ring::Taken& taken, const Ledger& ledger);
+  void add(const ring::RawRecord& taken, const Ledger& ledger);
 
-  // After all of a pass were added: drop what a later sequence, or a ripe snapshot, says will never be whole.
-  void drop(const std::vector<ring::Snapshot>& ripe);
+  // After all of a pass were added: drop what a later sequence, or a ripe observation, says will never be whole.
+  void drop(const std::vector<ring::Observation>& ripe);
 
   // After that: of this lane nothing more can be taken, so something has to be given back.
   void make_room(u32 lane);
 
-  const std::vector<ring::Taken>& whole() const { return whole_; }
+  const std::vector<ring::RawRecord>& whole() const { return whole_; }
   // The slots that may be released once this pass's lines are in the log.
-  const std::vector<ring::Place>& releasable() const { return releasable_; }
+  const std::vector<ring::HeldSlot>& releasable() const { return releasable_; }
 
   // Before the next pass's records.
   void begin_pass();
@@ -42,25 +42,25 @@ class Reassembly {
  private:
   struct Partial {
     ring::RecordHeader header{};  // of chunk 0
-    ring::Place first{};          // its place
+    ring::HeldSlot first{};          // its place
     std::vector<std::byte> payload;
-    std::vector<ring::Place> places;  // those still held, all of one lane
+    std::vector<ring::HeldSlot> places;  // those still held, all of one lane
     std::vector<bool> here;  // by chunk
     std::size_t missing = 0;
     bool late = false;
   };
   using Partials = std::map<std::pair<u64, u64>, Partial>;  // by incarnation and sequence
 
-  void add_chunk(const ring::Taken& taken);
-  bool place_chunk(Partial& partial, const ring::Taken& taken);
+  void add_chunk(const ring::RawRecord& taken);
+  bool place_chunk(Partial& partial, const ring::RawRecord& taken);
   void give_back(const Partial& partial);
 
   u32 room_;
   Partials partials_;
   std::map<u64, u64> highest_;  // sequences seen in this pass, by incarnation
   std::vector<Partials::node_type> done_;  // whole() has views of them
-  std::vector<ring::Taken> whole_;
-  std::vector<ring::Place> releasable_;
+  std::vector<ring::RawRecord> whole_;
+  std::vector<ring::HeldSlot> releasable_;
 };
 
 }  // namespace shmring::collect

@@ -25,7 +25,7 @@ T figure(const std::atomic<T>& word) {
 std::string terminated(const char* text, std::size_t room) { return {text, strnlen(text, room)}; }
 
 std::optional<bool> same_boot(const u64 (&boot_id)[2]) {
-  const os::Host host = os::this_host();
+  const os::MachineId host = os::this_machine();
   auto known = [](const u64(&id)[2]) { return id[0] != 0 || id[1] != 0; };
   if (!known(boot_id) || !known(host.boot_id)) return std::nullopt;
   return std::equal(boot_id, boot_id + 2, host.boot_id);

@@ -108,7 +108,7 @@ void touch(std::byte* base, u64 bytes) {
 
 // All but identity and incarnation_base; entries, lanes and slots are right as zeros.
 void fill(ring::Header& header, std::byte* base, const Target& at, const ring::Geometry& geometry) {
-  const Host host = this_host();
+  const MachineId host = this_machine();
   const Sample now = take_sample(static_cast<ring::Clock>(geometry.clock));
   const ring::Places places = ring::plan(geometry);
   header.magic = ring::magic;

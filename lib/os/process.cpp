@@ -68,8 +68,8 @@ std::optional<u64> start_time_of(u32 pid) {
   return proc_shows_our_pids() ? start_time_in_proc(std::to_string(pid)) : std::nullopt;
 }
 
-Host this_host() {
-  Host host{};
+MachineId this_machine() {
+  MachineId host{};
   read_boot_id(host.boot_id);
   host.pid_namespace = namespace_inode("/proc/self/ns/pid");
   host.time_namespace = namespace_inode("/proc/self/ns/time");
@@ -109,7 +109,7 @@ std::optional<u64> start_time_in(std::string_view stat) {
 }
 
 bool same_namespaces(const ring::Header& header) {
-  const Host host = this_host();
+  const MachineId host = this_machine();
   return host.pid_namespace != 0 && host.pid_namespace == header.pid_namespace &&
          host.time_namespace == header.time_namespace;
 }

@@ -23,12 +23,12 @@ using ring::u32;
 using ring::u64;
 
 // What a segment remembers of the machine that it lives on. A part that cannot be read is 0: unknown.
-struct Host {
+struct MachineId {
   u64 boot_id[2];
   u64 pid_namespace;   // inode number
   u64 time_namespace;  // inode number
 };
-Host this_host();
+MachineId this_machine();
 
 // TSC where it is invariant and the kernel itself keeps time by it, else monotonic.
 ring::Clock choose_clock();

@@ -25,7 +25,7 @@ namespace bip = boost::interprocess;
 constexpr int most_looks = 4;  // at what stands under a name, while rings are removed and made
 
 // A header's private copy, alone or with what stands in the file behind it.
-struct Snapshot {
+struct HeaderCopy {
   alignas(ring::Header) std::byte bytes[sizeof(ring::Header)] = {};
   const ring::Header& header() const { return *reinterpret_cast<const ring::Header*>(bytes); }
 };
@@ -62,7 +62,7 @@ int refuse(const Place& at, const ring::Finding& finding, ring::Purpose purpose)
   return fail(finding.error, "%.280s: %s: %s", subject.c_str(), text_of(finding).c_str(), advice.c_str());
 }
 
-int read_header(const Place& at, int fd, Snapshot& out) {
+int read_header(const Place& at, int fd, HeaderCopy& out) {
   const ssize_t bytes = read_full(fd, out.bytes, sizeof out.bytes, 0);
   if (bytes >= 0) return 0;
   return fail(static_cast<int>(-bytes), "ring %.80s: cannot read %.200s: %s", at.ring.c_str(), at.path.c_str(),
@@ -71,7 +71,7 @@ int read_header(const Place& at, int fd, Snapshot& out) {
 
 // "" if the header is of this boot, or one of the two is unknown.
 std::string other_boot(const ring::Header& header) {
-  const Host host = this_host();
+  const MachineId host = this_machine();
   auto known = [](const u64(&id)[2]) { return id[0] != 0 || id[1] != 0; };
   if (!known(header.boot_id) || !known(host.boot_id) || std::equal(host.boot_id, host.boot_id + 2, header.boot_id))
     return "";
@@ -170,7 +170,7 @@ int check_rights(const Place& at, const struct stat& status) {
 int map_checked(const Place& at, const struct stat& status, Segment& out) {
   if (const int error = check_rights(at, status)) return error;
   const u64 bytes = static_cast<u64>(status.st_size);
-  Snapshot snapshot;
+  HeaderCopy snapshot;
   if (const int error = read_header(at, out.fd.get(), snapshot)) return error;
   // Once before anything is mapped: a bad size must not become a SIGBUS.
   ring::Ring ring;
@@ -241,7 +241,7 @@ int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::
   struct stat status {};
   if (const int error = open_checked(at, O_RDONLY, status, segment.fd)) return error;
   const u64 file_bytes = static_cast<u64>(status.st_size);
-  Snapshot snapshot;
+  HeaderCopy snapshot;
   if (const int error = read_header(at, segment.fd.get(), snapshot)) return error;
   const ring::Header& header = snapshot.header();
   if (file_bytes < sizeof header)

@@ -21,22 +21,22 @@
 // | owner_seen       | load   | acquire         | owner_state, entry_zero      | the state before what is read under it             |
 // | incarnation_next | add    | relaxed         | -                            | only its uniqueness counts                         |
 // | incarnation_set  | store  | release         | incarnation_seen             | owner_claim before the number                      |
-// | incarnation_seen | load   | acquire         | incarnation_set, entry_zero  | for who looks on (stat): no word behind it is of the life before |
+// | incarnation_seen | load   | acquire         | incarnation_set, entry_zero  | for an observer (stat): no word behind it is of the life before |
 // | lane_set         | store  | release         | lane_seen                    | owner_claim and lane_take before the number of the lane |
-// | lane_seen        | load   | acquire         | lane_set, entry_zero         | for who looks on (stat): as incarnation_seen       |
+// | lane_seen        | load   | acquire         | lane_set, entry_zero         | for an observer (stat): as incarnation_seen       |
 // | identity_fill    | copy   | -               | owner_state                  | name, uid, tid, program                            |
 // | identity_copy    | copy   | -               | owner_seen                   | name, uid, tid, program                            |
 // | attempt          | store  | release         | account_seen                 | all of attempt n − 1 before n is announced         |
 // | finish           | store  | release         | account_seen                 | all of attempt n before it is finished             |
 // | account_seen     | load   | acquire         | attempt, finish              | what is read after it is not older                 |
 // | counter          | store  | release         | counter_seen                 | the attempt before its refusal                     |
-// | counter_seen     | load   | acquire         | counter                      | for who looks on (stat): an account that is not older; the collector looks behind the end of the life |
+// | counter_seen     | load   | acquire         | counter                      | for an observer (stat): an account that is not older; the collector looks behind the end of the life |
 // | refusal          | store  | release         | refusal_seen                 | the attempt and the counter before the refusal word |
 // | refusal_seen     | load   | acquire         | refusal                      | the second look at the account after it            |
 // | nested           | add    | relaxed         | -                            | a count                                            |
 // | nested_seen      | load   | relaxed         | -                            | read after the proof of death or state left        |
 // | logged           | store  | release         | logged_seen                  | the account as the collector saw it before what is logged of it; the line itself stands in a file |
-// | logged_seen      | load   | acquire         | logged                       | for who looks on (stat): an account that is not older; a successor has it with the lease |
+// | logged_seen      | load   | acquire         | logged                       | for an observer (stat): an account that is not older; a successor has it with the lease |
 // | durable_seen     | load   | relaxed         | -                            | zero for now                                       |
 // | entry_zero       | store  | release         | owner_claim, owner_seen, incarnation_seen, lane_seen | the entry's zeroing before it is free              |
 // | segment_state    | load   | acquire         | segment_retire               | not needed: nothing that was stored before it is read behind it; as late as it is seen, it is obeyed |
@@ -74,14 +74,14 @@ struct Owner {
 };
 
 // The account word, taken apart.
-struct Account {
+struct AccountWord {
   u64 attempted;
   bool finished;
 
-  static constexpr Account of(u64 bits) { return {bits >> 1, (bits & 1) != 0}; }
+  static constexpr AccountWord of(u64 bits) { return {bits >> 1, (bits & 1) != 0}; }
   constexpr u64 bits() const { return attempted << 1 | u64{finished}; }
   constexpr u64 last_finished() const { return finished || attempted == 0 ? attempted : attempted - 1; }
-  constexpr bool operator==(const Account&) const = default;
+  constexpr bool operator==(const AccountWord&) const = default;
 };
 
 // The refusal word, taken apart.
@@ -158,13 +158,13 @@ void set_state(Entry& entry, Owner me, OwnerState state) {
 // Attempt n begins. Before anything else of it: from here on the sequence is either in the log or counted.
 template <class M>
 [[gnu::always_inline]] inline void begin_attempt(Entry& entry, u64 sequence) {
-  M::store(At::attempt, entry.account, Account{sequence, false}.bits(), std::memory_order_release);
+  M::store(At::attempt, entry.account, AccountWord{sequence, false}.bits(), std::memory_order_release);
 }
 
 // Attempt n is over, whatever came of it.
 template <class M>
 [[gnu::always_inline]] inline void finish_attempt(Entry& entry, u64 sequence) {
-  M::store(At::finish, entry.account, Account{sequence, true}.bits(), std::memory_order_release);
+  M::store(At::finish, entry.account, AccountWord{sequence, true}.bits(), std::memory_order_release);
 }
 
 template <class M>
@@ -282,8 +282,8 @@ Identity identity_copy(const Entry& entry) {
 }
 
 template <class M>
-Account account_seen(const Entry& entry) {
-  return Account::of(M::load(At::account_seen, entry.account, std::memory_order_acquire));
+AccountWord account_seen(const Entry& entry) {
+  return AccountWord::of(M::load(At::account_seen, entry.account, std::memory_order_acquire));
 }
 
 template <class M>
@@ -318,14 +318,14 @@ Logged logged_seen(const Entry& entry) {
   return {through, M::load(At::logged_seen, entry.logged_refused, std::memory_order_acquire)};
 }
 
-// Role: who looks on.
+// Role: an observer.
 template <class M>
 u64 durable_seen(const Entry& entry) {
   return M::load(At::durable_seen, entry.durable, std::memory_order_relaxed);
 }
 
 // Role: the collector, for an account that is closed and that no slot names. The owner word last: an attacher takes it next.
-// The incarnation first: who looks on, and finds the same one before and behind the other words, has seen none of them zeroed.
+// The incarnation first: an observer, and finds the same one before and behind the other words, has seen none of them zeroed.
 template <class M>
 void zero_entry(Entry& entry) {
   auto zero = [](std::atomic<u64>& word) { M::store(At::entry_zero, word, u64{0}, std::memory_order_release); };

@@ -13,12 +13,12 @@
 // | label        | access | order           | partner             | what it orders                                          |
 // |--------------|--------|-----------------|---------------------|---------------------------------------------------------|
 // | tail_hint    | load   | relaxed         | -                   | a hint: the slot's word decides                         |
-// | tail_help    | cas    | acq_rel/relaxed | tail_seen           | for who looks on (stat): a head that is not far below the tail; the walk would need no order, for step_over meets the claim |
+// | tail_help    | cas    | acq_rel/relaxed | tail_seen           | for an observer (stat): a head that is not far below the tail; the walk would need no order, for step_over meets the claim |
 // | tail_own     | store  | release         | tail_seen           | claim_alone before the tail that shows it               |
 // | tail_seen    | load   | acquire         | tail_help, tail_own | claims below it before the walk looks at their words    |
 // | head_seen    | load   | acquire         | head_publish        | releases below it before the second look at the slot    |
 // | head_publish | store  | release         | head_seen, head_resume | release of the slots before the head that passes them; the tail that was seen before it |
-// | head_resume  | load   | acquire         | head_publish        | for who looks on (stat): a tail not older than the head; a successor has all of that with the lease |
+// | head_resume  | load   | acquire         | head_publish        | for an observer (stat): a tail not older than the head; a successor has all of that with the lease |
 // | high_water   | store  | relaxed         | -                   | a figure for people                                     |
 // | high_water_seen | load | relaxed         | -                   | a figure for people                                     |
 // | freed_bump   | add    | seq_cst         | freed_seen          | release and head_publish before it; it before waiters_seen |
@@ -161,7 +161,7 @@ void note_fill(Lane& lane, u64 positions) {
   M::store(At::high_water, lane.high_water, positions, std::memory_order_relaxed);
 }
 
-// Role: who looks on.
+// Role: an observer.
 template <class M>
 u64 high_water_seen(const Lane& lane) {
   return M::load(At::high_water_seen, lane.high_water, std::memory_order_relaxed);

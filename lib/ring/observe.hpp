@@ -1,5 +1,5 @@
-// What an onlooker reads of a ring that others write: the words in an order in which what they say together can be believed.
-// `shmring stat` and `shmring dump` read so, and so does the explorer's onlooker, which proves what is said here.
+// What an observer reads of a ring that others write: the words in an order in which what they say together can be believed.
+// `shmring stat` and `shmring dump` read so, and so does the explorer's observer, which proves what is said here.
 //
 // Invariants:
 //   - loads only, and no loop: who wants to be sure looks again;
@@ -50,7 +50,7 @@ struct EntrySeen {
   Refusals refusals{};
   Counter counters[refusal_causes] = {};
   u64 nested = 0;
-  Account account{};
+  AccountWord account{};
   bool whole = false;  // all words are of one life; of a free entry there is only its owner
 };
 

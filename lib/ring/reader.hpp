@@ -8,7 +8,7 @@
 //   - it owns a private head `h` a lane: what lies below is taken, listed as stalled, or over;
 //   - what it took is READING until release, which comes after the log's lines (for a chunk, after those of the whole record);
 //     the head is published after release, and held chunks do not hold it back;
-//   - proof of death comes before the entry's words are read, and these before the tail that a snapshot waits for;
+//   - proof of death comes before the entry's words are read, and these before the tail that a observation waits for;
 //   - nothing here waits, and each pass does a bounded amount of work whatever the memory says;
 //   - with the policy overwrite at most half of a lane is READING, and no record that it leaves READY for that is called lost:
 //     reader_room.hpp.
@@ -72,17 +72,17 @@ class Reader {
   void read_tail(u32 lane);
   void walk(u32 slots);
   void revisit();
-  std::vector<Snapshot> ripe();
-  void release(std::span<const Place> places);
+  std::vector<Observation> ripe();
+  void release(std::span<const HeldSlot> places);
   bool publish_head(u32 lane);
   template <class Witness>
   void free_entries(const std::vector<u32>& entries, Witness& witness);
   void note_logged(u32 entry, u64 through, u64 refused) { set_logged<M>(ring_.entries[entry], through, refused); }
 
   // Found in this pass so far.
-  const std::vector<Newcomer>& newcomers() const { return newcomers_; }
+  const std::vector<Attachment>& attachments() const { return attachments_; }
   const std::vector<u64>& vanished() const { return vanished_; }  // incarnations whose entries were overwritten
-  const std::vector<Taken>& taken() const { return taken_; }
+  const std::vector<RawRecord>& taken() const { return taken_; }
   // Entries whose words make no sense, as of the last read_entries; stalled slots whose words make none, as of this pass.
   u32 refused_entries() const { return refused_entries_; }
   u32 scribbled() const { return scribbled_; }
@@ -132,8 +132,8 @@ class Reader {
     bool dead = false;
     bool watched = false;  // the witness was asked
     bool refused = false;
-    bool fresh = false;   // snapshot taken in this pass: its tail is still to come
-    std::optional<Snapshot> snapshot;
+    bool fresh = false;   // observation taken in this pass: its tail is still to come
+    std::optional<Observation> observation;
   };
   void jump(u32 lane);
   bool step(u32 lane);
@@ -154,16 +154,16 @@ class Reader {
   bool is_dead(u32 owner) const { return owner != 0 && owner <= occupants_.size() && occupants_[owner - 1].dead; }
   bool is_stalled(u32 owner) const;
   bool is_taken(const LaneView& view) const { return view.held + view.listed.size() >= ring_.geometry.slots; }
-  bool is_ripe(const Snapshot& snapshot) const;
+  bool is_ripe(const Observation& observation) const;
 
   Ring ring_;
   Pace pace_;
   std::size_t limit_;  // READING slots of a lane
   std::vector<LaneView> lanes_;
   std::vector<Occupant> occupants_;
-  std::vector<Newcomer> newcomers_;
+  std::vector<Attachment> attachments_;
   std::vector<u64> vanished_;
-  std::vector<Taken> taken_;
+  std::vector<RawRecord> taken_;
   Cells cells_;
   u32 next_turn_ = 0;  // the lane with which the next walk begins
   bool flowing_ = false;  // the pass before found records

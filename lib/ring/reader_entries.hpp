@@ -1,4 +1,4 @@
-// Reader, its half that looks at the producer table: read_entries, meet, snapshots, ripe, free_entries; and whether a record
+// Reader, its half that looks at the producer table: read_entries, meet, observations, ripe, free_entries; and whether a record
 // can be what its owner's entry says.
 #pragma once
 
@@ -37,14 +37,14 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
   // Also of one that has left, and whose account only waits to be closed: a slot that it left in WRITING is freed at its end.
   occupant.watched = true;
   if (!occupant.dead) occupant.dead = witness.dead(entry, before.bits());
-  if (occupant.snapshot && occupant.snapshot->closing) return;
+  if (occupant.observation && occupant.observation->closing) return;
   const Owner owner = owner_seen<M>(ring_.entries[entry]);
   if (!owner.same_process(before) || owner.state == OwnerState::free) return;  // scribbled: the next reading sees it
   const bool over = occupant.dead || owner.state == OwnerState::left;
   if (owner.state == OwnerState::attaching && !over) return;
   if (owner.state != OwnerState::attaching && occupant.incarnation == 0) meet(entry, owner);
   if (occupant.incarnation == 0 && !over) return;
-  if (over || !occupant.snapshot) look_at_account(entry, over, owner.state != OwnerState::left);
+  if (over || !occupant.observation) look_at_account(entry, over, owner.state != OwnerState::left);
 }
 
 // A record's owner: its entry is attached, since it wrote.
@@ -74,7 +74,7 @@ bool Reader<M>::meet(u32 entry, Owner owner) {
   }
   occupant.incarnation = incarnation;
   occupant.lane = static_cast<u32>(lane);
-  newcomers_.push_back({entry, incarnation, owner, identity_copy<M>(ring_.entries[entry]), occupant.lane,
+  attachments_.push_back({entry, incarnation, owner, identity_copy<M>(ring_.entries[entry]), occupant.lane,
                         logged_seen<M>(ring_.entries[entry])});
   return true;
 }
@@ -91,24 +91,24 @@ template <class M>
 void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   Entry& words = ring_.entries[entry];
   Occupant& occupant = occupants_[entry];
-  Snapshot snapshot{};
-  snapshot.entry = entry;
-  snapshot.incarnation = occupant.incarnation;
-  snapshot.closing = closing;
-  snapshot.died = died;
+  Observation observation{};
+  observation.entry = entry;
+  observation.incarnation = occupant.incarnation;
+  observation.closing = closing;
+  observation.died = died;
   bool settled = false;
   for (u32 look = 0; !settled && look < account_looks; ++look) {
-    snapshot.account = account_seen<M>(words);
-    snapshot.refusals = refusals_seen<M>(words);
-    settled = closing || account_seen<M>(words) == snapshot.account;
+    observation.account = account_seen<M>(words);
+    observation.refusals = refusals_seen<M>(words);
+    settled = closing || account_seen<M>(words) == observation.account;
   }
   if (!settled) return;
   if (closing) {
-    for (std::size_t i = 0; i < refusal_causes; ++i) snapshot.counters[i] = counter_seen<M>(words, static_cast<Cause>(i));
-    snapshot.nested = nested_seen<M>(words);
+    for (std::size_t i = 0; i < refusal_causes; ++i) observation.counters[i] = counter_seen<M>(words, static_cast<Cause>(i));
+    observation.nested = nested_seen<M>(words);
   }
-  snapshot.lane = occupant.lane;
-  occupant.snapshot = snapshot;
+  observation.lane = occupant.lane;
+  occupant.observation = observation;
   occupant.fresh = true;
 }
 
@@ -138,25 +138,25 @@ bool Reader<M>::is_stalled(u32 owner) const {
   return false;
 }
 
-// Live: all that was published by the snapshot's last finished attempt lies below its tail, and none of it was left on the list
+// Live: all that was published by the observation's last finished attempt lies below its tail, and none of it was left on the list
 // for want of room. Closing: a claim whose owner died before it advanced the tail lies at the tail itself, so the walk must
 // have looked there.
 template <class M>
-bool Reader<M>::is_ripe(const Snapshot& snapshot) const {
-  const LaneView& view = lanes_[snapshot.lane];
-  if (!snapshot.closing) return view.head >= snapshot.tail && !view.left_ready;
-  const bool passed = view.head > snapshot.tail || (view.head == snapshot.tail && view.at_end);
-  return passed && !is_stalled(snapshot.entry + 1);
+bool Reader<M>::is_ripe(const Observation& observation) const {
+  const LaneView& view = lanes_[observation.lane];
+  if (!observation.closing) return view.head >= observation.tail && !view.left_ready;
+  const bool passed = view.head > observation.tail || (view.head == observation.tail && view.at_end);
+  return passed && !is_stalled(observation.entry + 1);
 }
 
-// For steps 5 and 6: the snapshots whose losses are now decided. A closing one stays until its entry is freed.
+// For steps 5 and 6: the observations whose losses are now decided. A closing one stays until its entry is freed.
 template <class M>
-std::vector<Snapshot> Reader<M>::ripe() {
-  std::vector<Snapshot> ripe;
+std::vector<Observation> Reader<M>::ripe() {
+  std::vector<Observation> ripe;
   for (Occupant& occupant : occupants_) {
-    if (!occupant.snapshot || occupant.fresh || !is_ripe(*occupant.snapshot)) continue;
-    ripe.push_back(*occupant.snapshot);
-    if (!occupant.snapshot->closing) occupant.snapshot.reset();
+    if (!occupant.observation || occupant.fresh || !is_ripe(*occupant.observation)) continue;
+    ripe.push_back(*occupant.observation);
+    if (!occupant.observation->closing) occupant.observation.reset();
   }
   return ripe;
 }

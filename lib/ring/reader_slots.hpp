@@ -42,7 +42,7 @@ void Reader<M>::look_over() {
 template <class M>
 void Reader<M>::begin_pass() {
   flowing_ = !taken_.empty();
-  newcomers_.clear(), vanished_.clear(), taken_.clear(), cells_.clear();
+  attachments_.clear(), vanished_.clear(), taken_.clear(), cells_.clear();
   for (LaneView& view : lanes_) view.walked = 0, view.at_end = view.at_limit = false;
 }
 
@@ -74,12 +74,12 @@ void Reader<M>::jump(u32 lane) {
   if (ring_.geometry.on_full != static_cast<u32>(OnFull::overwrite)) ++repairs_;  // it cannot be: scribbled
 }
 
-// Step 2, after the entries: a snapshot waits for a tail that is not older than what it says.
+// Step 2, after the entries: a observation waits for a tail that is not older than what it says.
 template <class M>
 void Reader<M>::read_tails() {
   for (u32 lane = 0; lane < lanes(); ++lane) read_tail(lane);
   for (Occupant& occupant : occupants_)
-    if (occupant.fresh) occupant.snapshot->tail = lanes_[occupant.lane].tail, occupant.fresh = false;
+    if (occupant.fresh) occupant.observation->tail = lanes_[occupant.lane].tail, occupant.fresh = false;
 }
 
 // Step 3, over all lanes in turns, so that a flooded lane leaves the others their share. Where a pass ends before all had a
@@ -213,14 +213,14 @@ void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
   const bool fits = copy->length <= ring_.slot_payload();
   if (!fits) copy->length = 0;
   if (copy->length != 0) copy_out<M>(copy + 1, Ring::payload(slot), copy->length);
-  Taken taken{Taken::Fault::none, late, word.owner - 1, 0, {lane, ring_.position(word.lap, index)}, copy,
+  RawRecord taken{RawRecord::Fault::none, late, word.owner - 1, 0, {lane, ring_.position(word.lap, index)}, copy,
               {reinterpret_cast<const std::byte*>(copy + 1), copy->length}};
   if (!is_met(word.owner)) {
-    taken.fault = Taken::Fault::unknown_owner;
+    taken.fault = RawRecord::Fault::unknown_owner;
   } else {
     taken.incarnation = occupants_[taken.entry].incarnation;
     if (!fits || !is_sound(*copy, taken.entry)) {
-      taken.fault = Taken::Fault::corrupt;
+      taken.fault = RawRecord::Fault::corrupt;
       taken.not_above = account_seen<M>(ring_.entries[taken.entry]).attempted;
     }
   }
@@ -236,8 +236,8 @@ void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
 
 // Step 7. The log holds the line: the slots are for later laps.
 template <class M>
-void Reader<M>::release(std::span<const Place> places) {
-  for (const Place& place : places) {
+void Reader<M>::release(std::span<const HeldSlot> places) {
+  for (const HeldSlot& place : places) {
     const u32 index = ring_.index(place.position);
     LaneView& view = lanes_[place.lane];
     shmring::ring::release<M>(ring_.slot(place.lane, index), next_lap(ring_, index, ring_.lap(place.position), view.head));

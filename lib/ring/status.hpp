@@ -1,4 +1,4 @@
-// The status page: what the collector shows of itself, to those who look on, and to those who wait for a collector.
+// The status page: what the collector shows of itself, to observers, and to those who wait for a collector.
 //
 // Invariants:
 //   - one writer: who holds the ring's lease. The kernel hands that on, so a successor sees all that its predecessor stored,
@@ -121,7 +121,7 @@ void show_clock(StatusPage& page, const ClockWords& words) {
   M::store(At::clock_end, page.clock_sequence, odd + 1, std::memory_order_release);
 }
 
-// ---------------------------------------------------------------------------------------------------- who looks on
+// ---------------------------------------------------------------------------------------------------- an observer
 
 // pid 0: none, or none that has said so yet. Who is named may have been killed since.
 template <class M>

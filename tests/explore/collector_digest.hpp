@@ -7,7 +7,7 @@
 //              where at_end is true (the host's clock moves as far as it is asked)
 //   TypeNames: names_ are those of the places copied_: a name never changes
 //   Reassembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
-//   Reader:    newcomers_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_, limit_ never change;
+//   Reader:    attachments_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_, limit_ never change;
 //              refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees
 //   LaneView:  walked, at_limit are set by begin_pass, passed_one, tight by the walk; held follows from is_held
 //   Ledger:    events_, losses_ are figures; lines_, advances_, closed_ are cleared before they are used; over_ matters
@@ -57,13 +57,13 @@ inline u64 digest_of(const shmring::log::Causes& causes) {
   return hash;
 }
 
-inline u64 digest_of(const shmring::ring::Snapshot& snapshot) {
-  static_assert(sizeof(shmring::ring::Snapshot) == 128, SHMRING_NEW_FIELD);
-  u64 hash = mix(snapshot.entry, snapshot.incarnation);
-  hash = mix(hash, u64{snapshot.closing} | u64{snapshot.died} << 1 | u64{snapshot.lane} << 2);
-  hash = mix(mix(hash, snapshot.account.bits()), mix(snapshot.refusals.bits(), snapshot.tail));
-  for (const auto& counter : snapshot.counters) hash = mix(hash, counter.bits());
-  return mix(hash, snapshot.nested);
+inline u64 digest_of(const shmring::ring::Observation& observation) {
+  static_assert(sizeof(shmring::ring::Observation) == 128, SHMRING_NEW_FIELD);
+  u64 hash = mix(observation.entry, observation.incarnation);
+  hash = mix(hash, u64{observation.closing} | u64{observation.died} << 1 | u64{observation.lane} << 2);
+  hash = mix(mix(hash, observation.account.bits()), mix(observation.refusals.bits(), observation.tail));
+  for (const auto& counter : observation.counters) hash = mix(hash, counter.bits());
+  return mix(hash, observation.nested);
 }
 
 template <class Lanes>
@@ -88,7 +88,7 @@ u64 digest_of_occupants(const Occupants& occupants) {
   for (const auto& it : occupants) {
     hash = mix(mix(hash, it.incarnation), mix(it.lane, it.highest));
     hash = mix(hash, u64{it.dead} | u64{it.refused} << 1 | u64{it.fresh} << 2 | u64{it.watched} << 3);
-    hash = mix(hash, it.snapshot ? digest_of(*it.snapshot) : 0);
+    hash = mix(hash, it.observation ? digest_of(*it.observation) : 0);
   }
   return hash;
 }

@@ -34,7 +34,7 @@ struct Options {
   std::fprintf(stderr,
                "explore: %s\n"
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
-               "               [--policy drop|overwrite|wait] [--chunks N] [--too-big N] [--types 1] [--onlookers N]\n"
+               "               [--policy drop|overwrite|wait] [--chunks N] [--too-big N] [--types 1] [--observers N]\n"
                "               [--removers 1] [--publications N]\n"
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N]\n"
                "               [--restarts N] [--cuts N] [--stale N] [--relax LABEL] [--weaken LABEL] [--steps N]\n"
@@ -74,7 +74,7 @@ bool parse_int(const char* name, const char* value, Options& options) {
                         {"--heirs", &options.plan.heirs, 3},
                         {"--too-big", &options.plan.too_big, 20},
                         {"--types", &options.plan.types, 1},
-                        {"--onlookers", &options.plan.onlookers, 1},
+                        {"--observers", &options.plan.observers, 1},
                         {"--removers", &options.plan.removers, 1},
                         {"--publications", &options.plan.publications, 7},
                         {"--accounts-every", &options.plan.accounts_every, 1000},
@@ -146,7 +146,7 @@ std::string text_of_bounds(const Options& options) {
          count(static_cast<int>(plan.lanes), "lane") + ", " + count(plan.producers, "producer") + " x " +
          count(plan.writes, "write") + (plan.chunks > 1 ? " of " + count(static_cast<int>(plan.chunks), "chunk") : "") + ", " +
          count(plan.heirs, "heir") + (plan.too_big > 0 ? ", one too big" : "") + (plan.types > 0 ? ", types" : "") +
-         (plan.onlookers > 0 ? ", an onlooker" : "") + (plan.removers > 0 ? ", a remover" : "") +
+         (plan.observers > 0 ? ", an observer" : "") + (plan.removers > 0 ? ", a remover" : "") +
          (plan.publications > 0 ? ", " + count(plan.publications, "publication") : "") + "; " +
          count(b.preemptions, "preemption") + ", " +
          count(b.kills, "kill") + ", " +

@@ -35,7 +35,7 @@ const Plans quick = {
     "--removers 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0",
     "--removers 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 1",
     // The status page.
-    "--publications 2 --onlookers 1 --producers 0 --entries 1 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 2",
+    "--publications 2 --observers 1 --producers 0 --entries 1 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 2",
     claims_late,
 };
 
@@ -87,9 +87,9 @@ const Plans check = {
     "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --kills 0 --restarts 1 --cuts 0 --stale 3",
     "--types 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 1",
     "--too-big 1 --slots 1 --producers 1 --writes 3 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 4",
-    "--publications 2 --onlookers 1 --producers 0 --entries 1 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --stale 2",
-    "--onlookers 1 --too-big 1 --producers 1 --writes 2 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 2",
-    "--onlookers 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --kills 1 --restarts 0 --cuts 0 --stale 4",
+    "--publications 2 --observers 1 --producers 0 --entries 1 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --stale 2",
+    "--observers 1 --too-big 1 --producers 1 --writes 2 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 2",
+    "--observers 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --kills 1 --restarts 0 --cuts 0 --stale 4",
 };
 
 const Plans once_of_long = {
@@ -111,8 +111,8 @@ const Plans once_of_long = {
     "--policy wait --writes 2 --preemptions 1 --kills 0 --restarts 0 --cuts 0 --stale 2",
     "--policy overwrite --writes 2 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 1 --steps 20000",
     "--writes 2 --preemptions 2 --cuts 1 --kills 0",
-    "--onlookers 1 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 1 --cuts 0 --stale 2",
-    "--publications 3 --onlookers 1 --producers 0 --entries 1 --preemptions 3 --kills 0 --restarts 1 --cuts 0 --stale 3",
+    "--observers 1 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 1 --cuts 0 --stale 2",
+    "--publications 3 --observers 1 --producers 0 --entries 1 --preemptions 3 --kills 0 --restarts 1 --cuts 0 --stale 3",
     "--too-big 1 --slots 1 --producers 1 --writes 3 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 4",
     "--writes 1 --preemptions 2 --cuts 1",
     "--writes 2 --preemptions 2 --cuts 0 --slots 1",

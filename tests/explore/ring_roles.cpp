@@ -82,10 +82,10 @@ void look_at_status(RingWorld& world) {
   Scheduler& scheduler = Scheduler::active();
   const ring::StatusSeen seen = ring::observe_status<ExploreMemory>(world.ring());
   if (seen.identity.pid != 0 && seen.heartbeat_ns != 0 && life_of(seen.heartbeat_ns) < seen.identity.start_time)
-    scheduler.fail("an onlooker sees a figure of the collector before the one that is named");
+    scheduler.fail("an observer sees a figure of the collector before the one that is named");
   const std::optional<ring::ClockWords> clock = ring::clock_seen<ExploreMemory>(world.ring().header->status);
   if (clock && (clock->ticks != clock->utc_ns || clock->ticks != clock->ns_per_tick_q32))
-    scheduler.fail("an onlooker sees a clock of two publications");
+    scheduler.fail("an observer sees a clock of two publications");
 }
 
 // Somebody who only looks, while others write, with the eyes of `stat`: what it takes for impossible is not seen.
@@ -95,8 +95,8 @@ void look_on(RingWorld& world) {
   if (world.plan().publications > 0) return look_at_status(world);
   for (u32 lane = 0; lane < ring.geometry.lanes; ++lane) {
     const ring::LaneSeen seen = ring::observe_lane<ExploreMemory>(ring.lanes[lane]);
-    if (!seen.head_can_be()) scheduler.fail("an onlooker sees a head far beyond its tail");
-    if (!seen.tail_can_be(ring.geometry)) scheduler.fail("an onlooker sees a tail far beyond its head");
+    if (!seen.head_can_be()) scheduler.fail("an observer sees a head far beyond its tail");
+    if (!seen.tail_can_be(ring.geometry)) scheduler.fail("an observer sees a tail far beyond its head");
   }
   for (u32 index = 0; index < ring.geometry.producers; ++index) {
     const ring::EntrySeen seen = ring::observe_entry<ExploreMemory>(ring.entries[index]);
@@ -104,19 +104,19 @@ void look_on(RingWorld& world) {
     if (!seen.whole || (!attached && seen.owner.state != ring::OwnerState::left)) continue;
     const Role& role = scheduler.roles()[static_cast<std::size_t>(RingWorld::role_of(seen.owner))];
     if (seen.incarnation == 0) {  // its life is over, and it is being zeroed
-      if (attached && role.state != RoleState::killed) scheduler.fail("an onlooker sees one attached without an incarnation");
+      if (attached && role.state != RoleState::killed) scheduler.fail("an observer sees one attached without an incarnation");
       continue;
     }
     u64 counted = 0;
     for (const ring::Counter& counter : seen.counters) counted += counter.count;
     const u64 attempted = seen.account.attempted;
-    if (seen.logged.through > attempted) scheduler.fail("an onlooker sees more in the log than was attempted");
-    if (seen.refusals.count > attempted) scheduler.fail("an onlooker sees more refusals than attempts");
-    if (counted > attempted) scheduler.fail("an onlooker sees more refusals counted than attempts");
+    if (seen.logged.through > attempted) scheduler.fail("an observer sees more in the log than was attempted");
+    if (seen.refusals.count > attempted) scheduler.fail("an observer sees more refusals than attempts");
+    if (counted > attempted) scheduler.fail("an observer sees more refusals counted than attempts");
     if (!world.is_life(RingWorld::role_of(seen.owner), seen.incarnation, seen.lane))
-      scheduler.fail("an onlooker sees words of two lives as one's");
+      scheduler.fail("an observer sees words of two lives as one's");
     // Nothing orders the plain bytes of a name before the second look: where memory is weak, it may be the next life's.
-    if (!scheduler.is_weak() && role.name != seen.identity.name) scheduler.fail("an onlooker sees another's name");
+    if (!scheduler.is_weak() && role.name != seen.identity.name) scheduler.fail("an observer sees another's name");
   }
 }
 
@@ -242,7 +242,7 @@ void add_roles(Scheduler& scheduler, RingWorld& world) {
     scheduler.add_role(
         "H" + std::to_string(i), [&world, role, &plan] { produce(world, role, plan.writes > 0 ? 1 : 0); }, false,
         "P" + std::to_string(i));
-  for (int i = 0; i < plan.onlookers; ++i) scheduler.add_role("S" + std::to_string(i), [&world] { look_on(world); });
+  for (int i = 0; i < plan.observers; ++i) scheduler.add_role("S" + std::to_string(i), [&world] { look_on(world); });
   if (plan.removers > 0) scheduler.add_role("R", [&world] { remove(world); });
   scheduler.add_role(
       "C", [&world, &plan] { plan.publications > 0 ? publish(world) : collect(world); }, true, plan.removers > 0 ? "R" : "");

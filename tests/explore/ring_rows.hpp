@@ -76,7 +76,7 @@ class RowWatch {
     shmring::ring::Word word{};
     bool alone = false;  // it looked at an exclusive lane
     bool second_look = false, waiting = false, slept = false;
-    u64 clock = 0;    // the sequence of an onlooker's first look
+    u64 clock = 0;    // the sequence of an observer's first look
     u64 account = 0;  // the collector's last look at an account
     const void* account_at = nullptr;
   };

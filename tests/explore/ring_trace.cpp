@@ -88,7 +88,7 @@ std::string decode(const Place& place, u64 value) {
     return "pid " + std::to_string(owner.pid) + ' ' + owner_states[static_cast<int>(owner.state)];
   }
   if (place.field == "account")
-    return '(' + std::to_string(Account::of(value).attempted) + (Account::of(value).finished ? ", finished)" : ", in flight)");
+    return '(' + std::to_string(AccountWord::of(value).attempted) + (AccountWord::of(value).finished ? ", finished)" : ", in flight)");
   if (place.field == "counters")
     return std::to_string(Counter::of(value).count) + " last " + std::to_string(Counter::of(value).last);
   if (place.field == "refusal") return std::to_string(Refusals::of(value).count) + " refusals";

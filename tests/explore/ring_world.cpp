@@ -66,7 +66,7 @@ Seen RingWorld::seen(const Access& access) const {
       return access.address == &ring_.header->status.heartbeat_ns ? Seen::by_all : Seen::by_nobody;
     case At::identity_fill:
     case At::identity_copy:  // written before the state says attached, read after
-      return plan_.onlookers > 0 ? Seen::by_all : Seen::by_nobody;
+      return plan_.observers > 0 ? Seen::by_all : Seen::by_nobody;
     case At::segment_state:
     case At::segment_again:
       return plan_.removers > 0 ? Seen::by_all : Seen::by_nobody;  // else nobody retires the segment
@@ -75,7 +75,7 @@ Seen RingWorld::seen(const Access& access) const {
     case At::counter_seen:  // of the dead and of those who left
     case At::logged:
     case At::logged_seen:  // for a log that does not know the incarnation: never here
-      return plan_.onlookers + plan_.removers > 0 ? Seen::by_all : Seen::by_nobody;
+      return plan_.observers + plan_.removers > 0 ? Seen::by_all : Seen::by_nobody;
     case At::freed_bump:
     case At::waiters_seen:
       return plan_.policy == OnFull::wait ? Seen::by_all : Seen::by_nobody;  // else nobody sleeps
@@ -180,8 +180,8 @@ void RingWorld::wrote_entry(int role, int entry, const Access& access, u64 after
       return;
     case At::attempt:
     case At::finish:
-      deeds.attempted = Account::of(after).attempted;
-      deeds.finished = Account::of(after).finished;
+      deeds.attempted = AccountWord::of(after).attempted;
+      deeds.finished = AccountWord::of(after).finished;
       return;
     case At::counter: {
       const auto* first = ring_.entries[entry].counters;

@@ -40,8 +40,8 @@ struct Plan {
   u32 chunks = 1;  // of each record
   int too_big = 0;  // the write of this number is of more bytes than a record may have
   int types = 0;    // 1: each producer gives its records' type a name first
-  int onlookers = 0;
-  int publications = 0;  // of the collector, on its status page: it does nothing else, and the onlooker reads nothing else
+  int observers = 0;
+  int publications = 0;  // of the collector, on its status page: it does nothing else, and the observer reads nothing else
   int removers = 0;  // 1: somebody removes the ring if nobody needs it; the collector comes when he has ended
   shmring::ring::OnFull policy = shmring::ring::OnFull::drop;
   int accounts_every = 0;  // an accounts line behind so many lines; 0: only where a cut says so

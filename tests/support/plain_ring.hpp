@@ -76,7 +76,7 @@ class PlainRing {
   void set_head(u64 head, u32 lane = 0) const { ring.lanes[lane].head = head; }
   u64 lane_owner(u32 lane) const { return ring.lanes[lane].owner; }
   Entry& entry(u32 index) const { return ring.entries[index]; }
-  Account account(u32 index) const { return Account::of(entry(index).account); }
+  AccountWord account(u32 index) const { return AccountWord::of(entry(index).account); }
   Refusals refusals(u32 index) const { return Refusals::of(entry(index).refusal); }
   Counter counter(u32 index, Cause cause) const {
     return Counter::of(entry(index).counters[static_cast<std::size_t>(cause)]);
@@ -125,8 +125,8 @@ struct doctest::StringMaker<shmring::ring::Word> {
   }
 };
 template <>
-struct doctest::StringMaker<shmring::ring::Account> {
-  static doctest::String convert(const shmring::ring::Account& account) {
+struct doctest::StringMaker<shmring::ring::AccountWord> {
+  static doctest::String convert(const shmring::ring::AccountWord& account) {
     return (std::to_string(account.attempted) + (account.finished ? " finished" : " in flight")).c_str();
   }
 };

@@ -29,20 +29,20 @@ std::string folder_for_logs() {
 
 }  // namespace
 
-Place::Place(u32 slots, u32 on_full) : name(fresh_name()), log(folder_for_logs() + "/" + name) {
+ScratchRing::ScratchRing(u32 slots, u32 on_full) : name(fresh_name()), log(folder_for_logs() + "/" + name) {
   shmring_create_options options{};
   options.struct_size = sizeof options;
   options.slots = slots, options.slot_bytes = 128, options.lanes = 2;
   options.on_full = on_full, options.wait_us = 1'000'000;
   must_be_done(shmring_create(name.c_str(), &options));
 }
-Place::~Place() {
+ScratchRing::~ScratchRing() {
   ExclusiveLane::remove(name);
   std::error_code ignored;
   std::filesystem::remove_all(log, ignored);
 }
 
-TextWriter::TextWriter(const Place& place) { must_be_done(shmring_attach(place.name.c_str(), nullptr, &producer_)); }
+TextWriter::TextWriter(const ScratchRing& place) { must_be_done(shmring_attach(place.name.c_str(), nullptr, &producer_)); }
 
 namespace {
 
@@ -124,7 +124,7 @@ ssize_t watched_write(int file, const void* bytes, std::size_t count) {
 
 class WatchedCollector {
  public:
-  explicit WatchedCollector(const Place& place) {
+  explicit WatchedCollector(const ScratchRing& place) {
     must_be_done(os::attach(place.name, segment_));
     log_.accounts = [this] { return log::accounts_line(host_->now_utc_ns(), collector_->accounts()); };
     log::Recovered recovered;
@@ -160,7 +160,7 @@ class WatchedCollector {
 };
 
 // Until the writer is done, and all that it wrote has been in hand.
-void collect(Board& board, const Place& place, bool busy, bool crowded) {
+void collect(Board& board, const ScratchRing& place, bool busy, bool crowded) {
   WatchedCollector collector(place);
   collect::Idle idle(busy);
   be_ready(board, crowded);
@@ -176,7 +176,7 @@ void collect(Board& board, const Place& place, bool busy, bool crowded) {
 }
 
 // One record at a time: the next when this one is stored, and the collector has found nothing for a while.
-void write_alone(Board& board, const Job& job, const Place& place, bool busy, bool crowded) {
+void write_alone(Board& board, const Job& job, const ScratchRing& place, bool busy, bool crowded) {
   TextWriter writer(place);
   be_ready(board, crowded);
   Board::WriterLine& mine = board.writers[0];
@@ -202,7 +202,7 @@ struct Spent {
 
 // A quarter of a ring is written, then collected, by one process. As in a writer's batches, the first lap and passes in which
 // the kernel gave the processor to others have no figure.
-void collect_by_turns(const Job& job, const Place& place, Spent& spent) {
+void collect_by_turns(const Job& job, const ScratchRing& place, Spent& spent) {
   WatchedCollector collector(place);
   TextWriter writer(place);
   u64 written = 0;
@@ -222,7 +222,7 @@ void collect_by_turns(const Job& job, const Place& place, Spent& spent) {
 }  // namespace
 
 Round run_handoff(const Job& job, bool busy) {
-  const Place place(bench_slots, SHMRING_POLICY_DROP);
+  const ScratchRing place(bench_slots, SHMRING_POLICY_DROP);
   const Placement placement(processors(), job);
   SharedWithChildren<Board> board;
   std::vector<Child> children;
@@ -236,7 +236,7 @@ Round run_handoff(const Job& job, bool busy) {
 }
 
 Round run_stages(const Job& job) {
-  const Place place(bench_slots, SHMRING_POLICY_DROP);
+  const ScratchRing place(bench_slots, SHMRING_POLICY_DROP);
   SharedWithChildren<Board> board;
   SharedWithChildren<Spent> spent;
   std::vector<Child> children;

@@ -25,16 +25,16 @@ inline constexpr std::string_view usual_text = "order 0000000000000017 authorise
 static_assert(usual_text.size() == 64);
 
 // A ring for one writer in a lane of its own, and where its log will be.
-struct Place {
-  Place(u32 slots, u32 on_full);
-  Place(const Place&) = delete;
-  ~Place();
+struct ScratchRing {
+  ScratchRing(u32 slots, u32 on_full);
+  ScratchRing(const ScratchRing&) = delete;
+  ~ScratchRing();
   std::string name, log;
 };
 
 class TextWriter {
  public:
-  explicit TextWriter(const Place& place);
+  explicit TextWriter(const ScratchRing& place);
   TextWriter(const TextWriter&) = delete;
   ~TextWriter() { shmring_detach(producer_); }
   bool write() {

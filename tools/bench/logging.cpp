@@ -20,7 +20,7 @@ constexpr u32 logged_slots = 65536;
 // The collector, from when it is up until it is asked to stop and has ended.
 class Collecting {
  public:
-  Collecting(const Place& place, int processor) : child_([&] { return run(place, processor); }) {
+  Collecting(const ScratchRing& place, int processor) : child_([&] { return run(place, processor); }) {
     must_be_done(os::attach(place.name, segment_));
     const u64 deadline_ns = os::monotonic_now_ns() + grace_ns;
     while (ring::collector_seen<ring::HardwareMemory>(segment_.ring.header->status).pid == 0) {
@@ -37,7 +37,7 @@ class Collecting {
   }
 
  private:
-  static int run(const Place& place, int processor) {
+  static int run(const ScratchRing& place, int processor) {
     if (processor >= 0) pin(processor);
     collect::Settings settings;
     settings.ring = place.name, settings.log_dir = place.log;
@@ -58,7 +58,7 @@ u64 logged(const ring::Ring& ring) {
   return most;
 }
 
-void write_until(Board& board, const Job& job, const Place& place, const ring::Ring& ring, bool crowded) {
+void write_until(Board& board, const Job& job, const ScratchRing& place, const ring::Ring& ring, bool crowded) {
   TextWriter writer(place);
   Board::WriterLine& mine = board.writers[0];
   be_ready(board, crowded);
@@ -76,7 +76,7 @@ void write_until(Board& board, const Job& job, const Place& place, const ring::R
 }
 
 // In the log, each once.
-void count_lines(const Place& place, const Round& round) {
+void count_lines(const ScratchRing& place, const Round& round) {
   log::Verdict verdict;
   must_be_done(log::verify(place.log, verdict));
   if (!verdict.proven) throw std::runtime_error("its log does not verify: expected " + verdict.deviation.expected +
@@ -108,7 +108,7 @@ double cpu_ns(pid_t pid) {
 }  // namespace
 
 Round run_logged(const Job& job) {
-  const Place place(logged_slots, SHMRING_POLICY_WAIT);
+  const ScratchRing place(logged_slots, SHMRING_POLICY_WAIT);
   const Placement placement(processors(), job);
   SharedWithChildren<Board> board;
   Collecting collector(place, placement.reader);
@@ -123,7 +123,7 @@ Round run_logged(const Job& job) {
 }
 
 Round run_idle(const Job& job) {
-  const Place place(bench_slots, SHMRING_POLICY_DROP);
+  const ScratchRing place(bench_slots, SHMRING_POLICY_DROP);
   Collecting collector(place, processors().front());
   TextWriter writer(place);          // who is attached and writes nothing
   os::sleep_for(job.budget_ns / 4);          // what it does at first

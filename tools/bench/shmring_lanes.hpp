@@ -51,8 +51,8 @@ class LaneReader {
     reader_->walk(ring::Pace{}.slots_a_pass);
     reader_->revisit();
     places_.clear();
-    for (const ring::Taken* taken : in_order()) {
-      if (taken->fault != ring::Taken::Fault::none) throw std::runtime_error("libshmring: a corrupt record");
+    for (const ring::RawRecord* taken : in_order()) {
+      if (taken->fault != ring::RawRecord::Fault::none) throw std::runtime_error("libshmring: a corrupt record");
       hand_over(*taken, sink);
       places_.push_back(taken->place);
     }
@@ -69,7 +69,7 @@ class LaneReader {
 
   // A large record of which not all chunks came is not handed over: it was given up.
   template <class Sink>
-  void hand_over(const ring::Taken& taken, Sink&& sink) {
+  void hand_over(const ring::RawRecord& taken, Sink&& sink) {
     const ring::RecordHeader& header = *taken.header;
     if ((header.flags & ring::flag_aborted) != 0) return;
     if (header.chunks == 1) return sink(taken.payload.data(), taken.payload.size());
@@ -88,26 +88,26 @@ class LaneReader {
     return true;
   }
   // A stalled slot's record is taken after those behind it, in the same pass.
-  const std::vector<const ring::Taken*>& in_order() {
+  const std::vector<const ring::RawRecord*>& in_order() {
     ordered_.clear();
     bool late = false;
-    for (const ring::Taken& taken : reader_->taken()) ordered_.push_back(&taken), late = late || taken.late;
-    auto key = [](const ring::Taken* taken) { return std::pair(taken->incarnation, taken->header->sequence); };
+    for (const ring::RawRecord& taken : reader_->taken()) ordered_.push_back(&taken), late = late || taken.late;
+    auto key = [](const ring::RawRecord* taken) { return std::pair(taken->incarnation, taken->header->sequence); };
     if (late) std::ranges::stable_sort(ordered_, {}, key);
     return ordered_;
   }
   void free_closed() {
     std::vector<u32> closed;
-    for (const ring::Snapshot& snapshot : reader_->ripe())
-      if (snapshot.closing) closed.push_back(snapshot.entry);
+    for (const ring::Observation& observation : reader_->ripe())
+      if (observation.closing) closed.push_back(observation.entry);
     reader_->free_entries(closed, *deaths_);
   }
 
   os::Segment segment_;
   std::optional<os::Deaths> deaths_;
   std::optional<ring::Reader<os::ProcessMemory>> reader_;
-  std::vector<const ring::Taken*> ordered_;
-  std::vector<ring::Place> places_;
+  std::vector<const ring::RawRecord*> ordered_;
+  std::vector<ring::HeldSlot> places_;
   std::map<u64, std::vector<std::byte>> parts_;  // of a large record, by incarnation
   u64 looked_ns_ = 0;
   u32 passes_ = 0, idle_ = 0;

@@ -118,7 +118,7 @@ void check_limits(Report& report) {
 }
 
 void check_machine(Report& report) {
-  const os::Host host = os::this_host();
+  const os::MachineId host = os::this_machine();
   const bool tsc = os::choose_clock() == ring::Clock::tsc;
   report.fact("clock", tsc ? "the TSC is invariant, and the kernel keeps time by it: timestamps read it"
                            : "the TSC is not invariant, or the kernel keeps time by another clock: a timestamp is a "

@@ -13,7 +13,7 @@
 namespace shmring::log {
 namespace {
 
-struct Account {
+struct Tally {
   std::string producer;
   u64 through;
   enum class State : u8 { open, closed, gone } state;
@@ -60,7 +60,7 @@ bool may_close(const Causes& closing, const Causes& lost) {
 
 // An incarnation is a number of one ring.
 struct RingLedger {
-  std::unordered_map<u64, Account> accounts;
+  std::unordered_map<u64, Tally> accounts;
   Incarnations over;  // of which no line may come: closed or gone, and what an accounts line before the log's first one said
 };
 
@@ -83,8 +83,8 @@ class Verifier {
     }
     for (const auto& [id, ring] : rings_) {
       for (const auto& [incarnation, account] : ring.accounts) {
-        (account.state == Account::State::open   ? verdict_.open
-         : account.state == Account::State::gone ? verdict_.gone
+        (account.state == Tally::State::open   ? verdict_.open
+         : account.state == Tally::State::gone ? verdict_.gone
                                                  : verdict_.closed)++;
       }
     }
@@ -109,10 +109,10 @@ class Verifier {
   bool content();
   bool account_line();
   bool attach();
-  bool event(Account& account);
-  bool loss(Account& account);
-  bool closing(Account& account);
-  bool gone(Account& account);
+  bool event(Tally& account);
+  bool loss(Tally& account);
+  bool closing(Tally& account);
+  bool gone(Tally& account);
   bool accounts();
   bool accounts(RingLedger& ring, const std::vector<AccountState>& accounts, const Incarnations& over, u64& open);
   bool seed();
@@ -124,7 +124,7 @@ class Verifier {
   bool is_both(const AccountState& said) {
     return deviates(said.incarnation, said.through, "an account, or that it is over", "both");
   }
-  Account* find(RingLedger& ring, u64 incarnation);
+  Tally* find(RingLedger& ring, u64 incarnation);
 
   Verdict& verdict_;
   Cursor log_;
@@ -137,7 +137,7 @@ class Verifier {
   RingLedger* named_ = present_;             // that of this line
   u64 open_ = 0;
   u64 recent_incarnation_ = 0;
-  Account* recent_ = nullptr;  // lines of one producer come in runs
+  Tally* recent_ = nullptr;  // lines of one producer come in runs
   const RingLedger* recent_ring_ = nullptr;
 };
 
@@ -198,7 +198,7 @@ bool Verifier::place() {
   return line_.ring == verdict_.ring || deviates(join("ring ", verdict_.ring), join("ring ", line_.ring));
 }
 
-Account* Verifier::find(RingLedger& ring, u64 incarnation) {
+Tally* Verifier::find(RingLedger& ring, u64 incarnation) {
   if (recent_ != nullptr && incarnation == recent_incarnation_ && &ring == recent_ring_) return recent_;
   const auto found = ring.accounts.find(incarnation);
   if (found == ring.accounts.end()) return nullptr;
@@ -211,20 +211,20 @@ bool Verifier::attach() {
   const auto [place, added] = named_->accounts.try_emplace(line_.incarnation);
   if (!added || named_->over.contains(line_.incarnation))
     return deviates(line_.incarnation, 0, "an incarnation attaches once, before all its lines", "it was here before");
-  place->second = {std::string(line_.producer), line_.first, Account::State::open, {}, 0};
+  place->second = {std::string(line_.producer), line_.first, Tally::State::open, {}, 0};
   ++open_;
   return true;
 }
 
 bool Verifier::account_line() {
   const u64 sequence = line_.kind == Kind::event || line_.kind == Kind::loss ? line_.first : line_.last;
-  Account* const account = find(*named_, line_.incarnation);
+  Tally* const account = find(*named_, line_.incarnation);
   if (account == nullptr) {
     return deviates(line_.incarnation, sequence, "its attach line before it",
                     join(line_.kind_name, " of an unknown incarnation"));
   }
-  if (account->state != Account::State::open) {
-    const std::string_view how = account->state == Account::State::gone ? "gone" : "closing";
+  if (account->state != Tally::State::open) {
+    const std::string_view how = account->state == Tally::State::gone ? "gone" : "closing";
     return deviates(line_.incarnation, sequence, join("nothing after its ", how, " line"), words(line_.kind_name));
   }
   if (account->producer != line_.producer) {
@@ -243,7 +243,7 @@ bool Verifier::account_line() {
   }
 }
 
-bool Verifier::event(Account& account) {
+bool Verifier::event(Tally& account) {
   if (line_.first != account.through + 1) {
     return deviates(line_.incarnation, line_.first, join("seq ", account.through + 1), join("seq ", line_.first));
   }
@@ -254,7 +254,7 @@ bool Verifier::event(Account& account) {
   return true;
 }
 
-bool Verifier::loss(Account& account) {
+bool Verifier::loss(Tally& account) {
   const auto wrong = [this](std::string expected, std::string found) {
     return deviates(line_.incarnation, line_.first, std::move(expected), std::move(found));
   };
@@ -271,7 +271,7 @@ bool Verifier::loss(Account& account) {
   return true;
 }
 
-bool Verifier::closing(Account& account) {
+bool Verifier::closing(Tally& account) {
   if (line_.last != account.through) {
     return deviates(line_.incarnation, account.through, join("last ", account.through), join("last ", line_.last));
   }
@@ -279,19 +279,19 @@ bool Verifier::closing(Account& account) {
     return deviates(line_.incarnation, account.through, join("its loss lines' causes: ", in_words(account.lost)),
                     in_words(line_.causes));
   }
-  account.state = Account::State::closed;
+  account.state = Tally::State::closed;
   verdict_.nested += line_.nested;
   named_->over.add(line_.incarnation);
   --open_;
   return true;
 }
 
-bool Verifier::gone(Account& account) {
+bool Verifier::gone(Tally& account) {
   if (line_.last != account.through) {
     return deviates(line_.incarnation, account.through, join("through ", account.through),
                     join("through ", line_.last));
   }
-  account.state = Account::State::gone;
+  account.state = Tally::State::gone;
   named_->over.add(line_.incarnation);
   --open_;
   return true;
@@ -315,8 +315,8 @@ bool Verifier::seed(RingLedger& ring, const std::vector<AccountState>& accounts,
       return deviates(said.incarnation, said.through, "no accounts before the log's first line", "an account");
     }
     if (over.contains(said.incarnation)) return is_both(said);
-    const Account account{std::string(said.producer), said.through,
-                          said.open ? Account::State::open : Account::State::closed, said.causes, line_.index};
+    const Tally account{std::string(said.producer), said.through,
+                          said.open ? Tally::State::open : Tally::State::closed, said.causes, line_.index};
     if (!ring.accounts.try_emplace(said.incarnation, account).second) {
       return deviates(said.incarnation, said.through, "each account once", "it is there twice");
     }
@@ -349,14 +349,14 @@ bool Verifier::accounts(RingLedger& ring, const std::vector<AccountState>& accou
       return deviates(said.incarnation, said.through, std::move(expected), std::move(found));
     };
     if (over.contains(said.incarnation)) return is_both(said);
-    Account* const account = find(ring, said.incarnation);
+    Tally* const account = find(ring, said.incarnation);
     if (account == nullptr) return wrong("only accounts that the log knows", "an unknown incarnation");
-    if (account->state == Account::State::gone) return wrong("nothing after its gone line", "its account");
+    if (account->state == Tally::State::gone) return wrong("nothing after its gone line", "its account");
     if (account->producer != said.producer)
       return wrong(join("producer ", account->producer), join("producer ", said.producer));
     if (account->through != said.through)
       return wrong(join("through ", account->through), join("through ", said.through));
-    const bool is_open = account->state == Account::State::open;
+    const bool is_open = account->state == Tally::State::open;
     if (is_open != said.open) return wrong(is_open ? "open" : "closed", said.open ? "open" : "closed");
     if (account->lost != said.causes)
       return wrong(join("causes ", in_words(account->lost)), join("causes ", in_words(said.causes)));

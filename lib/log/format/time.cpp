@@ -7,9 +7,9 @@ namespace shmring::log {
 namespace {
 
 // Takes a text apart from its front.
-class Reader {
+class Digits {
  public:
-  explicit Reader(std::string_view text) : rest_(text) {}
+  explicit Digits(std::string_view text) : rest_(text) {}
   bool digits(std::size_t count, u64& value) {
     value = 0;
     for (std::size_t i = 0; i < count; ++i, rest_.remove_prefix(1)) {
@@ -33,7 +33,7 @@ class Reader {
 };
 
 // ".5" is 500 000 000; without a point it is 0.
-bool fraction(Reader& in, u64& ns) {
+bool fraction(Digits& in, u64& ns) {
   ns = 0;
   if (!in.one_of(".")) return true;
   u64 digit, unit = 100'000'000;
@@ -46,7 +46,7 @@ bool fraction(Reader& in, u64& ns) {
 }
 
 // Seconds that local time is ahead of UTC.
-bool offset(Reader& in, i64& seconds) {
+bool offset(Digits& in, i64& seconds) {
   seconds = 0;
   if (in.one_of("Zz")) return true;
   if (!in.one_of("+-")) return false;
@@ -86,7 +86,7 @@ std::array<char, 30> format_time(i64 ns) {
 }
 
 std::optional<i64> parse_time(std::string_view text) {
-  Reader in(text);
+  Digits in(text);
   u64 year, month, day, hour, minute, second, ns;
   i64 ahead;
   if (!in.digits(4, year) || !in.one_of("-") || !in.digits(2, month) || !in.one_of("-") || !in.digits(2, day))

@@ -4,10 +4,10 @@
 using namespace plain;
 
 namespace {
-std::string in_order(std::vector<Delivery> deliveries) {
-  order(deliveries);
+std::string in_order(std::vector<Record> records) {
+  order(records);
   std::string out;
-  for (const Delivery& it : deliveries) {
+  for (const Record& it : records) {
     out += std::to_string(it.taken.incarnation) + "." + std::to_string(it.taken.header->sequence);
     out += "@" + std::to_string(it.time_ns) + " ";
   }
@@ -23,7 +23,7 @@ TEST_CASE("an attach line comes once, before every other line of its incarnation
 
 TEST_CASE("an attach line says who: pid, uid, lane and program") {
   Book book;
-  shmring::ring::Newcomer who{2, 9, {77, 5, shmring::ring::OwnerState::attached}, {"pay", 1000, 8, "pay"}, 3, {0, 0}};
+  shmring::ring::Attachment who{2, 9, {77, 5, shmring::ring::OwnerState::attached}, {"pay", 1000, 8, "pay"}, 3, {0, 0}};
   book.ledger.meet({{who, "/bin/pay"}}, 123);
   const auto& line = std::get<LifeLine>(book.ledger.lines()[0]);
   CHECK(line.producer == "pay");
@@ -243,26 +243,26 @@ TEST_CASE("refusals that another log holds count in what the entry is told") {
 
 TEST_CASE("order: each producer by sequence, across producers by time") {
   Book book;
-  CHECK(in_order({book.delivery(1, 2, {}, 30), book.delivery(2, 1, {}, 20), book.delivery(1, 1, {}, 10)}) ==
+  CHECK(in_order({book.record(1, 2, {}, 30), book.record(2, 1, {}, 20), book.record(1, 1, {}, 10)}) ==
         "1.1@10 2.1@20 1.2@30 ");
 }
 
 TEST_CASE("order: a clock that goes back does not change a producer's sequences, nor another's times") {
   Book book;
-  CHECK(in_order({book.delivery(1, 1, {}, 50), book.delivery(1, 2, {}, 10), book.delivery(2, 1, {}, 20),
-                  book.delivery(2, 2, {}, 60)}) == "2.1@20 1.1@50 1.2@50 2.2@60 ");
+  CHECK(in_order({book.record(1, 1, {}, 50), book.record(1, 2, {}, 10), book.record(2, 1, {}, 20),
+                  book.record(2, 2, {}, 60)}) == "2.1@20 1.1@50 1.2@50 2.2@60 ");
 }
 
 TEST_CASE("order: records of one moment stay together by producer and sequence") {
   Book book;
-  CHECK(in_order({book.delivery(2, 1, {}, 5), book.delivery(1, 2, {}, 5), book.delivery(1, 1, {}, 5)}) ==
+  CHECK(in_order({book.record(2, 1, {}, 5), book.record(1, 2, {}, 5), book.record(1, 1, {}, 5)}) ==
         "1.1@5 1.2@5 2.1@5 ");
   CHECK(in_order({}) == "");
 }
 
 TEST_CASE("order: a corrupt record, whose sequence says nothing, comes first and does not change the times of others") {
   Book book;
-  Delivery corrupt = book.delivery(1, 0, {}, 1000);
-  corrupt.taken.fault = Taken::Fault::corrupt;
-  CHECK(in_order({corrupt, book.delivery(1, 1, {}, 5)}) == "1.0@1000 1.1@5 ");
+  Record corrupt = book.record(1, 0, {}, 1000);
+  corrupt.taken.fault = RawRecord::Fault::corrupt;
+  CHECK(in_order({corrupt, book.record(1, 1, {}, 5)}) == "1.0@1000 1.1@5 ");
 }

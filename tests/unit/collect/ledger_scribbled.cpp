@@ -17,9 +17,9 @@ TEST_CASE("an incarnation that was closed is over, and those beside it are not")
   Book book;
   for (const u64 incarnation : {1, 2, 4, 5}) book.meet(incarnation, static_cast<u32>(incarnation));
   for (const u64 incarnation : {2, 4}) {
-    Snapshot snapshot{};
-    snapshot.entry = static_cast<u32>(incarnation), snapshot.incarnation = incarnation, snapshot.closing = true;
-    book.ledger.settle({snapshot}, 1);
+    Observation observation{};
+    observation.entry = static_cast<u32>(incarnation), observation.incarnation = incarnation, observation.closing = true;
+    book.ledger.settle({observation}, 1);
   }
   book.expect({"attach 1", "attach 2", "attach 4", "attach 5", "detach 2 last 0", "detach 4 last 0"});
   book.ledger.forget(book.ledger.closed());
@@ -39,7 +39,7 @@ TEST_CASE("a record behind its account's closing line is an incident") {
 
 TEST_CASE("a scribbled name is a name in the log") {
   Book book;
-  shmring::ring::Newcomer who{0, 1, {77, 1, shmring::ring::OwnerState::attached}, {}, 0, {0, 0}};
+  shmring::ring::Attachment who{0, 1, {77, 1, shmring::ring::OwnerState::attached}, {}, 0, {0, 0}};
   std::snprintf(who.identity.name, sizeof who.identity.name, "a\"b\n\xff.-_9");
   book.ledger.meet({{who, "/bin/app"}}, 1);
   CHECK(std::get<LifeLine>(book.ledger.lines()[0]).producer == "a_b__.-_9");
@@ -55,9 +55,9 @@ TEST_CASE("an incarnation that an earlier collector closed has no second attach 
   Book before;
   before.meet(1, 0).meet(2, 1).meet(3, 2);
   before.ledger.drop(2, 1);
-  Snapshot snapshot{};
-  snapshot.incarnation = 1, snapshot.closing = true;
-  before.ledger.settle({snapshot}, 1);
+  Observation observation{};
+  observation.incarnation = 1, observation.closing = true;
+  before.ledger.settle({observation}, 1);
   before.ledger.forget(before.ledger.closed());
   Book book;
   book.ledger.recover(before.ledger.accounts());

@@ -8,7 +8,7 @@
 #include <vector>
 
 using namespace shmring;
-using ring::Taken;
+using ring::RawRecord;
 using ring::u16;
 using ring::u32;
 
@@ -22,8 +22,8 @@ struct Chunks {
     for (u16 n = 0; n < number; ++n)
       headers[n].sequence = 1, headers[n].length = room, headers[n].chunks = number, headers[n].chunk = n;
   }
-  Taken taken(u16 n, bool late) const {
-    return {Taken::Fault::none, late, 0, 5, {0, n}, &headers[n], {bytes.data() + n * room, room}, 0};
+  RawRecord taken(u16 n, bool late) const {
+    return {RawRecord::Fault::none, late, 0, 5, {0, n}, &headers[n], {bytes.data() + n * room, room}, 0};
   }
 
   std::vector<ring::RecordHeader> headers;

@@ -184,7 +184,7 @@ TEST_CASE("a new ring is open, names its host and its creator, and all its table
   os::Segment segment;
   REQUIRE(os::attach("audit", segment) == 0);
   const ring::Header& header = *segment.ring.header;
-  const os::Host host = os::this_host();
+  const os::MachineId host = os::this_machine();
   CHECK(std::string(header.ring) == "audit");
   CHECK(header.state.load() == static_cast<ring::u32>(ring::SegmentState::open));
   CHECK(std::memcmp(header.boot_id, host.boot_id, sizeof host.boot_id) == 0);

@@ -25,7 +25,7 @@ constexpr ring::u64 long_enough_ns = 60'000'000'000;
 // A segment of this process's namespaces with room for three producers.
 struct Table {
   Table() : header(std::make_unique<ring::Header>()) {
-    const os::Host host = os::this_host();
+    const os::MachineId host = os::this_machine();
     header->pid_namespace = host.pid_namespace;
     header->time_namespace = host.time_namespace;
     ring.header = header.get();

@@ -26,18 +26,18 @@ TEST_CASE("words of the table come apart and together again") {
   CHECK(full.bits() == ~u64{0});
   CHECK(Owner::of(full.bits()).pid == full.pid);
   CHECK(Owner{1, 0, OwnerState::free}.bits() == u64{1} << 42);
-  CHECK(Account::of(Account{u64{1} << 62, true}.bits()) == Account{u64{1} << 62, true});
-  CHECK(Account{7, false}.bits() == 14);
+  CHECK(AccountWord::of(AccountWord{u64{1} << 62, true}.bits()) == AccountWord{u64{1} << 62, true});
+  CHECK(AccountWord{7, false}.bits() == 14);
   CHECK(Refusals{1, 2, 3}.bits() == 0x0000000100020003);
   CHECK(Refusals::of(~u64{0}).count == ~u32{0});
   CHECK(Counter{1, 2}.bits() == 0x0000000100000002);
 }
 
 TEST_CASE("the last finished attempt is the last one if it is finished, else the one before") {
-  CHECK(Account{0, false}.last_finished() == 0);
-  CHECK(Account{1, false}.last_finished() == 0);
-  CHECK(Account{1, true}.last_finished() == 1);
-  CHECK(Account{8, false}.last_finished() == 7);
+  CHECK(AccountWord{0, false}.last_finished() == 0);
+  CHECK(AccountWord{1, false}.last_finished() == 0);
+  CHECK(AccountWord{1, true}.last_finished() == 1);
+  CHECK(AccountWord{8, false}.last_finished() == 7);
 }
 
 TEST_CASE("attach claims the first free entry and says attached last") {
@@ -56,7 +56,7 @@ TEST_CASE("attach claims the first free entry and says attached last") {
   CHECK(Owner::of(plain.entry(1).owner).same_process(owner(5)));
   CHECK(producer.incarnation() == PlainRing::base + 1);
   CHECK(producer.sequence() == 0);
-  CHECK(plain.account(1) == Account{0, false});
+  CHECK(plain.account(1) == AccountWord{0, false});
 }
 
 TEST_CASE("an entry is never without its owner: the claim itself writes the identity") {
@@ -133,16 +133,16 @@ TEST_CASE("the account word announces an attempt before its claim, and is finish
   PlainRing plain;
   Producer<ProducerMemory> producer;
   REQUIRE(producer.attach(plain.ring, owner(1), identity("app"), SHMRING_LANE_SHARED) == 0);
-  Account at_look{}, at_publish{};
+  AccountWord at_look{}, at_publish{};
   Word at_finish{};
   ProducerMemory::Hook look(At::tail_hint, 1, [&] { at_look = plain.account(0); });
   ProducerMemory::Hook publish(At::publish, 1, [&] { at_publish = plain.account(0); });
   ProducerMemory::Hook finish(At::finish, 1, [&] { at_finish = plain.word(0); });
   CHECK(producer.write(nullptr, "x", 1) == 0);
-  CHECK(at_look == Account{1, false});
-  CHECK(at_publish == Account{1, false});
+  CHECK(at_look == AccountWord{1, false});
+  CHECK(at_publish == AccountWord{1, false});
   CHECK(at_finish == ready(0, 1));
-  CHECK(plain.account(0) == Account{1, true});
+  CHECK(plain.account(0) == AccountWord{1, true});
   CHECK(producer.sequence() == 1);
 }
 
@@ -151,7 +151,7 @@ TEST_CASE("a refusal stores its counter, then the refusal word, then finishes th
   Producer<ProducerMemory> producer;
   REQUIRE(producer.attach(plain.ring, owner(1), identity("app"), SHMRING_LANE_SHARED) == 0);
   u32 count_at_refusal = 0, refusals_at_finish = 0;
-  Account at_refusal{};
+  AccountWord at_refusal{};
   ProducerMemory::Hook refusal(At::refusal, 1, [&] {
     count_at_refusal = plain.counter(0, Cause::too_big).count;
     at_refusal = plain.account(0);
@@ -159,9 +159,9 @@ TEST_CASE("a refusal stores its counter, then the refusal word, then finishes th
   ProducerMemory::Hook finish(At::finish, 1, [&] { refusals_at_finish = plain.refusals(0).count; });
   CHECK(producer.write(nullptr, long_text.data(), long_text.size()) == SHMRING_TOO_BIG);
   CHECK(count_at_refusal == 1);
-  CHECK(at_refusal == Account{1, false});
+  CHECK(at_refusal == AccountWord{1, false});
   CHECK(refusals_at_finish == 1);
-  CHECK(plain.account(0) == Account{1, true});
+  CHECK(plain.account(0) == AccountWord{1, true});
 }
 
 TEST_CASE("each refusal counts under its own cause, with its sequence, and in the refusal word") {
@@ -176,7 +176,7 @@ TEST_CASE("each refusal counts under its own cause, with its sequence, and in th
   CHECK(plain.counter(0, Cause::too_big).bits() == Counter{1, 4}.bits());
   CHECK(plain.counter(0, Cause::contended).bits() == 0);
   CHECK(plain.refusals(0).bits() == Refusals{3, u16(bit_of(Cause::full) | bit_of(Cause::too_big)), 5}.bits());
-  CHECK(plain.account(0) == Account{5, true});
+  CHECK(plain.account(0) == AccountWord{5, true});
 }
 
 TEST_CASE("a claim that gave up is FULL, counted as contended") {
@@ -205,12 +205,12 @@ TEST_CASE("a publish clears the mask, after its finish, and keeps the count") {
   Producer<ProducerMemory> producer;
   REQUIRE(producer.attach(plain.ring, owner(1), identity("app"), SHMRING_LANE_SHARED) == 0);
   producer.write(nullptr, long_text.data(), long_text.size());
-  Account at_clear{};
+  AccountWord at_clear{};
   u16 mask_at_clear = 0;
   ProducerMemory::Hook clear(At::refusal, 1,
                              [&] { at_clear = plain.account(0), mask_at_clear = plain.refusals(0).mask; });
   CHECK(producer.write(nullptr, "x", 1) == 0);
-  CHECK(at_clear == Account{2, true});
+  CHECK(at_clear == AccountWord{2, true});
   CHECK(mask_at_clear == bit_of(Cause::too_big));
   CHECK(plain.refusals(0).bits() == Refusals{1, 0, 1}.bits());
   CHECK(producer.write(nullptr, "x", 1) == 0);
@@ -256,7 +256,7 @@ TEST_CASE("a call that interrupts another on its handle is counted as nested, ta
   CHECK(nested == 7);
   CHECK(plain.entry(0).nested == 7);
   CHECK(producer.sequence() == 7);
-  CHECK(plain.account(0) == Account{7, true});
+  CHECK(plain.account(0) == AccountWord{7, true});
 }
 
 TEST_CASE("detach says left, and nothing after it") {
@@ -276,11 +276,11 @@ TEST_CASE("detach ends an open claim before it says left") {
   REQUIRE(producer.attach(plain.ring, owner(1), identity("p"), SHMRING_LANE_SHARED) == 0);
   void* payload = nullptr;
   REQUIRE(producer.claim(8, &payload) == 0);
-  Account at_left{};
+  AccountWord at_left{};
   Word word_at_left{};
   ProducerMemory::Hook left(At::owner_state, 1, [&] { at_left = plain.account(0), word_at_left = plain.word(0); });
   producer.detach();
-  CHECK(at_left == Account{1, true});
+  CHECK(at_left == AccountWord{1, true});
   CHECK(word_at_left == ready(0, 1));
 }
 

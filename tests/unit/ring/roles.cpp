@@ -117,10 +117,10 @@ class Stage {
         for (u32 life = 1; life < lives_ && !given_up_; ++life) live(i, life);
         --running_;
       });
-    std::thread onlooker([this] { look_on(); });
+    std::thread observer([this] { look_on(); });
     collect();
     for (std::thread& role : roles) role.join();
-    onlooker.join();
+    observer.join();
   }
   void judge() {
     CHECK_MESSAGE(log_.broken == "", log_.broken);

@@ -31,7 +31,7 @@ TEST_CASE("any single bit flip in a record's header or payload is found") {
     reader.walk(4);
     REQUIRE(reader.taken().size() == 1);
     CAPTURE(bit);
-    CHECK(reader.taken()[0].fault == (intact ? Taken::Fault::none : Taken::Fault::corrupt));
+    CHECK(reader.taken()[0].fault == (intact ? RawRecord::Fault::none : RawRecord::Fault::corrupt));
     if (!intact) bytes[bit / 8] = static_cast<unsigned char>(bytes[bit / 8] ^ 1u << bit % 8);
     plain.set_word(0, ready(0, 1));
   }

@@ -56,7 +56,7 @@ TEST_CASE("READY of this lap becomes READING, and its record is taken once") {
     walk.writer.publish();
     walk.walk();
     REQUIRE(walk.reader->taken().size() == 1);
-    const Taken& taken = walk.reader->taken()[0];
+    const RawRecord& taken = walk.reader->taken()[0];
     CHECK(taken.place.position == position);
     CHECK_FALSE(taken.late);
     CHECK(taken.header->sequence == 1);
