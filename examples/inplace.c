@@ -4,10 +4,9 @@
  *
  * A reading is JSON, printed straight into the slot; a sensor that fails half-way aborts its record, and the log
  * counts it. */
+#include <shmring/shmring.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <shmring/shmring.h>
 
 enum { MEASURED = 30, ROOM = 96 };
 

@@ -4,11 +4,10 @@
  *
  * It never waits for the audit: what a full ring refuses is counted, and the collector's log says how many and why. */
 #define _POSIX_C_SOURCE 200809L
+#include <shmring/shmring.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-#include <shmring/shmring.h>
 
 enum { BOOKED = 10 };
 

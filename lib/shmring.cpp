@@ -4,13 +4,14 @@
 //   - nothing throws out of here: attach and create catch what Boost throws, the write path has nothing that could;
 //   - a handle lives in pages that a forked child sees as zeros: its first word tells the child that it is not its own;
 //   - write touches no memory but the handle, the segment and the caller's; it allocates nothing and calls nobody.
+#include "lib/include/shmring/shmring.h"
+
 #include <cerrno>
 #include <cstring>
 #include <exception>
 #include <new>
 #include <string>
 
-#include "lib/include/shmring/shmring.h"
 #include "lib/os/calls.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/handle_page.hpp"
@@ -91,10 +92,12 @@ int take_place(const char* ring, const shmring_attach_options& options, const Id
   again = result == -ESTALE;
   if (again) return fail(ESTALE, "ring '%s': it was retired as we attached, expected state open: try again", ring);
   if (result == -EBUSY)
-    return fail(EBUSY, "ring '%s': none of its %u exclusive lanes is free; try again, or attach with lane auto or shared",
-                ring, segment.ring.geometry.lanes - 1);
-  return fail(EUSERS, "ring '%s': all %u places of the producer table are taken; detach one, or start shmringd, which frees "
-              "those of dead processes, and try again", ring, segment.ring.geometry.producers);
+    return fail(EBUSY, "ring '%s': none of its %u exclusive lanes is free; try again, or attach with lane auto or shared", ring,
+                segment.ring.geometry.lanes - 1);
+  return fail(EUSERS,
+              "ring '%s': all %u places of the producer table are taken; detach one, or start shmringd, which frees "
+              "those of dead processes, and try again",
+              ring, segment.ring.geometry.producers);
 }
 
 int attach_producer(const char* ring, const shmring_attach_options& options, shmring_producer** out) {
@@ -122,13 +125,17 @@ int not_yet(const char* what) { return fail(EOPNOTSUPP, "%s: not in this version
 }  // namespace
 
 int shmring_create(const char* ring, const shmring_create_options* options) {
-  return guarded(ring, [](const char* name, const void* argument) {
-    return shmring::os::create(name, static_cast<const shmring_create_options*>(argument));
-  }, options);
+  return guarded(
+      ring,
+      [](const char* name, const void* argument) {
+        return shmring::os::create(name, static_cast<const shmring_create_options*>(argument));
+      },
+      options);
 }
 
 int shmring_unlink(const char* ring) {
-  return guarded(ring, [](const char* name, const void*) { return shmring::os::unlink(name); }, nullptr);
+  return guarded(
+      ring, [](const char* name, const void*) { return shmring::os::unlink(name); }, nullptr);
 }
 
 int shmring_attach(const char* ring, const shmring_attach_options* options, shmring_producer** out) {
@@ -138,38 +145,49 @@ int shmring_attach(const char* ring, const shmring_attach_options* options, shmr
     const shmring_attach_options* options;
     shmring_producer** out;
   } call{options, out};
-  return guarded(ring, [](const char* name, const void* argument) {
-    const auto& call = *static_cast<const Call*>(argument);
-    shmring_attach_options known{};
-    if (call.options != nullptr)
-      if (const int error = shmring::os::copy_options(call.options, &known, sizeof known, "attach options"); error != 0)
-        return error;
-    return attach_producer(name, known, call.out);
-  }, &call);
+  return guarded(
+      ring,
+      [](const char* name, const void* argument) {
+        const auto& call = *static_cast<const Call*>(argument);
+        shmring_attach_options known{};
+        if (call.options != nullptr)
+          if (const int error = shmring::os::copy_options(call.options, &known, sizeof known, "attach options"); error != 0)
+            return error;
+        return attach_producer(name, known, call.out);
+      },
+      &call);
 }
 
 int shmring_write(shmring_producer* producer, const shmring_meta* meta, const void* payload, size_t bytes) {
-  if (producer == nullptr || (payload == nullptr && bytes != 0)) [[unlikely]] return -EINVAL;
-  if (producer->alive == 0) [[unlikely]] return SHMRING_FORKED;
+  if (producer == nullptr || (payload == nullptr && bytes != 0)) [[unlikely]]
+    return -EINVAL;
+  if (producer->alive == 0) [[unlikely]]
+    return SHMRING_FORKED;
   return producer->producer.write(meta, payload, bytes);
 }
 
 int shmring_claim(shmring_producer* producer, size_t bytes, void** payload) {
-  if (producer == nullptr || payload == nullptr) [[unlikely]] return -EINVAL;
+  if (producer == nullptr || payload == nullptr) [[unlikely]]
+    return -EINVAL;
   *payload = nullptr;
-  if (producer->alive == 0) [[unlikely]] return SHMRING_FORKED;
+  if (producer->alive == 0) [[unlikely]]
+    return SHMRING_FORKED;
   return producer->producer.claim(bytes, payload);
 }
 
 int shmring_commit(shmring_producer* producer, const shmring_meta* meta, size_t bytes) {
-  if (producer == nullptr) [[unlikely]] return -EINVAL;
-  if (producer->alive == 0) [[unlikely]] return SHMRING_FORKED;
+  if (producer == nullptr) [[unlikely]]
+    return -EINVAL;
+  if (producer->alive == 0) [[unlikely]]
+    return SHMRING_FORKED;
   return producer->producer.commit(meta, bytes);
 }
 
 int shmring_abort(shmring_producer* producer) {
-  if (producer == nullptr) [[unlikely]] return -EINVAL;
-  if (producer->alive == 0) [[unlikely]] return SHMRING_FORKED;
+  if (producer == nullptr) [[unlikely]]
+    return -EINVAL;
+  if (producer->alive == 0) [[unlikely]]
+    return SHMRING_FORKED;
   return producer->producer.abort();
 }
 
@@ -223,8 +241,7 @@ const char* shmring_strerror(int code) {
   switch (code) {
     case 0: return "done";
     case SHMRING_FULL: return "ring full: the record is counted as lost";
-    case SHMRING_TOO_BIG:
-      return "record longer than max_record, or in place than one slot: it is counted as lost";
+    case SHMRING_TOO_BIG: return "record longer than max_record, or in place than one slot: it is counted as lost";
     case SHMRING_NESTED:
       return "refused and counted: a signal handler interrupted a call of this handle, or several threads use it: one handle "
              "per thread";

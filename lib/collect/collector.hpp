@@ -33,9 +33,8 @@ template <class M>
 class Collector {
  public:
   Collector(const ring::Ring& ring, ring::Pace pace, Host& host, Log& log)
-      : ring_(ring), pace_(pace), host_(host), log_(log), reader_(ring, pace), names_(ring),
-        reassembly_(ring.slot_payload()), ledger_(ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite)),
-        waiting_since_(ring.geometry.lanes) {}
+      : ring_(ring), pace_(pace), host_(host), log_(log), reader_(ring, pace), names_(ring), reassembly_(ring.slot_payload()),
+        ledger_(ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite)), waiting_since_(ring.geometry.lanes) {}
 
   // Before the first pass: what the log says of this ring, then every slot, then the entries. True: all lines are committed.
   bool start(const RingAccounts& known);
@@ -159,7 +158,8 @@ void Collector<M>::read_tails() {
 template <class M>
 void Collector<M>::meet() {
   for (u64 incarnation : reader_.vanished()) {
-    ledger_.note({"incident", host_.now_utc_ns(),
+    ledger_.note({"incident",
+                  host_.now_utc_ns(),
                   {{"what", "an entry of the producer table was overwritten: its account ends here"},
                    {"inc", std::to_string(incarnation), true}}});
     ledger_.drop(incarnation, host_.now_utc_ns());
@@ -192,8 +192,7 @@ void Collector<M>::name_and_time() {
   auto time = times_.begin();
   for (const ring::RawRecord& taken : reassembly_.whole()) {
     const bool sound = taken.fault == ring::RawRecord::Fault::none;
-    records_.push_back(
-        {taken, is_timed(taken) ? *time++ : now, sound ? names_.of(taken.header->type) : std::string_view{}});
+    records_.push_back({taken, is_timed(taken) ? *time++ : now, sound ? names_.of(taken.header->type) : std::string_view{}});
   }
   order(records_);
 }

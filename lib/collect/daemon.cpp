@@ -5,12 +5,12 @@
 #include <functional>
 #include <utility>
 
+#include "lib/collect/messages.hpp"
+#include "lib/collect/shown.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/origin.hpp"
 #include "lib/os/signals.hpp"
 #include "lib/os/wakeup.hpp"
-#include "lib/collect/shown.hpp"
-#include "lib/collect/messages.hpp"
 
 namespace shmring::collect {
 
@@ -92,8 +92,8 @@ int Daemon::move_aside(const Settings& settings, int refused) {
   if (aside_.name.empty()) return 0;
   const std::string lost = inspect::loss_text(aside_.leftover);
   say("shmringd: ring {}: {}: it was moved aside, and is ring {} now: {}\n", settings.ring, aside_.why, aside_.name,
-            lost.empty() ? "all that was written into it is in a log, and `shmring gc` removes it"
-                         : lost + ": see `shmring doctor " + aside_.name + "`");
+      lost.empty() ? "all that was written into it is in a log, and `shmring gc` removes it"
+                   : lost + ": see `shmring doctor " + aside_.name + "`");
   return 0;
 }
 
@@ -173,8 +173,10 @@ bool Daemon::pass(bool entries_due) {
 void Daemon::begin() {
   end_other_rings();
   if (recovered_.next_index > 0)
-    present().note("recovery", {number("accounts", present().known_accounts()), number("open", present().known_open()),
-                                number("cut_bytes", recovered_.cut_bytes), {"aside", recovered_.aside}});
+    present().note("recovery", {number("accounts", present().known_accounts()),
+                                number("open", present().known_open()),
+                                number("cut_bytes", recovered_.cut_bytes),
+                                {"aside", recovered_.aside}});
   start_present();
   for (std::size_t i = 0; i + 1 < drains_.size(); ++i) drains_[i]->start();
 }

@@ -16,11 +16,11 @@
 #include <string>
 #include <vector>
 
-#include "lib/inspect/aside.hpp"
-#include "lib/log/files/appender.hpp"
 #include "lib/collect/drain.hpp"
 #include "lib/collect/idle.hpp"
 #include "lib/collect/settings.hpp"
+#include "lib/inspect/aside.hpp"
+#include "lib/log/files/appender.hpp"
 
 namespace shmring::collect {
 
@@ -74,7 +74,7 @@ class Daemon final : public Log {
   int stop(std::vector<log::Note::Pair> pairs);
 
   Drain& present() const { return *drains_.back(); }
-    log::Accounts accounts() const;
+  log::Accounts accounts() const;
   template <class Condition>
   bool all(Condition condition) const {
     return std::ranges::all_of(drains_, [&](const auto& drain) { return ((*drain).*condition)(); });
@@ -86,13 +86,13 @@ class Daemon final : public Log {
   log::Appender log_;
   log::Recovered recovered_;
   LogState log_state_ = LogState::ready;
-  int log_error_ = 0;  // why it is failing, as it was said last
+  int log_error_ = 0;                  // why it is failing, as it was said last
   std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's last
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;
   Idle idle_;
   u64 entries_read_ns_ = 0, deaths_asked_ns_ = 0, second_ns_ = 0;  // monotonic
-  int roll_error_ = 0;   // that this log has been told of
+  int roll_error_ = 0;                                             // that this log has been told of
   int new_refused_ = 0;  // why a new ring of the name is not drained, as it was said last
   bool death_ = true;    // the next pass reads the producer tables
 };

@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "lib/collect/shown.hpp"
 #include "lib/collect/daemon.hpp"
 #include "lib/collect/messages.hpp"
+#include "lib/collect/shown.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/origin.hpp"
 #include "lib/os/signals.hpp"

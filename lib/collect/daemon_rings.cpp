@@ -5,11 +5,11 @@
 #include <cerrno>
 #include <utility>
 
-#include "lib/os/error.hpp"
-#include "lib/os/ghost.hpp"
-#include "lib/collect/shown.hpp"
 #include "lib/collect/daemon.hpp"
 #include "lib/collect/messages.hpp"
+#include "lib/collect/shown.hpp"
+#include "lib/os/error.hpp"
+#include "lib/os/ghost.hpp"
 
 namespace shmring::collect {
 namespace {
@@ -76,12 +76,15 @@ int Daemon::take_over(const log::RecoveredRing& other, std::string& why) {
   ledger.recover(other.known());
   const u64 now = present().host().now_utc_ns();
   if (!writers.unknown.empty())
-    ledger.note({"incident", now,
-                 {{"what", "the ring lost its name while no collector ran, and it cannot be told whether these producers "
-                           "still run: what they write into it is in no log"},
+    ledger.note({"incident",
+                 now,
+                 {{"what",
+                   "the ring lost its name while no collector ran, and it cannot be told whether these producers "
+                   "still run: what they write into it is in no log"},
                   {"incs", fmt::format("[{}]", fmt::join(writers.unknown, ",")), true}}});
   if (refused == -ENOENT || writers.running.empty()) return may_pass(refused) ? refused : 0;
-  ledger.note({"incident", now,
+  ledger.note({"incident",
+               now,
                {{"what", "the ring lost its name while no collector ran: what these processes write into it is in no log"},
                 {"pids", fmt::format("[{}]", fmt::join(writers.running, ",")), true},
                 {"why", why}}});

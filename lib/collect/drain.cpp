@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
+#include "lib/collect/shown.hpp"
 #include "lib/os/remover_lock.hpp"
 #include "lib/os/wakeup.hpp"
-#include "lib/collect/shown.hpp"
 
 namespace shmring::collect {
 
@@ -25,9 +25,7 @@ Drain::Drain(os::Segment segment, Log& log, log::RecoveredRing known)
     : segment_(std::move(segment)), known_(std::move(known)), host_(segment_.ring),
       collector_(segment_.ring, ring::Pace{}, host_, log) {}
 
-u64 Drain::known_open() const {
-  return static_cast<u64>(std::ranges::count_if(known_.accounts, &log::RecoveredAccount::open));
-}
+u64 Drain::known_open() const { return static_cast<u64>(std::ranges::count_if(known_.accounts, &log::RecoveredAccount::open)); }
 
 bool Drain::start() {
   if (!host_.deaths().can_judge())
@@ -83,8 +81,7 @@ void Drain::note_clock_and_conditions() {
   if (reader.scribbled() > noted_.scribbled)
     note("incident", {{"what", "a slot's state word was scribbled: it costs its slot"}, number("slots", reader.scribbled())});
   noted_.scribbled = reader.scribbled();
-  if (reader.repairs() > noted_.repairs)
-    note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
+  if (reader.repairs() > noted_.repairs) note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
   noted_.repairs = reader.repairs();
 }
 

@@ -79,8 +79,7 @@ class Drain {
   bool is_retired() const { return retired_; }
   // It was retired before the producer table was last read, every producer has ended, and all is in the log.
   bool is_over() const {
-    return ended_ ||
-           (read_retired_ && collector_.is_settled() && collector_.is_idle() && collector_.ledger().empty());
+    return ended_ || (read_retired_ && collector_.is_settled() && collector_.is_idle() && collector_.ledger().empty());
   }
 
   const os::Segment& segment() const { return segment_; }

@@ -56,8 +56,7 @@ void order(std::vector<Record>& records) {
   // As a busy producer's come: sorting takes longer than looking.
   const bool is_one_producers = std::none_of(records.begin(), records.end(), is_faulty) &&
                                 std::is_sorted(records.begin(), records.end(), is_before) &&
-                                (records.empty() ||
-                                 records.front().taken.incarnation == records.back().taken.incarnation);
+                                (records.empty() || records.front().taken.incarnation == records.back().taken.incarnation);
   // Faults need no order, and what they say of themselves must not touch others; they come first, for the gaps behind them.
   auto sound = records.begin();
   if (!is_one_producers) {
@@ -101,9 +100,11 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
     const ring::Attachment& who = arrival.who;
     Account* known = find(who.incarnation);
     if (known == nullptr && over_.contains(who.incarnation)) {
-      lines_.push_back(Note{"incident", now_ns,
+      lines_.push_back(Note{"incident",
+                            now_ns,
                             {{"what", "an entry names an incarnation that is over: nothing of it is logged"},
-                             number("inc", who.incarnation), number("entry", who.entry)}});
+                             number("inc", who.incarnation),
+                             number("entry", who.entry)}});
       continue;
     }
     Account& account = known != nullptr ? *known : accounts_[who.incarnation];
@@ -120,9 +121,11 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
       if (who.logged.through <= known->through && who.logged.refused > refused)
         known->refused_before = who.logged.refused - refused;
       if (who.logged.through > known->through)
-        lines_.push_back(Note{"incident", now_ns,
+        lines_.push_back(Note{"incident",
+                              now_ns,
                               {{"what", "lines are gone from the end of this log: their sequences count as lost"},
-                               number("inc", who.incarnation), number("first", known->through + 1),
+                               number("inc", who.incarnation),
+                               number("first", known->through + 1),
                                number("last", who.logged.through)}});
       continue;
     }
@@ -177,9 +180,20 @@ void Ledger::enter(std::span<const Record> records, u64 now_ns) {
       lose(*account, record.sequence, own, now_ns);
       continue;
     }
-    Event event{account->producer, account->incarnation, record.sequence, taken.place.lane, taken.place.position,
-                entered.time_ns, record.type, entered.type_name, record.kind, record.severity, {}, taken.payload,
-                (record.flags & ring::flag_truncated) != 0, taken.late};
+    Event event{account->producer,
+                account->incarnation,
+                record.sequence,
+                taken.place.lane,
+                taken.place.position,
+                entered.time_ns,
+                record.type,
+                entered.type_name,
+                record.kind,
+                record.severity,
+                {},
+                taken.payload,
+                (record.flags & ring::flag_truncated) != 0,
+                taken.late};
     std::memcpy(event.correlation.data(), record.correlation, sizeof record.correlation);
     lines_.push_back(event);
     advance(*account, record.sequence);

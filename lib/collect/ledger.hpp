@@ -21,8 +21,8 @@
 
 namespace shmring::collect {
 
-using log::AccountState;
 using log::Accounts;
+using log::AccountState;
 using log::Cause;
 using log::Causes;
 using log::Event;
@@ -81,9 +81,10 @@ class Ledger {
     for (u64 incarnation : absent) drop(incarnation, now_ns);
   }
 
-  void meet(const std::vector<Arrival>& arrivals, u64 now_ns);                  // attach lines
-  void enter(std::span<const Record> records, u64 now_ns);            // step 5: events, and the losses in front of them
-  void settle(const std::vector<ring::Observation>& observations, u64 now_ns);   // step 6: losses behind the last event, closings
+  void meet(const std::vector<Arrival>& arrivals, u64 now_ns);  // attach lines
+  void enter(std::span<const Record> records, u64 now_ns);      // step 5: events, and the losses in front of them
+  void settle(const std::vector<ring::Observation>& observations,
+              u64 now_ns);  // step 6: losses behind the last event, closings
   void note(Note note) { lines_.push_back(std::move(note)); }
 
   // The lines since the last clear_lines. Views in them last until then, or until forget(), or until the records' records

@@ -5,9 +5,7 @@
 
 namespace shmring::collect {
 
-void Reassembly::begin_pass() {
-  whole_.clear(), releasable_.clear(), done_.clear(), highest_.clear();
-}
+void Reassembly::begin_pass() { whole_.clear(), releasable_.clear(), done_.clear(), highest_.clear(); }
 
 void Reassembly::add(const ring::RawRecord& taken, const Ledger& ledger) {
   const ring::RecordHeader& record = *taken.header;
@@ -38,8 +36,8 @@ void Reassembly::add_chunk(const ring::RawRecord& taken) {
   give_back(partial);
   done_.push_back(partials_.extract(it));
   const Partial& whole = done_.back().mapped();
-  whole_.push_back({ring::RawRecord::Fault::none, whole.late, taken.entry, taken.incarnation, whole.first, &whole.header,
-                    whole.payload});
+  whole_.push_back(
+      {ring::RawRecord::Fault::none, whole.late, taken.entry, taken.incarnation, whole.first, &whole.header, whole.payload});
 }
 
 // False: it contradicts a chunk that is here already.

@@ -42,10 +42,10 @@ class Reassembly {
  private:
   struct Partial {
     ring::RecordHeader header{};  // of chunk 0
-    ring::HeldSlot first{};          // its place
+    ring::HeldSlot first{};       // its place
     std::vector<std::byte> payload;
     std::vector<ring::HeldSlot> places;  // those still held, all of one lane
-    std::vector<bool> here;  // by chunk
+    std::vector<bool> here;              // by chunk
     std::size_t missing = 0;
     bool late = false;
   };
@@ -57,7 +57,7 @@ class Reassembly {
 
   u32 room_;
   Partials partials_;
-  std::map<u64, u64> highest_;  // sequences seen in this pass, by incarnation
+  std::map<u64, u64> highest_;             // sequences seen in this pass, by incarnation
   std::vector<Partials::node_type> done_;  // whole() has views of them
   std::vector<ring::RawRecord> whole_;
   std::vector<ring::HeldSlot> releasable_;

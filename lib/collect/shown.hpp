@@ -29,12 +29,12 @@ void show_heartbeat(const os::Segment& segment, Host& host) {
 
 template <class Collector, class Host>
 void show_progress(const os::Segment& segment, const Collector& collector, Host& host) {
-  ring::show_progress<ring::HardwareMemory>(
-      *segment.ring.header, {.heartbeat_ns = host.now_ns(),
-                             .cpu_ns = os::process_cpu_ns(),
-                             .logged = collector.ledger().events(),
-                             .losses = collector.ledger().losses().count,  // causes have the ring's numbers
-                             .stalled = collector.reader().stalled()});
+  ring::show_progress<ring::HardwareMemory>(*segment.ring.header,
+                                            {.heartbeat_ns = host.now_ns(),
+                                             .cpu_ns = os::process_cpu_ns(),
+                                             .logged = collector.ledger().events(),
+                                             .losses = collector.ledger().losses().count,  // causes have the ring's numbers
+                                             .stalled = collector.reader().stalled()});
 }
 
 inline void show_clock(const os::Segment& segment, const os::Anchor& anchor) {

@@ -99,11 +99,10 @@ LaneFacts lane_of(const ring::Ring& ring, u32 index, Findings& findings) {
     findings.add(name + ": owner is " + number(facts.owner) + ", expected " +
                  (index == 0 ? "0 (it is shared)" : "at most " + number(ring.geometry.producers)));
   if (!facts.head_can_be())
-    findings.add(name + ": head is " + number(facts.head) + ", expected at most one above its tail " +
-                 number(facts.tail));
+    findings.add(name + ": head is " + number(facts.head) + ", expected at most one above its tail " + number(facts.tail));
   if (!facts.tail_can_be(ring.geometry))
-    findings.add(name + ": tail is " + number(facts.tail) + ", expected at most " +
-                 number(facts.most_ahead(ring.geometry)) + " above its head " + number(facts.head));
+    findings.add(name + ": tail is " + number(facts.tail) + ", expected at most " + number(facts.most_ahead(ring.geometry)) +
+                 " above its head " + number(facts.head));
   return facts;
 }
 
@@ -124,8 +123,8 @@ void count_slots(const ring::Ring& ring, u64 file_bytes, LaneFacts& lane, Findin
                           (state == 0) == (word.owner == 0) && word.lap <= highest;
     if (!possible)
       findings.add("lane " + number(lane.lane) + " slot " + number(index) + ": word is state " +
-                   number(static_cast<u64>(word.state)) + ", owner " + number(word.owner) + ", lap " +
-                   number(word.lap) + ", which cannot be");
+                   number(static_cast<u64>(word.state)) + ", owner " + number(word.owner) + ", lap " + number(word.lap) +
+                   ", which cannot be");
   }
 }
 

@@ -124,7 +124,7 @@ struct SlotFilter {
 };
 
 // Every slot that the filter lets through, lane by lane, until `show` says false.
-void read_slots(const os::Segment& segment, const SlotFilter& filter,
-                   const std::function<bool(const SlotFacts&)>& show, Findings& findings);
+void read_slots(const os::Segment& segment, const SlotFilter& filter, const std::function<bool(const SlotFacts&)>& show,
+                Findings& findings);
 
 }  // namespace shmring::inspect

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "lib/inspect/inspect.hpp"
 #include "lib/include/shmring/shmring.h"
+#include "lib/inspect/inspect.hpp"
 #include "lib/ring/tripwire.hpp"
 
 namespace shmring::inspect {
@@ -59,14 +59,13 @@ SlotFacts read_slot(const ring::Ring& ring, u32 lane, u32 index, std::byte* cell
 
 }  // namespace
 
-void read_slots(const os::Segment& segment, const SlotFilter& filter,
-                   const std::function<bool(const SlotFacts&)>& show, Findings& findings) {
+void read_slots(const os::Segment& segment, const SlotFilter& filter, const std::function<bool(const SlotFacts&)>& show,
+                Findings& findings) {
   const ring::Ring& ring = segment.ring;
   if (ring.entries == nullptr) return;
   // u64: aligned for a RecordHeader.
   const auto cell = std::make_unique<u64[]>(ring.geometry.slot_bytes / sizeof(u64));
-  for (u32 lane = filter.lane.value_or(0); lane < std::min(ring.geometry.lanes, filter.lane.value_or(~1u) + 1);
-       ++lane) {
+  for (u32 lane = filter.lane.value_or(0); lane < std::min(ring.geometry.lanes, filter.lane.value_or(~1u) + 1); ++lane) {
     for (u32 index = filter.first; index < ring.geometry.slots && index <= filter.last; ++index) {
       if (filter.state && ring::observe<Memory>(ring.slot(lane, index)).state != *filter.state) continue;
       const SlotFacts slot = read_slot(ring, lane, index, reinterpret_cast<std::byte*>(cell.get()), findings);

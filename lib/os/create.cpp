@@ -89,8 +89,7 @@ int reserve(const Target& at, u64 bytes, int fd) {
     return fail(ENOSPC,
                 "ring %s: %llu bytes needed, but the limit for a file's size is %llu: raise it (ulimit -f), or take "
                 "fewer slots or lanes",
-                at.ring.c_str(), static_cast<unsigned long long>(bytes),
-                static_cast<unsigned long long>(limit.rlim_cur));
+                at.ring.c_str(), static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(limit.rlim_cur));
   }
   if (const int error = fits_limit(at, bytes, fd)) return error;
   // A tmpfs that is interrupted begins again from the start: under a profiler's timer it might never end.

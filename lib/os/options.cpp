@@ -70,8 +70,7 @@ int resolve_geometry(const std::string& ring, const shmring_create_options& aske
 bool valid_name(std::string_view name) {
   if (name.empty() || name.size() >= ring::name_bytes || name == "." || name == "..") return false;
   return std::ranges::all_of(name, [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
 }
 
@@ -81,15 +80,13 @@ int copy_options(const void* from, void* to, std::size_t known_bytes, const char
   // All these structs grow by whole multiples of eight: another size is a struct_size that was never set.
   constexpr u32 smallest = 8, largest = 4096;
   if (bytes < smallest || bytes > largest || bytes % 8 != 0) {
-    return fail(EINVAL, "%s: struct_size is %u, expected %zu: set it to sizeof of the struct", what, bytes,
-                known_bytes);
+    return fail(EINVAL, "%s: struct_size is %u, expected %zu: set it to sizeof of the struct", what, bytes, known_bytes);
   }
   const char* const begin = static_cast<const char*>(from);
   const char* const end = begin + bytes;
   const char* const known_end = begin + std::min<std::size_t>(bytes, known_bytes);
   if (const char* set = std::find_if(known_end, end, [](char c) { return c != 0; }); set != end) {
-    return fail(EINVAL,
-                "%s: byte %td is set, but this version of libshmring knows only the first %zu: upgrade the library",
+    return fail(EINVAL, "%s: byte %td is set, but this version of libshmring knows only the first %zu: upgrade the library",
                 what, set - begin, known_bytes);
   }
   std::memcpy(to, from, static_cast<std::size_t>(known_end - begin));
@@ -114,8 +111,7 @@ int resolve(const std::string& ring, const shmring_create_options* options, Crea
   }
   out.mode = asked.mode ? asked.mode : out.has_group ? 0660 : 0600;
   if (out.mode & ~0660u) {
-    return fail(EINVAL,
-                "ring %.80s: mode is %#o, expected no bits beyond 0660: a ring that everybody can write proves nothing",
+    return fail(EINVAL, "ring %.80s: mode is %#o, expected no bits beyond 0660: a ring that everybody can write proves nothing",
                 ring.c_str(), static_cast<unsigned>(out.mode));
   }
   return 0;
@@ -132,8 +128,8 @@ int open_directory(const std::string& ring, std::string& path, Fd& out) {
   // O_RDONLY: list() reads it; O_PATH would not do.
   const int error = open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY, 0, out);
   if (error == 0) return 0;
-  return fail(-error, "ring %.80s: cannot open the directory %.200s: %s%s", ring.c_str(), path.c_str(),
-              std::strerror(-error), chosen ? " (from SHMRING_DIR)" : ": mount a tmpfs there, or set SHMRING_DIR");
+  return fail(-error, "ring %.80s: cannot open the directory %.200s: %s%s", ring.c_str(), path.c_str(), std::strerror(-error),
+              chosen ? " (from SHMRING_DIR)" : ": mount a tmpfs there, or set SHMRING_DIR");
 }
 
 }  // namespace shmring::os

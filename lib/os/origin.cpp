@@ -32,7 +32,8 @@ int recorded(const std::string& log_dir, const std::string& ring, std::string& p
 }
 
 bool is_same_file(const std::string& one, const std::string& other) {
-  struct stat first {}, second {};
+  struct stat first {
+  }, second{};
   return calls.fstatat(AT_FDCWD, one.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 &&
          calls.fstatat(AT_FDCWD, other.c_str(), &second, AT_SYMLINK_NOFOLLOW) == 0 && first.st_dev == second.st_dev &&
          first.st_ino == second.st_ino;

@@ -110,14 +110,12 @@ std::optional<u64> start_time_in(std::string_view stat) {
 
 bool same_namespaces(const ring::Header& header) {
   const MachineId host = this_machine();
-  return host.pid_namespace != 0 && host.pid_namespace == header.pid_namespace &&
-         host.time_namespace == header.time_namespace;
+  return host.pid_namespace != 0 && host.pid_namespace == header.pid_namespace && host.time_namespace == header.time_namespace;
 }
 
 ring::Owner self(const ring::Header& header) {
   ring::Owner owner{static_cast<u32>(calls.getpid()), 0, ring::OwnerState::free};
-  if (same_namespaces(header))
-    owner.start_time = start_time_in_proc("self").value_or(0);
+  if (same_namespaces(header)) owner.start_time = start_time_in_proc("self").value_or(0);
   return owner;
 }
 
@@ -132,8 +130,7 @@ void program_name(char (&out)[ring::name_bytes]) {
   std::size_t n = 0;
   for (; from && from[n] != '\0' && n < ring::name_bytes - 1; ++n) {
     const char c = from[n];
-    const bool plain =
-        (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
     out[n] = plain ? c : '_';
   }
   out[n] = '\0';
@@ -171,9 +168,7 @@ std::string exe_path(u32 pid, u64 start_time) {
 }
 
 Deaths::Deaths(const ring::Ring& ring)
-    : watches_(ring.geometry.producers),
-      first_spare_(first_spare_descriptor()),
-      can_judge_(same_namespaces(*ring.header)),
+    : watches_(ring.geometry.producers), first_spare_(first_spare_descriptor()), can_judge_(same_namespaces(*ring.header)),
       proc_is_ours_(proc_shows_our_pids()) {}
 
 bool Deaths::dead(u32 entry, u64 owner_word) {
@@ -224,8 +219,7 @@ int Deaths::wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* m
   for (const Deaths* const deaths : all)
     for (const Watch& watch : deaths->watches_)
       if (watch.pidfd && !watch.reported) polled.push_back({watch.pidfd.get(), POLLIN, 0});
-  const timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000),
-                         static_cast<long>(timeout_ns % 1'000'000'000)};
+  const timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000), static_cast<long>(timeout_ns % 1'000'000'000)};
   const int ended = result(calls.ppoll(polled.data(), polled.size(), &timeout, mask));
   if (ended <= 0) return ended;
   auto poll = polled.begin();

@@ -34,7 +34,8 @@ int stays(const Place& at, const ring::Need& need) {
     return fail(EBUSY, "ring %.80s: not removed: process %u has attached by now: see `shmring stat %.80s`", at.ring.c_str(),
                 need.owner.pid, at.ring.c_str());
   return fail(EBUSY,
-              "ring %.80s: not removed: attempts of producers are in no log, %" PRIu64 " by now: start shmringd --ring %.80s "
+              "ring %.80s: not removed: attempts of producers are in no log, %" PRIu64
+              " by now: start shmringd --ring %.80s "
               "--log DIR, which drains it",
               at.ring.c_str(), need.unlogged, at.ring.c_str());
 }

@@ -44,8 +44,8 @@ std::string text_of(const ring::Finding& finding) {
   char text[192];
   const bool hex = std::strcmp(finding.field, "magic") == 0 || std::strcmp(finding.field, "fingerprint") == 0;
   std::snprintf(text, sizeof text,
-                hex ? "%s is %#" PRIx64 ", expected %s %#" PRIx64 : "%s is %" PRIu64 ", expected %s %" PRIu64,
-                finding.field, finding.found, finding.rule, finding.expected);
+                hex ? "%s is %#" PRIx64 ", expected %s %#" PRIx64 : "%s is %" PRIu64 ", expected %s %" PRIu64, finding.field,
+                finding.found, finding.rule, finding.expected);
   return text;
 }
 
@@ -73,8 +73,7 @@ int read_header(const Place& at, int fd, HeaderCopy& out) {
 std::string other_boot(const ring::Header& header) {
   const MachineId host = this_machine();
   auto known = [](const u64(&id)[2]) { return id[0] != 0 || id[1] != 0; };
-  if (!known(header.boot_id) || !known(host.boot_id) || std::equal(host.boot_id, host.boot_id + 2, header.boot_id))
-    return "";
+  if (!known(header.boot_id) || !known(host.boot_id) || std::equal(host.boot_id, host.boot_id + 2, header.boot_id)) return "";
   char text[160];
   std::snprintf(text, sizeof text, "boot id is %016" PRIx64 "%016" PRIx64 ", expected %016" PRIx64 "%016" PRIx64,
                 header.boot_id[0], header.boot_id[1], host.boot_id[0], host.boot_id[1]);
@@ -140,8 +139,7 @@ int open_checked(const Place& at, int access, struct stat& status, Fd& out) {
   if (error == -ENOENT && !at.dir)
     return fail(ENOENT, "file %.200s: there is none; a ring is named without a slash, see `shmring ls`", path);
   if (error == -ENOENT) {
-    return fail(ENOENT,
-                "ring %.80s: there is no %.200s: create it (shmringd --ring %.80s --log DIR), or see `shmring ls`",
+    return fail(ENOENT, "ring %.80s: there is no %.200s: create it (shmringd --ring %.80s --log DIR), or see `shmring ls`",
                 ring, path, ring);
   }
   if (error == -ELOOP && at.dir) return no_regular_file(at, "a symbolic link");
@@ -308,7 +306,8 @@ int list(std::vector<std::string>& out) {
 
 bool unlinked(const Segment& segment) {
   Place at;
-  struct stat opened {}, named{};
+  struct stat opened {
+  }, named{};
   if (place_of(segment.name, at) != 0 || calls.fstat(segment.fd.get(), &opened) != 0) return false;
   if (calls.fstatat(at.dir.get(), at.file.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
   return named.st_ino != opened.st_ino || named.st_dev != opened.st_dev;
@@ -343,8 +342,7 @@ int take_lease_unnamed(const Segment& segment) {
     return fail(EBUSY, "ring %s: a process that has just started collects it already, expected none: see who: shmring stat %s",
                 segment.name, segment.name);
   }
-  return fail(EBUSY, "ring %s: process %u collects it already, expected none: stop that one first", segment.name,
-              holder.pid);
+  return fail(EBUSY, "ring %s: process %u collects it already, expected none: stop that one first", segment.name, holder.pid);
 }
 
 }  // namespace shmring::os

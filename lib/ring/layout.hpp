@@ -35,11 +35,11 @@ using u64 = std::uint64_t;
 inline constexpr std::size_t line_bytes = 64;
 inline constexpr u64 magic = 0x31676e69726d6873;  // "shmring1" in memory
 inline constexpr u32 version = 2;
-inline constexpr std::size_t name_bytes = 64;      // a name of at most 63 bytes and its NUL
-inline constexpr std::size_t program_bytes = 56;   // a program's name of at most 55 bytes and its NUL
+inline constexpr std::size_t name_bytes = 64;     // a name of at most 63 bytes and its NUL
+inline constexpr std::size_t program_bytes = 56;  // a program's name of at most 55 bytes and its NUL
 inline constexpr std::size_t type_names = 64;
 inline constexpr u32 default_producers = 256;
-inline constexpr u32 max_producers = 8190;         // 13 bits of the state word, plus one
+inline constexpr u32 max_producers = 8190;  // 13 bits of the state word, plus one
 inline constexpr u32 max_lanes = 64;
 
 // A ring's identity, as the header has it; all zero: none, or not known.
@@ -53,8 +53,18 @@ enum class OnFull : u32 { drop = 0, overwrite = 1, wait = 2, hybrid = 3 };
 
 // Why a sequence has no event. The first `refusal_causes` are the handle's own refusals, each with a counter in its entry.
 enum class Cause : u8 {
-  full, timeout, contended, too_big, no_room, aborted, retired,
-  overwritten, died, corrupt, collector, refused
+  full,
+  timeout,
+  contended,
+  too_big,
+  no_room,
+  aborted,
+  retired,
+  overwritten,
+  died,
+  corrupt,
+  collector,
+  refused
 };
 inline constexpr std::size_t refusal_causes = 7;
 inline constexpr std::size_t causes = 12;
@@ -92,16 +102,16 @@ struct RecordHeader {
   u32 hash;
   u32 refused;  // refusals of this producer before this record, mod 2^32
   u64 sequence;
-  u64 ticks;    // of the segment's clock; 0: none
+  u64 ticks;  // of the segment's clock; 0: none
   u8 correlation[16];
   u32 type;
-  u16 length;   // payload bytes in this slot
-  u16 chunk;    // index of this chunk
-  u16 chunks;   // of this record
+  u16 length;  // payload bytes in this slot
+  u16 chunk;   // index of this chunk
+  u16 chunks;  // of this record
   u8 kind;
   u8 severity;
   u16 flags;
-  u16 why;      // causes of refusals since the last publish: one bit a Cause
+  u16 why;  // causes of refusals since the last publish: one bit a Cause
 };
 
 // One cache line, then slot_bytes − 64 bytes of payload. Written by whoever the state word says.
@@ -165,7 +175,7 @@ struct StatusPage {
   std::atomic<u64> anchor_ticks;
   std::atomic<u64> anchor_utc_ns;
   std::atomic<u64> ns_per_tick_q32;
-  std::atomic<u64> older_lost_by[4];              // of version 1: full, too_big, died, everything else; since then zero
+  std::atomic<u64> older_lost_by[4];  // of version 1: full, too_big, died, everything else; since then zero
 };
 
 enum class StatusState : u64 { none = 0, collecting = 1, log_failing = 2 };  // log_failing: its log cannot be written
@@ -184,8 +194,8 @@ struct Header {
   // line 1
   alignas(line_bytes) u64 magic;
   u32 version;
-  u32 word_bytes;    // sizeof(void*)
-  u64 fingerprint;   // of sizes and offsets, see layout_fingerprint
+  u32 word_bytes;   // sizeof(void*)
+  u64 fingerprint;  // of sizes and offsets, see layout_fingerprint
   u64 boot_id[2];
   u64 pid_namespace;   // inode number
   u64 time_namespace;  // inode number; 0: the kernel has none
@@ -204,7 +214,7 @@ struct Header {
   u32 creator_uid;
   u64 reserved3;
   // line 4: whoever unlinks
-  std::atomic<u32> state;    // SegmentState
+  std::atomic<u32> state;  // SegmentState
   u32 reserved4[15];
   // line 5: attachers
   std::atomic<u64> incarnations;  // handed out so far

@@ -56,8 +56,8 @@ struct EntrySeen {
 
 // Logged, refusals and counters before the account, so that a live ring never shows more of them than was attempted. The owner
 // once more behind all, its state too: of one who has left meanwhile the incarnation may be zeroed by now, as it never is of
-// the living. The identity is plain bytes, which nothing orders before that second look: on processors that do not keep loads in
-// order it may be the next life's.
+// the living. The identity is plain bytes, which nothing orders before that second look: on processors that do not keep loads
+// in order it may be the next life's.
 template <class M>
 EntrySeen observe_entry(const Entry& entry) {
   EntrySeen seen;
@@ -81,9 +81,9 @@ EntrySeen observe_entry(const Entry& entry) {
 struct StatusSeen {
   Owner identity{};  // pid 0: none
   u64 epoch = 0, heartbeat_ns = 0, wakeups = 0, cpu_ns = 0, logged = 0, lost = 0, stalled = 0;
-  bool has_more = false;    // the ring's version has what follows; else it has …
-  u64 losses[causes] = {};  // by Cause
-  u64 state = 0;            // StatusState
+  bool has_more = false;      // the ring's version has what follows; else it has …
+  u64 losses[causes] = {};    // by Cause
+  u64 state = 0;              // StatusState
   u64 older_lost_by[4] = {};  // … full, too_big, died, everything else
 };
 

@@ -86,15 +86,15 @@ class Producer {
 
   Ring ring_;
   Entry* entry_ = nullptr;
-  u32 self_ = 0;      // entry index + 1: the owner of the slots
-  u32 lane_ = 0;      // 0: shared
-  u64 tail_ = 0;      // of the exclusive lane
+  u32 self_ = 0;  // entry index + 1: the owner of the slots
+  u32 lane_ = 0;  // 0: shared
+  u64 tail_ = 0;  // of the exclusive lane
   u64 sequence_ = 0;
   u32 refusals_ = 0;  // mod 2^32
   u16 mask_ = 0;      // causes since the last publish
   u16 last_refused_ = 0;
   volatile bool inside_ = false;
-  bool open_ = false;         // a claim
+  bool open_ = false;  // a claim
   u64 open_position_ = 0;
   std::size_t open_bytes_ = 0;
   u32 counts_[refusal_causes] = {};
@@ -108,7 +108,8 @@ int Producer<M>::write(const shmring_meta* meta, const void* payload, std::size_
   const shmring_meta& about = meta != nullptr ? *meta : plain;
   if (about.kind > SHMRING_KIND_BYTES || (about.flags & ~SHMRING_META_TRUNCATE) != 0) [[unlikely]]
     return -EINVAL;
-  if (const int refused = enter(); refused != 0) [[unlikely]] return refused;
+  if (const int refused = enter(); refused != 0) [[unlikely]]
+    return refused;
   begin_attempt<M>(*entry_, ++sequence_);
   return leave(attempt(about, payload, bytes));
 }
@@ -116,11 +117,14 @@ int Producer<M>::write(const shmring_meta* meta, const void* payload, std::size_
 // What is common to all calls that take a sequence. Not 0: the call is refused without one.
 template <class M>
 [[gnu::always_inline]] inline int Producer<M>::enter() {
-  if (inside_) [[unlikely]] return refuse_nested();
+  if (inside_) [[unlikely]]
+    return refuse_nested();
   inside_ = true;
   signal_fence();
-  if (open_) [[unlikely]] end_stale_claim();
-  if (!is_retired<M>(*ring_.header)) [[likely]] return 0;
+  if (open_) [[unlikely]]
+    end_stale_claim();
+  if (!is_retired<M>(*ring_.header)) [[likely]]
+    return 0;
   signal_fence();
   inside_ = false;
   return SHMRING_RETIRED;
@@ -159,7 +163,8 @@ template <class M>
     return attempt_chunks(meta, flags, static_cast<const std::byte*>(payload), bytes);
   u64 deadline_ns = 0;
   const Claim claim = place(deadline_ns);
-  if (claim.result != Claimed::yes) [[unlikely]] return refuse(claim.result);
+  if (claim.result != Claimed::yes) [[unlikely]]
+    return refuse(claim.result);
   publish_record(claim.position, describe(meta, flags, static_cast<u32>(bytes)), payload);
   return {0, true};
 }
@@ -207,7 +212,8 @@ template <class M>
 template <class M>
 [[gnu::always_inline]] inline Claim Producer<M>::place(u64& deadline_ns) {
   const Claim claim = try_claim();
-  if (claim.result == Claimed::yes || policy() == OnFull::drop || policy() == OnFull::overwrite) [[likely]] return claim;
+  if (claim.result == Claimed::yes || policy() == OnFull::drop || policy() == OnFull::overwrite) [[likely]]
+    return claim;
   return wait_for_place(deadline_ns);
 }
 

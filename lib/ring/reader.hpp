@@ -111,16 +111,16 @@ class Reader {
     bool at_end = false;  // in this pass the walk found nothing at h
     u32 walked = 0;       // in this pass
     bool released = false;
-    u32 held = 0;             // so many of is_held
-    u32 ahead = 0;            // READING that a predecessor left, to which the walk is still to come
-    u32 behind = 0;           // READING that a predecessor left, on the list
+    u32 held = 0;    // so many of is_held
+    u32 ahead = 0;   // READING that a predecessor left, to which the walk is still to come
+    u32 behind = 0;  // READING that a predecessor left, on the list
     std::vector<Stalled> listed;
     std::vector<bool> is_listed;
-    std::vector<bool> is_held;      // READING by this collector
-    bool tight = false;             // this pass goes by the rules for a lane that is short of room
-    bool passed_one = false;        // the walk has gone past a slot at h that is on the list now
-    bool at_limit = false;          // in this pass the walk has ended for want of room
-    bool left_ready = false;        // the last look at the list has left a READY slot there for want of room
+    std::vector<bool> is_held;  // READING by this collector
+    bool tight = false;         // this pass goes by the rules for a lane that is short of room
+    bool passed_one = false;    // the walk has gone past a slot at h that is on the list now
+    bool at_limit = false;      // in this pass the walk has ended for want of room
+    bool left_ready = false;    // the last look at the list has left a READY slot there for want of room
     // READING now; and with what is listed, and may have to be.
     std::size_t reading() const { return std::size_t{held} + ahead + behind; }
     std::size_t promised() const { return std::size_t{held} + ahead + listed.size(); }
@@ -128,11 +128,11 @@ class Reader {
   struct Occupant {
     u64 incarnation = 0;  // 0: not met, or refused
     u32 lane = 0;
-    u64 highest = 0;      // sequence seen
+    u64 highest = 0;  // sequence seen
     bool dead = false;
     bool watched = false;  // the witness was asked
     bool refused = false;
-    bool fresh = false;   // observation taken in this pass: its tail is still to come
+    bool fresh = false;  // observation taken in this pass: its tail is still to come
     std::optional<Observation> observation;
   };
   void jump(u32 lane);
@@ -165,7 +165,7 @@ class Reader {
   std::vector<u64> vanished_;
   std::vector<RawRecord> taken_;
   Cells cells_;
-  u32 next_turn_ = 0;  // the lane with which the next walk begins
+  u32 next_turn_ = 0;     // the lane with which the next walk begins
   bool flowing_ = false;  // the pass before found records
   u32 refused_entries_ = 0;
   u32 scribbled_ = 0;

@@ -74,8 +74,8 @@ bool Reader<M>::meet(u32 entry, Owner owner) {
   }
   occupant.incarnation = incarnation;
   occupant.lane = static_cast<u32>(lane);
-  attachments_.push_back({entry, incarnation, owner, identity_copy<M>(ring_.entries[entry]), occupant.lane,
-                        logged_seen<M>(ring_.entries[entry])});
+  attachments_.push_back(
+      {entry, incarnation, owner, identity_copy<M>(ring_.entries[entry]), occupant.lane, logged_seen<M>(ring_.entries[entry])});
   return true;
 }
 
@@ -138,7 +138,8 @@ bool Reader<M>::is_stalled(u32 owner) const {
   return false;
 }
 
-// Live: all that was published by the observation's last finished attempt lies below its tail, and none of it was left on the list
+// Live: all that was published by the observation's last finished attempt lies below its tail, and none of it was left on the
+// list
 // for want of room. Closing: a claim whose owner died before it advanced the tail lies at the tail itself, so the walk must
 // have looked there.
 template <class M>

@@ -10,8 +10,7 @@ namespace shmring::ring {
 template <class M>
 Reader<M>::Reader(const Ring& ring, Pace pace)
     : ring_(ring), pace_(pace), limit_(reading_limit(ring.geometry)), lanes_(ring.geometry.lanes),
-      occupants_(ring.geometry.producers),
-      cells_(ring.geometry.slot_bytes) {
+      occupants_(ring.geometry.producers), cells_(ring.geometry.slot_bytes) {
   for (LaneView& view : lanes_) view.is_listed.resize(ring_.geometry.slots), view.is_held.resize(ring_.geometry.slots);
 }
 
@@ -24,7 +23,7 @@ void Reader<M>::look_over() {
     view.head = view.published = head_resume<M>(ring_.lanes[lane]);
     view.tail = tail_seen<M>(ring_.lanes[lane]);
     if (view.head > view.tail + 1) view.head = view.tail, ++repairs_;  // it cannot be: scribbled
-    view.released = true;  // wake whoever slept on a predecessor
+    view.released = true;                                              // wake whoever slept on a predecessor
     // A predecessor may have jumped, and taken what lies there: of what lies before it there is none to take first.
     if (view.tail > view.head + 2 * u64{ring_.geometry.slots}) {
       jump(lane);
@@ -213,8 +212,13 @@ void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
   const bool fits = copy->length <= ring_.slot_payload();
   if (!fits) copy->length = 0;
   if (copy->length != 0) copy_out<M>(copy + 1, Ring::payload(slot), copy->length);
-  RawRecord taken{RawRecord::Fault::none, late, word.owner - 1, 0, {lane, ring_.position(word.lap, index)}, copy,
-              {reinterpret_cast<const std::byte*>(copy + 1), copy->length}};
+  RawRecord taken{RawRecord::Fault::none,
+                  late,
+                  word.owner - 1,
+                  0,
+                  {lane, ring_.position(word.lap, index)},
+                  copy,
+                  {reinterpret_cast<const std::byte*>(copy + 1), copy->length}};
   if (!is_met(word.owner)) {
     taken.fault = RawRecord::Fault::unknown_owner;
   } else {

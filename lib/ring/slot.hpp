@@ -46,8 +46,8 @@ namespace shmring::ring {
 
 // The state word, taken apart. Any 64 bits are a Word: `state` may hold 4 … 7, which mean nothing and are nobody's.
 struct Word {
-  u64 lap;        // 48 bits: at 20 million records a second, 28 years of a lane of 64 slots, 7000 of one of 16384
-  u32 owner;      // 13 bits: entry index + 1; 0: nobody
+  u64 lap;    // 48 bits: at 20 million records a second, 28 years of a lane of 64 slots, 7000 of one of 16384
+  u32 owner;  // 13 bits: entry index + 1; 0: nobody
   SlotState state;
 
   static constexpr u64 lap_mask = (u64{1} << 48) - 1;

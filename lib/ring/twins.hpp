@@ -30,16 +30,11 @@ static_assert(refusal_causes == std::size_t(Cause::retired) + 1 && causes == std
 // What a call returns for a refusal; the other causes are the collector's.
 constexpr int condition_of(Cause cause) {
   switch (cause) {
-    case Cause::timeout:
-      return SHMRING_TIMEOUT;
-    case Cause::too_big:
-      return SHMRING_TOO_BIG;
-    case Cause::retired:
-      return SHMRING_RETIRED;
-    case Cause::aborted:
-      return 0;
-    default:
-      return SHMRING_FULL;
+    case Cause::timeout: return SHMRING_TIMEOUT;
+    case Cause::too_big: return SHMRING_TOO_BIG;
+    case Cause::retired: return SHMRING_RETIRED;
+    case Cause::aborted: return 0;
+    default: return SHMRING_FULL;
   }
 }
 static_assert(condition_of(Cause::full) == SHMRING_FULL && condition_of(Cause::contended) == SHMRING_FULL &&

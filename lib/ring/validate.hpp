@@ -68,8 +68,7 @@ constexpr Finding check(const Geometry& geometry, int error) {
   };
   auto power_in_range = [&](const char* field, u64 found, u64 low, u64 high) -> Finding {
     if (Finding finding = in_range(field, found, low, high)) return finding;
-    if (!std::has_single_bit(found))
-      return {error, field, found, "a power of two, for instance", std::bit_floor(found)};
+    if (!std::has_single_bit(found)) return {error, field, found, "a power of two, for instance", std::bit_floor(found)};
     return {};
   };
   if (Finding f = power_in_range("slots", geometry.slots, min_slots, max_slots)) return f;

@@ -7,8 +7,8 @@
 //              where at_end is true (the host's clock moves as far as it is asked)
 //   TypeNames: names_ are those of the places copied_: a name never changes
 //   Reassembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
-//   Reader:    attachments_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_, limit_ never change;
-//              refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees
+//   Reader:    attachments_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_, limit_ never
+//              change; refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees
 //   LaneView:  walked, at_limit are set by begin_pass, passed_one, tight by the walk; held follows from is_held
 //   Ledger:    events_, losses_ are figures; lines_, advances_, closed_ are cleared before they are used; over_ matters
 //              only where an entry was scribbled

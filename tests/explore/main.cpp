@@ -148,10 +148,8 @@ std::string text_of_bounds(const Options& options) {
          count(plan.heirs, "heir") + (plan.too_big > 0 ? ", one too big" : "") + (plan.types > 0 ? ", types" : "") +
          (plan.observers > 0 ? ", an observer" : "") + (plan.removers > 0 ? ", a remover" : "") +
          (plan.publications > 0 ? ", " + count(plan.publications, "publication") : "") + "; " +
-         count(b.preemptions, "preemption") + ", " +
-         count(b.kills, "kill") + ", " +
-         count(b.restarts, "collector restart") + ", " + count(b.cuts, "cut") +
-         (options.weak ? "; weak memory, " + std::to_string(b.stale) + " stale" : "");
+         count(b.preemptions, "preemption") + ", " + count(b.kills, "kill") + ", " + count(b.restarts, "collector restart") +
+         ", " + count(b.cuts, "cut") + (options.weak ? "; weak memory, " + std::to_string(b.stale) + " stale" : "");
 }
 
 // 0 or 1, as the process ends.
@@ -190,8 +188,10 @@ int show_least_failure(Options options, Result result) {
     for (*bound = 0; !options.random && *bound < most && !less;) {
       Result fewer = search(options);
       less = fewer.failed;
-      if (less) result = std::move(fewer);
-      else ++*bound;
+      if (less)
+        result = std::move(fewer);
+      else
+        ++*bound;
     }
     if (!less) *bound = most;
   }

@@ -122,9 +122,7 @@ void look_on(RingWorld& world) {
 
 // Who judges that nobody needs the ring, and removes it: as lib/os does it.
 void remove(RingWorld& world) {
-  const auto dead = [](u32, u64 owner) {
-    return Scheduler::active().proven_dead(RingWorld::role_of(ring::Owner::of(owner)));
-  };
+  const auto dead = [](u32, u64 owner) { return Scheduler::active().proven_dead(RingWorld::role_of(ring::Owner::of(owner))); };
   if (ring::look_for_need<ExploreMemory>(world.ring(), true, dead)) return;
   lock(world);
   if (!ring::retire_unless_needed<ExploreMemory>(world.ring(), true, dead))

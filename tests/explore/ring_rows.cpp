@@ -127,9 +127,7 @@ void RowWatch::looked(int role, const Access& access, u64 value) {
   if (is_collector(role)) return looked_by_collector(access, value);
   switch (access.at) {
     case At::owner_claim: return Rows::take(Row::entry_lost);
-    case At::clock_seen:
-      me.clock = value;
-      return value % 2 != 0 ? Rows::take(Row::clock_odd) : void();
+    case At::clock_seen: me.clock = value; return value % 2 != 0 ? Rows::take(Row::clock_odd) : void();
     case At::clock_again: return Rows::take(value == me.clock ? Row::clock_whole : Row::clock_changed);
     case At::tail_hint:
     case At::tail_seen: me.tail = value; return;
@@ -143,9 +141,7 @@ void RowWatch::looked(int role, const Access& access, u64 value) {
     case At::claim: return Rows::take(Row::claim_lost);
     case At::overwrite: return Rows::take(Row::overwrite_lost);
     case At::tail_help: return Rows::take(Row::help_lost);
-    case At::freed_sleep:
-      me.slept = true;
-      return Rows::take(value != 0 ? Row::slept : Row::not_slept);
+    case At::freed_sleep: me.slept = true; return Rows::take(value != 0 ? Row::slept : Row::not_slept);
     default: return;
   }
 }
@@ -234,8 +230,9 @@ void RowWatch::looked_by_collector(const Access& access, u64 value) {
     case At::owner_seen: phase_ = Phase::pass; return;
     case At::tail_seen: {
       if (phase_ == Phase::look_over) return;
-      const auto lane = static_cast<u32>(static_cast<const std::byte*>(access.address) -
-                                         reinterpret_cast<const std::byte*>(ring_.lanes)) / static_cast<u32>(sizeof(Lane));
+      const auto lane =
+          static_cast<u32>(static_cast<const std::byte*>(access.address) - reinterpret_cast<const std::byte*>(ring_.lanes)) /
+          static_cast<u32>(sizeof(Lane));
       jump_from_ = sight(lane).head;
       phase_ = value > jump_from_ + 2 * u64{ring_.geometry.slots} ? Phase::jump : Phase::pass;
       return;
@@ -301,8 +298,7 @@ void RowWatch::resolve(const Access& next) {
     return Rows::take(seen_.index == ring_.index(head) && state != SlotState::ready ? Row::limit_listing : Row::limit_ready);
   if (now.left_ready && !seen_.sight.left_ready) return Rows::take(Row::judged_limit);
   if (at_head && state == SlotState::ready && next.at == At::observe) return;  // the walk looks at the list first
-  if (now.at_end && !seen_.sight.at_end)
-    return Rows::take(state == SlotState::empty ? Row::nothing : Row::lap_lower_nothing);
+  if (now.at_end && !seen_.sight.at_end) return Rows::take(state == SlotState::empty ? Row::nothing : Row::lap_lower_nothing);
   if (next.at == At::observe && next.address == seen_.address) return;  // a spin
   if (state == SlotState::empty) return Rows::take(Row::judged_empty);
   if (position >= head) return Rows::take(Row::judged_ahead);
@@ -320,7 +316,7 @@ void RowWatch::appended(const log::Line& line) {
   if (const auto* life = std::get_if<log::LifeLine>(&line))
     Rows::take(life->life == log::Life::attach   ? Row::line_attach
                : life->life == log::Life::detach ? Row::line_detach
-                                                   : Row::line_died);
+                                                 : Row::line_died);
   if (std::holds_alternative<log::Accounts>(line)) Rows::take(Row::line_accounts);
 }
 

@@ -88,7 +88,8 @@ std::string decode(const Place& place, u64 value) {
     return "pid " + std::to_string(owner.pid) + ' ' + owner_states[static_cast<int>(owner.state)];
   }
   if (place.field == "account")
-    return '(' + std::to_string(AccountWord::of(value).attempted) + (AccountWord::of(value).finished ? ", finished)" : ", in flight)");
+    return '(' + std::to_string(AccountWord::of(value).attempted) +
+           (AccountWord::of(value).finished ? ", finished)" : ", in flight)");
   if (place.field == "counters")
     return std::to_string(Counter::of(value).count) + " last " + std::to_string(Counter::of(value).last);
   if (place.field == "refusal") return std::to_string(Refusals::of(value).count) + " refusals";
@@ -110,10 +111,8 @@ std::string stale_text(const Scheduler& scheduler, const Place& place, const Ste
 std::string describe(const RingWorld& world, const Scheduler& scheduler, const Step& step) {
   const Access& access = step.access;
   switch (access.kind) {
-    case Kind::line:
-      return "appends " + step.note;
-    case Kind::kernel:
-      return step.note;
+    case Kind::line: return "appends " + step.note;
+    case Kind::kernel: return step.note;
     case Kind::proof: {
       const std::string& whose = scheduler.roles()[access.bytes].name;
       return "asks for a proof of death of " + whose + ": " + (step.after ? "DEAD" : "alive");
@@ -123,12 +122,9 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
     case Kind::killed:
       return scheduler.roles()[static_cast<std::size_t>(step.role)].restarts ? "IS KILLED and begins again" : "IS KILLED";
     case Kind::pause:
-    case Kind::idle:
-      return "waits";
-    case Kind::wake:
-      return "wakes who sleeps on freed";
-    default:
-      break;
+    case Kind::idle: return "waits";
+    case Kind::wake: return "wakes who sleeps on freed";
+    default: break;
   }
   const Place place = place_of(world, access.address);
   const std::string file = file_of(access.at);
@@ -140,16 +136,14 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
   if (step.stale)
     return out + "  " + decode(place, step.before) + " -> " + decode(place, step.after) + stale_text(scheduler, place, step);
   switch (access.kind) {
-    case Kind::load:
-      return out + " is " + decode(place, step.after);
+    case Kind::load: return out + " is " + decode(place, step.after);
     case Kind::sleep:
       return out + (step.note.empty() ? " sleeps at " : " has changed, no sleep, at ") + decode(place, step.after);
     case Kind::copy_in:
     case Kind::copy_out:
       return out + " ... " + std::to_string(access.bytes) + (access.kind == Kind::copy_in ? " bytes in" : " bytes out") +
              (step.note == "race" ? "  A RACE [" + name_of(access.at) + ", " + file_of(access.at) + ']' : "");
-    default:
-      break;
+    default: break;
   }
   if (step.note == "fails") return out + " is " + decode(place, step.before) + ": fails";
   return out + "  " + decode(place, step.before) + " -> " + decode(place, step.after);
@@ -166,8 +160,10 @@ std::optional<At> label_of(const std::string& name) {
 }
 
 std::string file_of(At at) {
-  return at <= At::free_dead ? "lib/ring/slot.hpp" : at <= At::lane_owner ? "lib/ring/lane.hpp"
-         : at <= At::type_copy ? "lib/ring/account.hpp" : "lib/ring/status.hpp";
+  return at <= At::free_dead    ? "lib/ring/slot.hpp"
+         : at <= At::lane_owner ? "lib/ring/lane.hpp"
+         : at <= At::type_copy  ? "lib/ring/account.hpp"
+                                : "lib/ring/status.hpp";
 }
 
 void print_trace(const RingWorld& world, const Scheduler& scheduler, const std::vector<Step>& steps) {

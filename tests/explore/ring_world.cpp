@@ -54,13 +54,12 @@ Seen RingWorld::seen(const Access& access) const {
   const auto current = static_cast<std::size_t>(Scheduler::active().current());
   switch (access.at) {
     case At::fill:
-    case At::copy_out:  // the owner's in WRITING, the collector's in READING: wrote() checks the owner
+    case At::copy_out:     // the owner's in WRITING, the collector's in READING: wrote() checks the owner
     case At::nested_seen:  // of the dead and of those who left
     case At::high_water:
     case At::high_water_seen:
     case At::waiters_now:
-    case At::durable_seen:
-      return Seen::by_nobody;
+    case At::durable_seen: return Seen::by_nobody;
     case At::figure:
     case At::figure_seen:  // one of them is judged: see look_at_status
       return access.address == &ring_.header->status.heartbeat_ns ? Seen::by_all : Seen::by_nobody;
@@ -68,17 +67,15 @@ Seen RingWorld::seen(const Access& access) const {
     case At::identity_copy:  // written before the state says attached, read after
       return plan_.observers > 0 ? Seen::by_all : Seen::by_nobody;
     case At::segment_state:
-    case At::segment_again:
-      return plan_.removers > 0 ? Seen::by_all : Seen::by_nobody;  // else nobody retires the segment
-    case At::lane_set:  // read only once the state says attached
-    case At::lane_seen:  // written before it did
+    case At::segment_again: return plan_.removers > 0 ? Seen::by_all : Seen::by_nobody;  // else nobody retires the segment
+    case At::lane_set:      // read only once the state says attached
+    case At::lane_seen:     // written before it did
     case At::counter_seen:  // of the dead and of those who left
     case At::logged:
     case At::logged_seen:  // for a log that does not know the incarnation: never here
       return plan_.observers + plan_.removers > 0 ? Seen::by_all : Seen::by_nobody;
     case At::freed_bump:
-    case At::waiters_seen:
-      return plan_.policy == OnFull::wait ? Seen::by_all : Seen::by_nobody;  // else nobody sleeps
+    case At::waiters_seen: return plan_.policy == OnFull::wait ? Seen::by_all : Seen::by_nobody;  // else nobody sleeps
     case At::look:
     case At::look_alone:
     case At::head_seen:
@@ -88,8 +85,7 @@ Seen RingWorld::seen(const Access& access) const {
       return deeds_[current].passed > 2 * plan_.slots ? Seen::by_nobody : Seen::by_all;
     case At::entry_zero:  // attachers look at the owner word alone
       return access.address == &ring_.entries[entry_of(access.address)].owner ? Seen::by_all : Seen::by_successors;
-    default:
-      return Seen::by_all;
+    default: return Seen::by_all;
   }
 }
 
@@ -166,18 +162,10 @@ void RingWorld::looked(int role, const Access& access, u64 value) {
 void RingWorld::wrote_entry(int role, int entry, const Access& access, u64 after) {
   Deeds& deeds = deeds_[static_cast<std::size_t>(role)];
   switch (access.at) {
-    case At::owner_claim:
-      deeds.entry = entry;
-      return check_free(entry);
-    case At::incarnation_set:
-      deeds.incarnation = after;
-      return;
-    case At::lane_set:
-      deeds.lane = after;
-      return;
-    case At::owner_state:
-      deeds.attached |= Owner::of(after).state == OwnerState::attached;
-      return;
+    case At::owner_claim: deeds.entry = entry; return check_free(entry);
+    case At::incarnation_set: deeds.incarnation = after; return;
+    case At::lane_set: deeds.lane = after; return;
+    case At::owner_state: deeds.attached |= Owner::of(after).state == OwnerState::attached; return;
     case At::attempt:
     case At::finish:
       deeds.attempted = AccountWord::of(after).attempted;
@@ -189,8 +177,7 @@ void RingWorld::wrote_entry(int role, int entry, const Access& access, u64 after
       deeds.refused[cause] |= u64{1} << Counter::of(after).last;
       return;
     }
-    default:
-      return;
+    default: return;
   }
 }
 

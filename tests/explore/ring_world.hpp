@@ -35,14 +35,14 @@ struct Plan {
   int heirs = 0;      // of these so many have a second life after the first: attach, one write (none if `writes` is 0), detach
   u32 entries = 2;    // of the producer table
   u32 slots = 2;
-  u32 lanes = 1;   // 2: producers take the exclusive lane if it is free
-  u32 walk = 64;   // positions a pass walks; a cut makes it 0 or 1
-  u32 chunks = 1;  // of each record
+  u32 lanes = 1;    // 2: producers take the exclusive lane if it is free
+  u32 walk = 64;    // positions a pass walks; a cut makes it 0 or 1
+  u32 chunks = 1;   // of each record
   int too_big = 0;  // the write of this number is of more bytes than a record may have
   int types = 0;    // 1: each producer gives its records' type a name first
   int observers = 0;
   int publications = 0;  // of the collector, on its status page: it does nothing else, and the observer reads nothing else
-  int removers = 0;  // 1: somebody removes the ring if nobody needs it; the collector comes when he has ended
+  int removers = 0;      // 1: somebody removes the ring if nobody needs it; the collector comes when he has ended
   shmring::ring::OnFull policy = shmring::ring::OnFull::drop;
   int accounts_every = 0;  // an accounts line behind so many lines; 0: only where a cut says so
 };

@@ -116,8 +116,10 @@ u64 Scheduler::key(Turn turn) const {
   if (weak_) {
     u32 living = 0, dead = 0;
     for (std::size_t i = 0; i < roles_.size(); ++i) {
-      if (roles_[i].state == RoleState::killed) dead |= 1u << i;
-      else if (roles_[i].state != RoleState::ended) living |= 1u << i;
+      if (roles_[i].state == RoleState::killed)
+        dead |= 1u << i;
+      else if (roles_[i].state != RoleState::ended)
+        living |= 1u << i;
     }
     hash = mix(hash, memory_.digest(living, dead, left_.stale > 0));
   }
@@ -182,11 +184,8 @@ void Scheduler::point(const Access& access) {
       decide(me.begun ? Turn::step : Turn::own);
       me.begun = true;
       break;
-    case Seen::by_successors:
-      decide(Turn::own);
-      break;
-    case Seen::by_nobody:
-      break;
+    case Seen::by_successors: decide(Turn::own); break;
+    case Seen::by_nobody: break;
   }
   record(current_, access);
 }

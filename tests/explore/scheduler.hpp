@@ -40,7 +40,21 @@ namespace explore {
 using shmring::ring::At;
 using Labels = std::bitset<static_cast<std::size_t>(At::clock_again) + 1>;
 enum class Kind : u8 {
-  load, store, cas, add, copy_in, copy_out, line, kernel, proof, pause, idle, sleep, wake, choice, killed
+  load,
+  store,
+  cas,
+  add,
+  copy_in,
+  copy_out,
+  line,
+  kernel,
+  proof,
+  pause,
+  idle,
+  sleep,
+  wake,
+  choice,
+  killed
 };
 
 struct Access {
@@ -152,8 +166,8 @@ class Scheduler {
   bool is_weak() const { return weak_; }
   bool undisturbed() const { return !roles_[static_cast<std::size_t>(current_)].dirty; }  // see idle
   void point(const Access& access);
-  void observe(u64 value);                                   // the running role has read something
-  void knows_only(u64 digest);                               // all that it has read and still matters to it
+  void observe(u64 value);      // the running role has read something
+  void knows_only(u64 digest);  // all that it has read and still matters to it
   // The running role reads, or learns what it will write behind, from here: `newest` stands in the word.
   u64 read(const Access& access, u64 newest, std::memory_order order, WeakMemory::Use use = WeakMemory::Use::load);
   u64 read_to_swap(const Access& access, u64 newest, u64 expected, std::memory_order success, std::memory_order failure);
@@ -163,16 +177,16 @@ class Scheduler {
   void effect(const Access& access, u64 before, u64 after, bool newest);  // the running role has changed a word
   void copied_in(const Access& access, const void* from);                 // … or bytes; does the copy
   void copy_out(const Access& access, void* to);
-  void log_is(u64 digest) { log_hash_ = digest; }            // … or the log: all that matters of it from now on
-  void kernel_is(u64 digest) {                               // … or what the kernel keeps
+  void log_is(u64 digest) { log_hash_ = digest; }  // … or the log: all that matters of it from now on
+  void kernel_is(u64 digest) {                     // … or what the kernel keeps
     kernel_hash_ = digest;
     changed(current_);
   }
-  void note(const std::string& text);                        // for the trace
+  void note(const std::string& text);  // for the trace
   bool recording() const { return trace_ != nullptr; }
   bool proven_dead(int role);
-  int choose(int count);                                                       // 0, or something else at the price of a cut
-  void pause();                                                                // others may go on at no price
+  int choose(int count);                                                        // 0, or something else at the price of a cut
+  void pause();                                                                 // others may go on at no price
   void sleep(const Access& access, u32 newest, u32 expected, u64 deadline_ns);  // behind its point: compare, and sleep
   void wake(const std::atomic<u32>& word);                                      // all who sleep there
   u64 now_ns() const { return now_ns_; }

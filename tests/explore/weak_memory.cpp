@@ -40,9 +40,7 @@ int WeakMemory::word(u64 offset, u64 newest) {
   return number;
 }
 
-const WeakMemory::Message& WeakMemory::message(int word, u16 index) const {
-  return locations_[index_of(word)].messages[index];
-}
+const WeakMemory::Message& WeakMemory::message(int word, u16 index) const { return locations_[index_of(word)].messages[index]; }
 
 WeakMemory::Candidates WeakMemory::candidates(int role, int word, std::memory_order order, Use use, u64 expected) const {
   const Location& it = locations_[index_of(word)];

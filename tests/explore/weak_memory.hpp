@@ -96,7 +96,7 @@ class WeakMemory {
  private:
   struct Location {
     bool plain = false;
-    u16 last = 0;              // index of the newest message; of plain bytes: how often written (or read)
+    u16 last = 0;               // index of the newest message; of plain bytes: how often written (or read)
     u16 strong = 0, woken = 0;  // newest seq_cst store; newest that a waker knew
     std::vector<Message> messages;
   };

@@ -24,7 +24,7 @@ struct Litmus : World {
   static inline Shared shared{};
   std::vector<u64> seen;
   std::size_t reads;
-  bool with_memory = false;  // an end names words 0 and 1 too
+  bool with_memory = false;    // an end names words 0 and 1 too
   std::vector<u64> forbidden;  // an end that is a failure
   Ends ends;
   Scheduler scheduler;
@@ -156,7 +156,9 @@ TEST_CASE("a release sequence goes on over updates of any order, and ends with a
     return t.all();
   };
   CHECK(outcome([](Litmus& t) { t.swap(1, 1, 2, relaxed); }) == Ends{{0, 99}, {1, 99}, {2, 1}});
-  CHECK(outcome([](Litmus& t) { if (t.get(1, relaxed) == 1) t.put(1, 2, relaxed); }) == Ends{{0, 99}, {1, 99}, {2, 0}, {2, 1}});
+  CHECK(outcome([](Litmus& t) {
+          if (t.get(1, relaxed) == 1) t.put(1, 2, relaxed);
+        }) == Ends{{0, 99}, {1, 99}, {2, 0}, {2, 1}});
 }
 
 TEST_CASE("updates are atomic: none is lost, and none reads what another has read") {
@@ -176,7 +178,9 @@ TEST_CASE("2+2W: a store may come before an older one of its word; an update may
   auto tail_first = [](std::memory_order order) {  // the tail of an exclusive lane: claim, tail || tail, step over
     Litmus t(1);
     t.role([&] { t.put(0, 1, relaxed), t.put(1, 1, order); });
-    t.role([&] { if (t.get(1, acquire) == 1) t.seen[0] = t.swap(0, 0, 2, acq_rel); });
+    t.role([&] {
+      if (t.get(1, acquire) == 1) t.seen[0] = t.swap(0, 0, 2, acq_rel);
+    });
     return t.all();
   };
   CHECK(tail_first(release) == Ends{{99}, {0}});

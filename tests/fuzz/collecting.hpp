@@ -9,8 +9,8 @@
 
 #include "lib/collect/collector.hpp"
 #include "lib/log/files/appender.hpp"
-#include "lib/log/format/parse.hpp"
 #include "lib/log/files/verify.hpp"
+#include "lib/log/format/parse.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 #include "tests/fuzz/input.hpp"

@@ -3,9 +3,9 @@
 // Each line is one attempt: an event with these bytes, or, if it is longer than a record may be, a loss or a cut event.
 #include <sys/mman.h>
 
+#include "lib/log/files/cursor.hpp"
 #include "lib/log/format/encoder.hpp"
 #include "lib/log/format/parse.hpp"
-#include "lib/log/files/cursor.hpp"
 #include "lib/os/segment.hpp"
 #include "tests/fuzz/collecting.hpp"
 #include "tests/fuzz/place.hpp"

@@ -77,7 +77,7 @@ class Input {
       case 1: return take<u8>();
       case 2: return old + take<u8>();
       case 3: return old - take<u8>();
-      case 4: return old ^ u64{1} << (take<u8>() % 64);
+      case 4: return old ^ u64 { 1 } << (take<u8>() % 64);
       case 5: return ~u64{0} >> (take<u8>() % 64);
       case 6: return u64{1} << (take<u8>() % 64);
       default: return take<u16>();

@@ -163,7 +163,8 @@ class Role {
     int result = 0;
     switch (what % 8) {
       case 0: attached_ = false; return producer_.detach();
-      case 1: result = producer_.claim(what / 4, &in_place);
+      case 1:
+        result = producer_.claim(what / 4, &in_place);
         if (result == 0) std::memset(in_place, 'z', 64);
         break;
       case 2: result = producer_.commit(&meta, what / 4); break;
@@ -171,7 +172,8 @@ class Role {
       default: result = producer_.write(&meta, payload.data(), input.take<u8>() % payload.size());
     }
     must((result >= 0 && result <= SHMRING_TIMEOUT) || result == -EINVAL || result == -EEXIST || result == -ENOSPC ||
-             result == -EBUSY, "a call has a documented result, not " + std::to_string(result));
+             result == -EBUSY,
+         "a call has a documented result, not " + std::to_string(result));
   }
   // Without lies: what it began is over.
   void end() {

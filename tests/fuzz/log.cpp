@@ -4,9 +4,9 @@
 // that verifies is not refused.
 #include <sys/stat.h>
 
-#include "lib/log/format/parse.hpp"
 #include "lib/log/files/names.hpp"
 #include "lib/log/format/encoder.hpp"
+#include "lib/log/format/parse.hpp"
 #include "tests/fuzz/collecting.hpp"
 #include "tests/fuzz/place.hpp"
 #include "tools/shmring/commands.hpp"

@@ -47,10 +47,10 @@ std::to_chars_result to_chars(char* from, char* to, double value) noexcept {
   return result;
 }
 #define FROM_CHARS "_ZSt10from_charsPKcS0_RdSt12chars_format"
-std::from_chars_result real_from_chars(const char* from, const char* to, double& out,
-                                       std::chars_format format) noexcept asm("__real_" FROM_CHARS);
-std::from_chars_result from_chars(const char* from, const char* to, double& out,
-                                  std::chars_format format) noexcept asm("__wrap_" FROM_CHARS);
+std::from_chars_result real_from_chars(const char* from, const char* to, double& out, std::chars_format format) noexcept
+    asm("__real_" FROM_CHARS);
+std::from_chars_result from_chars(const char* from, const char* to, double& out, std::chars_format format) noexcept
+    asm("__wrap_" FROM_CHARS);
 std::from_chars_result from_chars(const char* from, const char* to, double& out, std::chars_format format) noexcept {
   const std::from_chars_result result = real_from_chars(from, to, out, format);
   if (result.ec == std::errc{}) __msan_unpoison(&out, sizeof out);

@@ -20,9 +20,10 @@ const Place place;
 const std::string original = make_image(place);
 
 void dump(Input& input, const ring::Ring& ring) {
-  static const std::vector<std::string> forms[] = {
-      {"dump", "r"}, {"dump", "r", "-o", "json"}, {"dump", "r", "--lane", "0", "--hex", "--slots", "0-3"},
-      {"dump", "r", "-o", "json", "--state", "ready"}};
+  static const std::vector<std::string> forms[] = {{"dump", "r"},
+                                                   {"dump", "r", "-o", "json"},
+                                                   {"dump", "r", "--lane", "0", "--hex", "--slots", "0-3"},
+                                                   {"dump", "r", "-o", "json", "--state", "ready"}};
   const u8 form = input.take<u8>();
   if (form % 8 < std::size(forms)) command(tool::register_dump, forms[form % 8]);
   os::Segment segment;
@@ -31,7 +32,8 @@ void dump(Input& input, const ring::Ring& ring) {
   if (segment.ring.entries == nullptr) return must(!findings.empty(), "what cannot be believed is named");
   segment.ring = ring;
   inspect::Inspection facts = inspect::read_segment(segment, findings, true);
-  inspect::read_slots(segment, {}, [](const inspect::SlotFacts&) { return true; }, facts.findings);
+  inspect::read_slots(
+      segment, {}, [](const inspect::SlotFacts&) { return true; }, facts.findings);
 }
 
 // `begin` makes a life. Over files without restarts, for the limit that collecting.hpp tells of.
@@ -114,8 +116,10 @@ void geometry(Input& input, bool all_agrees) {
     if (which != 0) std::memcpy(&word, header.data() + words[which - 1], sizeof word);
     const u64 now = input.value(word);
     agrees = now == word;
-    if (which != 0) std::memcpy(header.data() + words[which - 1], &now, sizeof now);
-    else bytes = now;
+    if (which != 0)
+      std::memcpy(header.data() + words[which - 1], &now, sizeof now);
+    else
+      bytes = now;
   }
   alignas(ring::Header) std::byte copy[sizeof(ring::Header)];
   std::memcpy(copy, header.data(), sizeof copy);

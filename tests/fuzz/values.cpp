@@ -78,8 +78,8 @@ std::string again(const log::Parsed& p, u64 time) {
       const bool attach = p.kind == log::Kind::attach;
       const log::Life closing = p.kind == log::Kind::died ? log::Life::died : log::Life::detach;
       write(log::LifeLine{attach ? log::Life::attach : closing, p.producer, p.incarnation, time, static_cast<u32>(p.pid),
-                            static_cast<u32>(p.uid), static_cast<u32>(p.lane), p.exe, attach ? p.first : 0, attach ? 0 : p.last,
-                            p.causes, p.nested, attach ? p.start_time : 0, attach ? p.claimed : std::string_view{}});
+                          static_cast<u32>(p.uid), static_cast<u32>(p.lane), p.exe, attach ? p.first : 0, attach ? 0 : p.last,
+                          p.causes, p.nested, attach ? p.start_time : 0, attach ? p.claimed : std::string_view{}});
       break;
     }
     case log::Kind::accounts: {

@@ -3,9 +3,10 @@
 // The daemon itself runs in a child, over a copy of a ring that holds records of the living, of the dead and of those who left,
 // and of a log whose end is torn. After each fault a collector whose calls all work continues what is left; then the oracle
 // compares the log with what the producers noted: what was released without being stored would be missing.
+#include "lib/collect/daemon.hpp"
+
 #include <doctest/doctest.h>
 
-#include "lib/collect/daemon.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/every_fault.hpp"
 #include "tests/support/log_text.hpp"
@@ -112,7 +113,7 @@ struct World {
     REQUIRE(Child([&] { return produce(Workplace::ring, *full, {SHMRING_LANE_EXCLUSIVE, 80}); }).wait() == 0);
     REQUIRE(run_daemon(place.log).status == 0);  // it logs these, and gives the lane back
     const std::string file = log_files(place.log)[0];
-    fs::resize_file(file, fs::file_size(file) - 20);  // of its stop line
+    fs::resize_file(file, fs::file_size(file) - 20);            // of its stop line
     for (int i = 0; i < 80; ++i) write_noted(handle, *living);  // some are refused
     REQUIRE(Child([&] { return die_in_a_claim(*dead); }).wait() == 0);
     REQUIRE(Child([&] { return produce(Workplace::ring, *left, {SHMRING_LANE_SHARED, 20}); }).wait() == 0);
@@ -261,12 +262,12 @@ TEST_CASE("a record written right before its ring was unlinked is in the log, wh
   REQUIRE(::stat(place.file().c_str(), &status) == 0);
   ring_file = status.st_ino;
   CHECK(in_child([&] {
-    ::alarm(30);
-    Replaced<&os::Calls::fstat> look(unlink_before_the_look);
-    shmring::collect::Daemon daemon;
-    const int error = shmring::tool::exit_of(daemon.set_up(settings_for(place.log)));
-    return std::to_string(error != 0 ? error : shmring::tool::exit_of(daemon.run()));
-  }) == "0");
+          ::alarm(30);
+          Replaced<&os::Calls::fstat> look(unlink_before_the_look);
+          shmring::collect::Daemon daemon;
+          const int error = shmring::tool::exit_of(daemon.set_up(settings_for(place.log)));
+          return std::to_string(error != 0 ? error : shmring::tool::exit_of(daemon.run()));
+        }) == "0");
   last_producer = nullptr;
   CHECK(journal->begun == 20);
   const Findings found = consult(place.log, place.journals);
@@ -279,16 +280,16 @@ TEST_CASE("a collector names itself before it opens its log, which may take long
   make_ring(64);
   static bool named;
   CHECK(in_child([&] {
-    Replaced<&os::Calls::mkdirat> at_the_log([](int, const char*, mode_t) {
-      const View view;
-      named = view.collector() == static_cast<u32>(::getpid()) && view.status().heartbeat_ns == 0;
-      errno = EACCES;
-      return -1;
-    });
-    ::close(2);
-    const int status = shmring::tool::exit_of(shmring::collect::Daemon().set_up(settings_for(place.log)));
-    return std::to_string(status) + (named ? " named" : "") + (View().collector() == 0 ? " withdrawn" : "");
-  }) == "4 named withdrawn");
+          Replaced<&os::Calls::mkdirat> at_the_log([](int, const char*, mode_t) {
+            const View view;
+            named = view.collector() == static_cast<u32>(::getpid()) && view.status().heartbeat_ns == 0;
+            errno = EACCES;
+            return -1;
+          });
+          ::close(2);
+          const int status = shmring::tool::exit_of(shmring::collect::Daemon().set_up(settings_for(place.log)));
+          return std::to_string(status) + (named ? " named" : "") + (View().collector() == 0 ? " withdrawn" : "");
+        }) == "4 named withdrawn");
 }
 
 TEST_CASE("a log that another ring's collector used between the first look and the lock is not gone on with") {
@@ -299,14 +300,14 @@ TEST_CASE("a log that another ring's collector used between the first look and t
   fs::create_directory(place.home + "/other");
   fs::copy_file(place.file(), other);
   CHECK(in_child([&] {
-    Replaced<&os::Calls::flock> at_the_lock([](int fd, int operation) {
-      fs::create_symlink(other, link);
-      return Replaced<&os::Calls::flock>::real(fd, operation);
-    });
-    ::close(2);
-    const int status = shmring::tool::exit_of(shmring::collect::Daemon().set_up(settings_for(place.log)));
-    return std::to_string(status) + (View().collector() == 0 ? " withdrawn" : "");
-  }) == "6 withdrawn");
+          Replaced<&os::Calls::flock> at_the_lock([](int fd, int operation) {
+            fs::create_symlink(other, link);
+            return Replaced<&os::Calls::flock>::real(fd, operation);
+          });
+          ::close(2);
+          const int status = shmring::tool::exit_of(shmring::collect::Daemon().set_up(settings_for(place.log)));
+          return std::to_string(status) + (View().collector() == 0 ? " withdrawn" : "");
+        }) == "6 withdrawn");
   CHECK(fs::read_symlink(link) == other);
 }
 
@@ -334,23 +335,24 @@ TEST_CASE("a wake-up that the kernel refuses costs whoever sleeps a while, and n
   Child sleeper([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_SHARED, 66}); });  // one is too big
   REQUIRE(eventually([&] { return view.waiters(0) == 1 && sleeper.sleeps(); }));
   CHECK(in_child([&] {
-    ::alarm(30);
-    static int refused;
-    Replaced<&os::Calls::futex> wake([](std::uint32_t*, int, std::uint32_t, const timespec*, std::uint32_t*, std::uint32_t) {
-      ++refused;
-      errno = ENOSYS;
-      return -1L;
-    });
-    Replaced<&os::Calls::ppoll> until_released([](pollfd* fds, nfds_t count, const timespec*, const sigset_t* mask) {
-      if (refused != 0) ::raise(SIGTERM);  // blocked until the next one
-      const timespec none{0, 0};
-      return Replaced<&os::Calls::ppoll>::real(fds, count, &none, mask);
-    });
-    shmring::collect::Daemon daemon;
-    int status = shmring::tool::exit_of(daemon.set_up(settings_for(place.log)));
-    if (status == 0) status = shmring::tool::exit_of(daemon.run());
-    return std::to_string(status) + (refused != 0 ? " refused" : "");
-  }) == "0 refused");
+          ::alarm(30);
+          static int refused;
+          Replaced<&os::Calls::futex> wake(
+              [](std::uint32_t*, int, std::uint32_t, const timespec*, std::uint32_t*, std::uint32_t) {
+                ++refused;
+                errno = ENOSYS;
+                return -1L;
+              });
+          Replaced<&os::Calls::ppoll> until_released([](pollfd* fds, nfds_t count, const timespec*, const sigset_t* mask) {
+            if (refused != 0) ::raise(SIGTERM);  // blocked until the next one
+            const timespec none{0, 0};
+            return Replaced<&os::Calls::ppoll>::real(fds, count, &none, mask);
+          });
+          shmring::collect::Daemon daemon;
+          int status = shmring::tool::exit_of(daemon.set_up(settings_for(place.log)));
+          if (status == 0) status = shmring::tool::exit_of(daemon.run());
+          return std::to_string(status) + (refused != 0 ? " refused" : "");
+        }) == "0 refused");
   CHECK(sleeper.wait(std::chrono::seconds(30)) == 0);  // its own deadline is later
   CHECK(run_daemon(place.log).status == 0);
   const Findings found = consult(place.log, place.journals);

@@ -1,7 +1,6 @@
 // Every system call of the log fails once, with each error that is plausible for it: begin, append, recover, roll.
-#include "tests/io/scenario.hpp"
-
 #include "lib/log/files/verify.hpp"
+#include "tests/io/scenario.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;

@@ -1,8 +1,8 @@
 // Every system call of create, attach, detach, look, list and unlink fails once, with each error that is plausible for it.
 #include <doctest/doctest.h>
 
-#include "lib/inspect/aside.hpp"
 #include "lib/include/shmring/shmring.h"
+#include "lib/inspect/aside.hpp"
 #include "lib/os/segment.hpp"
 #include "lib/ring/account.hpp"
 #include "tests/io/scenario.hpp"
@@ -54,7 +54,8 @@ int places_taken() {
 }
 
 void fail_create(const Sandbox& box, const char* name) {
-  fail_each_call({name, "audit", [&] { clear(box); }, create, [&](int result) {
+  fail_each_call({name, "audit", [&] { clear(box); }, create,
+                  [&](int result) {
                     if (result != 0) {
                       REQUIRE(box.empty());
                       REQUIRE(create() == 0);
@@ -123,7 +124,8 @@ TEST_CASE("the same for a ring that is given to a group") {
     options.group = name.c_str();
     return shmring_create("audit", &options);
   };
-  fail_each_call({"create for a group", "audit", [&] { clear(box); }, create_shared, [&](int result) {
+  fail_each_call({"create for a group", "audit", [&] { clear(box); }, create_shared,
+                  [&](int result) {
                     REQUIRE(box.empty() == (result != 0));
                     if (result != 0) REQUIRE(create_shared() == 0);
                   }});
@@ -205,8 +207,8 @@ TEST_CASE("whichever system call of a write that waits for room fails, it comes 
     CHECK(call_kinds().back().name == std::string("futex"));
     CHECK(counting.counts().back() > 0);
   }
-  fail_each_call({"a write that waits", "audit", prepare, wait_for_room,
-                  [](int result) { CHECK(places_taken() == (result == 0)); }});
+  fail_each_call(
+      {"a write that waits", "audit", prepare, wait_for_room, [](int result) { CHECK(places_taken() == (result == 0)); }});
 }
 
 TEST_CASE("whichever system call of an attach that creates fails, there is a whole ring or none, and attach works after") {
@@ -227,7 +229,8 @@ TEST_CASE("whichever system call of unlink, list or a look fails, nothing is hel
     clear(box);
     REQUIRE(create() == 0);
   };
-  fail_each_call({"unlink", "audit", prepare, [] { return shmring_unlink("audit"); }, [&](int result) {
+  fail_each_call({"unlink", "audit", prepare, [] { return shmring_unlink("audit"); },
+                  [&](int result) {
                     REQUIRE(box.empty() == (result == 0));
                     if (result != 0) CHECK(use() == 0);
                   }});

@@ -23,9 +23,9 @@ struct Crowd {
     Journal* journal;
   };
   std::vector<Member> members{};
-  u64 in_flight = 0;  // killed with an attempt unreported
-  u64 attaching = 0;  // killed before attach had returned
-  u64 used_up = 0;    // had filled its journal, and ended by itself, before the signal came
+  u64 in_flight = 0;   // killed with an attempt unreported
+  u64 attaching = 0;   // killed before attach had returned
+  u64 used_up = 0;     // had filled its journal, and ended by itself, before the signal came
   u64 longest_ns = 0;  // that a write has taken whose producer lived on
 
   void fill() {
@@ -181,11 +181,11 @@ TEST_CASE("producers killed under load: no record torn, twice or unexplained, an
   CHECK(crowd.in_flight > 0);
   CHECK(crowd.longest_ns < 1'000'000'000);
   CHECK(delays.longest_own_ms() <= 100);
-  report("%lu producers killed under load, %lu inside write, %lu inside attach: %lu records logged, %lu lost as died; "
-         "no write of the others took longer than %.0f ms; %s; a place is free at most %.0f ms after",
-         kills, crowd.in_flight, crowd.attaching, found.lines.at("event"),
-         found.lost.contains("died") ? found.lost.at("died") : 0, static_cast<double>(crowd.longest_ns) / 1e6,
-         delays.text().c_str(), slowest);
+  report(
+      "%lu producers killed under load, %lu inside write, %lu inside attach: %lu records logged, %lu lost as died; "
+      "no write of the others took longer than %.0f ms; %s; a place is free at most %.0f ms after",
+      kills, crowd.in_flight, crowd.attaching, found.lines.at("event"), found.lost.contains("died") ? found.lost.at("died") : 0,
+      static_cast<double>(crowd.longest_ns) / 1e6, delays.text().c_str(), slowest);
   tried(kills, "producers killed"), tried(found.lines.at("event"), "records");
 }
 
@@ -218,9 +218,10 @@ TEST_CASE("the collector killed and restarted under load, alone and with produce
   CHECK(found.lines.at("recovery") > kills / 2);
   CHECK(crowd.longest_ns < 1'000'000'000);
   CHECK(delays.longest_own_ms() <= 100);
-  report("%lu collectors killed and restarted under load, %lu producers with them: %lu records logged, none twice; no write of "
-         "those who live took longer than %.0f ms; %s", kills, producers, found.lines.at("event"),
-         static_cast<double>(crowd.longest_ns) / 1e6, delays.text().c_str());
+  report(
+      "%lu collectors killed and restarted under load, %lu producers with them: %lu records logged, none twice; no write of "
+      "those who live took longer than %.0f ms; %s",
+      kills, producers, found.lines.at("event"), static_cast<double>(crowd.longest_ns) / 1e6, delays.text().c_str());
   tried(kills, "collectors killed"), tried(producers, "producers killed"), tried(found.lines.at("event"), "records");
 }
 
@@ -285,7 +286,9 @@ TEST_CASE("with wait, a live producer is not held up for a second by those that 
   CHECK(crowd.in_flight > 0);
   CHECK_FALSE(found.lost.contains("timeout"));  // whoever waited for the second says so
   CHECK(found.lost.at("died") >= kills);
-  report("wait, deadline 1 s: %lu producers killed, %lu inside write, and as many with a slot claimed: %lu records logged, no "
-         "live producer timed out", kills, crowd.in_flight, found.lines.at("event"));
+  report(
+      "wait, deadline 1 s: %lu producers killed, %lu inside write, and as many with a slot claimed: %lu records logged, no "
+      "live producer timed out",
+      kills, crowd.in_flight, found.lines.at("event"));
   tried(2 * kills, "producers killed"), tried(found.lines.at("event"), "records");
 }

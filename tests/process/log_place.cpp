@@ -218,9 +218,7 @@ TEST_CASE("a log of which only the last file is moved away is not gone on with: 
   std::ofstream(place.home + "/half") << text.substr(0, half);
   fs::create_hard_link(whole, place.home + "/whole");
   fs::rename(place.home + "/half", whole);  // at no moment is there none
-  const auto says = [&](const char* what) {
-    return eventually([&] { return daemon.said().find(what) != std::string::npos; });
-  };
+  const auto says = [&](const char* what) { return eventually([&] { return daemon.said().find(what) != std::string::npos; }); };
   CHECK(says("its end is gone"));
   fs::rename(place.home + "/whole", whole);
   CHECK(says("a new log is begun in its place"));

@@ -105,7 +105,9 @@ int write_without_first_thread(Journal& journal) {
   static Journal* own;
   own = &journal;
   pthread_t thread;
-  if (::pthread_create(&thread, nullptr, [](void*) -> void* { return write_for_ever(*own), nullptr; }, nullptr) != 0) return 1;
+  if (::pthread_create(
+          &thread, nullptr, [](void*) -> void* { return write_for_ever(*own), nullptr; }, nullptr) != 0)
+    return 1;
   return static_cast<int>(::syscall(SYS_exit, 0));  // of this thread alone, and without unwinding
 }
 
@@ -249,8 +251,8 @@ TEST_CASE("a producer whose process has another first thread by now, and one tha
     REQUIRE(daemon.collects());
     const std::string unknown = "whether these producers still run: what they write into it is in no log\",\"incs\":[",
                       drained_from = "from a writer's memory\",\"pid\":";
-    const std::string wanted = foreign ? unknown + std::to_string(journal->incarnation) + "]"
-                                       : drained_from + std::to_string(producer.pid());
+    const std::string wanted =
+        foreign ? unknown + std::to_string(journal->incarnation) + "]" : drained_from + std::to_string(producer.pid());
     CHECK(has(place, wanted));
     producer.kill();
     CHECK(daemon.end() == 0);

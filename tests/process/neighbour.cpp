@@ -26,7 +26,7 @@ u64 value(std::mt19937_64& random, u64 old) {
     case 1: return below(random, 64);
     case 2: return old + below(random, 2048);
     case 3: return old - below(random, 2048);
-    case 4: return old ^ u64{1} << below(random, 64);
+    case 4: return old ^ u64 { 1 } << below(random, 64);
     default: return ~u64{0} >> below(random, 64);
   }
 }
@@ -66,9 +66,9 @@ class Scribbler {
     ring::Slot& it = slot();
     const ring::Word old = ring::Word::of(it.word);
     const auto state = static_cast<ring::SlotState>(below(random_, 8));
-    it.word = below(random_, 2) == 0 ? value(random_, old.bits())
-                                     : ring::Word{old.lap + below(random_, 3) - 1, static_cast<u32>(below(random_, 10)),
-                                                  state}.bits();
+    it.word = below(random_, 2) == 0
+                  ? value(random_, old.bits())
+                  : ring::Word{old.lap + below(random_, 3) - 1, static_cast<u32>(below(random_, 10)), state}.bits();
   }
 
   ring::Ring ring_;
@@ -219,8 +219,8 @@ TEST_CASE("a neighbour that scribbles over the segment costs records, never the 
   std::mt19937_64 random = seeded(71);
   // For the six twelve seconds, in long ten minutes, and of them no part less than 20 s.
   const std::chrono::milliseconds time(by_mode<u64>(500, 2'000, std::max<u64>(part_of(100'000), 3'500)));
-  for (const Target target : {Target::state_words, Target::slot_bytes, Target::lanes, Target::entries, Target::header,
-                              Target::anything}) {
+  for (const Target target :
+       {Target::state_words, Target::slot_bytes, Target::lanes, Target::entries, Target::header, Target::anything}) {
     Sums sums;
     scribble_for(target, time, random(), sums);
     const bool of_words = target == Target::state_words || target == Target::anything;
@@ -228,9 +228,11 @@ TEST_CASE("a neighbour that scribbles over the segment costs records, never the 
     const u64 being_written = target == Target::slot_bytes ? 2 + sums.incidents / 100 : 0;
     CHECK_MESSAGE((sums.torn <= being_written || of_words), sums.torn << " events that nobody wrote");
     CHECK(sums.events > 0);
-    report("neighbour over %s: %lu scribbles, %lu events (%lu under another's name, %lu torn), %lu lost, %lu incidents, "
-           "%lu refusals", target_names[static_cast<std::size_t>(target)], sums.scribbles, sums.events, sums.of_another,
-           sums.torn, sums.lost, sums.incidents, sums.refused);
+    report(
+        "neighbour over %s: %lu scribbles, %lu events (%lu under another's name, %lu torn), %lu lost, %lu incidents, "
+        "%lu refusals",
+        target_names[static_cast<std::size_t>(target)], sums.scribbles, sums.events, sums.of_another, sums.torn, sums.lost,
+        sums.incidents, sums.refused);
     tried(sums.scribbles, "scribbles");
   }
 }

@@ -93,8 +93,7 @@ void produce_from(int namespaces, const char* name) {
   CHECK(dies.wait() == 0);
   const auto taken = [&view] {
     int entries = 0;
-    for (u32 i = 0; i < view.ring().geometry.producers; ++i)
-      entries += view.owner(i).state != shmring::ring::OwnerState::free;
+    for (u32 i = 0; i < view.ring().geometry.producers; ++i) entries += view.owner(i).state != shmring::ring::OwnerState::free;
     return entries;
   };
   CHECK(eventually([&] { return taken() == 1; }));  // the other one's death was seen, …

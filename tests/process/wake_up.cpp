@@ -62,10 +62,10 @@ struct PatientMemory : os::ProcessMemory {
   static void sleep(At, std::atomic<u32>& word, u32 expected, u64) {
     dawdle(random);
     const int ended = os::futex_wait(word, expected, now_ns() + patience_ns);
-    (ended == 0              ? shared->woken
-     : ended == -EAGAIN      ? shared->changed
-     : ended == -ETIMEDOUT   ? shared->overslept
-                             : shared->interrupted) += 1;
+    (ended == 0            ? shared->woken
+     : ended == -EAGAIN    ? shared->changed
+     : ended == -ETIMEDOUT ? shared->overslept
+                           : shared->interrupted) += 1;
   }
 };
 
@@ -196,11 +196,12 @@ void no_wake_up_is_lost(u32 waiters, u32 lane_kind) {
   CHECK(mapping->interrupted.load() == 0);
   // That much was at stake.
   CHECK(mapping->woken.load() > cycles / 20);
-  report("%llu fill-and-drain cycles, %u waiter%s: %llu sleeps in the kernel, %llu refused by it, for something "
-         "had just been freed; %llu overslept",
-         static_cast<unsigned long long>(cycles), waiters, waiters > 1 ? "s of the shared lane" : " of an exclusive lane",
-         static_cast<unsigned long long>(mapping->woken), static_cast<unsigned long long>(mapping->changed),
-         static_cast<unsigned long long>(mapping->overslept));
+  report(
+      "%llu fill-and-drain cycles, %u waiter%s: %llu sleeps in the kernel, %llu refused by it, for something "
+      "had just been freed; %llu overslept",
+      static_cast<unsigned long long>(cycles), waiters, waiters > 1 ? "s of the shared lane" : " of an exclusive lane",
+      static_cast<unsigned long long>(mapping->woken), static_cast<unsigned long long>(mapping->changed),
+      static_cast<unsigned long long>(mapping->overslept));
 }
 
 }  // namespace

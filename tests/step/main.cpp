@@ -43,8 +43,9 @@ const std::vector<Action> quick_actions{Action::kill, Action::stop};
 
 void try_all(const std::vector<Scenario>& scenarios) {
   const Density density = by_mode<Density>({97, Near::nothing, 1}, {25, Near::accesses, 2}, {1, Near::accesses, 3});
-  for (const Scenario& scenario : scenarios)
-    SUBCASE(scenario.name) { try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density, 4); }
+  for (const Scenario& scenario : scenarios) SUBCASE(scenario.name) {
+      try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density, 4);
+    }
 }
 
 }  // namespace
@@ -55,10 +56,9 @@ TEST_CASE("a write of 64 bytes, a commit, an abort survive a kill, a stop, a nes
     const unsigned every = call == Call::write ? 1 : 11;
     return by_mode<Density>({7, Near::nothing, 9}, {every, Near::accesses, 9}, {1, Near::accesses, 9});
   };
-  for (const Scenario& scenario : {Scenario{"write 64 B, shared", Call::write, 64, shared},
-                                   Scenario{"write 64 B, exclusive", Call::write, 64, exclusive},
-                                   Scenario{"commit, shared", Call::commit, 64, shared},
-                                   Scenario{"abort, shared", Call::abort, 64, shared}})
+  for (const Scenario& scenario :
+       {Scenario{"write 64 B, shared", Call::write, 64, shared}, Scenario{"write 64 B, exclusive", Call::write, 64, exclusive},
+        Scenario{"commit, shared", Call::commit, 64, shared}, Scenario{"abort, shared", Call::abort, 64, shared}})
     SUBCASE(scenario.name) { try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density(scenario.call)); }
 }
 

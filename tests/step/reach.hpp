@@ -32,7 +32,7 @@ class Reach {
 
  private:
   struct Operand {
-    unsigned base, index;  // capstone's registers
+    unsigned base, index;                    // capstone's registers
     std::int64_t scale, displacement, next;  // next: what `rip` is for it, the address behind the instruction
     unsigned bytes;
   };

@@ -19,8 +19,7 @@ Drain::Drain(const std::string& log_dir) {
 
 u64 Drain::Log::append(std::span<const log::Line> lines, const ring::RingId& of) {
   const u64 batch = files.append(lines, of);
-  if (files.accounts_are_due())
-    files.append(log::accounts_line(drain_.host_->now_utc_ns(), drain_.collector_->accounts()));
+  if (files.accounts_are_due()) files.append(log::accounts_line(drain_.host_->now_utc_ns(), drain_.collector_->accounts()));
   return batch;
 }
 

@@ -30,8 +30,8 @@ struct Point {
 
 struct Step {
   Point at;
-  bool stores = false;       // it changed the memory that was watched
-  bool reaches = false;      // it read or wrote there, whether that changed anything or not
+  bool stores = false;   // it changed the memory that was watched
+  bool reaches = false;  // it read or wrote there, whether that changed anything or not
   bool system_call = false;
   bool in_vdso = false;  // the kernel's code in the process: it reads a clock again while the kernel is setting it
 };

@@ -172,8 +172,8 @@ std::vector<Step> walk(const Scenario& scenario, std::string& problem) {
 std::vector<std::size_t> choose(const std::vector<Step>& steps, const std::vector<Density>& densities) {
   auto is_taken = [&](std::size_t n, Density density) {
     auto touches = [&](std::size_t i) {
-      return density.near != Near::nothing && (steps[i].stores || steps[i].system_call ||
-                                               (density.near == Near::accesses && steps[i].reaches));
+      return density.near != Near::nothing &&
+             (steps[i].stores || steps[i].system_call || (density.near == Near::accesses && steps[i].reaches));
     };
     const bool is_next = density.every != 0 && n % density.every == 0;
     // The vDSO is the kernel's, and how often it looks again, time alone decides: in a long run, once.
@@ -197,7 +197,8 @@ void try_places(const std::string& name, const std::vector<Step>& steps, const s
       const Outcome outcome = one(action, places[i]);
       ++done, missed += !outcome.reached && !steps[places[i]].in_vdso;
       CHECK_MESSAGE(outcome.problem.empty(), name << ": " << std::string(name_of(action)) << " before "
-                                                  << where(steps, places[i]) << ":\n" << outcome.problem);
+                                                  << where(steps, places[i]) << ":\n"
+                                                  << outcome.problem);
       if (!outcome.problem.empty() && ++failed == 3) return;
     }
   // What reads a clock, or a pid's digits, may take another path elsewhere, and inside the vDSO often does; so may a collector,

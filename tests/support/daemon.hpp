@@ -28,10 +28,8 @@ inline std::string fresh_directory(const std::string& parent) {
 class Workplace {
  public:
   explicit Workplace(std::size_t max_record = room)
-      : max_record(max_record),
-        rings(fresh_directory("/dev/shm")),
-        home(fresh_directory(std::filesystem::temp_directory_path().string())),
-        log(home + "/log") {
+      : max_record(max_record), rings(fresh_directory("/dev/shm")),
+        home(fresh_directory(std::filesystem::temp_directory_path().string())), log(home + "/log") {
     ::setenv("SHMRING_DIR", rings.c_str(), 1);
   }
   ~Workplace() {
@@ -120,8 +118,8 @@ class Daemon {
 
   // `before`: what the child does before it becomes shmringd.
   void start(const std::function<void()>& before = [] {}) {
-    std::vector<std::string> words{program(), "--ring", Workplace::ring, "--log", place_.log,
-                                   "--max-record", std::to_string(place_.max_record)};
+    std::vector<std::string> words{
+        program(), "--ring", Workplace::ring, "--log", place_.log, "--max-record", std::to_string(place_.max_record)};
     words.insert(words.end(), options_.begin(), options_.end());
     process = Child([&] {
       const int text = ::open((place_.home + "/stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -57,8 +57,7 @@ struct HookedMemory : shmring::ring::HardwareMemory {
     HardwareMemory::store(at, word, value, order);
   }
   template <class T>
-  static bool cas(At at, std::atomic<T>& word, T& expected, T desired, std::memory_order success,
-                  std::memory_order failure) {
+  static bool cas(At at, std::atomic<T>& word, T& expected, T desired, std::memory_order success, std::memory_order failure) {
     before(at);
     return HardwareMemory::cas(at, word, expected, desired, success, failure);
   }

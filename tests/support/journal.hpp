@@ -23,7 +23,7 @@ namespace shmring::test {
 using u32 = std::uint32_t;
 using u64 = std::uint64_t;
 
-inline constexpr std::size_t room = 192;  // payload bytes of the rings that these tests use: slots of 256
+inline constexpr std::size_t room = 192;        // payload bytes of the rings that these tests use: slots of 256
 inline constexpr std::size_t most_chunks = 16;  // of the records that these tests write
 inline constexpr std::size_t longest = most_chunks * room + 108;
 inline constexpr std::uint8_t unreported = 255;
@@ -69,8 +69,7 @@ inline void make_record(u32 producer, u64 key, std::size_t max_record, Record& o
 
 class Journal {
  public:
-  Journal(u32 number, u64 capacity, std::size_t max_record)
-      : producer(number), max_record(max_record), capacity_(capacity) {
+  Journal(u32 number, u64 capacity, std::size_t max_record) : producer(number), max_record(max_record), capacity_(capacity) {
     const std::size_t bytes = sizeof(Counts) + capacity * (sizeof(u32) + 1);
     void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) std::perror("mmap"), std::abort();
@@ -86,7 +85,7 @@ class Journal {
     std::atomic<u64> childs;       // of a forked child that has attached under the same name; 0: none has
     std::atomic<u64> begun;        // attempts; the last one may be unreported
     std::atomic<u64> nested, forked, retired;
-    std::atomic<u64> wrong;  // results, or sequences, that cannot be
+    std::atomic<u64> wrong;       // results, or sequences, that cannot be
     std::atomic<u64> longest_ns;  // that a write has taken, where its load is timed
     std::atomic<u32> detaching, detached;
   };

@@ -32,8 +32,7 @@ struct Book {
   explicit Book(bool overwrite = false) : ledger(overwrite) {}
 
   Book& meet(u64 incarnation, u32 entry = 0, shmring::ring::Logged logged = {0, 0}, u64 start_time = 1) {
-    shmring::ring::Attachment who{entry, incarnation, {77, start_time, shmring::ring::OwnerState::attached},
-                                {},    0,           logged};
+    shmring::ring::Attachment who{entry, incarnation, {77, start_time, shmring::ring::OwnerState::attached}, {}, 0, logged};
     std::snprintf(who.identity.name, sizeof who.identity.name, "p%u", entry);
     ledger.meet({{who, "/bin/app"}}, 1);
     return *this;
@@ -68,8 +67,8 @@ struct Book {
     u32 count;
     u64 last;
   };
-  Book& close(u64 incarnation, shmring::ring::AccountWord account, std::initializer_list<Counted> counters = {},
-              u16 mask = 0, bool died = true, u64 nested = 0) {
+  Book& close(u64 incarnation, shmring::ring::AccountWord account, std::initializer_list<Counted> counters = {}, u16 mask = 0,
+              bool died = true, u64 nested = 0) {
     Observation observation{};
     observation.incarnation = incarnation, observation.account = account, observation.closing = true, observation.died = died;
     observation.nested = nested;

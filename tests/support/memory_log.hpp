@@ -108,15 +108,14 @@ class MemoryLog : public shmring::collect::Log {
     if (recovered_.count(incarnation) != 0) recovered_[incarnation].through = last;
   }
   void add(const log::Event& event) {
-    lines.push_back("event " + text(event.incarnation) + "." + std::to_string(event.sequence) +
-                    (event.late ? " late" : ""));
+    lines.push_back("event " + text(event.incarnation) + "." + std::to_string(event.sequence) + (event.late ? " late" : ""));
     payloads.emplace_back(reinterpret_cast<const char*>(event.payload.data()), event.payload.size());
     if (!event.type_name.empty()) types.emplace_back(event.type_name);
     cover(event.incarnation, event.sequence, event.sequence);
   }
   void add(const log::Loss& loss) {
-    lines.push_back("loss " + text(loss.incarnation) + "." + std::to_string(loss.first) + "-" +
-                    std::to_string(loss.last) + text(loss.causes));
+    lines.push_back("loss " + text(loss.incarnation) + "." + std::to_string(loss.first) + "-" + std::to_string(loss.last) +
+                    text(loss.causes));
     must(loss.causes.total() == loss.last - loss.first + 1, "causes that do not add up");
     cover(loss.incarnation, loss.first, loss.last);
     truth_[loss.incarnation].causes += loss.causes;
@@ -125,9 +124,9 @@ class MemoryLog : public shmring::collect::Log {
   void add(const log::LifeLine& line) {
     const bool attach = line.life == log::Life::attach;
     lines.push_back(
-        (attach                             ? "attach "
+        (attach                           ? "attach "
          : line.life == log::Life::detach ? "detach "
-                                            : "died ") +
+                                          : "died ") +
         text(line.incarnation) +
         (attach ? line.from > 0 ? " from " + std::to_string(line.from) : "" : " last " + std::to_string(line.last)) +
         text(line.causes) + (line.nested > 0 ? " nested=" + std::to_string(line.nested) : ""));
@@ -151,10 +150,8 @@ class MemoryLog : public shmring::collect::Log {
     over_ = line.over;
     recovered_.clear();
     for (const log::AccountState& account : line.accounts) {
-      lines.back() +=
-          " " + text(account.incarnation) + ":" + std::to_string(account.through) + (account.open ? "" : "!");
-      recovered_[account.incarnation] = {std::string(account.producer), account.through, true, !account.open,
-                                         account.causes};
+      lines.back() += " " + text(account.incarnation) + ":" + std::to_string(account.through) + (account.open ? "" : "!");
+      recovered_[account.incarnation] = {std::string(account.producer), account.through, true, !account.open, account.causes};
     }
   }
   void add(const log::Gone& line) {

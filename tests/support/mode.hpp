@@ -24,8 +24,8 @@ struct Part {
 inline Part part() {
   Part out;
   const char* text = std::getenv("SHMRING_TEST_PART");
-  const bool fits = text == nullptr || (std::sscanf(text, "%lu/%lu", &out.which, &out.parts) == 2 && out.which >= 1 &&
-                                        out.which <= out.parts);
+  const bool fits = text == nullptr ||
+                    (std::sscanf(text, "%lu/%lu", &out.which, &out.parts) == 2 && out.which >= 1 && out.which <= out.parts);
   if (!fits) std::fprintf(stderr, "SHMRING_TEST_PART is K/N, not %s\n", text), std::exit(2);
   return by_mode(Part{}, Part{}, out);
 }

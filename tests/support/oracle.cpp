@@ -173,7 +173,7 @@ struct Tally {
 Tally named_in(const Causes& causes) {
   const u64 full = count_of(causes, "full") + count_of(causes, "contended") + count_of(causes, "no_room");
   return {count_of(causes, "overwritten"), full, count_of(causes, "too_big"), count_of(causes, "timeout"),
-          count_of(causes, "aborted"), 0};
+          count_of(causes, "aborted"),     0};
 }
 
 class Comparison {
@@ -267,8 +267,7 @@ void Comparison::closing_line() {
   const u64 died = count_of(account_.totals, "died");
   const bool exact = named.full >= returned_.full && named.big >= returned_.big && named.timeout >= returned_.timeout &&
                      named.written >= returned_.written && named.given_up >= returned_.given_up &&
-                     named.sum() + died == returned_.sum() + returned_.unknown &&
-                     named.sum() + died == sum(account_.totals);
+                     named.sum() + died == returned_.sum() + returned_.unknown && named.sum() + died == sum(account_.totals);
   if (!exact) complain("the totals of its closing line are not what was returned");
   nested();
 }

@@ -47,9 +47,9 @@ struct Findings {
 };
 
 struct Expectation {
-  bool closed = true;     // all who attached have a closing line
-  bool lossless = false;  // no loss line at all
-  bool complete = true;   // every attempt that was reported is in the log by now
+  bool closed = true;        // all who attached have a closing line
+  bool lossless = false;     // no loss line at all
+  bool complete = true;      // every attempt that was reported is in the log by now
   bool overwriting = false;  // what was reported as written may be lost, as overwritten and as nothing else
 };
 

@@ -45,12 +45,9 @@ class Payloads {
   Payload make(std::uint8_t kind, std::size_t bytes, std::uint32_t number) {
     random_.seed(number);
     switch (kind) {
-      case SHMRING_KIND_TEXT:
-        return text(bytes);
-      case SHMRING_KIND_JSON:
-        return json(bytes);
-      case SHMRING_KIND_FIELDS:
-        return fields(bytes);
+      case SHMRING_KIND_TEXT: return text(bytes);
+      case SHMRING_KIND_JSON: return json(bytes);
+      case SHMRING_KIND_FIELDS: return fields(bytes);
       default: return {noise(bytes), Form::base64, false, ""};
     }
   }
@@ -68,9 +65,20 @@ class Payloads {
   }
   // Characters of one to four bytes, NUL, controls and what JSON escapes among them.
   std::string characters(std::size_t bytes) {
-    static constexpr std::string_view some[] = {
-        "x", "\"", "\\", "\n", "\r", "\x1b", "\x7f", std::string_view("\0", 1), "\xc2\x85", "\xc3\xa9", "\xe2\x80\xa8",
-        "\xe2\x80\xae", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    static constexpr std::string_view some[] = {"x",
+                                                "\"",
+                                                "\\",
+                                                "\n",
+                                                "\r",
+                                                "\x1b",
+                                                "\x7f",
+                                                std::string_view("\0", 1),
+                                                "\xc2\x85",
+                                                "\xc3\xa9",
+                                                "\xe2\x80\xa8",
+                                                "\xe2\x80\xae",
+                                                "\xe2\x82\xac",
+                                                "\xf0\x9f\x98\x80"};
     std::string out;
     while (out.size() < bytes) {
       const std::string_view next = some[random_() % std::size(some)];

@@ -78,9 +78,7 @@ class PlainRing {
   Entry& entry(u32 index) const { return ring.entries[index]; }
   AccountWord account(u32 index) const { return AccountWord::of(entry(index).account); }
   Refusals refusals(u32 index) const { return Refusals::of(entry(index).refusal); }
-  Counter counter(u32 index, Cause cause) const {
-    return Counter::of(entry(index).counters[static_cast<std::size_t>(cause)]);
-  }
+  Counter counter(u32 index, Cause cause) const { return Counter::of(entry(index).counters[static_cast<std::size_t>(cause)]); }
   OwnerState state(u32 index) const { return Owner::of(entry(index).owner).state; }
 
   // All slots EMPTY for the lap that begins at `position`, head and tail there: a lane that has come so far.
@@ -90,12 +88,8 @@ class PlainRing {
     set_tail(position, lane), set_head(position, lane);
   }
 
-  std::string bytes() const {
-    return std::string(reinterpret_cast<const char*>(memory_.data()), memory_.size() * line_bytes);
-  }
-  std::string entry_bytes(u32 index) const {
-    return std::string(reinterpret_cast<const char*>(&entry(index)), sizeof(Entry));
-  }
+  std::string bytes() const { return std::string(reinterpret_cast<const char*>(memory_.data()), memory_.size() * line_bytes); }
+  std::string entry_bytes(u32 index) const { return std::string(reinterpret_cast<const char*>(&entry(index)), sizeof(Entry)); }
 
  private:
   struct alignas(line_bytes) Line {
@@ -119,8 +113,8 @@ template <>
 struct doctest::StringMaker<shmring::ring::Word> {
   static doctest::String convert(const shmring::ring::Word& word) {
     static const char* const names[] = {"EMPTY", "WRITING", "READY", "READING", "4", "5", "6", "7"};
-    const std::string text = std::string(names[static_cast<unsigned>(word.state) & 7]) + "(" +
-                             std::to_string(word.lap) + ", " + std::to_string(word.owner) + ")";
+    const std::string text = std::string(names[static_cast<unsigned>(word.state) & 7]) + "(" + std::to_string(word.lap) + ", " +
+                             std::to_string(word.owner) + ")";
     return text.c_str();
   }
 };

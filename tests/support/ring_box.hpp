@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "lib/include/shmring/shmring.hpp"
 #include "lib/inspect/inspect.hpp"
 #include "lib/log/format/encoder.hpp"
-#include "lib/include/shmring/shmring.hpp"
 #include "tests/support/sandbox.hpp"
 
 namespace shmring::test {

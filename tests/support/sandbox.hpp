@@ -38,8 +38,7 @@ class Sandbox {
   template <class T>
   void poke(std::string_view ring, std::size_t at, T value) const {
     const int fd = ::open(file(ring).c_str(), O_WRONLY | O_CLOEXEC);
-    if (::pwrite(fd, &value, sizeof value, static_cast<off_t>(at)) != static_cast<ssize_t>(sizeof value))
-      std::perror("poke");
+    if (::pwrite(fd, &value, sizeof value, static_cast<off_t>(at)) != static_cast<ssize_t>(sizeof value)) std::perror("poke");
     ::close(fd);
   }
 

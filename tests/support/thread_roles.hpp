@@ -150,7 +150,6 @@ class ArrivalLog : public PlainLog {
   std::string broken;  // the first rule that a line broke
   u64 late = 0;
 
-
   // For the collector that comes next.
   log::RingAccounts recovered() const {
     log::RingAccounts out;
@@ -242,7 +241,8 @@ class ArrivalLog : public PlainLog {
       return;
     }
     must(!life.producer.empty() && !life.closed && line.last == life.arrived.size() &&
-             line.causes.total() == life.causes.total(), "a wrong closing line", line.incarnation);
+             line.causes.total() == life.causes.total(),
+         "a wrong closing line", line.incarnation);
     life.closed = true, life.died = line.life == log::Life::died, life.closing = line.causes;
     ++closed_;
   }

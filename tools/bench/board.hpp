@@ -22,7 +22,7 @@ struct Board {
   enum Turn : u32 { writers_turn = 0, readers_turn = 1, over = 2 };
   struct WriterLine {
     alignas(64) u64 attempted, accepted, refused, newest;  // newest: sequence of the last that was accepted
-    u64 ticks, timed;                           // ticks of `timed` writes
+    u64 ticks, timed;                                      // ticks of `timed` writes
     u64 left_out;
     Histogram calls;
   };

@@ -226,12 +226,10 @@ Round run_handoff(const Job& job, bool busy) {
   const Placement placement(processors(), job);
   SharedWithChildren<Board> board;
   std::vector<Child> children;
-  children.emplace_back([&] {
-    return play(*board, placement.reader, [&] { collect(*board, place, busy, placement.crowded); });
-  });
-  children.emplace_back([&] {
-    return play(*board, placement.writer(0), [&] { write_alone(*board, job, place, busy, placement.crowded); });
-  });
+  children.emplace_back(
+      [&] { return play(*board, placement.reader, [&] { collect(*board, place, busy, placement.crowded); }); });
+  children.emplace_back(
+      [&] { return play(*board, placement.writer(0), [&] { write_alone(*board, job, place, busy, placement.crowded); }); });
   return supervise(*board, children, job);
 }
 

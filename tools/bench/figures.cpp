@@ -76,13 +76,11 @@ double Report::round_trip_ns() const {
   return median_of(medians);
 }
 
-bool Report::crowded(const Job& job) const {
-  return !takes_turns(job.measure) && machine.processors < job.producers + 1;
-}
+bool Report::crowded(const Job& job) const { return !takes_turns(job.measure) && machine.processors < job.producers + 1; }
 
 const char* measure_name(Measure measure) {
-  constexpr const char* names[] = {"quiet",   "live",   "calls",  "rate",   "full", "overwrite", "wait", "hybrid",
-                                   "cold", "handoff", "logged", "encode", "stages", "idle"};
+  constexpr const char* names[] = {"quiet",  "live", "calls",   "rate",   "full",   "overwrite", "wait",
+                                   "hybrid", "cold", "handoff", "logged", "encode", "stages",    "idle"};
   return names[static_cast<std::size_t>(measure)];
 }
 

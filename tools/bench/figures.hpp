@@ -17,9 +17,9 @@ struct Figure {
   std::string transport;
   Role role;
   Job job;
-  std::vector<double> rounds{};    // one each; 0: not one whole batch in time
+  std::vector<double> rounds{};                                 // one each; 0: not one whole batch in time
   u64 attempted = 0, delivered = 0, dropped = 0, left_out = 0;  // over all rounds
-  Histogram calls{};               // over all rounds
+  Histogram calls{};                                            // over all rounds
   struct Series {
     std::string name;
     std::vector<double> rounds;

@@ -161,8 +161,8 @@ struct ClaimFloor : FloorBase {
         const u64 lap = position >> lap_shift_;
         u64 word = slot.word.load(std::memory_order_relaxed);
         if (word < 4 * lap) return false;  // not read yet
-        const bool mine = word == 4 * lap + free &&
-                          slot.word.compare_exchange_strong(word, 4 * lap + taken, std::memory_order_acq_rel);
+        const bool mine =
+            word == 4 * lap + free && slot.word.compare_exchange_strong(word, 4 * lap + taken, std::memory_order_acq_rel);
         tail.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel);
         if (!mine) continue;
         slot.length = bytes;

@@ -26,7 +26,20 @@
 namespace shmring::bench {
 
 enum class Measure : std::uint8_t {
-  quiet, live, calls, rate, full, overwrite, wait, hybrid, cold, handoff, logged, encode, stages, idle
+  quiet,
+  live,
+  calls,
+  rate,
+  full,
+  overwrite,
+  wait,
+  hybrid,
+  cold,
+  handoff,
+  logged,
+  encode,
+  stages,
+  idle
 };
 inline constexpr Measure collector_measures[] = {Measure::handoff, Measure::logged, Measure::encode, Measure::stages,
                                                  Measure::idle};
@@ -93,7 +106,7 @@ struct Round {
   double figure = 0;
   u64 attempted = 0, delivered = 0, dropped = 0;
   u64 left_out = 0;           // writes without a figure: their batch met a full ring, or outran the reader
-  Histogram calls;           // calls, cold, handoff: ticks, the timer's included
+  Histogram calls;            // calls, cold, handoff: ticks, the timer's included
   std::vector<Part> parts{};  // stages: what it is made of; idle: what was measured beside it
 };
 

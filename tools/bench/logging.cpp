@@ -3,6 +3,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "lib/collect/daemon.hpp"
 #include "lib/log/files/verify.hpp"
 #include "lib/log/format/encoder.hpp"
 #include "lib/os/file.hpp"
@@ -10,7 +11,6 @@
 #include "tools/bench/collecting.hpp"
 #include "tools/bench/shmring_lanes.hpp"
 #include "tools/common/exit.hpp"
-#include "lib/collect/daemon.hpp"
 
 namespace shmring::bench {
 namespace {
@@ -79,11 +79,12 @@ void write_until(Board& board, const Job& job, const ScratchRing& place, const r
 void count_lines(const ScratchRing& place, const Round& round) {
   log::Verdict verdict;
   must_be_done(log::verify(place.log, verdict));
-  if (!verdict.proven) throw std::runtime_error("its log does not verify: expected " + verdict.deviation.expected +
-                                                ", found " + verdict.deviation.found);
+  if (!verdict.proven)
+    throw std::runtime_error("its log does not verify: expected " + verdict.deviation.expected + ", found " +
+                             verdict.deviation.found);
   if (verdict.events == round.delivered && verdict.lost.total() == round.dropped) return;
-  throw std::runtime_error("of " + std::to_string(round.attempted) + " records the log has " +
-                           std::to_string(verdict.events) + ", and " + std::to_string(verdict.lost.total()) + " as lost");
+  throw std::runtime_error("of " + std::to_string(round.attempted) + " records the log has " + std::to_string(verdict.events) +
+                           ", and " + std::to_string(verdict.lost.total()) + " as lost");
 }
 
 std::string status_of(pid_t pid) {
@@ -126,7 +127,7 @@ Round run_idle(const Job& job) {
   const ScratchRing place(bench_slots, SHMRING_POLICY_DROP);
   Collecting collector(place, processors().front());
   TextWriter writer(place);          // who is attached and writes nothing
-  os::sleep_for(job.budget_ns / 4);          // what it does at first
+  os::sleep_for(job.budget_ns / 4);  // what it does at first
   const u64 start_ns = os::monotonic_now_ns(), start = wakeups(collector.pid());
   const double start_cpu_ns = cpu_ns(collector.pid());
   os::sleep_for(2 * job.budget_ns);

@@ -2,9 +2,9 @@
 #include "tools/bench/machine.hpp"
 
 #include "lib/os/file.hpp"
-#include "tools/commit.hpp"
 #include "tools/bench/board.hpp"
 #include "tools/bench/round_trip.hpp"
+#include "tools/commit.hpp"
 
 namespace shmring::bench {
 namespace {

@@ -25,9 +25,8 @@ class Measurement {
     });
     for (u32 producer = 0; producer < job_.producers; ++producer)
       children.emplace_back([this, producer] {
-        return play(*board_, placement_.writer(producer), [this, producer] {
-          Writing<T>(*board_, job_, placement_.crowded, name_, producer).run();
-        });
+        return play(*board_, placement_.writer(producer),
+                    [this, producer] { Writing<T>(*board_, job_, placement_.crowded, name_, producer).run(); });
       });
     return supervise(*board_, children, job_);
   }

@@ -28,8 +28,7 @@ class Reading {
       case Measure::hybrid:
         while (wait_for_turn(board_, Board::over) != Board::over) continue;
         return drain([this] { return checker_.last[0] >= board_.writers[0].newest; });
-      default:
-        return drain([this] { return all_are_here(); });
+      default: return drain([this] { return all_are_here(); });
     }
   }
 

@@ -30,8 +30,8 @@ bool shows_ratio(const Job& job) { return job.measure == Measure::live && job.pr
 bool shows_share(const Job& job) { return job.measure == Measure::live || job.measure == Measure::rate; }
 
 std::string head(const Report& report, const Job& job) {
-  constexpr const char* names[] = {"QUIET", "LIVE", "CALLS", "RATE", "REFUSED WRITE", "OVERWRITING",
-                                   "WAIT 50 µs", "HYBRID 50 µs", "COLD"};
+  constexpr const char* names[] = {"QUIET",       "LIVE",       "CALLS",        "RATE", "REFUSED WRITE",
+                                   "OVERWRITING", "WAIT 50 µs", "HYBRID 50 µs", "COLD"};
   std::string text = fmt::format(">{} B ", job.bytes);
   if (job.measure == Measure::rate || job.producers > 1) {
     text += fmt::format("{} WRITER{}", job.producers, job.producers == 1 ? "" : "S");
@@ -100,8 +100,7 @@ void print_hands(const Report& report, const Job& job) {
   for (const Figure& figure : report.figures) {
     if (!same(figure.job, job)) continue;
     std::vector<std::string> row{figure.transport == "collector-busy" ? "polling" : "sleeping"};
-    for (const double part : {0.0, 0.5, 0.99, 1.0})
-      row.push_back(fmt::format("{:.2f}", call_ns(figure.calls, part) / micro));
+    for (const double part : {0.0, 0.5, 0.99, 1.0}) row.push_back(fmt::format("{:.2f}", call_ns(figure.calls, part) / micro));
     row.push_back(std::to_string(figure.calls.count()));
     table.row(row);
   }
@@ -199,8 +198,7 @@ void print_lines(const std::vector<Line>& lines) {
   fmt::print("\n{}\n", tool::bold("The figures to reach"));
   tool::Table table({"WHAT", ">FIGURE", ">BOUND", ">× BOUND", "VERDICT", ""});
   for (const Line& line : lines)
-    table.row({line.what, value_text(line.unit, line.figure),
-               (line.at_least ? "≥ " : "≤ ") + value_text(line.unit, line.bound),
+    table.row({line.what, value_text(line.unit, line.figure), (line.at_least ? "≥ " : "≤ ") + value_text(line.unit, line.bound),
                line.of_bound != 0 ? fmt::format("{:.3f}", line.of_bound) : "–", verdict_name(line.verdict), line.reason});
   table.print();
   fmt::print("Figure and bound are medians of the rounds; × bound, which decides, is the median of each round's own.\n");

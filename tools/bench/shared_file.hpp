@@ -82,11 +82,8 @@ class SlotRing {
     control->shape = shape;
   }
   explicit SlotRing(const std::string& name)
-      : file_(name, 0),
-        control_(static_cast<Control*>(file_.data())),
-        slots_(static_cast<std::byte*>(file_.data()) + slots_at),
-        mask_(control_->shape.slots - 1),
-        stride_(stride(control_->shape.bytes)) {}
+      : file_(name, 0), control_(static_cast<Control*>(file_.data())), slots_(static_cast<std::byte*>(file_.data()) + slots_at),
+        mask_(control_->shape.slots - 1), stride_(stride(control_->shape.bytes)) {}
 
   Control& control() const { return *control_; }
   u64 slots() const { return mask_ + 1; }

@@ -24,9 +24,9 @@ using u64 = std::uint64_t;
 enum class WhenFull : std::uint8_t { refuse, overwrite, wait, hybrid };
 
 struct Shape {
-  u32 slots;               // records that it has room for; a power of two, at least 64
-  u32 bytes;               // of the largest record
-  u32 producers = 1;       // at a time
+  u32 slots;          // records that it has room for; a power of two, at least 64
+  u32 bytes;          // of the largest record
+  u32 producers = 1;  // at a time
   WhenFull when_full = WhenFull::refuse;
 };
 

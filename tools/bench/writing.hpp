@@ -17,12 +17,7 @@ template <Transport T>
 class Writing {
  public:
   Writing(Board& board, const Job& job, bool crowded, const std::string& name, u32 producer)
-      : board_(board),
-        mine_(board.writers[producer]),
-        job_(job),
-        crowded_(crowded),
-        producer_(producer),
-        writer_(name),
+      : board_(board), mine_(board.writers[producer]), job_(job), crowded_(crowded), producer_(producer), writer_(name),
         batch_(producer, job.bytes, batch_of(job)) {}
 
   void run() {

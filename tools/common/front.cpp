@@ -91,8 +91,7 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   std::vector<std::string> known;
   for (const CLI::Option* option : command.get_options())
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  if (const auto extra = app.remaining(true);
-      !extra.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+  if (const auto extra = app.remaining(true); !extra.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
     what = fmt::format("'{}' is not known here{}", safe(extra.front()), nearest(extra.front(), known));
   return misused(command.get_name() + ": " + what, usage_of(command), "shmring " + command.get_name());
 }

@@ -118,9 +118,7 @@ std::string losses_text(const inspect::CollectorFacts& collector, const char* fo
 void complain(std::string_view text) { say("shmring: {}\n", text); }
 void warn(std::string_view text) { say("shmring: warning: {}\n", text); }
 
-std::string bold(std::string_view text) {
-  return is_colourful() ? fmt::format("\033[1m{}\033[0m", text) : std::string(text);
-}
+std::string bold(std::string_view text) { return is_colourful() ? fmt::format("\033[1m{}\033[0m", text) : std::string(text); }
 
 void Table::print() const {
   std::vector<std::size_t> widths;
@@ -133,8 +131,8 @@ void Table::print() const {
     for (std::size_t column = 0; column < cells.size(); ++column) {
       const bool right = heads_[column].front() == '>';
       if (column != 0) text += "  ";
-      text += right ? fmt::format("{:>{}}", cells[column], widths[column])
-                    : fmt::format("{:<{}}", cells[column], widths[column]);
+      text +=
+          right ? fmt::format("{:>{}}", cells[column], widths[column]) : fmt::format("{:<{}}", cells[column], widths[column]);
     }
     return text.substr(0, text.find_last_not_of(' ') + 1);
   };
@@ -172,8 +170,7 @@ std::string path_of(const std::string& name) {
 }
 
 bool is_unused(const inspect::LaneFacts& lane) {
-  return lane.lane != 0 && lane.owner == 0 && lane.tail == 0 &&
-         lane.by_state[1] + lane.by_state[2] + lane.by_state[3] == 0;
+  return lane.lane != 0 && lane.owner == 0 && lane.tail == 0 && lane.by_state[1] + lane.by_state[2] + lane.by_state[3] == 0;
 }
 
 u64 live_producers(const inspect::Inspection& inspection) {

@@ -1,8 +1,8 @@
 // Compiled once for all sources of the tools (see tools/meson.build): what most of them include, and what is slow to read. A
 // source includes what it needs by itself, too: it must compile without this.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <atomic>

@@ -16,10 +16,10 @@
 #include "lib/os/process.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/owner.hpp"
+#include "tools/common/text.hpp"
 #include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/stat.hpp"
-#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -65,17 +65,14 @@ void check_space(const std::string& path, int dir, bool has_rings, Report& repor
   const auto block = static_cast<u64>(fs.f_bsize);
   const u64 size = fs.f_blocks * block, free = fs.f_bavail * block, wanted = default_bytes();
   const bool tmpfs = fs.f_type == TMPFS_MAGIC;
-  report.fact("memory",
-              fmt::format("{}: {}, {}, {} free; a ring of default sizes takes {}", path, tmpfs ? "tmpfs" : "no tmpfs",
-                          bytes_text(size), bytes_text(free), bytes_text(wanted)));
+  report.fact("memory", fmt::format("{}: {}, {}, {} free; a ring of default sizes takes {}", path, tmpfs ? "tmpfs" : "no tmpfs",
+                                    bytes_text(size), bytes_text(free), bytes_text(wanted)));
   if (!tmpfs)
-    report.finding("memory",
-                   path + " is no tmpfs: the kernel writes pages back to a disk, and a producer may wait for it",
+    report.finding("memory", path + " is no tmpfs: the kernel writes pages back to a disk, and a producer may wait for it",
                    "use /dev/shm, or let SHMRING_DIR be a directory on a tmpfs");
   if (free < wanted && !has_rings)
-    report.finding(
-        "memory", fmt::format("no room for a ring of default sizes: {} free", bytes_text(free)),
-        "mount -o remount,size=512m " + path + ", docker --shm-size, or fewer --slots or --lanes at creation");
+    report.finding("memory", fmt::format("no room for a ring of default sizes: {} free", bytes_text(free)),
+                   "mount -o remount,size=512m " + path + ", docker --shm-size, or fewer --slots or --lanes at creation");
   if (fs.f_files != 0 && fs.f_ffree == 0)
     report.finding("memory", path + " has no inode free", "mount -o remount,nr_inodes=100k " + path);
 }
@@ -86,8 +83,7 @@ void check_permissions(const std::string& path, int dir, Report& report) {
   report.fact("permissions", fmt::format("{}: mode {:04o}, user {}; we are user {}", path, status.st_mode & 07777u,
                                          status.st_uid, os::calls.geteuid()));
   if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
-    report.finding("permissions",
-                   path + " may be written by everybody, and has no sticky bit: anybody can remove a ring",
+    report.finding("permissions", path + " may be written by everybody, and has no sticky bit: anybody can remove a ring",
                    "chmod 1777 " + path);
   os::Fd file;
   const int error = os::open_at(dir, ".", O_TMPFILE | O_RDWR, 0600, file);
@@ -106,9 +102,9 @@ void check_limits(Report& report) {
               fmt::format("of this shell: file size {}, descriptors {}, which shmringd raises to {} (no memory is locked)",
                           limit_text(file_size.rlim_cur), limit_text(descriptors.rlim_cur), limit_text(descriptors.rlim_max)));
   if (file_size.rlim_cur < default_bytes())
-    report.finding(
-        "limits", fmt::format("files may have {} bytes: too few to create a ring of default sizes", file_size.rlim_cur),
-        "ulimit -f unlimited (systemd: LimitFSIZE=infinity)");
+    report.finding("limits",
+                   fmt::format("files may have {} bytes: too few to create a ring of default sizes", file_size.rlim_cur),
+                   "ulimit -f unlimited (systemd: LimitFSIZE=infinity)");
   if (descriptors.rlim_max < watched_descriptors)
     report.finding("limits",
                    fmt::format("at most {} descriptors: too few for a collector to watch {} producers; whether one of the "
@@ -123,8 +119,7 @@ void check_machine(Report& report) {
   report.fact("clock", tsc ? "the TSC is invariant, and the kernel keeps time by it: timestamps read it"
                            : "the TSC is not invariant, or the kernel keeps time by another clock: a timestamp is a "
                              "call of clock_gettime");
-  report.fact("namespaces",
-              fmt::format("pid namespace {}, time namespace {}", host.pid_namespace, host.time_namespace));
+  report.fact("namespaces", fmt::format("pid namespace {}, time namespace {}", host.pid_namespace, host.time_namespace));
   if (host.boot_id[0] == 0 || host.pid_namespace == 0)
     report.finding("namespaces", "/proc does not tell the boot or the pid namespace: no process can be proven dead",
                    "mount /proc (not hidden from us), and allow /proc/sys/kernel/random/boot_id");
@@ -146,13 +141,11 @@ void check_open_ring(const std::string& name, const Look& now, Report& report) {
     return;
   }
   const bool beats = facts.collector.holds_lease && facts.collector.heartbeat_ns != 0;
-  report.fact(
-      subject,
-      fmt::format("{}, {} when full; collector {}{}; {} producers, {} positions not drained",
-                  bytes_text(facts.header.file_bytes), policy_name(facts.header.geometry.on_full),
-                  collector_text(facts.collector),
-                  beats ? ", heartbeat " + duration_text(heartbeat_age(now)) + " ago" : "",
-                  live_producers(facts), facts.undrained()));
+  report.fact(subject, fmt::format("{}, {} when full; collector {}{}; {} producers, {} positions not drained",
+                                   bytes_text(facts.header.file_bytes), policy_name(facts.header.geometry.on_full),
+                                   collector_text(facts.collector),
+                                   beats ? ", heartbeat " + duration_text(heartbeat_age(now)) + " ago" : "",
+                                   live_producers(facts), facts.undrained()));
   if (facts.header.this_boot.value_or(true) && !facts.header.our_namespaces)
     report.finding(subject, "it is of another pid or time namespace: deaths cannot be proven from here",
                    "let all who use it share one pid and time namespace");

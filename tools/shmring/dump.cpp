@@ -9,8 +9,8 @@
 
 #include "lib/log/format/line.hpp"
 #include "tools/common/exit.hpp"
-#include "tools/shmring/commands.hpp"
 #include "tools/common/text.hpp"
+#include "tools/shmring/commands.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -38,9 +38,7 @@ std::string check_range(const std::string& text) {
   return parse_range(text, filter) ? "" : "'" + text + "' is no range of slots: expected A-B, A- or A, from 0";
 }
 
-std::string check_ring_or_path(const std::string& name) {
-  return name.find('/') != name.npos ? "" : check_ring_name(name);
-}
+std::string check_ring_or_path(const std::string& name) { return name.find('/') != name.npos ? "" : check_ring_name(name); }
 
 bool asks_for_slots(const DumpOptions& options) {
   return !options.slots.empty() || !options.state.empty() || options.lane || options.hex;

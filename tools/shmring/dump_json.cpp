@@ -1,8 +1,8 @@
 // shmring dump for programs: one JSON object a line, "what" first: header, collector, type, lane, producer, slot.
-#include "lib/log/format/encoder.hpp"
 #include "lib/include/shmring/shmring.h"
-#include "tools/shmring/dump.hpp"
+#include "lib/log/format/encoder.hpp"
 #include "tools/common/text.hpp"
+#include "tools/shmring/dump.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -108,8 +108,7 @@ void add_record(Json& json, const inspect::SlotFacts& slot, const Inspection& fa
       .number("bytes", record.length)
       .string("hash", hash_name(slot.hash))
       .number("ticks", record.ticks);
-  if (record.ticks != 0 && facts.collector.clock)
-    json.string("time", time_text(facts.collector.clock->utc(record.ticks)));
+  if (record.ticks != 0 && facts.collector.clock) json.string("time", time_text(facts.collector.clock->utc(record.ticks)));
   json.string("corr", hex_of(std::as_bytes(std::span(record.correlation))))
       .number("chunk", record.chunk)
       .number("chunks", record.chunks)

@@ -1,20 +1,18 @@
 // shmring dump for people: aligned, compact, the header in a dozen lines.
+#include "lib/include/shmring/shmring.h"
 #include "lib/inspect/leftover.hpp"
 #include "lib/log/format/encoder.hpp"
-#include "lib/include/shmring/shmring.h"
 #include "lib/os/clock.hpp"
 #include "lib/os/process.hpp"
-#include "tools/shmring/dump.hpp"
 #include "tools/common/text.hpp"
+#include "tools/shmring/dump.hpp"
 
 namespace shmring::tool {
 namespace {
 
 using inspect::Inspection;
 
-void print_fact(const char* name, std::string_view text) {
-  fmt::print("{} {}\n", bold(fmt::format("{:<9}", name)), text);
-}
+void print_fact(const char* name, std::string_view text) { fmt::print("{} {}\n", bold(fmt::format("{:<9}", name)), text); }
 
 void print_header(const inspect::HeaderFacts& header, const std::string& path) {
   const ring::Geometry& geometry = header.geometry;
@@ -27,12 +25,11 @@ void print_header(const inspect::HeaderFacts& header, const std::string& path) {
   print_fact("created", fmt::format("{} by pid {}, uid {}; {} attached so far", time_text(header.created_utc_ns),
                                     header.creator_pid, header.creator_uid, header.incarnations));
   print_fact("identity", ring_id_text(header.identity));
-  print_fact("boot", fmt::format("{:016x}{:016x}: {}; pid namespace {}, time namespace {}: {}", header.boot_id[0],
-                                 header.boot_id[1], boot, header.pid_namespace, header.time_namespace,
-                                 header.our_namespaces ? "ours" : "not ours"));
-  print_fact("geometry",
-             fmt::format("{} lanes x {} slots x {} bytes, {} producers, records up to {} bytes", geometry.lanes,
-                         geometry.slots, geometry.slot_bytes, geometry.producers, geometry.max_record));
+  print_fact("boot",
+             fmt::format("{:016x}{:016x}: {}; pid namespace {}, time namespace {}: {}", header.boot_id[0], header.boot_id[1],
+                         boot, header.pid_namespace, header.time_namespace, header.our_namespaces ? "ours" : "not ours"));
+  print_fact("geometry", fmt::format("{} lanes x {} slots x {} bytes, {} producers, records up to {} bytes", geometry.lanes,
+                                     geometry.slots, geometry.slot_bytes, geometry.producers, geometry.max_record));
   const bool waits = geometry.on_full >= static_cast<u32>(ring::OnFull::wait);
   print_fact("policy", fmt::format("{} when full{}, hash {}, timestamps {}", policy_name(geometry.on_full),
                                    waits ? fmt::format(" ({} µs)", geometry.wait_us) : "",
@@ -60,8 +57,7 @@ void print_collector(const Inspection& facts) {
 }
 
 void print_lanes(const Inspection& facts) {
-  Table table(
-      {"LANE", "OWNER", ">HEAD", ">TAIL", ">FILL", ">HIGH", ">EMPTY", ">WRITING", ">READY", ">READING", ">STALLED"});
+  Table table({"LANE", "OWNER", ">HEAD", ">TAIL", ">FILL", ">HIGH", ">EMPTY", ">WRITING", ">READY", ">READING", ">STALLED"});
   u64 unused = 0;
   for (const inspect::LaneFacts& lane : facts.lanes) {
     if (is_unused(lane) && ++unused) continue;
@@ -84,8 +80,7 @@ void print_lanes(const Inspection& facts) {
 // What is seldom: below the table, where it is not zero.
 void print_rest(const inspect::ProducerFacts& producer) {
   std::string text;
-  if (const std::string refused = counters_text(producer, "{} {}", ", "); !refused.empty())
-    text += "; refused: " + refused;
+  if (const std::string refused = counters_text(producer, "{} {}", ", "); !refused.empty()) text += "; refused: " + refused;
   if (producer.refusals.mask != 0)
     text += fmt::format("; since its last record: {} (last {:#06x})", mask_text(producer.refusals.mask, ", "),
                         producer.refusals.last);
@@ -162,9 +157,9 @@ void dump_text(const Inspection& facts, const std::string& path) {
 }
 
 void dump_slot_heads() {
-  fmt::print("\n{}\n", bold(fmt::format("{:>4} {:>6} {:>9} {:>7} {:<16} {:<8} {:>9} {:<10} {:<6} {:>3} {:>5} {:<7} {}",
-                                        "LANE", "SLOT", "POSITION", "LAP", "OWNER", "STATE", "SEQ", "TYPE", "KIND",
-                                        "SEV", "BYTES", "HASH", "TIME AND DATA")));
+  fmt::print("\n{}\n", bold(fmt::format("{:>4} {:>6} {:>9} {:>7} {:<16} {:<8} {:>9} {:<10} {:<6} {:>3} {:>5} {:<7} {}", "LANE",
+                                        "SLOT", "POSITION", "LAP", "OWNER", "STATE", "SEQ", "TYPE", "KIND", "SEV", "BYTES",
+                                        "HASH", "TIME AND DATA")));
 }
 
 void dump_slot_text(const inspect::SlotFacts& slot, const Inspection& facts, bool hex) {

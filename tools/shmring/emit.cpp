@@ -12,10 +12,10 @@
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/owner.hpp"
+#include "tools/common/text.hpp"
 #include "tools/shmring/commands.hpp"
 #include "tools/shmring/emit_lines.hpp"
 #include "tools/shmring/log_filter.hpp"
-#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -175,8 +175,7 @@ int summarise(const Options& options, const Emitter& emitter, int signal) {
     return exit_of(emitter.error());
   }
   if (emitter.retired())
-    complain(
-        fmt::format("ring {}: it was removed after {} lines: the rest was not written", options.name, emitter.lines()));
+    complain(fmt::format("ring {}: it was removed after {} lines: the rest was not written", options.name, emitter.lines()));
   if (emitter.refused() != 0)
     complain(
         fmt::format("ring {}: {} of {} lines refused ({}): the log counts them as lost; a full ring drains while "
@@ -238,9 +237,7 @@ void register_emit(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("emit", "Write standard input into a ring, one line one event");
   command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
-  command
-      ->add_option("--type", options->type,
-                   "Type of the events: a number, which =NAME gives a name in the log, for ever")
+  command->add_option("--type", options->type, "Type of the events: a number, which =NAME gives a name in the log, for ever")
       ->type_name("N[=NAME]")
       ->check(check_type);
   command->add_option("--producer", options->producer, "Name of the producer in the log (default: shmring)")
@@ -262,8 +259,7 @@ void register_emit(CLI::App& app, int& status) {
                          ->allow_extra_args(false)
                          ->check(check_field)
                          ->excludes(json);
-  command->add_flag("--no-input", options->no_input, "One event of the fields alone; standard input is not read")
-      ->needs(field);
+  command->add_flag("--no-input", options->no_input, "One event of the fields alone; standard input is not read")->needs(field);
   command->add_flag("--truncate", options->truncate, "Cut lines that do not fit, instead of having them refused")
       ->excludes(json)
       ->excludes(field);

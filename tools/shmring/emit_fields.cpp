@@ -37,8 +37,7 @@ bool hex(std::string_view text, FieldValue& out) {
 }
 
 bool time(std::string_view text, FieldValue& out) {
-  const std::optional<std::int64_t> ns =
-      text == "now" ? static_cast<std::int64_t>(os::utc_now_ns()) : log::parse_time(text);
+  const std::optional<std::int64_t> ns = text == "now" ? static_cast<std::int64_t>(os::utc_now_ns()) : log::parse_time(text);
   out.value = FieldTime(std::chrono::nanoseconds(ns.value_or(0)));
   return ns.has_value();
 }

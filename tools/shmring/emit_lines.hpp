@@ -12,11 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/log/format/json.hpp"
 #include "lib/include/shmring/shmring.h"
+#include "lib/log/format/json.hpp"
+#include "tools/common/text.hpp"
 #include "tools/shmring/emit_fields.hpp"
 #include "tools/shmring/emit_room.hpp"
-#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 

@@ -11,9 +11,9 @@
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/owner.hpp"
+#include "tools/common/text.hpp"
 #include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {

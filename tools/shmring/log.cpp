@@ -12,8 +12,8 @@
 #include <memory>
 #include <string>
 
-#include "lib/log/format/parse.hpp"
 #include "lib/log/files/cursor.hpp"
+#include "lib/log/format/parse.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/say.hpp"
 #include "tools/shmring/commands.hpp"
@@ -22,9 +22,9 @@
 namespace shmring::tool {
 namespace {
 
+using log::Cursor;
 using log::Kind;
 using log::LogLine;
-using log::Cursor;
 using log::Parsed;
 using log::u64;
 
@@ -42,15 +42,13 @@ std::string by_cause(const log::Causes& causes) {
   std::string text;
   for (std::size_t i = 0; i < causes.count.size(); ++i) {
     if (causes.count[i] == 0) continue;
-    text +=
-        fmt::format("{}{} {}", text.empty() ? "" : ", ", log::name_of(static_cast<log::Cause>(i)), causes.count[i]);
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", log::name_of(static_cast<log::Cause>(i)), causes.count[i]);
   }
   return text;
 }
 
 void print_event(fmt::memory_buffer& out, const Parsed& line) {
-  fmt::format_to(std::back_inserter(out), " {}/{} sev {} type {}", line.incarnation, line.first, line.severity,
-                 line.type);
+  fmt::format_to(std::back_inserter(out), " {}/{} sev {} type {}", line.incarnation, line.first, line.severity, line.type);
   if (!line.correlation.empty()) fmt::format_to(std::back_inserter(out), " corr {}", line.correlation);
   fmt::format_to(std::back_inserter(out), " {}{}{}{}", line.data, line.truncated ? " [truncated]" : "",
                  line.late ? " [late]" : "", line.invalid ? " [invalid]" : "");
@@ -71,12 +69,9 @@ void print_short(fmt::memory_buffer& out, const Parsed& line) {
     fmt::format_to(to, " {} pid {} uid {} lane {}", line.incarnation, line.pid, line.uid, line.lane);
   };
   switch (line.kind) {
-    case Kind::event:
-      print_event(out, line);
-      break;
+    case Kind::event: print_event(out, line); break;
     case Kind::loss:
-      fmt::format_to(to, " {}/{}-{} {} lost: {}", line.incarnation, line.first, line.last, line.count,
-                     by_cause(line.causes));
+      fmt::format_to(to, " {}/{}-{} {} lost: {}", line.incarnation, line.first, line.last, line.count, by_cause(line.causes));
       break;
     case Kind::attach:
       process();
@@ -90,16 +85,10 @@ void print_short(fmt::memory_buffer& out, const Parsed& line) {
       if (line.causes.total() > 0) fmt::format_to(to, ": {}", by_cause(line.causes));
       if (line.nested > 0) fmt::format_to(to, ", {} nested", line.nested);
       break;
-    case Kind::accounts:
-      print_accounts(out, line);
-      break;
-    case Kind::gone:
-      fmt::format_to(to, " {} through {}, last unknown", line.incarnation, line.last);
-      break;
+    case Kind::accounts: print_accounts(out, line); break;
+    case Kind::gone: fmt::format_to(to, " {} through {}, last unknown", line.incarnation, line.last); break;
     case Kind::note:
-    case Kind::unknown:
-      out.append(line.rest.substr(line.rest.empty() ? 0 : 1));
-      break;
+    case Kind::unknown: out.append(line.rest.substr(line.rest.empty() ? 0 : 1)); break;
   }
   out.push_back('\n');
 }

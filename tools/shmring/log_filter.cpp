@@ -33,16 +33,14 @@ std::optional<i64> duration(std::string_view text) {
   } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
   const auto* const found = std::ranges::find(units, unit[0], [](const auto& one) { return one.name; });
   i64 ns;
-  if (found == std::end(units) || __builtin_mul_overflow(count, found->seconds * log::second_ns, &ns))
-    return std::nullopt;
+  if (found == std::end(units) || __builtin_mul_overflow(count, found->seconds * log::second_ns, &ns)) return std::nullopt;
   return ns;
 }
 
 }  // namespace
 
 bool LogFilter::any() const {
-  return !kinds.empty() || !producers.empty() || !types.empty() || !correlation.empty() || !since.empty() ||
-         !until.empty();
+  return !kinds.empty() || !producers.empty() || !types.empty() || !correlation.empty() || !since.empty() || !until.empty();
 }
 
 bool LogFilter::lets_through(const log::Parsed& line) const {
@@ -73,8 +71,7 @@ std::string to_time(std::string& text) {
     ns = duration(text);
     if (ns) ns = static_cast<i64>(os::utc_now_ns()) - *ns;
   }
-  if (!ns)
-    return "'" + text + "' is no time: expected one such as 2026-01-31T12:00:00Z, a date, or 90s, 10m, 2h, 7d ago";
+  if (!ns) return "'" + text + "' is no time: expected one such as 2026-01-31T12:00:00Z, a date, or 90s, 10m, 2h, 7d ago";
   const auto line_form = log::format_time(*ns);
   text.assign(line_form.data(), line_form.size());
   return "";

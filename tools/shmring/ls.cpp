@@ -4,8 +4,8 @@
 #include "lib/inspect/leftover.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
-#include "tools/shmring/commands.hpp"
 #include "tools/common/text.hpp"
+#include "tools/shmring/commands.hpp"
 
 namespace shmring::tool {
 namespace {

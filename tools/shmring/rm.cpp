@@ -10,9 +10,9 @@
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/owner.hpp"
+#include "tools/common/text.hpp"
 #include "tools/shmring/advice.hpp"
 #include "tools/shmring/commands.hpp"
-#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -31,8 +31,7 @@ std::vector<std::string> reasons(const std::string& name, const inspect::Inspect
                                         collector_text(facts.collector), facts.collector.identity.pid)
                           : fmt::format("a collector has just taken it: see who: shmring stat {}", name));
   if (const u64 live = live_producers(facts))
-    reasons.push_back(
-        fmt::format("{} producer{} attached: see `shmring stat {}`", live, live == 1 ? " is" : "s are", name));
+    reasons.push_back(fmt::format("{} producer{} attached: see `shmring stat {}`", live, live == 1 ? " is" : "s are", name));
   if (const std::string lost = loss_text(judge(facts)); !lost.empty())
     reasons.push_back(fmt::format("{}: {}", lost, way_into_a_log(facts)));
   return reasons;
@@ -94,8 +93,7 @@ void register_rm(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("rm", "Retire a ring and remove it");
   command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
-  command->add_flag("--force", options->force,
-                    "Also while it is in use, has records that no log has, or is no usable segment");
+  command->add_flag("--force", options->force, "Also while it is in use, has records that no log has, or is no usable segment");
   choose(command->add_option("-o,--output", options->output, "text, or json: one line"), {"text", "json"});
   add_owner_option(*command, options->owner);
   command->footer("Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");

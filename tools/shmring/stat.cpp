@@ -11,8 +11,8 @@
 #include "lib/log/format/line.hpp"
 #include "lib/os/wakeup.hpp"
 #include "tools/common/say.hpp"
-#include "tools/shmring/commands.hpp"
 #include "tools/common/text.hpp"
+#include "tools/shmring/commands.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -36,8 +36,7 @@ std::string check_interval(const std::string& text) {
 u64 percent(u64 part, u64 whole) { return whole == 0 ? 0 : std::min(part, whole) * 100 / whole; }
 
 u64 unlogged(const ProducerFacts& producer) {
-  return producer.account.attempted > producer.logged.through ? producer.account.attempted - producer.logged.through
-                                                              : 0;
+  return producer.account.attempted > producer.logged.through ? producer.account.attempted - producer.logged.through : 0;
 }
 
 void print_summary(const Look& now, const Rates& rates) {
@@ -54,8 +53,7 @@ void print_summary(const Look& now, const Rates& rates) {
   if (collector.holds_lease && collector.heartbeat_ns != 0)
     text += fmt::format(", heartbeat {} ago", duration_text(heartbeat_age(now)));
   if (collector.holds_lease && collector.log_is_failing()) text += ", cannot write its log";
-  if (rates.of_collector)
-    text += fmt::format("; {:.0f} wake-ups/s, {:.1f}% of a processor", rates.wakeups, rates.cpu * 100);
+  if (rates.of_collector) text += fmt::format("; {:.0f} wake-ups/s, {:.1f}% of a processor", rates.wakeups, rates.cpu * 100);
   fact("collector", text);
   const std::string causes = losses_text(collector, "{} {}", ", ");
   fact("log", fmt::format("{} logged, {} lost{}{}, since this collector began", collector.logged, collector.lost,
@@ -81,24 +79,22 @@ void print_tables(const Look& before, const Look& now, const Rates& rates) {
                lane.lane == 0    ? "shared"
                : lane.owner == 0 ? "free"
                                  : fmt::format("entry {}", lane.owner - 1),
-               std::to_string(lane.fill()), std::to_string(percent(lane.fill(), slots)),
-               std::to_string(lane.high_water), std::to_string(percent(lane.high_water, slots)),
-               std::to_string(lane.stalled)});
+               std::to_string(lane.fill()), std::to_string(percent(lane.fill(), slots)), std::to_string(lane.high_water),
+               std::to_string(percent(lane.high_water, slots)), std::to_string(lane.stalled)});
   }
   fmt::print("\n");
   lanes.print();
   if (unused != 0) fmt::print("{} more, never used\n", unused);
   if (now.facts.producers.empty()) return fmt::print("\nno producers\n");
-  Table table({">ENTRY", "NAME", ">INC", ">PID", "PROCESS", "STATE", ">LANE", ">ATTEMPTED", ">/S", ">LOGGED",
-               ">UNLOGGED", ">REFUSED", "BY CAUSE"});
+  Table table({">ENTRY", "NAME", ">INC", ">PID", "PROCESS", "STATE", ">LANE", ">ATTEMPTED", ">/S", ">LOGGED", ">UNLOGGED",
+               ">REFUSED", "BY CAUSE"});
   for (const ProducerFacts& producer : now.facts.producers) {
     table.row({std::to_string(producer.entry), safe(producer.identity.name), std::to_string(producer.incarnation),
-               std::to_string(producer.owner.pid), standing_name(producer.standing),
-               owner_state_name(producer.owner.state), std::to_string(producer.lane),
-               std::to_string(producer.account.attempted),
+               std::to_string(producer.owner.pid), standing_name(producer.standing), owner_state_name(producer.owner.state),
+               std::to_string(producer.lane), std::to_string(producer.account.attempted),
                rates.of_producers ? fmt::format("{:.0f}", attempt_rate(producer, before, seconds)) : "-",
-               std::to_string(producer.logged.through), std::to_string(unlogged(producer)),
-               std::to_string(producer.refused()), counters_text(producer, "{} {}", ", ")});
+               std::to_string(producer.logged.through), std::to_string(unlogged(producer)), std::to_string(producer.refused()),
+               counters_text(producer, "{} {}", ", ")});
   }
   fmt::print("\n");
   table.print();
@@ -110,8 +106,7 @@ void print_text(const Look& before, const Look& now) {
   print_tables(before, now, measured);
   const std::vector<Warning> list = warnings(now);
   if (!list.empty()) fmt::print("\n");
-  for (const Warning& warning : list)
-    fmt::print("{} {}\n         {}\n", bold("warning:"), warning.what, warning.remedy);
+  for (const Warning& warning : list) fmt::print("{} {}\n         {}\n", bold("warning:"), warning.what, warning.remedy);
 }
 
 std::string producer_json(const ProducerFacts& producer, const Look& before, const Look& now, bool measured) {

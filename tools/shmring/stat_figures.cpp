@@ -1,9 +1,9 @@
 // Rates and warnings: see stat.hpp. Invariant: a difference is never negative, whatever the two looks hold.
 #include <algorithm>
 
+#include "tools/common/text.hpp"
 #include "tools/shmring/advice.hpp"
 #include "tools/shmring/stat.hpp"
-#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -59,22 +59,21 @@ void warn_of_producer(const ProducerFacts& producer, std::vector<Warning>& out) 
   const std::string who = fmt::format("producer {} (pid {})", safe(producer.identity.name), producer.owner.pid);
   const bool here = producer.owner.state != ring::OwnerState::left;
   if (producer.standing == Standing::replaced)
-    out.push_back({who + " runs another program since it attached: its place stays taken until that process ends",
-                   "detach before exec"});
+    out.push_back(
+        {who + " runs another program since it attached: its place stays taken until that process ends", "detach before exec"});
   if (here && producer.owner.start_time == 0)
     out.push_back({who + " is in other namespaces than the ring's: it is never judged dead, its place stays taken when it dies",
                    "let all share one pid and time namespace"});
   if (const u64 full = producer.counters[static_cast<std::size_t>(ring::Cause::full)].count)
-    out.push_back({fmt::format("{} lost {} records to a full lane", who, full),
-                   "a faster collector, or more --slots at creation"});
+    out.push_back(
+        {fmt::format("{} lost {} records to a full lane", who, full), "a faster collector, or more --slots at creation"});
 }
 
 }  // namespace
 
 u64 heartbeat_age(const Look& now) {
   const u64 heartbeat = now.facts.collector.heartbeat_ns;
-  return heartbeat != 0 && now.facts.header.this_boot.value_or(false) && now.at_ns > heartbeat ? now.at_ns - heartbeat
-                                                                                               : 0;
+  return heartbeat != 0 && now.facts.header.this_boot.value_or(false) && now.at_ns > heartbeat ? now.at_ns - heartbeat : 0;
 }
 
 double attempt_rate(const ProducerFacts& now, const Look& before, double seconds) {

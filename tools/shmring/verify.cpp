@@ -77,8 +77,8 @@ void print_proof(const Options& options, const Verdict& v) {
              plural(v.files), v.first_index, v.last_index);
   const log::u64 lost = v.lost.total();
   const std::string causes = lost == 0 ? "" : fmt::format(" ({})", by_cause(v.lost, "{} {}", ", "));
-  fmt::print("{} attempted = {} logged + {} lost{}: each sequence exactly once, in order\n", v.events + lost, v.events,
-             lost, causes);
+  fmt::print("{} attempted = {} logged + {} lost{}: each sequence exactly once, in order\n", v.events + lost, v.events, lost,
+             causes);
   if (v.nested > 0)
     fmt::print(
         "{} more write{} refused without a sequence, made inside another call of the same handle: by a signal handler, or by "
@@ -99,11 +99,10 @@ void print_deviation(const Options& options, const Verdict& v) {
 }
 
 void print_json(const Verdict& v) {
-  fmt::print("{{\"v\":1,\"proven\":{},\"ring\":\"{}\",\"files\":{},\"lines\":{},\"first_index\":{},\"last_index\":{}",
-             v.proven, v.ring, v.files, v.lines, v.first_index, v.last_index);
+  fmt::print("{{\"v\":1,\"proven\":{},\"ring\":\"{}\",\"files\":{},\"lines\":{},\"first_index\":{},\"last_index\":{}", v.proven,
+             v.ring, v.files, v.lines, v.first_index, v.last_index);
   fmt::print(",\"attempted\":{},\"logged\":{},\"lost\":{},\"causes\":{{{}}},\"late\":{},\"truncated\":{}",
-             v.events + v.lost.total(), v.events, v.lost.total(), by_cause(v.lost, "\"{}\":{}", ","), v.late,
-             v.truncated);
+             v.events + v.lost.total(), v.events, v.lost.total(), by_cause(v.lost, "\"{}\":{}", ","), v.late, v.truncated);
   fmt::print(",\"accounts\":{{\"closed\":{},\"open\":{},\"gone\":{}}},\"torn_bytes\":{},\"nested\":{},\"not_understood\":{}",
              v.closed, v.open, v.gone, v.torn_bytes, v.nested, v.not_understood);
   std::string unchecked;
@@ -111,9 +110,8 @@ void print_json(const Verdict& v) {
   fmt::print(",\"not_checked\":[{}]", unchecked);
   if (!v.proven) {
     const log::Deviation& d = v.deviation;
-    fmt::print(
-        ",\"deviation\":{{\"file\":{},\"line\":{},\"byte\":{},\"inc\":{},\"seq\":{},\"expected\":{},\"found\":{}}}",
-        json_string(d.file), d.line, d.byte, d.incarnation, d.sequence, json_string(d.expected), json_string(d.found));
+    fmt::print(",\"deviation\":{{\"file\":{},\"line\":{},\"byte\":{},\"inc\":{},\"seq\":{},\"expected\":{},\"found\":{}}}",
+               json_string(d.file), d.line, d.byte, d.incarnation, d.sequence, json_string(d.expected), json_string(d.found));
   }
   fmt::print("}}\n");
 }

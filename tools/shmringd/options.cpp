@@ -39,13 +39,13 @@ void add_ring_options(CLI::App& app, collect::Settings& out, std::string& durabi
   // In the order of shmring_policy.
   const std::vector<std::string> policies{"drop", "overwrite", "wait", "hybrid"};
   choose(app.add_option_function<std::string>(
-                   "--on-full",
-                   [&create, policies](const std::string& name) {
-                     create.on_full = static_cast<std::uint32_t>(std::ranges::find(policies, name) - policies.begin());
-                   },
-                   "what a write to a full ring does: it is refused, takes the oldest record's place, or waits; hybrid waits "
-                   "shortly (default drop)"),
-               policies);
+             "--on-full",
+             [&create, policies](const std::string& name) {
+               create.on_full = static_cast<std::uint32_t>(std::ranges::find(policies, name) - policies.begin());
+             },
+             "what a write to a full ring does: it is refused, takes the oldest record's place, or waits; hybrid waits "
+             "shortly (default drop)"),
+         policies);
   app.add_option("--wait-us", create.wait_us, "how long wait and hybrid wait, in microseconds (default 100000, hybrid 1000)")
       ->type_name("N")
       ->check(numbers);
@@ -66,9 +66,13 @@ void add_ring_options(CLI::App& app, collect::Settings& out, std::string& durabi
   app.add_option("--max-record", create.max_record, "largest payload in bytes (default 65536)")->type_name("N")->check(numbers);
   app.add_option("--group", out.group, "group whose members may attach, too, if they trust us: see --owner (default: none)")
       ->type_name("GROUP");
-  app.add_option_function<std::string>("--mode", [&create](const std::string& text) {
-       if (const std::string error = read_mode(text, create.mode); !error.empty()) throw CLI::ValidationError("--mode", error);
-     }, "permissions of the ring, octal, at most 0660 (default 0600; with --group 0660)")
+  app.add_option_function<std::string>(
+         "--mode",
+         [&create](const std::string& text) {
+           if (const std::string error = read_mode(text, create.mode); !error.empty())
+             throw CLI::ValidationError("--mode", error);
+         },
+         "permissions of the ring, octal, at most 0660 (default 0600; with --group 0660)")
       ->type_name("MODE");
   app.add_option("--durability", durability, "when a line counts as stored; this version knows one level: write")
       ->type_name("LEVEL")

@@ -109,7 +109,7 @@ struct CreateOptions {
 };
 
 struct AttachOptions {
-  std::string name{};                     // of the producer, in the log; empty: the program's
+  std::string name{};  // of the producer, in the log; empty: the program's
   Lane lane = Lane::automatic;
   const CreateOptions* create = nullptr;  // not NULL: create the ring if it is absent
   std::string owner{};                    // user whose rings are trusted, too: see shmring_attach_options
@@ -131,14 +131,8 @@ inline void unlink(const std::string& ring) {
 class [[nodiscard]] Claim {
  public:
   Claim(Claim&& other) noexcept
-      : handle_(other.handle_),
-        meta_(other.meta_),
-        span_(other.span_),
-        sequence_(other.sequence_),
-        life_(other.life_),
-        begun_in_(other.begun_in_),
-        code_(other.code_),
-        open_(std::exchange(other.open_, false)) {}
+      : handle_(other.handle_), meta_(other.meta_), span_(other.span_), sequence_(other.sequence_), life_(other.life_),
+        begun_in_(other.begun_in_), code_(other.code_), open_(std::exchange(other.open_, false)) {}
   Claim& operator=(Claim&&) = delete;
   ~Claim() { abort(); }
 

@@ -77,8 +77,7 @@ int Cursor::open_at(int directory, const std::string& dir, const LogFile& file, 
 }
 
 u64 Cursor::go_to(u64 index) {
-  auto after =
-      std::upper_bound(files_.begin(), files_.end(), index, [](u64 i, const LogFile& f) { return i < f.first_index; });
+  auto after = std::upper_bound(files_.begin(), files_.end(), index, [](u64 i, const LogFile& f) { return i < f.first_index; });
   if (after != files_.begin()) --after;
   file_ = *after;
   opened_ = false;

@@ -27,9 +27,9 @@ class LineReader {
   // −errno; −EFBIG: a line longer than max_line_bytes.
   int next(std::string_view& line);
 
-  u64 number() const { return number_; }         // of the line last returned, counted from `offset`, from 1
-  u64 line_byte() const { return line_byte_; }   // where it begins in the file
-  u64 tail_bytes() const { return end_ - at_; }  // after next() returned 0: bytes behind the last whole line, …
+  u64 number() const { return number_; }                       // of the line last returned, counted from `offset`, from 1
+  u64 line_byte() const { return line_byte_; }                 // where it begins in the file
+  u64 tail_bytes() const { return end_ - at_; }                // after next() returned 0: bytes behind the last whole line, …
   u64 tail_byte() const { return file_byte_ - tail_bytes(); }  // … and where they begin
 
  private:
@@ -67,10 +67,8 @@ class Cursor {
   // 1: a line · 0: nothing further now (ask again to follow the log) · −errno with its text.
   int next(LogLine& out);
 
-  u64 tail_bytes() const {
-    return lines_.tail_bytes();
-  }                                              // after next() returned 0: behind the last whole line of the log
-  const LogFile& file() const { return file_; }  // the one being read
+  u64 tail_bytes() const { return lines_.tail_bytes(); }  // after next() returned 0: behind the last whole line of the log
+  const LogFile& file() const { return file_; }           // the one being read
   u64 files_begun() const { return files_begun_; }
 
  private:

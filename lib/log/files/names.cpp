@@ -19,16 +19,11 @@ constexpr std::string_view name_shape = "00000000T000000Z-00000000000000000000.j
 
 const char* kind_of(mode_t mode) {
   switch (mode & S_IFMT) {
-    case S_IFIFO:
-      return "a FIFO";
-    case S_IFDIR:
-      return "a directory";
-    case S_IFSOCK:
-      return "a socket";
-    case S_IFLNK:
-      return "a symbolic link";
-    default:
-      return "a device";
+    case S_IFIFO: return "a FIFO";
+    case S_IFDIR: return "a directory";
+    case S_IFSOCK: return "a socket";
+    case S_IFLNK: return "a symbolic link";
+    default: return "a device";
   }
 }
 
@@ -56,8 +51,7 @@ bool is_log_file_name(std::string_view name, u64& first_index) {
     const bool digit = name[i] >= '0' && name[i] <= '9';
     if (name_shape[i] == '0' ? !digit : name[i] != name_shape[i]) return false;
     if (i < name_shape.find('-') || !digit) continue;
-    if (__builtin_mul_overflow(index, 10, &index) ||
-        __builtin_add_overflow(index, static_cast<u64>(name[i] - '0'), &index))
+    if (__builtin_mul_overflow(index, 10, &index) || __builtin_add_overflow(index, static_cast<u64>(name[i] - '0'), &index))
       return false;
   }
   first_index = index;

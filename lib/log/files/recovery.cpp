@@ -8,8 +8,8 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "lib/log/format/parse.hpp"
 #include "lib/log/files/cursor.hpp"
+#include "lib/log/format/parse.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 
@@ -53,8 +53,7 @@ class Recovery {
         break;
       }
       // The collector ended before this file had a line. Without an earlier file nothing else knows the accounts.
-      if (files.size() == 1 && file_.first_index > 0)
-        return damage(0, "an accounts line that says how the log goes on");
+      if (files.size() == 1 && file_.first_index > 0) return damage(0, "an accounts line that says how the log goes on");
       lineless.emplace_back(file_, size_);
     }
     for (const auto& [file, bytes] : lineless) {
@@ -108,8 +107,7 @@ int Recovery::damage(u64 byte, std::string_view expected) {
   if (lines.open_at(directory_, dir_, file_, 0) == 0)
     while (lines.next(line) == 1 && line.file == file_.name && line.byte < byte) ++number;
   return os::fail(
-      EBADMSG,
-      "log %s/%s: line %llu (byte %llu) is damaged: expected %.*s; the log was left as it is: run `shmring verify %s`",
+      EBADMSG, "log %s/%s: line %llu (byte %llu) is damaged: expected %.*s; the log was left as it is: run `shmring verify %s`",
       dir_.c_str(), file_.name.c_str(), wide(number), wide(byte), static_cast<int>(expected.size()), expected.data(),
       dir_.c_str());
 }
@@ -170,15 +168,13 @@ int Recovery::apply_lines(u64 offset) {
     if (!parse(at.text, line, mistake)) return damage(next, mistake.expected);
     if (line.ring != ring_) {
       return os::fail(EINVAL, "log %s: is the log of ring %.*s, not of %.*s; give each ring a directory of its own",
-                      dir_.c_str(), static_cast<int>(line.ring.size()), line.ring.data(),
-                      static_cast<int>(ring_.size()), ring_.data());
+                      dir_.c_str(), static_cast<int>(line.ring.size()), line.ring.data(), static_cast<int>(ring_.size()),
+                      ring_.data());
     }
     const bool first = next == offset;
     if (first && line.kind != Kind::accounts) return damage(next, "an accounts line");
-    if (first && offset == 0 && line.index != file_.first_index)
-      return damage(0, "the index that the file's name says");
-    if (!first && line.index != out_.next_index)
-      return damage(next, "index " + std::to_string(out_.next_index));
+    if (first && offset == 0 && line.index != file_.first_index) return damage(0, "the index that the file's name says");
+    if (!first && line.index != out_.next_index) return damage(next, "index " + std::to_string(out_.next_index));
     out_.next_index = line.index + 1;
     out_.lines_since_accounts = first ? 0 : out_.lines_since_accounts + 1;
     if (!apply(line)) return damage(next, "a line of an open account");
@@ -276,8 +272,7 @@ int Recovery::cut_tail() {
 int Recovery::copy_aside(const char* name) {
   os::Fd aside;
   // What squats that name, a FIFO, must not make us wait.
-  if (const int error =
-          os::open_at(directory_, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600, aside))
+  if (const int error = os::open_at(directory_, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600, aside))
     return error;
   struct stat status {};
   if (os::calls.fstat(aside.get(), &status) != 0) return -errno;

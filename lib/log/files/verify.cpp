@@ -6,9 +6,9 @@
 #include <map>
 #include <unordered_map>
 
+#include "lib/log/files/cursor.hpp"
 #include "lib/log/format/json.hpp"
 #include "lib/log/format/parse.hpp"
-#include "lib/log/files/cursor.hpp"
 
 namespace shmring::log {
 namespace {
@@ -31,8 +31,7 @@ std::string join(const T&... parts) {
 std::string in_words(const Causes& causes) {
   std::string text;
   for (std::size_t i = 0; i < cause_count; ++i) {
-    if (causes.count[i] != 0)
-      text += join(text.empty() ? "" : ", ", name_of(static_cast<Cause>(i)), " ", causes.count[i]);
+    if (causes.count[i] != 0) text += join(text.empty() ? "" : ", ", name_of(static_cast<Cause>(i)), " ", causes.count[i]);
   }
   return text.empty() ? "none" : text;
 }
@@ -85,7 +84,7 @@ class Verifier {
       for (const auto& [incarnation, account] : ring.accounts) {
         (account.state == Tally::State::open   ? verdict_.open
          : account.state == Tally::State::gone ? verdict_.gone
-                                                 : verdict_.closed)++;
+                                               : verdict_.closed)++;
       }
     }
     verdict_.proven = good;
@@ -158,16 +157,12 @@ bool Verifier::line() {
 
 bool Verifier::content() {
   switch (line_.kind) {
-    case Kind::accounts:
-      return accounts();
+    case Kind::accounts: return accounts();
     case Kind::note:
       if (line_.kind_name == "start") present(line_.ring_id);
       return true;
-    case Kind::unknown:
-      ++verdict_.not_understood;
-      return true;
-    default:
-      break;
+    case Kind::unknown: ++verdict_.not_understood; return true;
+    default: break;
   }
   named_ = present_;
   if (line_.ring_id != RingId{}) {
@@ -228,18 +223,13 @@ bool Verifier::account_line() {
     return deviates(line_.incarnation, sequence, join("nothing after its ", how, " line"), words(line_.kind_name));
   }
   if (account->producer != line_.producer) {
-    return deviates(line_.incarnation, sequence, join("producer ", account->producer),
-                    join("producer ", line_.producer));
+    return deviates(line_.incarnation, sequence, join("producer ", account->producer), join("producer ", line_.producer));
   }
   switch (line_.kind) {
-    case Kind::event:
-      return event(*account);
-    case Kind::loss:
-      return loss(*account);
-    case Kind::gone:
-      return gone(*account);
-    default:
-      return closing(*account);
+    case Kind::event: return event(*account);
+    case Kind::loss: return loss(*account);
+    case Kind::gone: return gone(*account);
+    default: return closing(*account);
   }
 }
 
@@ -258,13 +248,11 @@ bool Verifier::loss(Tally& account) {
   const auto wrong = [this](std::string expected, std::string found) {
     return deviates(line_.incarnation, line_.first, std::move(expected), std::move(found));
   };
-  if (line_.first != account.through + 1)
-    return wrong(join("a loss from ", account.through + 1), join("from ", line_.first));
+  if (line_.first != account.through + 1) return wrong(join("a loss from ", account.through + 1), join("from ", line_.first));
   if (line_.last < line_.first) return wrong(join("last ≥ ", line_.first), join("last ", line_.last));
   const u64 count = line_.last - line_.first + 1;
   if (line_.count != count) return wrong(join("count ", count), join("count ", line_.count));
-  if (line_.causes.total() != count)
-    return wrong(join("causes that add up to ", count), join("to ", line_.causes.total()));
+  if (line_.causes.total() != count) return wrong(join("causes that add up to ", count), join("to ", line_.causes.total()));
   account.through = line_.last;
   account.lost += line_.causes;
   verdict_.lost += line_.causes;
@@ -288,8 +276,7 @@ bool Verifier::closing(Tally& account) {
 
 bool Verifier::gone(Tally& account) {
   if (line_.last != account.through) {
-    return deviates(line_.incarnation, account.through, join("through ", account.through),
-                    join("through ", line_.last));
+    return deviates(line_.incarnation, account.through, join("through ", account.through), join("through ", line_.last));
   }
   account.state = Tally::State::gone;
   named_->over.add(line_.incarnation);
@@ -315,8 +302,8 @@ bool Verifier::seed(RingLedger& ring, const std::vector<AccountState>& accounts,
       return deviates(said.incarnation, said.through, "no accounts before the log's first line", "an account");
     }
     if (over.contains(said.incarnation)) return is_both(said);
-    const Tally account{std::string(said.producer), said.through,
-                          said.open ? Tally::State::open : Tally::State::closed, said.causes, line_.index};
+    const Tally account{std::string(said.producer), said.through, said.open ? Tally::State::open : Tally::State::closed,
+                        said.causes, line_.index};
     if (!ring.accounts.try_emplace(said.incarnation, account).second) {
       return deviates(said.incarnation, said.through, "each account once", "it is there twice");
     }
@@ -354,8 +341,7 @@ bool Verifier::accounts(RingLedger& ring, const std::vector<AccountState>& accou
     if (account->state == Tally::State::gone) return wrong("nothing after its gone line", "its account");
     if (account->producer != said.producer)
       return wrong(join("producer ", account->producer), join("producer ", said.producer));
-    if (account->through != said.through)
-      return wrong(join("through ", account->through), join("through ", said.through));
+    if (account->through != said.through) return wrong(join("through ", account->through), join("through ", said.through));
     const bool is_open = account->state == Tally::State::open;
     if (is_open != said.open) return wrong(is_open ? "open" : "closed", said.open ? "open" : "closed");
     if (account->lost != said.causes)

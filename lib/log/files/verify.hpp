@@ -33,7 +33,7 @@ struct Verdict {
   u64 closed = 0, open = 0, gone = 0;  // accounts
   u64 nested = 0;          // writes that took no sequence, of the closed accounts: made inside another of the handle
   u64 not_understood = 0;  // lines of kinds that a later version may have added
-  u64 torn_bytes = 0;                  // behind the last whole line of the last file: a line being written, or torn
+  u64 torn_bytes = 0;      // behind the last whole line of the last file: a line being written, or torn
   std::string last_file;
 };
 

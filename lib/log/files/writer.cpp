@@ -23,8 +23,7 @@ int lock_holder(u64 inode) {
     const std::string line = text.substr(at, end - at);
     int pid;
     unsigned long long found;
-    if (std::sscanf(line.c_str(), "%*d: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &found) == 2 && found == inode)
-      return pid;
+    if (std::sscanf(line.c_str(), "%*d: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &found) == 2 && found == inode) return pid;
     at = end + 1;
   }
   return 0;
@@ -76,10 +75,8 @@ int Writer::lock() {
 int Writer::begin_file(u64 time_ns, u64 first_index, std::string_view first_line) {
   const std::string name = log_file_name(time_ns, first_index);
   os::Fd file;
-  int error =
-      os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
-  if (error != 0)
-    return os::fail(-error, "log %s/%s: cannot create it: %s", dir_.c_str(), name.c_str(), std::strerror(-error));
+  int error = os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
+  if (error != 0) return os::fail(-error, "log %s/%s: cannot create it: %s", dir_.c_str(), name.c_str(), std::strerror(-error));
   error = os::write_full(file.get(), first_line.data(), first_line.size());
   if (error != 0) {
     os::calls.unlinkat(directory_.get(), name.c_str(), 0);

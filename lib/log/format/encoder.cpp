@@ -77,8 +77,7 @@ class Encoder::Text {
   void put(const Event& event) {
     put_kind("event", event.time_ns);
     put_source(event.producer, event.incarnation);
-    pen_ << ",\"seq\":" << event.sequence << ",\"lane\":" << u64{event.lane} << ",\"pos\":" << event.position
-        << ",\"type\":";
+    pen_ << ",\"seq\":" << event.sequence << ",\"lane\":" << u64{event.lane} << ",\"pos\":" << event.position << ",\"type\":";
     if (event.type_name.empty()) {
       pen_ << u64{event.type};
     } else {
@@ -97,7 +96,7 @@ class Encoder::Text {
     put_head("loss", loss.time_ns);
     put_producer(loss.producer, loss.incarnation);
     pen_ << ",\"first\":" << loss.first << ",\"last\":" << loss.last << ",\"count\":" << loss.last - loss.first + 1
-        << ",\"causes\":";
+         << ",\"causes\":";
     put_causes(pen_, loss.causes);
   }
 

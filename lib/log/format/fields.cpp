@@ -8,9 +8,9 @@
 #include <cmath>
 #include <string_view>
 
+#include "lib/include/shmring/shmring.hpp"
 #include "lib/log/format/json.hpp"
 #include "lib/log/format/time.hpp"
-#include "lib/include/shmring/shmring.hpp"
 
 namespace shmring::log {
 namespace {
@@ -83,19 +83,12 @@ void append_value(std::string& out, const Field& field) {
   const auto number = static_cast<i64>(field.number);
   const std::string_view text(reinterpret_cast<const char*>(field.content.data()), field.content.size());
   switch (field.type) {
-    case FieldType::int64:
-      return append_integer(out, number, (number < 0 ? -field.number : field.number) <= exact);
-    case FieldType::uint64:
-      return append_integer(out, field.number, field.number <= exact);
-    case FieldType::real:
-      return append_real(out, std::bit_cast<double>(field.number));
-    case FieldType::boolean:
-      out += field.number != 0 ? "true" : "false";
-      return;
-    case FieldType::text:
-      return valid_utf8(text) ? append_quoted(out, text) : append_bytes(out, field.content);
-    case FieldType::bytes:
-      return append_bytes(out, field.content);
+    case FieldType::int64: return append_integer(out, number, (number < 0 ? -field.number : field.number) <= exact);
+    case FieldType::uint64: return append_integer(out, field.number, field.number <= exact);
+    case FieldType::real: return append_real(out, std::bit_cast<double>(field.number));
+    case FieldType::boolean: out += field.number != 0 ? "true" : "false"; return;
+    case FieldType::text: return valid_utf8(text) ? append_quoted(out, text) : append_bytes(out, field.content);
+    case FieldType::bytes: return append_bytes(out, field.content);
     case FieldType::time: {
       const auto time = format_time(number);
       return append_quoted(out, {time.data(), time.size()});

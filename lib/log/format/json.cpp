@@ -58,21 +58,11 @@ void append_unicode_escape(std::string& out, unsigned code) {
 
 void append_character(std::string& out, unsigned code, std::string_view bytes) {
   switch (code) {
-    case '"':
-      out += "\\\"";
-      break;
-    case '\\':
-      out += "\\\\";
-      break;
-    case '\n':
-      out += "\\n";
-      break;
-    case '\r':
-      out += "\\r";
-      break;
-    case '\t':
-      out += "\\t";
-      break;
+    case '"': out += "\\\""; break;
+    case '\\': out += "\\\\"; break;
+    case '\n': out += "\\n"; break;
+    case '\r': out += "\\r"; break;
+    case '\t': out += "\\t"; break;
     default:
       if (is_unsafe(code)) {
         append_unicode_escape(out, code);
@@ -137,8 +127,7 @@ void append_base64(std::string& out, std::span<const std::byte> bytes) {
   char* to = out.data() + begin;
   for (std::size_t i = 0; i < bytes.size(); i += 3, to += 4) {
     const std::size_t have = bytes.size() - i;
-    const unsigned group = static_cast<unsigned>(bytes[i]) << 16 |
-                           (have > 1 ? static_cast<unsigned>(bytes[i + 1]) << 8 : 0) |
+    const unsigned group = static_cast<unsigned>(bytes[i]) << 16 | (have > 1 ? static_cast<unsigned>(bytes[i + 1]) << 8 : 0) |
                            (have > 2 ? static_cast<unsigned>(bytes[i + 2]) : 0);
     to[0] = digits[group >> 18];
     to[1] = digits[group >> 12 & 63];
@@ -255,24 +244,18 @@ bool Scanner::unicode_escape(unsigned& code) {
 bool Scanner::any(unsigned depth) {
   if (depth > max_json_depth || at_ == end_) return false;
   switch (*at_) {
-    case '{':
-      return object(depth);
-    case '[':
-      return array(depth);
+    case '{': return object(depth);
+    case '[': return array(depth);
     case '"':
       emit("\"");
       ++at_;
       if (!inside_string()) return false;
       emit("\"");
       return true;
-    case 't':
-      return literal("true") && (emit("true"), true);
-    case 'f':
-      return literal("false") && (emit("false"), true);
-    case 'n':
-      return literal("null") && (emit("null"), true);
-    default:
-      return any_number();
+    case 't': return literal("true") && (emit("true"), true);
+    case 'f': return literal("false") && (emit("false"), true);
+    case 'n': return literal("null") && (emit("null"), true);
+    default: return any_number();
   }
 }
 

@@ -17,7 +17,6 @@
 
 namespace shmring::log {
 
-
 inline constexpr unsigned max_json_depth = 64;
 
 // Bytes at the beginning of `text` that stand in a string as they are: printable ASCII but for quote and backslash.
@@ -40,8 +39,7 @@ class Scanner {
   explicit Scanner(std::string_view text) : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {}
 
   bool literal(std::string_view text) {
-    if (static_cast<std::size_t>(end_ - at_) < text.size() || std::memcmp(at_, text.data(), text.size()) != 0)
-      return false;
+    if (static_cast<std::size_t>(end_ - at_) < text.size() || std::memcmp(at_, text.data(), text.size()) != 0) return false;
     at_ += text.size();
     return true;
   }

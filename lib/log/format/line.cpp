@@ -7,8 +7,8 @@ namespace shmring::log {
 namespace {
 
 constexpr std::string_view cause_names[cause_count] = {"full",    "timeout", "contended", "too_big",
-                                                        "no_room", "aborted", "retired",   "overwritten",
-                                                        "died",    "corrupt", "collector", "refused"};
+                                                       "no_room", "aborted", "retired",   "overwritten",
+                                                       "died",    "corrupt", "collector", "refused"};
 
 }  // namespace
 

@@ -64,10 +64,10 @@ struct LifeLine {
   u64 incarnation, time_ns;
   u32 pid, uid, lane;
   std::string_view exe;
-  u64 from;       // attach: written if > 0
-  u64 last;       // detach, died
-  Causes causes;  // detach, died: totals
-  u64 nested;     // detach, died
+  u64 from;                    // attach: written if > 0
+  u64 last;                    // detach, died
+  Causes causes;               // detach, died: totals
+  u64 nested;                  // detach, died
   u64 start_time = 0;          // attach: of its process, clock ticks since boot; written if it is known
   std::string_view claimed{};  // attach: what the process calls its program; written if it says anything
 };

@@ -20,8 +20,18 @@ using RingId = std::array<u64, 2>;
 // Why a sequence has no event. The first seven are refusals, which the handle counts itself; `refused` is a refusal whose cause
 // is not known.
 enum class Cause : u8 {
-  full, timeout, contended, too_big, no_room, aborted, retired,
-  overwritten, died, corrupt, collector, refused
+  full,
+  timeout,
+  contended,
+  too_big,
+  no_room,
+  aborted,
+  retired,
+  overwritten,
+  died,
+  corrupt,
+  collector,
+  refused
 };
 inline constexpr std::size_t refusal_causes = 7;
 inline constexpr std::size_t cause_count = 12;

@@ -43,9 +43,7 @@ class Parser {
     return false;
   }
   bool want(std::string_view text) { return scanner_.literal(text) || miss(text); }
-  bool number(std::string_view key, u64& value) {
-    return want(key) && (scanner_.number(value) || miss("a whole number"));
-  }
+  bool number(std::string_view key, u64& value) { return want(key) && (scanner_.number(value) || miss("a whole number")); }
   bool string(std::string_view key, std::string_view& raw) {
     return want(key) && (scanner_.string(raw) || miss("a string in canonical form"));
   }
@@ -70,24 +68,18 @@ class Parser {
 
   bool body() {
     switch (out_.kind) {
-      case Kind::event:
-        return producer() && event();
-      case Kind::loss:
-        return producer() && loss();
+      case Kind::event: return producer() && event();
+      case Kind::loss: return producer() && loss();
       case Kind::attach:
       case Kind::detach:
-      case Kind::died:
-        return producer() && life();
-      case Kind::accounts:
-        return accounts();
-      case Kind::gone:
-        return producer() && number(",\"through\":", out_.last);
+      case Kind::died: return producer() && life();
+      case Kind::accounts: return accounts();
+      case Kind::gone: return producer() && number(",\"through\":", out_.last);
       case Kind::unknown:
         if (scanner_.starts_with(",\"producer\":") || scanner_.starts_with(",\"accounts\":["))
           return miss("a known kind of line", kind_at_);
         return note();
-      case Kind::note:
-        return note();
+      case Kind::note: return note();
     }
     return false;
   }
@@ -101,12 +93,10 @@ class Parser {
 
   bool event() {
     u64 position, type;
-    if (!number(",\"seq\":", out_.first) || !number(",\"lane\":", out_.lane) || !number(",\"pos\":", position))
-      return false;
+    if (!number(",\"seq\":", out_.first) || !number(",\"lane\":", out_.lane) || !number(",\"pos\":", position)) return false;
     out_.last = out_.first;
     if (!want(",\"type\":")) return false;
-    if (scanner_.next_is('"') ? !scanner_.string(out_.type) : !number_text(type, out_.type))
-      return miss("a number or a name");
+    if (scanner_.next_is('"') ? !scanner_.string(out_.type) : !number_text(type, out_.type)) return miss("a number or a name");
     if (!number(",\"sev\":", out_.severity)) return false;
     out_.correlation = {};
     if (flag(",\"corr\":") && (!scanner_.string(out_.correlation) || !is_correlation(out_.correlation)))
@@ -132,12 +122,10 @@ class Parser {
   }
 
   bool life() {
-    if (!number(",\"pid\":", out_.pid) || !number(",\"uid\":", out_.uid) || !number(",\"lane\":", out_.lane))
-      return false;
+    if (!number(",\"pid\":", out_.pid) || !number(",\"uid\":", out_.uid) || !number(",\"lane\":", out_.lane)) return false;
     if (!string(",\"exe\":", out_.exe)) return false;
     if (out_.kind != Kind::attach) {
-      return number(",\"last\":", out_.last) && causes(",\"causes\":{", out_.causes) &&
-             number(",\"nested\":", out_.nested);
+      return number(",\"last\":", out_.last) && causes(",\"causes\":{", out_.causes) && number(",\"nested\":", out_.nested);
     }
     out_.first = 0;
     if (flag(",\"from\":") && !above_zero(out_.first)) return false;

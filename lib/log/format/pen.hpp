@@ -23,7 +23,8 @@ class Pen {
 
   // Room for so many bytes, which the caller writes.
   [[gnu::always_inline]] char* take(std::size_t bytes) {
-    if (bytes > static_cast<std::size_t>(end_ - at_)) [[unlikely]] make_room(bytes);
+    if (bytes > static_cast<std::size_t>(end_ - at_)) [[unlikely]]
+      make_room(bytes);
     at_ += bytes;
     return at_ - bytes;
   }

@@ -1,7 +1,8 @@
 // Rows to reach: each verdict, from figures made up. And the picture's bounds.
+#include "tools/bench/check.hpp"
+
 #include <doctest/doctest.h>
 
-#include "tools/bench/check.hpp"
 #include "tools/bench/report.hpp"
 
 using namespace shmring::bench;
@@ -98,7 +99,7 @@ TEST_CASE("in a run that is near on the whole, rounds beside which the cores wer
   CHECK(judge(row, report).verdict == Verdict::failed);
   report.trips[1] = report.trips[2] = {500, 500};
   CHECK(judge(at_most, report).verdict == Verdict::far);
-  CHECK(judge(at_most, report).figure == 16.5);  // of all
+  CHECK(judge(at_most, report).figure == 16.5);                                 // of all
   report.trips = {{100, 100}, {500, 500}, {100, 100}, {500, 500}, {100, 100}};  // near in the median, and beside no round
   CHECK(judge(at_most, report).verdict == Verdict::far);
 }

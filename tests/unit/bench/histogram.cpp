@@ -1,11 +1,12 @@
 // The histogram of call times, against the sorted values themselves. The cases are made from SHMRING_TEST_SEED.
+#include "tools/bench/histogram.hpp"
+
 #include <doctest/doctest.h>
 
 #include <random>
 #include <vector>
 
 #include "tests/support/process.hpp"
-#include "tools/bench/histogram.hpp"
 
 using shmring::bench::Histogram;
 using u64 = std::uint64_t;

@@ -74,8 +74,8 @@ TEST_CASE("refusals of two causes, or of none that is known, are `refused`") {
   Book book;
   book.meet(1).enter(1, 3, {2, full | too_big}).enter(1, 5, {3, 0});
   book.enter(1, 7, {4, static_cast<u16>(1u << static_cast<int>(Cause::died))});
-  book.expect({"attach 1", "loss 1.1-2 refused=2", "event 1.3", "loss 1.4-4 refused=1", "event 1.5",
-               "loss 1.6-6 refused=1", "event 1.7"});
+  book.expect({"attach 1", "loss 1.1-2 refused=2", "event 1.3", "loss 1.4-4 refused=1", "event 1.5", "loss 1.6-6 refused=1",
+               "event 1.7"});
 }
 
 TEST_CASE("what a gap holds beyond its refusals was corrupt, and then the refusals have no name") {
@@ -141,8 +141,8 @@ TEST_CASE("a log that has less than the producer table says it had: an incident,
   const RingAccounts recovered{{}, {{"p0", 1, 4, true, {}}}, {}};
   book.ledger.recover(recovered);
   book.meet(1, 0, {6, 0}).enter(1, 7);
-  book.expect({"incident lines are gone from the end of this log: their sequences count as lost", "loss 1.5-6 corrupt=2",
-               "event 1.7"});
+  book.expect(
+      {"incident lines are gone from the end of this log: their sequences count as lost", "loss 1.5-6 corrupt=2", "event 1.7"});
 }
 
 TEST_CASE("refusals are counted modulo 2^32: the count goes over its edge") {
@@ -188,10 +188,7 @@ TEST_CASE("live: a loss reaches up to the last finished attempt, and is not writ
   Book book;
   book.meet(1).live(1, in_flight(1), {1, full});
   book.expect({"attach 1"});
-  book.live(1, in_flight(3), {2, full})
-      .live(1, finished(3), {3, full})
-      .live(1, finished(3), {3, full})
-      .live(2, finished(9));
+  book.live(1, in_flight(3), {2, full}).live(1, finished(3), {3, full}).live(1, finished(3), {3, full}).live(2, finished(9));
   book.expect({"loss 1.1-2 full=2", "loss 1.3-3 full=1"});
   book.enter(1, 4, {3, 0});
   book.expect({"event 1.4"});
@@ -243,8 +240,7 @@ TEST_CASE("refusals that another log holds count in what the entry is told") {
 
 TEST_CASE("order: each producer by sequence, across producers by time") {
   Book book;
-  CHECK(in_order({book.record(1, 2, {}, 30), book.record(2, 1, {}, 20), book.record(1, 1, {}, 10)}) ==
-        "1.1@10 2.1@20 1.2@30 ");
+  CHECK(in_order({book.record(1, 2, {}, 30), book.record(2, 1, {}, 20), book.record(1, 1, {}, 10)}) == "1.1@10 2.1@20 1.2@30 ");
 }
 
 TEST_CASE("order: a clock that goes back does not change a producer's sequences, nor another's times") {
@@ -255,8 +251,7 @@ TEST_CASE("order: a clock that goes back does not change a producer's sequences,
 
 TEST_CASE("order: records of one moment stay together by producer and sequence") {
   Book book;
-  CHECK(in_order({book.record(2, 1, {}, 5), book.record(1, 2, {}, 5), book.record(1, 1, {}, 5)}) ==
-        "1.1@5 1.2@5 2.1@5 ");
+  CHECK(in_order({book.record(2, 1, {}, 5), book.record(1, 2, {}, 5), book.record(1, 1, {}, 5)}) == "1.1@5 1.2@5 2.1@5 ");
   CHECK(in_order({}) == "");
 }
 

@@ -48,26 +48,21 @@ TEST_CASE("a counter whose last sequence is another one does not name the attemp
 
 TEST_CASE("a last range of several causes has their names from the counters") {
   Book book;
-  book.meet(1)
-      .enter(1, 2, {1, full})
-      .close(1, finished(5), {{Cause::full, 2, 3}, {Cause::too_big, 2, 5}}, full | too_big);
-  book.expect(
-      {"attach 1", "loss 1.1-1 full=1", "event 1.2", "loss 1.3-5 full=1 too_big=2", "died 1 last 5 full=2 too_big=2"});
+  book.meet(1).enter(1, 2, {1, full}).close(1, finished(5), {{Cause::full, 2, 3}, {Cause::too_big, 2, 5}}, full | too_big);
+  book.expect({"attach 1", "loss 1.1-1 full=1", "event 1.2", "loss 1.3-5 full=1 too_big=2", "died 1 last 5 full=2 too_big=2"});
 }
 
 TEST_CASE("totals are exact by name, though lines before had to leave refusals unnamed") {
   Book book;
-  book.meet(1)
-      .enter(1, 4, {3, full | too_big})
-      .close(1, finished(5), {{Cause::full, 3, 5}, {Cause::too_big, 1, 2}}, full);
+  book.meet(1).enter(1, 4, {3, full | too_big}).close(1, finished(5), {{Cause::full, 3, 5}, {Cause::too_big, 1, 2}}, full);
   book.expect({"attach 1", "loss 1.1-3 refused=3", "event 1.4", "loss 1.5-5 full=1", "died 1 last 5 full=3 too_big=1"});
 }
 
 TEST_CASE("totals name what is no refusal as the log has it") {
   Book book;
   book.meet(1).corrupt(1).enter(1, 3, {1, full}).close(1, in_flight(4), {{Cause::full, 1, 1}});
-  book.expect({"attach 1", "incident corrupt record", "loss 1.1-2 corrupt=1 refused=1", "event 1.3",
-               "loss 1.4-4 died=1", "died 1 last 4 full=1 died=1 corrupt=1"});
+  book.expect({"attach 1", "incident corrupt record", "loss 1.1-2 corrupt=1 refused=1", "event 1.3", "loss 1.4-4 died=1",
+               "died 1 last 4 full=1 died=1 corrupt=1"});
 }
 
 TEST_CASE("counters that disagree with the log give way to the sums of the log") {
@@ -87,8 +82,8 @@ TEST_CASE("counters of more refusals than the last range has sequences do not st
 TEST_CASE("an account that began in another log is closed with what this log has of it") {
   Book book;
   book.meet(1, 0, {5, 2}).enter(1, 7, {3, full}).close(1, finished(7), {{Cause::full, 3, 6}});
-  book.expect({"attach 1 from 5", "incident sequences before `from` are in another log", "loss 1.6-6 full=1",
-               "event 1.7", "died 1 last 7 full=1"});
+  book.expect({"attach 1 from 5", "incident sequences before `from` are in another log", "loss 1.6-6 full=1", "event 1.7",
+               "died 1 last 7 full=1"});
 }
 
 TEST_CASE("a recovered account is closed with the sums of its earlier lines") {

@@ -24,8 +24,7 @@ TEST_CASE("an incarnation that was closed is over, and those beside it are not")
   book.expect({"attach 1", "attach 2", "attach 4", "attach 5", "detach 2 last 0", "detach 4 last 0"});
   book.ledger.forget(book.ledger.closed());
   book.meet(3).meet(2).meet(4);
-  book.expect({"attach 3",
-               "incident an entry names an incarnation that is over: nothing of it is logged",
+  book.expect({"attach 3", "incident an entry names an incarnation that is over: nothing of it is logged",
                "incident an entry names an incarnation that is over: nothing of it is logged"});
 }
 

@@ -19,7 +19,8 @@ Geometry shape() {
 
 std::string findings_in(const MappedRing& mapped) {
   shmring::inspect::Inspection seen = shmring::inspect::read_segment(mapped.seen, {}, true);
-  shmring::inspect::read_slots(mapped.seen, {}, [](const shmring::inspect::SlotFacts&) { return true; }, seen.findings);
+  shmring::inspect::read_slots(
+      mapped.seen, {}, [](const shmring::inspect::SlotFacts&) { return true; }, seen.findings);
   std::string out;
   for (const std::string& text : seen.findings.texts) out += text + "\n";
   return out;

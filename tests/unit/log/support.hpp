@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "lib/collect/ledger.hpp"
-#include "lib/log/files/appender.hpp"
 #include "lib/include/shmring/shmring.h"
+#include "lib/log/files/appender.hpp"
 #include "lib/os/error.hpp"
 
 namespace log_test {
@@ -118,10 +118,8 @@ inline Causes causes(std::initializer_list<std::pair<Cause, u64>> counts) {
   return out;
 }
 
-inline LifeLine life(Life what, std::string_view producer, u64 incarnation, u64 last = 0, Causes lost = {},
-                     u64 from = 0) {
-  return {what, producer, incarnation, 1'795'557'608'000'000'000, 4711, 1000, 1, "/usr/bin/payments", from, last,
-          lost, 0};
+inline LifeLine life(Life what, std::string_view producer, u64 incarnation, u64 last = 0, Causes lost = {}, u64 from = 0) {
+  return {what, producer, incarnation, 1'795'557'608'000'000'000, 4711, 1000, 1, "/usr/bin/payments", from, last, lost, 0};
 }
 
 // A ledger that is plain to see: what the lines passed to it say.

@@ -1,14 +1,15 @@
 // os/clock.hpp, wakeup.hpp, handle_page.hpp, file.hpp, error.hpp.
+#include "lib/os/clock.hpp"
+
 #include <doctest/doctest.h>
-#include <sys/mman.h>
 #include <linux/futex.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <climits>
 #include <cstring>
 #include <fstream>
 
-#include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/file.hpp"
 #include "lib/os/handle_page.hpp"
@@ -144,12 +145,11 @@ TEST_CASE("a futex wait returns at once for another value, and in time at its de
 TEST_CASE("a wake-up is for all sleepers, of all processes") {
   static int operation = -1;
   static ring::u32 how_many = 0;
-  Replaced<&os::Calls::futex> recorded(
-      [](ring::u32*, int op, ring::u32 value, const timespec*, ring::u32*, ring::u32) -> long {
-        operation = op;
-        how_many = value;
-        return 0;
-      });
+  Replaced<&os::Calls::futex> recorded([](ring::u32*, int op, ring::u32 value, const timespec*, ring::u32*, ring::u32) -> long {
+    operation = op;
+    how_many = value;
+    return 0;
+  });
   std::atomic<ring::u32> word{0};
   CHECK(os::futex_wake_all(word) == 0);
   CHECK(operation == FUTEX_WAKE);  // not PRIVATE

@@ -289,8 +289,7 @@ TEST_CASE("on a filesystem without O_TMPFILE the temporary name is gone after cr
 TEST_CASE("a full tmpfs is ENOSPC at create, and the text says how much is needed and how much is free") {
   const std::string outcome = in_child([]() -> std::string {
     const bool root = ::geteuid() == 0;
-    const std::string user = "0 " + std::to_string(::geteuid()) + " 1",
-                      group = "0 " + std::to_string(::getegid()) + " 1";
+    const std::string user = "0 " + std::to_string(::geteuid()) + " 1", group = "0 " + std::to_string(::getegid()) + " 1";
     if (::unshare(CLONE_NEWNS | (root ? 0 : CLONE_NEWUSER)) != 0) return "no namespace";
     if (!root) {
       std::ofstream("/proc/self/setgroups") << "deny";
@@ -302,8 +301,7 @@ TEST_CASE("a full tmpfs is ENOSPC at create, and the text says how much is neede
     if (::mount("tmpfs", box.path.c_str(), "tmpfs", 0, "size=256k") != 0) return "no tmpfs";
     auto options = small_options();
     options.slots = 4096;
-    std::string text =
-        std::to_string(os::create("audit", &options)) + (box.empty() ? " empty " : " left ") + os::last_error();
+    std::string text = std::to_string(os::create("audit", &options)) + (box.empty() ? " empty " : " left ") + os::last_error();
     options.slots = 64;
     text += " small: " + std::to_string(os::create("small", &options));
     ::umount2(box.path.c_str(), MNT_DETACH);
@@ -352,8 +350,7 @@ TEST_CASE("SHMRING_DIR must be absolute and there") {
   ::unsetenv("SHMRING_DIR");
 }
 
-TEST_CASE(
-    "incarnations start at the second of creation << 22, and higher within it: a new ring never repeats an old one's") {
+TEST_CASE("incarnations start at the second of creation << 22, and higher within it: a new ring never repeats an old one's") {
   Sandbox box;
   constexpr ring::u64 second = 1'000'000'000, start_of_2025 = 1'735'689'600 * second;
   CHECK(base_of_a_ring_created_at(start_of_2025) == 0);

@@ -1,5 +1,7 @@
 // os/memory_limit.cpp over files of our own: both kinds of control groups, a container, swap, and what is no limit; and a
 // ring made in a group whose limit it passes.
+#include "lib/os/memory_limit.hpp"
+
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +11,6 @@
 #include <string_view>
 
 #include "lib/os/error.hpp"
-#include "lib/os/memory_limit.hpp"
 #include "lib/os/segment.hpp"
 #include "tests/support/failing_calls.hpp"
 #include "tests/support/mode.hpp"
@@ -152,8 +153,7 @@ TEST_CASE("a control group's limit for memory is ENOMEM at create, not a kill") 
   const std::string outcome = in_child([&]() -> std::string {
     Sandbox box("/dev/shm");
     if (!group.enter()) return "no group";
-    std::string text =
-        std::to_string(os::create("audit", nullptr)) + (box.empty() ? " empty " : " left ") + os::last_error();
+    std::string text = std::to_string(os::create("audit", nullptr)) + (box.empty() ? " empty " : " left ") + os::last_error();
     shmring_create_options options{};
     options.struct_size = sizeof options;
     options.slots = 64, options.lanes = 2;

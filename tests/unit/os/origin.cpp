@@ -1,4 +1,6 @@
 // os/origin.cpp: the link from a log to its ring, what it keeps out, and what it does not.
+#include "lib/os/origin.hpp"
+
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -6,7 +8,6 @@
 #include <fstream>
 
 #include "lib/os/error.hpp"
-#include "lib/os/origin.hpp"
 #include "lib/os/segment.hpp"
 #include "tests/support/failing_calls.hpp"
 #include "tests/support/sandbox.hpp"

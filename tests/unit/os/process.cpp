@@ -1,4 +1,6 @@
 // os/process.hpp: identity, and that only a proof counts as death.
+#include "lib/os/process.hpp"
+
 #include <doctest/doctest.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,7 +11,6 @@
 #include <cerrno>
 #include <memory>
 
-#include "lib/os/process.hpp"
 #include "tests/support/failing_calls.hpp"
 #include "tests/support/sandbox.hpp"
 

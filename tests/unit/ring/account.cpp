@@ -207,8 +207,7 @@ TEST_CASE("a publish clears the mask, after its finish, and keeps the count") {
   producer.write(nullptr, long_text.data(), long_text.size());
   AccountWord at_clear{};
   u16 mask_at_clear = 0;
-  ProducerMemory::Hook clear(At::refusal, 1,
-                             [&] { at_clear = plain.account(0), mask_at_clear = plain.refusals(0).mask; });
+  ProducerMemory::Hook clear(At::refusal, 1, [&] { at_clear = plain.account(0), mask_at_clear = plain.refusals(0).mask; });
   CHECK(producer.write(nullptr, "x", 1) == 0);
   CHECK(at_clear == AccountWord{2, true});
   CHECK(mask_at_clear == bit_of(Cause::too_big));

@@ -194,7 +194,7 @@ TEST_CASE("a later sequence says that a record will never be whole: its chunks a
   bench.pass(false);
   REQUIRE(bench.plain.word(0) == reading(0, 1));
   for (int i = 0; i < 3; ++i) CHECK(write(p, "later") == 0);
-  REQUIRE(bench.plain.word(1) == ready(1, 1));  // over the second chunk
+  REQUIRE(bench.plain.word(1) == ready(1, 1));    // over the second chunk
   for (int i = 0; i < 8; ++i) bench.pass(false);  // without a look at the account
   bench.expect({"attach 1", "loss 1.1-1 overwritten=1", "event 1.2", "event 1.3", "event 1.4"});
   CHECK(all_empty(bench.plain));

@@ -114,8 +114,8 @@ TEST_CASE("an exclusive lane changes hands and goes on at its position") {
   CHECK(bench.plain.word(0, 1) == ready(1, 1));
   second.detach();
   bench.drain();
-  bench.expect({"attach 1", "event 1.1", "event 1.2", "event 1.3", "detach 1 last 3", "attach 2", "event 2.1",
-                "event 2.2", "detach 2 last 2"});
+  bench.expect({"attach 1", "event 1.1", "event 1.2", "event 1.3", "detach 1 last 3", "attach 2", "event 2.1", "event 2.2",
+                "detach 2 last 2"});
 }
 
 TEST_CASE("a lane whose owner died between its claim and its tail is used on by the next owner") {

@@ -16,9 +16,7 @@ u32 reading_of(const PlainRing& plain, u32 lane) {
   return sum;
 }
 
-std::string bytes_of(u64 sequence, u32 chunks) {
-  return std::string(chunks * room, static_cast<char>('a' + sequence % 26));
-}
+std::string bytes_of(u64 sequence, u32 chunks) { return std::string(chunks * room, static_cast<char>('a' + sequence % 26)); }
 
 // One producer, and a collector of which nothing gets into the log, or that dies.
 struct Half {

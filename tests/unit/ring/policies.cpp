@@ -58,8 +58,8 @@ TEST_CASE("overwrite steps over WRITING and READING of an older lap, in either k
     plain.set_word(2, ready(0, 7), lane), plain.set_word(3, ready(0, 7), lane);
     plain.set_tail(4, lane);
     u64 tail = 4;
-    const Claim claim = lane == 0 ? claim_shared<Memory>(plain.ring, 0, 9, true)
-                                  : claim_exclusive<Memory>(plain.ring, 1, 9, true, tail);
+    const Claim claim =
+        lane == 0 ? claim_shared<Memory>(plain.ring, 0, 9, true) : claim_exclusive<Memory>(plain.ring, 1, 9, true, tail);
     CHECK(claim.result == Claimed::yes);
     CHECK(claim.position == 6);
     CHECK(plain.tail(lane) == 7);

@@ -78,9 +78,8 @@ TEST_CASE("what a process has written that died since keeps the ring open") {
 TEST_CASE("who claims an entry of a ring that was retired meanwhile leaves it; the collector frees it without a line") {
   Bench bench;
   PlainRing& plain = bench.plain;
-  ProducerMemory::Hook retires(At::owner_claim, 1, [&] {
-    CHECK_FALSE(retire_unless_needed<Memory>(plain.ring, true, nobody_died));
-  });
+  ProducerMemory::Hook retires(At::owner_claim, 1,
+                               [&] { CHECK_FALSE(retire_unless_needed<Memory>(plain.ring, true, nobody_died)); });
   Producer<ProducerMemory> producer;
   CHECK(producer.attach(plain.ring, owner(1), identity("app"), SHMRING_LANE_AUTO) == -ESTALE);
   CHECK(plain.state(0) == OwnerState::left);

@@ -137,10 +137,12 @@ class Stage {
     CHECK_MESSAGE(findings_ == "", findings_);
     CHECK(looks_ > 0);
     CHECK(mapped_.is_empty());
-    shmring::test::report("threads, %s: %llu attempts of %zu lives, %llu ended by death, %llu collectors, %llu sleeps, "
-                          "%llu late, %llu looks", scene_.name, static_cast<unsigned long long>(attempts), attached,
-                          number(counts_.deaths), static_cast<unsigned long long>(collectors_), number(RoleMemory::sleeps),
-                          static_cast<unsigned long long>(log_.late), number(looks_));
+    shmring::test::report(
+        "threads, %s: %llu attempts of %zu lives, %llu ended by death, %llu collectors, %llu sleeps, "
+        "%llu late, %llu looks",
+        scene_.name, static_cast<unsigned long long>(attempts), attached, number(counts_.deaths),
+        static_cast<unsigned long long>(collectors_), number(RoleMemory::sleeps), static_cast<unsigned long long>(log_.late),
+        number(looks_));
   }
 
  private:
@@ -219,10 +221,13 @@ class Stage {
     while (running_ != 0 && !given_up_) {
       const inspect::Inspection seen = inspect::read_segment(mapped_.seen, {}, true);
       u64 bad = 0;
-      inspect::read_slots(mapped_.seen, {}, [&](const inspect::SlotFacts& slot) {
-        bad += slot.hash == inspect::Hash::bad;
-        return true;
-      }, findings);
+      inspect::read_slots(
+          mapped_.seen, {},
+          [&](const inspect::SlotFacts& slot) {
+            bad += slot.hash == inspect::Hash::bad;
+            return true;
+          },
+          findings);
       for (const std::string& text : seen.findings.texts) findings.add(text);
       if (bad != 0 || findings.count != 0) break;
       Counts::count(looks_);

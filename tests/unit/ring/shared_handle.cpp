@@ -18,8 +18,7 @@ constexpr std::size_t room = 64;  // of a slot
 
 struct Story {
   Story(std::uint64_t seed, u32 lane, OnFull policy)
-      : random(seed),
-        lossless(policy != OnFull::overwrite),
+      : random(seed), lossless(policy != OnFull::overwrite),
         bench({.slots = 8, .lanes = 2, .producers = 3, .flags = with_tripwire, .max_record = 2 * room, .on_full = policy}) {
     REQUIRE(one.attach(bench.plain.ring, owner(1), identity("one"), lane) == 0);
     REQUIRE(neighbour.attach(bench.plain.ring, owner(2), identity("neighbour"), SHMRING_LANE_SHARED) == 0);
@@ -38,23 +37,15 @@ struct Story {
   }
   void step() {
     switch (random() % 8) {
-      case 0:
-        other = one;
-        break;
-      case 1:
-        one = other;
-        break;
-      case 2:
-        other_writes();
-        break;
+      case 0: other = one; break;
+      case 1: one = other; break;
+      case 2: other_writes(); break;
       case 3: {
         const std::string text = "neighbour " + std::to_string(neighbour.sequence() + 1) + ".";
         if (write(neighbour, text) == 0) neighbours.insert(text);
         break;
       }
-      case 4:
-        bench.pass();
-        break;
+      case 4: bench.pass(); break;
       default: {
         const ProducerMemory::Hook preempted(moments[random() % std::size(moments)], 1 + random() % 2, [this] {
           other_writes();

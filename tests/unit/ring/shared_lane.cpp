@@ -65,8 +65,7 @@ TEST_CASE("a claim changes the slot's word and the tail, and nothing else") {
 
 TEST_CASE("a position that somebody has is stepped over by helping the tail on") {
   PlainRing plain({.slots = 4});
-  const std::array taken{writing(5, other), ready(5, other), reading(5, other),
-                         Word{5, other, static_cast<SlotState>(6)}};
+  const std::array taken{writing(5, other), ready(5, other), reading(5, other), Word{5, other, static_cast<SlotState>(6)}};
   for (const Word& word : taken) {
     CAPTURE(word);
     plain.begin_at(5 * 4 + 1);
@@ -123,8 +122,7 @@ TEST_CASE("a slot of an earlier lap that the collector has passed is stepped ove
   }
 }
 
-TEST_CASE(
-    "a lane of one slot that a stopped writer holds is stepped over as far as the collector is past it, then full") {
+TEST_CASE("a lane of one slot that a stopped writer holds is stepped over as far as the collector is past it, then full") {
   PlainRing plain({.slots = 1});
   plain.begin_at(7);
   plain.set_word(0, writing(6, other));

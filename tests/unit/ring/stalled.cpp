@@ -145,8 +145,7 @@ TEST_CASE("a listed WRITING slot of a living owner stays, however often it is lo
   CHECK(it.plain.word(0) == writing(0, living));
 }
 
-TEST_CASE(
-    "a listed WRITING slot of a dead owner is freed for the first lap at or beyond the head, and yields nothing") {
+TEST_CASE("a listed WRITING slot of a dead owner is freed for the first lap at or beyond the head, and yields nothing") {
   for (u64 head : {2, 3, 8, 9}) {
     CAPTURE(head);
     Restart it(head);

@@ -121,8 +121,7 @@ TEST_CASE("a closed account whose entry is zeroed already is dropped after a res
   bench.expect({"attach 1", "detach 1 last 0", "accounts"});
 }
 
-TEST_CASE(
-    "a collector that dies while it zeroes an entry leaves nothing that its successor cannot free without a line") {
+TEST_CASE("a collector that dies while it zeroes an entry leaves nothing that its successor cannot free without a line") {
   for (unsigned store = 1; store <= 16; ++store) {
     CAPTURE(store);
     Bench bench;
@@ -194,9 +193,8 @@ TEST_CASE("an attacher that is met in the walk is in the accounts lines, and get
 
 TEST_CASE("a collector may die before any access of its passes: each sequence is in the log once, all is freed") {
   unsigned deaths = 0;
-  for (At at :
-       {At::take, At::copy_out, At::release, At::head_publish, At::freed_bump, At::logged, At::free_dead, At::step_over,
-        At::lane_free, At::entry_zero, At::account_seen, At::tail_seen, At::observe, At::owner_seen, At::head_resume}) {
+  for (At at : {At::take, At::copy_out, At::release, At::head_publish, At::freed_bump, At::logged, At::free_dead, At::step_over,
+                At::lane_free, At::entry_zero, At::account_seen, At::tail_seen, At::observe, At::owner_seen, At::head_resume}) {
     for (unsigned nth = 1; nth < 100; ++nth) {
       Bench bench({.slots = 4, .lanes = 2});
       Hand p0(bench.plain, 0), p1(bench.plain, 1), p2(bench.plain, 2, 1);
@@ -237,8 +235,7 @@ TEST_CASE("a collector may die between any two lines: the next one writes the re
     CAPTURE(lines);
     Bench bench({.slots = 4});
     Hand p0(bench.plain, 0), p1(bench.plain, 1);
-    p0.attach().write(), p0.refuse(Cause::full), p0.refuse(Cause::too_big), p0.write(), p0.refuse(Cause::full),
-        p0.detach();
+    p0.attach().write(), p0.refuse(Cause::full), p0.refuse(Cause::too_big), p0.write(), p0.refuse(Cause::full), p0.detach();
     p1.attach().take_position();
     bench.kill(2);
     bench.log.lives_for = lines;

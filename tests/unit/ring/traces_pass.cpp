@@ -194,8 +194,7 @@ TEST_CASE("an account that moves while it is read is left for the next time, aft
   CHECK(bench.log.lines.size() == 3);
 }
 
-TEST_CASE(
-    "a closing looks at the position where head and tail meet: a claim may stand there whose owner died at once") {
+TEST_CASE("a closing looks at the position where head and tail meet: a claim may stand there whose owner died at once") {
   Bench bench({.slots = 1});
   Hand p(bench.plain, 0);
   p.attach().begin();

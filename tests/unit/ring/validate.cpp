@@ -1,13 +1,13 @@
 // ring/validate.hpp: which headers are believed, and what is said of the others. All on plain memory.
 #include "lib/ring/validate.hpp"
 
-#include "lib/ring/observe.hpp"
-
 #include <doctest/doctest.h>
 
 #include <functional>
 #include <memory>
 #include <string>
+
+#include "lib/ring/observe.hpp"
 
 using namespace shmring::ring;
 
@@ -192,8 +192,7 @@ TEST_CASE("the wrong value and the right one are both in the finding") {
 TEST_CASE("memory that is shorter or longer than the geometry says is refused") {
   Image image;
   Ring ring;
-  for (u64 bytes :
-       {u64{0}, u64{1}, u64{sizeof(Header)} - 1, u64{sizeof(Header)}, image.size() - 1, image.size() + 4096}) {
+  for (u64 bytes : {u64{0}, u64{1}, u64{sizeof(Header)} - 1, u64{sizeof(Header)}, image.size() - 1, image.size() + 4096}) {
     CAPTURE(bytes);
     const Finding finding = validate(image.header(), bytes, image.base(), ring);
     CHECK(finding.error == EBADMSG);

@@ -173,8 +173,7 @@ TEST_CASE("an EMPTY slot at the tail is nothing: the walk ends there and touches
   });
 }
 
-TEST_CASE(
-    "an EMPTY slot below the tail was stepped over: it becomes EMPTY of the next lap, so that nobody claims it late") {
+TEST_CASE("an EMPTY slot below the tail was stepped over: it becomes EMPTY of the next lap, so that nobody claims it late") {
   on_each_shape([](Shape shape, u64 lap, u32 index, u64 position) {
     if (lap == last_lap) return;
     for (u64 seen : {lap, lap - 1}) {

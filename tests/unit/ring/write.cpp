@@ -164,8 +164,10 @@ TEST_CASE("a type name that was scribbled over is none: its records keep their n
     Writer writer;
     REQUIRE(writer.producer.name_type(7, "login") == 0);
     TypeName& place = writer.plain.ring.header->types[0];
-    if (word) place.word = TypeWord{8, 2, TypeWord::of(place.word).check}.bits();
-    else place.name[40] = 'x';
+    if (word)
+      place.word = TypeWord{8, 2, TypeWord::of(place.word).check}.bits();
+    else
+      place.name[40] = 'x';
     {
       shmring::collect::TypeNames<Memory> names(writer.plain.ring);
       CHECK(names.of(7) == "");

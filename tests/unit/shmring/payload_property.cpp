@@ -10,10 +10,10 @@
 
 #include "lib/log/format/encoder.hpp"
 #include "lib/log/format/parse.hpp"
-#include "tests/support/plain_log.hpp"
 #include "tests/support/collector_bench.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/payloads.hpp"
+#include "tests/support/plain_log.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/writer.hpp"
 
@@ -34,8 +34,9 @@ constexpr const char* policies[] = {"drop", "overwrite", "wait", "hybrid"};
 constexpr u32 writers = 3;  // two of the shared lane, one of the exclusive one
 
 enum class What : u8 { write, commit, shrink, outgrow, abort, forget, pass, drain };
-constexpr const char* whats[] = {"write",           "claim and commit",     "claim, commit less", "claim, commit more",
-                                 "claim and abort", "claim and forget it", "pass",               "drain"};
+constexpr const char* whats[] = {
+    "write", "claim and commit", "claim, commit less", "claim, commit more", "claim and abort", "claim and forget it", "pass",
+    "drain"};
 enum class Size : u8 { zero, slot, slots, most, large, any };
 
 struct Action {
@@ -43,11 +44,11 @@ struct Action {
   u32 writer;
   u8 kind, severity;
   Size size;
-  u32 count;       // of slots; or bytes
-  int beside;      // −1, 0, 1
-  u32 number;      // of the payload; type; correlation
+  u32 count;   // of slots; or bytes
+  int beside;  // −1, 0, 1
+  u32 number;  // of the payload; type; correlation
   bool truncate;
-  bool collects;   // a pass while it sleeps for a place
+  bool collects;  // a pass while it sleeps for a place
 
   std::size_t bytes(const Ring& ring) const {
     const std::size_t room = ring.slot_payload();
@@ -73,10 +74,16 @@ void showValue(const Action& it, std::ostream& out) {
 
 rc::Gen<Action> actions() {
   using namespace rc::gen;
-  const auto what = weightedElement<What>({{12, What::write}, {2, What::commit}, {2, What::shrink}, {1, What::outgrow},
-                                           {1, What::abort}, {1, What::forget}, {2, What::pass}, {1, What::drain}});
-  const auto size = weightedElement<Size>({{1, Size::zero}, {3, Size::slot}, {3, Size::slots}, {2, Size::most},
-                                           {1, Size::large}, {2, Size::any}});
+  const auto what = weightedElement<What>({{12, What::write},
+                                           {2, What::commit},
+                                           {2, What::shrink},
+                                           {1, What::outgrow},
+                                           {1, What::abort},
+                                           {1, What::forget},
+                                           {2, What::pass},
+                                           {1, What::drain}});
+  const auto size = weightedElement<Size>(
+      {{1, Size::zero}, {3, Size::slot}, {3, Size::slots}, {2, Size::most}, {1, Size::large}, {2, Size::any}});
   return build<Action>(set(&Action::what, what), set(&Action::writer, inRange(0u, writers)),
                        set(&Action::kind, inRange<u8>(0, 4)), set(&Action::severity), set(&Action::size, size),
                        set(&Action::count, inRange(0u, 400u)), set(&Action::beside, inRange(-1, 2)), set(&Action::number),
@@ -334,9 +341,10 @@ TEST_CASE("any sequence of writes, under each policy and on each kind of lane: e
   CHECK(tally.truncated > 0);
   u64 events = 0;
   for (const auto& [key, count] : tally.events) events += count;
-  std::printf("REPORT property: %llu generated cases, %llu writes, %llu events compared (%llu of several slots, %llu cut); "
-              "losses:%s\n",
-              static_cast<unsigned long long>(tally.cases), static_cast<unsigned long long>(tally.written),
-              static_cast<unsigned long long>(events), static_cast<unsigned long long>(tally.chunked),
-              static_cast<unsigned long long>(tally.truncated), plain::text(tally.lost).c_str());
+  std::printf(
+      "REPORT property: %llu generated cases, %llu writes, %llu events compared (%llu of several slots, %llu cut); "
+      "losses:%s\n",
+      static_cast<unsigned long long>(tally.cases), static_cast<unsigned long long>(tally.written),
+      static_cast<unsigned long long>(events), static_cast<unsigned long long>(tally.chunked),
+      static_cast<unsigned long long>(tally.truncated), plain::text(tally.lost).c_str());
 }

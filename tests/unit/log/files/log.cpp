@@ -5,9 +5,9 @@
 
 #include <cerrno>
 
-#include "lib/log/format/parse.hpp"
 #include "lib/log/files/names.hpp"
 #include "lib/log/files/verify.hpp"
+#include "lib/log/format/parse.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;
@@ -94,10 +94,9 @@ TEST_CASE("names of log files are told from all others") {
   CHECK(is_log_file_name("20261124T220008Z-00000000000000004096.jsonl", index));
   CHECK(index == 4096);
   CHECK(is_log_file_name("20261124T220008Z-18446744073709551615.jsonl", index));
-  for (std::string_view other :
-       {"20261124T220008Z-18446744073709551616.jsonl", "20261124T220008Z-0000000000000000409.jsonl",
-        "torn-5-20261124T220008Z.txt", "20261124T220008Z-00000000000000004096.jsonl.zst",
-        "20261124t220008Z-00000000000000004096.jsonl", ".", ""}) {
+  for (std::string_view other : {"20261124T220008Z-18446744073709551616.jsonl", "20261124T220008Z-0000000000000000409.jsonl",
+                                 "torn-5-20261124T220008Z.txt", "20261124T220008Z-00000000000000004096.jsonl.zst",
+                                 "20261124t220008Z-00000000000000004096.jsonl", ".", ""}) {
     CAPTURE(other);
     CHECK_FALSE(is_log_file_name(other, index));
   }

@@ -4,8 +4,8 @@
 
 #include <cerrno>
 
-#include "lib/log/format/parse.hpp"
 #include "lib/log/files/verify.hpp"
+#include "lib/log/format/parse.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;
@@ -52,8 +52,7 @@ TEST_CASE("an empty directory is a new log: no accounts, index 0, nothing cut") 
   CHECK(writer.recovered.file.empty());
 }
 
-TEST_CASE(
-    "attach opens, events and losses advance, closing lines close, gone drops: the accounts are those of the lines") {
+TEST_CASE("attach opens, events and losses advance, closing lines close, gone drops: the accounts are those of the lines") {
   Directory dir;
   small_log(dir.log());
   {
@@ -158,8 +157,7 @@ TEST_CASE("a last file without a whole line is moved aside, and the one before i
   }
 }
 
-TEST_CASE(
-    "the only file without a whole line: a new log if it began with index 0, refused if earlier files are missing") {
+TEST_CASE("the only file without a whole line: a new log if it began with index 0, refused if earlier files are missing") {
   Directory dir;
   fs::create_directory(dir.log());
   add_file(dir.log(), 0, "{\"v\":1,");
@@ -305,8 +303,7 @@ TEST_CASE("an accounts line is found wherever it lies against the blocks of the 
   std::string second;
   Encoder("ring").encode(Accounts{0, {{"pay", 10, 7, true, {}}}}, 2, second);
   const std::string unread = "what stands before it is not read again\n";
-  const std::size_t block =
-      (64 << 10) - second.size();  // its newline before it at the edge of the search's first block
+  const std::size_t block = (64 << 10) - second.size();  // its newline before it at the edge of the search's first block
   for (std::size_t distance = block - 40; distance < block + 4; ++distance) {
     std::string last;
     Encoder("ring").encode(event("pay", 10, 8, ""), 3, last);

@@ -2,9 +2,9 @@
 // that, what a new collector makes of it, and what verify proves.
 #include <memory>
 
-#include "lib/log/format/parse.hpp"
 #include "lib/log/files/names.hpp"
 #include "lib/log/files/verify.hpp"
+#include "lib/log/format/parse.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;

@@ -1,11 +1,12 @@
 // Verify: a whole log is proven with its numbers, and every damage is named by file and line.
+#include "lib/log/files/verify.hpp"
+
 #include <unistd.h>
 
 #include <cerrno>
 #include <functional>
 
 #include "lib/log/files/cursor.hpp"
-#include "lib/log/files/verify.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;
@@ -152,8 +153,7 @@ const Damage damages[] = {
      1, 0, 0, "all 1 open accounts"},
     {"an account listed twice",
      [](TwoFiles& l) {
-       const std::string list =
-           l.second[0].substr(l.second[0].find('[') + 1, l.second[0].size() - l.second[0].find('[') - 3);
+       const std::string list = l.second[0].substr(l.second[0].find('[') + 1, l.second[0].size() - l.second[0].find('[') - 3);
        replace(l.second[0], "[" + list, "[" + list + "," + list);
      },
      false, 1, 11, 9, "each account once"},
@@ -278,8 +278,7 @@ TEST_CASE(
   put_content(first, content(first) + "{\"v\":1");
   Verdict v = log.again();
   CHECK_FALSE(v.proven);
-  CHECK((v.deviation.file == log.first_name && v.deviation.line == 12 &&
-         v.deviation.found == "6 bytes without a newline"));
+  CHECK((v.deviation.file == log.first_name && v.deviation.line == 12 && v.deviation.found == "6 bytes without a newline"));
   log.put(log.first_name, log.first);
   log.put(log_file_name(1'500'000'000, 11), {});
   v = log.again();

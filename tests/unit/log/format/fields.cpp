@@ -11,9 +11,9 @@
 #include <random>
 #include <vector>
 
+#include "lib/include/shmring/shmring.hpp"
 #include "lib/log/format/json.hpp"
 #include "lib/log/format/time.hpp"
-#include "lib/include/shmring/shmring.hpp"
 
 using namespace std::literals;
 using shmring::FieldEncoder;
@@ -241,18 +241,10 @@ TEST_CASE("a key that stands in the record already is noticed, wherever it stand
     FieldEncoder encoder(room);
     for (std::size_t i = 0; i < count; ++i) {
       switch (random() % 4) {
-        case 0:
-          encoder.add(keys[i], std::int64_t(random()) - 1'000'000);
-          break;
-        case 1:
-          encoder.add(keys[i], std::string(random() % 80, 'x'));
-          break;
-        case 2:
-          encoder.add(keys[i], 0.5);
-          break;
-        default:
-          encoder.add(keys[i], std::span(some).first(random() % 10));
-          break;
+        case 0: encoder.add(keys[i], std::int64_t(random()) - 1'000'000); break;
+        case 1: encoder.add(keys[i], std::string(random() % 80, 'x')); break;
+        case 2: encoder.add(keys[i], 0.5); break;
+        default: encoder.add(keys[i], std::span(some).first(random() % 10)); break;
       }
     }
     REQUIRE(encoder.code() == 0);
@@ -292,14 +284,12 @@ TEST_CASE("an encoder whose room is scribbled over reads nothing beyond it, and 
 
 TEST_CASE("hostile bytes are fields or they are not, and what comes out is JSON") {
   std::mt19937 random(20260131);
-  const std::vector<std::byte> seed =
-      encoded(std::pair("i"sv, -70000), std::pair("d"sv, 0.5), std::pair("te"sv, "hello"sv),
-              std::pair("by"sv, "\x01\x02"_bytes), std::pair("t"sv, at(1)));
+  const std::vector<std::byte> seed = encoded(std::pair("i"sv, -70000), std::pair("d"sv, 0.5), std::pair("te"sv, "hello"sv),
+                                              std::pair("by"sv, "\x01\x02"_bytes), std::pair("t"sv, at(1)));
   int valid = 0;
   for (int round = 0; round < 20'000; ++round) {
     std::vector<std::byte> payload = seed;
-    for (unsigned change = random() % 4; change-- > 0;)
-      payload[random() % payload.size()] = static_cast<std::byte>(random());
+    for (unsigned change = random() % 4; change-- > 0;) payload[random() % payload.size()] = static_cast<std::byte>(random());
     payload.resize(random() % 3 == 0 ? random() % payload.size() : payload.size());
     const std::string text = json(payload);
     if (text.empty()) continue;

@@ -65,10 +65,9 @@ TEST_CASE("loss, life, accounts, gone and note lines have their keys in the orde
   const std::string head = "\"index\":3,\"time\":\"2026-11-24T22:00:08.000000000Z\",\"ring\":\"ring\"";
   const u64 now = 1'795'557'608'000'000'000;
   const Causes lost = causes({{Cause::full, 2}, {Cause::died, 1}});
-  CHECK(
-      text_of(loss("pay", 10, 2, 4, lost)) ==
-      "{\"v\":1,\"kind\":\"loss\"," + head +
-          ",\"producer\":\"pay\",\"inc\":10,\"first\":2,\"last\":4,\"count\":3,\"causes\":{\"full\":2,\"died\":1}}\n");
+  CHECK(text_of(loss("pay", 10, 2, 4, lost)) ==
+        "{\"v\":1,\"kind\":\"loss\"," + head +
+            ",\"producer\":\"pay\",\"inc\":10,\"first\":2,\"last\":4,\"count\":3,\"causes\":{\"full\":2,\"died\":1}}\n");
   CHECK(text_of(life(Life::attach, "pay", 10)) ==
         "{\"v\":1,\"kind\":\"attach\"," + head +
             ",\"producer\":\"pay\",\"inc\":10,\"pid\":4711,\"uid\":1000,\"lane\":1,\"exe\":\"/usr/bin/payments\"}\n");
@@ -259,8 +258,8 @@ TEST_CASE("each event line names its own producer and incarnation, whichever of 
   auto check = [&encoder](std::string producer, u64 incarnation) {
     std::string line;
     encoder.encode(event(producer.c_str(), incarnation, 1, "x"), 3, line);
-    CHECK(line.find("\"ring\":\"ring\",\"producer\":\"" + producer + "\",\"inc\":" + std::to_string(incarnation) +
-                    ",") != line.npos);
+    CHECK(line.find("\"ring\":\"ring\",\"producer\":\"" + producer + "\",\"inc\":" + std::to_string(incarnation) + ",") !=
+          line.npos);
   };
   for (u64 other = 2; other <= 1000; ++other) {
     for (const auto& [producer, incarnation] : {std::pair{"pay", other}, {"bay", u64{1}}}) {
@@ -292,8 +291,7 @@ TEST_CASE("every line that is encoded parses to what it said") {
   e.late = true, e.type_name = "capture", e.correlation[3] = 9;
   REQUIRE(parsed(e));
   CHECK((out.kind == Kind::event && out.producer == "pay" && out.incarnation == 10 && out.first == 5 && out.last == 5));
-  CHECK((out.type == "capture" && out.severity == 6 && out.data == "\"hello\"" && out.late && !out.truncated &&
-         !out.invalid));
+  CHECK((out.type == "capture" && out.severity == 6 && out.data == "\"hello\"" && out.late && !out.truncated && !out.invalid));
   CHECK(out.correlation == "00000009000000000000000000000000");
   const Causes lost = causes({{Cause::full, 1}, {Cause::refused, 2}});
   REQUIRE(parsed(loss("pay", 10, 2, 4, lost)));
