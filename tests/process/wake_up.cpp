@@ -147,21 +147,22 @@ class Drain {
     reader_.revisit();
     places_.clear();
     // What was stalled comes late, behind what its writer has written since.
-    std::vector<Taken> all = reader_.taken();
-    std::sort(all.begin(), all.end(), [](const Taken& a, const Taken& b) { return a.header->sequence < b.header->sequence; });
-    for (const Taken& taken : all) enter(taken);
+    std::vector<RawRecord> all = reader_.taken();
+    std::sort(all.begin(), all.end(),
+              [](const RawRecord& a, const RawRecord& b) { return a.header->sequence < b.header->sequence; });
+    for (const RawRecord& taken : all) enter(taken);
   }
   void release() {
     reader_.release(places_);
     if (reader_.publish_head(lane_)) os::futex_wake_all(ring_.lanes[lane_].freed);
   }
   bool is_full() const { return tail_seen<PatientMemory>(ring_.lanes[lane_]) >= reader_.head(lane_) + slots; }
-  void enter(const Taken& taken) {
+  void enter(const RawRecord& taken) {
     places_.push_back(taken.place);
     u64 number = 0;
     if (taken.payload.size() == sizeof number) std::memcpy(&number, taken.payload.data(), sizeof number);
     u64& last = arrived[taken.header->type % most_waiters];
-    if (taken.fault != Taken::Fault::none || taken.header->sequence != ++last || number != last) ++wrong;
+    if (taken.fault != RawRecord::Fault::none || taken.header->sequence != ++last || number != last) ++wrong;
   }
 
   Ring ring_;
@@ -169,7 +170,7 @@ class Drain {
   Reader<PatientMemory> reader_;
   NobodyDies nobody_;
   std::mt19937_64 random_;
-  std::vector<Place> places_;
+  std::vector<HeldSlot> places_;
 };
 
 void no_wake_up_is_lost(u32 waiters, u32 lane_kind) {
