@@ -29,7 +29,9 @@ def commands(root, build):
     found = {}
     for entry in json.loads(pathlib.Path(build, "compile_commands.json").read_text(encoding="utf-8")):
         path = pathlib.Path(build, entry["file"]).resolve()
-        words, kept = iter(shlex.split(entry["command"])), []
+        words = shlex.split(entry["command"])
+        first = next(n for n, word in enumerate(words) if word.startswith("-"))  # the compiler may have one in front of it
+        words, kept = iter(words[first:]), ["clang++"]
         for word in words:
             if word == "-include":
                 next(words)
@@ -65,8 +67,9 @@ def main(root, build, *named):
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False), sources)
         found = set()
         for source, done in zip(sources, said):
-            found |= {f"{os.path.relpath(place, root)}: {what}" for place, what in FINDING.findall(done.stdout)}
-            if done.returncode != 0 and not FINDING.search(done.stdout):
+            places = {f"{os.path.relpath(place, root)}: {what}" for place, what in FINDING.findall(done.stdout)}
+            found |= {place for place in places if not place.startswith("../")}
+            if done.returncode != 0:
                 found.add(f"{source}: clang-tidy ends with {done.returncode}: {done.stdout[-500:]}")
     found = sorted(found)
     print(*found, sep="\n")
