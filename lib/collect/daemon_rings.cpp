@@ -23,8 +23,7 @@ struct Writers {
 
 void sort_and_unite(std::vector<u32>& pids) {
   std::ranges::sort(pids);
-  const auto repeated = std::ranges::unique(pids);
-  pids.erase(repeated.begin(), repeated.end());
+  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
 }
 
 Writers writers_of(const log::RecoveredRing& ring) {
