@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "lib/log/format/json.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/say.hpp"
+#include "tools/common/text.hpp"
 #include "tools/shmring/commands.hpp"
 
 namespace shmring::tool {
@@ -34,12 +34,6 @@ std::string by_cause(const Causes& causes, const char* form, const char* between
     text += fmt::format(fmt::runtime(form), log::name_of(static_cast<log::Cause>(i)), causes.count[i]);
   }
   return text;
-}
-
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  log::append_escaped(out, text);
-  return out + "\"";
 }
 
 const char* plural(log::u64 count) { return count == 1 ? "" : "s"; }
@@ -98,22 +92,34 @@ void print_deviation(const Options& options, const Verdict& v) {
   fmt::print("  the {} line{} before it hold\n", v.lines, plural(v.lines));
 }
 
+std::string deviation_json(const log::Deviation& d) {
+  return Json()
+      .string("file", d.file)
+      .number("line", d.line)
+      .number("byte", d.byte)
+      .number("inc", d.incarnation)
+      .number("seq", d.sequence)
+      .string("expected", d.expected)
+      .string("found", d.found)
+      .text();
+}
+
 void print_json(const Verdict& v) {
-  fmt::print("{{\"v\":1,\"proven\":{},\"ring\":\"{}\",\"files\":{},\"lines\":{},\"first_index\":{},\"last_index\":{}", v.proven,
-             v.ring, v.files, v.lines, v.first_index, v.last_index);
-  fmt::print(",\"attempted\":{},\"logged\":{},\"lost\":{},\"causes\":{{{}}},\"late\":{},\"truncated\":{}",
-             v.events + v.lost.total(), v.events, v.lost.total(), by_cause(v.lost, "\"{}\":{}", ","), v.late, v.truncated);
-  fmt::print(",\"accounts\":{{\"closed\":{},\"open\":{},\"gone\":{}}},\"torn_bytes\":{},\"nested\":{},\"not_understood\":{}",
-             v.closed, v.open, v.gone, v.torn_bytes, v.nested, v.not_understood);
-  std::string unchecked;
-  for (const std::string& what : not_checked(v)) unchecked += (unchecked.empty() ? "" : ",") + json_string(what);
-  fmt::print(",\"not_checked\":[{}]", unchecked);
-  if (!v.proven) {
-    const log::Deviation& d = v.deviation;
-    fmt::print(",\"deviation\":{{\"file\":{},\"line\":{},\"byte\":{},\"inc\":{},\"seq\":{},\"expected\":{},\"found\":{}}}",
-               json_string(d.file), d.line, d.byte, d.incarnation, d.sequence, json_string(d.expected), json_string(d.found));
-  }
-  fmt::print("}}\n");
+  Json causes, accounts, json;
+  for (std::size_t i = 0; i < v.lost.count.size(); ++i)
+    if (v.lost.count[i] != 0) causes.number(log::name_of(static_cast<log::Cause>(i)), v.lost.count[i]);
+  accounts.number("closed", v.closed).number("open", v.open).number("gone", v.gone);
+  std::vector<std::string> unchecked;
+  for (const std::string& what : not_checked(v)) unchecked.push_back(in_quotes(what));
+  json.number("v", 1).boolean("proven", v.proven).raw("ring", "\"" + v.ring + "\"");  // as it stands in the log: escaped
+  json.number("files", v.files).number("lines", v.lines);
+  json.number("first_index", v.first_index).number("last_index", v.last_index);
+  json.number("attempted", v.events + v.lost.total()).number("logged", v.events).number("lost", v.lost.total());
+  json.raw("causes", causes.text()).number("late", v.late).number("truncated", v.truncated);
+  json.raw("accounts", accounts.text()).number("torn_bytes", v.torn_bytes).number("nested", v.nested);
+  json.number("not_understood", v.not_understood).raw("not_checked", json_array(unchecked));
+  if (!v.proven) json.raw("deviation", deviation_json(v.deviation));
+  json.print();
 }
 
 int run(const Options& options) {
