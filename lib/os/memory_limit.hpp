@@ -3,8 +3,8 @@
 //
 // Invariants:
 //   - a value that cannot be read, or is no number, counts as no limit. This refuses only what is known not to fit;
-//   - pages of files can be given back, and are not counted as used. If there is swap, nothing is judged. Source:
-//     Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of Linux.
+//   - pages of files can be given back, and are not counted as used. If there is swap, nothing is judged.
+// Source: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of Linux.
 #pragma once
 
 #include <cstdint>

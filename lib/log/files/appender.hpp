@@ -12,7 +12,8 @@
 //     lines, and at once after a longer batch. The caller knows the accounts and gives that line when it is due. The line says
 //     exactly what the log says up to it, so it comes after a batch and never inside one;
 //   - lines of another ring than the present one name their ring. A retired ring may still be drained beside the one that has
-//     its name now. Thread role: one thread, the collector's. No call waits, except for the file system.
+//     its name now.
+// Thread role: one thread, the collector's. No call waits, except for the file system.
 #pragma once
 
 #include <deque>

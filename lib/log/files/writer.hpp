@@ -3,8 +3,8 @@
 // Invariants:
 //   - a log has one writer: the lock on its directory is held as long as the object lives;
 //   - a batch that fails leaves no byte that counts as part of the log, and may be written again;
-//   - when write() returns 0, the kernel holds the batch in the file of that name, and any process may die. Thread role: one
-//     thread, the collector's. No call waits, except for the file system.
+//   - when write() returns 0, the kernel holds the batch in the file of that name, and any process may die.
+// Thread role: one thread, the collector's. No call waits, except for the file system.
 #pragma once
 
 #include <string>
