@@ -1,9 +1,11 @@
-// The C ABI over the ring code and the operating system.
+// The C ABI, built on the ring code and the operating system.
 //
 // Invariants:
-//   - nothing throws out of here: attach and create catch what Boost throws, the write path has nothing that could;
-//   - a handle lives in pages that a forked child sees as zeros: its first word tells the child that it is not its own;
-//   - write touches no memory but the handle, the segment and the caller's; it allocates nothing and calls nobody.
+//   - no exception leaves this file. attach and create catch what Boost throws, and the write path has nothing that could
+//     throw;
+//   - a handle lives in pages that a forked child sees as zeros, so its first word tells the child that the handle is not its
+//     own;
+//   - write touches only the handle, the segment and the caller's memory. It allocates nothing and makes no callbacks.
 #include "lib/include/shmring/shmring.h"
 
 #include <cerrno>
@@ -68,7 +70,7 @@ int attach_segment(const char* ring, const shmring_attach_options& options, Segm
   return shmring::os::attach(ring, out, options.owner);
 }
 
-// `again`: the ring was retired since it was opened, by one who removes it, or opens it again.
+// `again` means that the ring was retired since it was opened, by a process that removes it or opens it again.
 int take_place(const char* ring, const shmring_attach_options& options, const Identity& identity, bool& again,
                shmring_producer** out) {
   Segment segment;
@@ -78,7 +80,7 @@ int take_place(const char* ring, const shmring_attach_options& options, const Id
   auto* handle = new (page) shmring_producer;
   const auto self = shmring::os::self(*segment.ring.header);
   shmring::ring::Ring mapped = segment.ring;
-  if (options.wait_us != 0)  // of this handle alone
+  if (options.wait_us != 0)  // for this handle alone
     mapped.geometry.on_full = SHMRING_POLICY_WAIT, mapped.geometry.wait_us = options.wait_us;
   const int result = handle->producer.attach(mapped, self, identity, options.lane);
   if (result == 0) {

@@ -1,17 +1,17 @@
-// The collector's pass: the fixed order in which shared memory, ledger and log meet. One thread.
+// The collector's pass: the fixed order in which shared memory, ledger and log meet. It runs on one thread.
 //
 //   1 entries · 2 tails · 3 walk · 4 stalled slots · 5 events and gaps · 6 losses and closings · append · commit · 7 release ·
 //   8 publish head · 9 free what is closed
 //
 // Invariants:
-//   - the log is the only commit record: nothing is released, and no entry freed, before its lines are committed; but for
-//     chunks that use up the room of an overwriting lane (reassembly.hpp);
-//   - a pass never waits. Where the log cannot be written now, the pass is held up at that batch, and the next call goes on
-//     with it: nothing is taken until it has come to its end;
-//   - losses are decided after the stalled list was looked at, in the same pass;
-//   - a collector may die between any two steps: the next one knows from the log alone what is over.
+//   - the log is the only commit record. No slot is released and no entry freed before its lines are committed. The one
+//     exception is chunks that use up the room of an overwriting lane (reassembly.hpp);
+//   - a pass never waits. If the log cannot be written now, the pass is held up at that batch and the next call goes on with
+//     it; nothing is taken until that pass has ended;
+//   - losses are decided after the stalled list was looked at in the same pass;
+//   - a collector may die between any two steps. The next one knows from the log alone what is over.
 //
-// Memory is a template, for the explorer's sake; host and log are interfaces (world.hpp).
+// Memory is a template parameter for the explorer; host and log are interfaces (world.hpp).
 #pragma once
 
 #include <span>
@@ -24,9 +24,9 @@
 
 namespace shmring::collect {
 
-// A walk that found nothing reads the tail after so long.
+// How long a walk that found nothing waits before it reads the tail.
 inline constexpr u64 tail_patience_ns = 1'000'000;
-// Records that become lines before these are appended: bounds the lines between two accounts lines.
+// The number of records that become lines before these are appended. It bounds the lines between two accounts lines.
 inline constexpr std::size_t records_a_batch = 512;
 
 template <class M>
@@ -36,27 +36,29 @@ class Collector {
       : ring_(ring), pace_(pace), host_(host), log_(log), reader_(ring, pace), names_(ring), reassembly_(ring.slot_payload()),
         ledger_(ring.geometry.on_full == static_cast<u32>(ring::OnFull::overwrite)), waiting_since_(ring.geometry.lanes) {}
 
-  // Before the first pass: what the log says of this ring, then every slot, then the entries. True: all lines are committed.
+  // Called before the first pass: reads what the log says of this ring, then every slot, then the entries. Returns true if all
+  // lines are committed.
   bool start(const RingAccounts& known);
 
-  // One pass; before it the rest of the one that the log has held up. `entries_due`: look at the producer table too. False: the
-  // log holds it up.
+  // Makes one pass. If the log has held up an earlier pass, this finishes that one first. `entries_due` asks to look at the
+  // producer table too. Returns false if the log holds the pass up.
   bool pass(bool entries_due);
 
-  // Append the lines that were noted since. True: all lines so far are committed.
+  // Appends the lines that were noted since. Returns true if all lines so far are committed.
   bool append_notes() { return commit_lines(); }
-  // Learn how far the log has come, and show it in the producers' entries. True: all that was appended is committed.
+  // Learns how far the log has come, and shows it in the producers' entries. Returns true if all that was appended is
+  // committed.
   bool learn_commit();
-  // No pass is held up, and all that was appended is committed.
+  // Returns true if no pass is held up and all that was appended is committed.
   bool is_settled() const { return !under_way_ && appended_ == 0; }
 
-  // Of the last pass.
+  // The following are of the last pass.
   std::size_t taken() const { return reader_.taken().size(); }
-  bool is_idle() const { return reader_.is_idle(); }  // every lane's walk found nothing
+  bool is_idle() const { return reader_.is_idle(); }  // the walk of every lane found nothing
 
   void note(Note note) { ledger_.note(std::move(note)); }
   const Ledger& ledger() const { return ledger_; }
-  // As of all lines that were appended.
+  // Includes all lines that were appended.
   RingAccounts accounts() const {
     RingAccounts all = ledger_.accounts();
     all.ring = ring_.identity;
@@ -83,18 +85,18 @@ class Collector {
   TypeNames<M> names_;
   Reassembly reassembly_;
   Ledger ledger_;
-  std::vector<u64> waiting_since_;  // monotonic; 0: the walk of this lane is not at an end
+  std::vector<u64> waiting_since_;  // monotonic; 0: the walk of this lane has not reached an end
 
-  // Of the pass that is under way.
+  // The following are of the pass that is under way.
   bool under_way_ = false;
   std::vector<ring::Observation> ripe_;
   std::vector<Record> records_;
   std::vector<u64> times_;
-  std::size_t entered_ = 0;  // records that are lines
-  bool settled_ = true;      // and so is what ripe_ decides
+  std::size_t entered_ = 0;  // records that have become lines
+  bool settled_ = true;      // what ripe_ decides has become lines too
 
-  u64 appended_ = 0;               // the last batch of ours that may not be committed yet; 0: none
-  std::vector<Advance> advances_;  // of the accounts, by what is not committed
+  u64 appended_ = 0;               // our last batch that may not be committed yet; 0: none
+  std::vector<Advance> advances_;  // of the accounts, by lines that are not committed yet
 };
 
 template <class M>
@@ -124,7 +126,7 @@ bool Collector<M>::finish() {
   return true;
 }
 
-// Steps 1 to 4, and what was taken as it is to be logged.
+// Makes steps 1 to 4, and brings what was taken into the form in which it is logged.
 template <class M>
 void Collector<M>::take(bool entries_due) {
   under_way_ = true, settled_ = false, entered_ = 0;
@@ -144,8 +146,8 @@ void Collector<M>::take(bool entries_due) {
   name_and_time();
 }
 
-// Step 2 between two readings of the entries: only where the walk has waited for a while, for each look at a tail costs its
-// writers a cache line.
+// Step 2 between two readings of the entries. It reads a tail only if the walk has waited for a while, since each look at a
+// tail costs its writers a cache line.
 template <class M>
 void Collector<M>::read_tails() {
   for (u32 lane = 0; lane < reader_.lanes(); ++lane) {
@@ -169,7 +171,7 @@ void Collector<M>::meet() {
   ledger_.meet(arrivals, host_.now_utc_ns());
 }
 
-// Between steps 4 and 5: chunks become records, or are known to belong to none.
+// Between steps 4 and 5, chunks become records, or are known to belong to none.
 template <class M>
 void Collector<M>::reassemble() {
   reassembly_.begin_pass();
@@ -197,8 +199,8 @@ void Collector<M>::name_and_time() {
   order(records_);
 }
 
-// Steps 5 and 6. In slices, so that no batch is long; each is complete for every account, since the whole is in order. False:
-// the pass has no more lines.
+// Steps 5 and 6, in slices, so that no batch is long. Each slice is complete for every account, since the whole is in order.
+// Returns false if the pass has no more lines.
 template <class M>
 bool Collector<M>::next_lines() {
   if (settled_) return false;
@@ -220,7 +222,7 @@ bool Collector<M>::commit_lines() {
   return learn_commit();
 }
 
-// The accounts are told after each batch, not once a pass: another log may have to go on from here.
+// The accounts are told after each batch, not once per pass: another log may have to go on from here.
 template <class M>
 bool Collector<M>::learn_commit() {
   if (appended_ == 0) return true;

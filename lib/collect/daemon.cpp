@@ -1,4 +1,4 @@
-// The daemon's set-up and its loop.
+// The set-up of the daemon, and its loop.
 #include "lib/collect/daemon.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace shmring::collect {
 namespace {
 
 constexpr u64 entries_every_ns = 100'000'000;
-constexpr u64 deaths_every_ns = 10'000'000;  // while it does not sleep; who sleeps is woken
+constexpr u64 deaths_every_ns = 10'000'000;  // while it does not sleep; a sleeping daemon is woken
 constexpr u64 second_ns = 1'000'000'000;
 constexpr u64 drain_limit_ns = 5 * second_ns;
 
@@ -37,7 +37,7 @@ int Daemon::set_up(const Settings& settings) {
     say("shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
     return -EIO;
   }
-  os::raise_descriptor_limit();  // where that is not permitted, it goes on with what it has
+  os::raise_descriptor_limit();  // if that is not permitted, it goes on with the limit it has
   ring_ = settings.ring, log_dir_ = settings.log_dir, owner_ = settings.owner;
   idle_ = Idle(settings.busy);
   if (error = os::check_origin(log_dir_, settings.ring); error == 0) error = open_ring(settings);
@@ -46,7 +46,7 @@ int Daemon::set_up(const Settings& settings) {
   }
   if (error == 0) {
     make_drains();
-    error = find_other_rings();  // nothing is written yet: whoever starts it again finds all as it was
+    error = find_other_rings();  // nothing is written yet, so a new start finds everything as it was
     for (const std::unique_ptr<Drain>& drain : drains_)
       if (error != 0) withdraw(drain->segment());
   }
@@ -60,7 +60,7 @@ int Daemon::open_ring(const Settings& settings) {
   os::Segment segment;
   int error = find_ring(settings, segment);
   if (error == 0) error = os::take_lease(segment);
-  if (error == -ESTALE) {  // it was removed as we came
+  if (error == -ESTALE) {  // it was removed while we came
     segment = {};
     error = find_ring(settings, segment);
     if (error == 0) error = os::take_lease(segment);
@@ -76,7 +76,7 @@ int Daemon::find_ring(const Settings& settings, os::Segment& segment) {
   int error = os::attach(ring_, segment, owner());
   if (error == -ESTALE || error == -EPROTO) {
     error = move_aside(settings, error);
-    if (error == 0) error = os::attach(ring_, segment, owner());  // somebody may have made it anew by now
+    if (error == 0) error = os::attach(ring_, segment, owner());  // somebody may have made it again by now
   }
   if (error == -ENOENT) {
     if (error = log_.is_claimed() ? 0 : claim_log(); error != 0) return error;
@@ -97,7 +97,7 @@ int Daemon::move_aside(const Settings& settings, int refused) {
   return 0;
 }
 
-// The log is open, and nothing was logged of them since it was recovered.
+// Called when the log is open and nothing was logged of these rings since it was recovered.
 void Daemon::make_drains() {
   for (os::Segment& segment : segments_) {
     log::RecoveredRing known = recovered_.of(segment.ring.identity);
@@ -158,8 +158,8 @@ void Daemon::sleep_until_death(u64 sleep_ns) {
     for (const std::unique_ptr<Drain>& drain : drains_) count_wakeup(drain->segment());
 }
 
-// While a line waits for the log, nothing is taken from any ring. Each collector learns what is committed before any takes
-// more: another log may have to go on from there.
+// While a line waits for the log, nothing is taken from any ring. Each collector learns what is committed before any of them
+// takes more, because another log may have to go on from there.
 bool Daemon::pass(bool entries_due) {
   for (const std::unique_ptr<Drain>& drain : drains_) drain->learn_commit();
   if (commit(); log_.has_pending()) return false;
@@ -169,7 +169,7 @@ bool Daemon::pass(bool entries_due) {
   return true;
 }
 
-// Where the log cannot be written, the first pass waits for it.
+// If the log cannot be written, the first pass waits for it.
 void Daemon::begin() {
   end_other_rings();
   if (recovered_.next_index > 0)
@@ -181,7 +181,7 @@ void Daemon::begin() {
   for (std::size_t i = 0; i + 1 < drains_.size(); ++i) drains_[i]->start();
 }
 
-// The ring that lines speak of from here on.
+// Sets the ring that lines speak of from here on.
 void Daemon::start_present() {
   const ring::Ring& ring = present().segment().ring;
   log_.present(ring.identity);
@@ -210,8 +210,8 @@ void Daemon::each_second() {
   end_drained();
 }
 
-// What was there when the stop was asked for; producers that go on writing do not hold us for ever. What they wrote since may
-// be left, and that is no failure. A log that is too slow for the rest is one.
+// Drains what was there when the stop was asked for, so that producers which go on writing do not hold the daemon for ever. It
+// is no failure to leave what they wrote since. It is one if the log is too slow for the rest.
 int Daemon::drain() {
   std::vector<inspect::Inspection> asked;
   for (const std::unique_ptr<Drain>& drain : drains_) asked.push_back(inspect::read_segment(drain->segment(), {}, false));
@@ -220,7 +220,7 @@ int Daemon::drain() {
   do {
     if (!pass(true)) return -EIO;
   } while (!all(&Drain::is_idle) && present().host().now_ns() < until);
-  // Where a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled.
+  // If a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled over.
   if (all(&Drain::is_done)) return stop({{"reason", "asked to"}});
   u64 left = 0;
   bool behind = false;

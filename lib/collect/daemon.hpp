@@ -1,15 +1,17 @@
 // The daemon: one log, the rings that are drained into it, and the loop that calls their passes.
 //
 // Invariants:
-//   - signals are blocked but while it sleeps, so that none comes between a check and a sleep; it sleeps between passes only;
-//   - the ring that has the name is the last of those that are drained; one that lost it is drained beside it until all who
-//     write into it have ended, and one that nobody drains has its accounts ended before the first line of the present one;
-//   - it never gives up what it holds while the log cannot be written: it says so, takes nothing, and tries again until it can,
-//     or is told to stop; meanwhile deaths, signals and rings that lose their name are seen, and its heartbeat goes on. A log
-//     that was taken away under it is begun anew, as by a new collector, where the accounts go on;
-//   - it ends with 0 after a stop line, by SIGBUS's handler if the segment is cut off under it, with −EIO if it was stopped
-//     while the log could not be written, or was too slow to drain the ring in time; in each case the log verifies, and what
-//     is in no log is still in the ring.
+//   - signals are blocked except while the daemon sleeps, so that none comes between a check and a sleep. It sleeps only
+//     between passes;
+//   - the ring that has the name is the last of those that are drained. A ring that lost its name is drained beside it until
+//     all its writers have ended. If nobody can drain such a ring, its accounts are ended before the present ring's first line;
+//   - the daemon never gives up what it holds while the log cannot be written. It reports that, takes nothing, and tries again
+//     until it succeeds or is told to stop. Meanwhile it still sees deaths, signals and rings that lose their name, and its
+//     heartbeat goes on. If the log was taken away under it, it begins a new log where the accounts go on, as a new collector
+//     would;
+//   - it ends with 0 after a stop line. If the segment is cut off under it, SIGBUS's handler ends it. It ends with −EIO if it
+//     was stopped while the log could not be written, or if the log was too slow to drain the ring in time. In each case the
+//     log verifies, and what is in no log is still in the ring.
 #pragma once
 
 #include <memory>
@@ -26,13 +28,13 @@ namespace shmring::collect {
 
 class Daemon final : public Log {
  public:
-  // 0, or −errno: what there is to say was said.
+  // Returns 0, or −errno; then the message was already given.
   int set_up(const Settings& settings);
-  // Until it is told to stop, or nothing is left to be drained: 0, or −errno.
+  // Runs until it is told to stop or nothing is left to be drained. Returns 0 or −errno.
   int run();
 
  private:
-  // Accounts of a ring that nobody drains any more: their last lines are still to be stored.
+  // The accounts of a ring that nobody drains any more. Their last lines are still to be stored.
   struct Ending {
     ring::RingId ring;
     collect::Ledger ledger;
@@ -82,18 +84,18 @@ class Daemon final : public Log {
   const char* owner() const { return owner_.empty() ? nullptr : owner_.c_str(); }
 
   std::string ring_, log_dir_, owner_;
-  inspect::Aside aside_;  // which the log has not been told of yet
+  inspect::Aside aside_;  // the log has not been told of it yet
   log::Appender log_;
   log::Recovered recovered_;
   LogState log_state_ = LogState::ready;
-  int log_error_ = 0;                  // why it is failing, as it was said last
-  std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's last
+  int log_error_ = 0;                  // why the log is failing, as reported last
+  std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's is last
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;
   Idle idle_;
   u64 entries_read_ns_ = 0, deaths_asked_ns_ = 0, second_ns_ = 0;  // monotonic
   int roll_error_ = 0;                                             // that this log has been told of
-  int new_refused_ = 0;  // why a new ring of the name is not drained, as it was said last
+  int new_refused_ = 0;  // why a new ring of the name is not drained, as reported last
   bool death_ = true;    // the next pass reads the producer tables
 };
 

@@ -1,8 +1,8 @@
-// The daemon's log: a state of its loop, never a wait inside a pass.
+// The daemon's log is a state of its loop, and never a wait inside a pass.
 //
 //   ready     what is appended is written at once
 //   failing   it cannot be written: nothing is taken from any ring, and each turn of the loop tries again
-//   lost      it was taken away: a log is begun anew in its place, as by a new collector
+//   lost      it was taken away: a new log is begun in its place, as by a new collector
 #include <cerrno>
 #include <utility>
 
@@ -22,7 +22,7 @@ constexpr u64 log_retry_ns = 100'000'000;
 
 int Daemon::claim_log() {
   const int error = log_.claim(log_dir_, ring_, recovered_);
-  return error != 0 ? error : os::check_origin(log_dir_, ring_);  // it may be another's by now
+  return error != 0 ? error : os::check_origin(log_dir_, ring_);  // it may belong to another ring by now
 }
 
 int Daemon::open_log(const ring::RingId& id) {
@@ -33,7 +33,7 @@ int Daemon::open_log(const ring::RingId& id) {
   return 0;
 }
 
-// As of all lines that were appended.
+// Includes all lines that were appended.
 log::Accounts Daemon::accounts() const {
   std::vector<log::RingAccounts> retired;
   for (std::size_t i = 0; i + 1 < drains_.size(); ++i) retired.push_back(drains_[i]->accounts());
@@ -98,8 +98,8 @@ void Daemon::look_at_log() {
   roll_error_ = log_.roll_error();
 }
 
-// 0: the log is a new one, or has all `lines` that were written. Where only its last file has gone, what is left says less
-// than was logged: it would make losses of events.
+// Returns 0 if the log is a new one, or has all `lines` that were written. If only the last file is gone, the log that is left
+// says less than was logged, and would turn events into losses.
 int Daemon::open_whole_log(u64 lines) {
   log_ = {};
   if (const int error = claim_log(); error != 0) return error;
@@ -109,7 +109,8 @@ int Daemon::open_whole_log(u64 lines) {
                   static_cast<unsigned long long>(lines - 1));
 }
 
-// As by a new collector: nothing but what the log says, and the rings. False: told to stop before it could be.
+// Opens the log as a new collector would, with nothing but what the log and the rings say. Returns false if the daemon was told
+// to stop before it succeeded.
 bool Daemon::open_log_again() {
   const u64 lines = log_.committed().index;
   for (const std::unique_ptr<Drain>& drain : drains_) drain->learn_commit();  // the new log goes on from there

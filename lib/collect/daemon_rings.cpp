@@ -1,4 +1,4 @@
-// The daemon's rings beside the present one: those that had its name before it, and the one that gets it next.
+// The daemon's other rings: those that had the name before the present one, and the one that gets it next.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,8 +14,8 @@
 namespace shmring::collect {
 namespace {
 
-// Of the open accounts of a ring: the processes that run, and the incarnations of which it cannot be told. Any of `pids` may
-// have the ring mapped, which is seen when it is opened. What a log of version 0.1 says names no process.
+// The writers of a ring's open accounts: the processes that run, and the incarnations for which this is not known. Any of
+// `pids` may have the ring mapped, which is found out by opening it. A log of version 0.1 names no process.
 struct Writers {
   std::vector<u32> running, pids;
   std::vector<u64> unknown;
@@ -40,7 +40,7 @@ Writers writers_of(const log::RecoveredRing& ring) {
   return writers;
 }
 
-// Another time it may be drained: somebody holds its lease, or this machine is short of something.
+// Returns true if the ring may be drained another time: somebody holds its lease, or this machine is short of something.
 bool may_pass(int error) {
   return error == -EBUSY || error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EIO;
 }
@@ -51,7 +51,7 @@ bool Daemon::is_drained(const ring::RingId& id) const {
   return std::ranges::any_of(drains_, [&](const auto& drain) { return drain->id() == id; });
 }
 
-// Rings that had this name before, and of which the log has accounts that are not over.
+// Finds rings that had this name before and of which the log has accounts that are not over.
 int Daemon::find_other_rings() {
   std::vector<log::RecoveredRing> others = recovered_.retired;
   if (!recovered_.file.empty()) others.push_back(recovered_);
@@ -64,8 +64,8 @@ int Daemon::find_other_rings() {
   return waits == 0 ? 0 : os::fail(-waits, "%s", why.c_str());
 }
 
-// A process that still runs may write into the memory of a ring that has lost its name: it is drained, if it can be opened.
-// 0, or why it cannot be told yet whether it can: then nothing may be written.
+// A process that still runs may write into the memory of a ring that has lost its name. The ring is drained if it can be
+// opened. Returns 0, or the reason why it is not known yet whether it can be; then nothing may be written.
 int Daemon::take_over(const log::RecoveredRing& other, std::string& why) {
   const Writers writers = writers_of(other);
   const int refused = open_ghost(other, writers.pids, why);
@@ -95,7 +95,8 @@ int Daemon::take_over(const log::RecoveredRing& other, std::string& why) {
   return 0;
 }
 
-// 0: it is drained. −ENOENT: no process has it mapped. Else why the first that has it did not give it, with its text.
+// Returns 0 if the ring is drained, and −ENOENT if no process has it mapped. Otherwise it returns why the first process that
+// has it did not give it, with its text.
 int Daemon::open_ghost(const log::RecoveredRing& other, const std::vector<u32>& pids, std::string& why) {
   int refused = -ENOENT;
   for (const u32 pid : pids) {
@@ -117,7 +118,7 @@ int Daemon::open_ghost(const log::RecoveredRing& other, const std::vector<u32>& 
   return refused;
 }
 
-// Nothing of theirs is ever logged any more. Before the first line of the present ring.
+// Ends the accounts of rings of which nothing is ever logged any more. This comes before the first line of the present ring.
 void Daemon::end_other_rings() {
   for (Ending& ending : endings_) {
     ending.ledger.drop_absent([](u64) { return false; }, present().host().now_utc_ns());
@@ -127,7 +128,7 @@ void Daemon::end_other_rings() {
   endings_.clear();
 }
 
-// Where the present ring has lost its name, and another has it: that one is drained, too.
+// If the present ring has lost its name and another ring has it, that ring is drained, too.
 void Daemon::take_new_ring() {
   os::Segment segment;
   int error = os::attach(ring_, segment, owner());
@@ -147,7 +148,7 @@ void Daemon::take_new_ring() {
   start_present();
 }
 
-// Of rings that lost their name beside a present one.
+// Ends the drains of rings that lost their name, beside a present one.
 void Daemon::end_drained() {
   for (std::size_t i = 0; i + 1 < drains_.size();) {
     if (!drains_[i]->is_over() || !drains_[i]->end()) {

@@ -1,4 +1,4 @@
-// One ring's drain, see drain.hpp.
+// The drain of one ring: see drain.hpp.
 #include "lib/collect/drain.hpp"
 
 #include <algorithm>
@@ -42,7 +42,7 @@ bool Drain::pass(bool entries_due) {
   return true;
 }
 
-// Heartbeat 0 says that no pass was made yet. What is logged has not changed.
+// Heartbeat 0 says that no pass was made yet. The logged count has not changed.
 void Drain::show_life() {
   if (has_passed_) show_heartbeat(segment_, host_);
 }
@@ -65,7 +65,7 @@ void Drain::retire_if_unlinked() {
   note("incident", {{"what", "the ring was unlinked: producers see retired; what is in it is drained"}});
 }
 
-// Conditions that people should know of: once when they begin.
+// Notes conditions that people should know of, once when they begin.
 void Drain::note_clock_and_conditions() {
   if (const std::int64_t jump = host_.refresh(); jump != 0) note("clock", {{"jump_ns", std::to_string(jump), true}});
   show_clock(segment_, host_.anchor());

@@ -1,9 +1,9 @@
 // One ring that a collector drains: the segment, the pass over it, and what the log has been told of it.
 //
 // Invariants:
-//   - all that it says, and all that it logs, is of its own ring;
-//   - a ring that has lost its name is retired, so that no producer takes it for one that is collected for ever, and is drained
-//     until every producer has ended and all of it is in the log.
+//   - everything that a drain says or logs is about its own ring;
+//   - a ring that has lost its name is retired, so that no producer believes that it is collected for ever. It is drained until
+//     every producer has ended and all of it is in the log.
 #pragma once
 
 #include <string>
@@ -34,9 +34,9 @@ class SystemHost : public Host {
   void to_utc(std::span<u64> times) override;
   void wake(std::atomic<u32>& freed) override;
 
-  // Once before each pass.
+  // Called once before each pass.
   void look_at_clocks() { now_ = os::take_sample(clock_); }
-  // Once a second: how far the wall clock jumped.
+  // Called once a second. Returns how far the wall clock jumped.
   std::int64_t refresh() { return calibration_.refresh(now_); }
 
   os::Deaths& deaths() { return deaths_; }
@@ -51,22 +51,23 @@ class SystemHost : public Host {
 
 class Drain {
  public:
-  // The lease is held. `known`: what the log says of this ring.
+  // The caller holds the lease. `known` is what the log says of this ring.
   Drain(os::Segment segment, Log& log, log::RecoveredRing known);
 
-  // Before the first pass, and behind what was noted for the log. False, here and below: the log holds it up (collector.hpp).
+  // Called before the first pass, after what was noted for the log. Here and below, false means that the log holds it up
+  // (collector.hpp).
   bool start();
   bool pass(bool entries_due);
-  // The lines that were noted since.
+  // Appends the lines that were noted since.
   bool append_notes() { return collector_.append_notes(); }
-  // Learn how far the log has come (collector.hpp).
+  // Learns how far the log has come (collector.hpp).
   bool learn_commit() { return collector_.learn_commit(); }
-  // That this collector lives, though the log holds it up.
+  // Shows that this collector lives although the log holds it up.
   void show_life();
-  // Its last line, once it is over. True: that is in the log.
+  // Writes the last line of a ring that is over. Returns true if that line is in the log.
   bool end();
 
-  // Of the last pass.
+  // The following are of the last pass.
   bool is_idle() const { return collector_.is_idle(); }
   bool took_nothing() const { return collector_.taken() == 0; }
   bool is_at_rest() const { return is_idle() && took_nothing(); }
@@ -74,10 +75,11 @@ class Drain {
 
   void note(std::string kind, std::vector<log::Note::Pair> pairs);
   void note_clock_and_conditions();
-  // Where the name has gone: producers are told so. Where a remover was killed: they may write again.
+  // Retires the ring if its name is gone, so that producers learn it. Lets producers write again if a remover was killed.
   void retire_if_unlinked();
   bool is_retired() const { return retired_; }
-  // It was retired before the producer table was last read, every producer has ended, and all is in the log.
+  // Returns true if the ring was retired before the producer table was last read, every producer has ended, and all is in the
+  // log.
   bool is_over() const {
     return ended_ || (read_retired_ && collector_.is_settled() && collector_.is_idle() && collector_.ledger().empty());
   }
@@ -86,7 +88,7 @@ class Drain {
   os::Segment take_segment() { return std::move(segment_); }
   const ring::RingId& id() const { return segment_.ring.identity; }
   SystemHost& host() { return host_; }
-  // As of all lines that were appended; before start() what the log said.
+  // Includes all lines that were appended. Before start() this is what the log said.
   log::RingAccounts accounts() const { return started_ ? collector_.accounts() : known_.known(); }
   u64 known_accounts() const { return known_.accounts.size(); }
   u64 known_open() const;
@@ -97,7 +99,7 @@ class Drain {
   SystemHost host_;
   Collector<ring::HardwareMemory> collector_;
   bool started_ = false, retired_ = false, read_retired_ = false, has_passed_ = false, ended_ = false;
-  // What the log has been told, of what the reader has counted.
+  // What the log has been told of the reader's counts.
   struct Noted {
     u64 repairs = 0;
     u32 refused_entries = 0, scribbled = 0;

@@ -1,7 +1,8 @@
 // How long the collector may sleep. Pure: times in, time out.
 //
-// Invariants: while records come it does not sleep; a record waits at most 2 ms while one came within the last second, and at
-// most 25 ms after that; idle, it wakes at most 50 times a second. Busy, it never sleeps.
+// Invariants: while records come, the collector does not sleep. A record waits at most 2 ms if another came within the last
+// second, and at most 25 ms after that. An idle collector wakes at most 50 times a second. With the option busy it never
+// sleeps.
 #pragma once
 
 #include "lib/ring/layout.hpp"
@@ -14,7 +15,7 @@ class Idle {
  public:
   explicit Idle(bool busy = false) : busy_(busy) {}
 
-  // After each pass, with what it found; how long to sleep now, in nanoseconds. 0: go on at once.
+  // Called after each pass with what it found. Returns how long to sleep now, in nanoseconds; 0 means to go on at once.
   u64 after_pass(bool found, u64 now_ns) {
     if (busy_) return 0;
     if (found) {

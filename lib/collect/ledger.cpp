@@ -1,7 +1,8 @@
-// The ledger: see ledger.hpp. Here is how losses get their causes.
+// The ledger: see ledger.hpp. This file decides how losses get their causes.
 //
-// With R = refusals that the log holds of an incarnation, a record or observation that says "so many refusals so far" tells how
-// many of a gap were refused; what remains was overwritten (policy overwrite), corrupt (its slot was seen to be), or died.
+// Let R be the refusals that the log holds of an incarnation. A record or observation says how many refusals there were so far,
+// so the difference tells how many sequences of a gap were refused. The rest was overwritten (policy overwrite), corrupt (its
+// slot was seen to be), or died.
 #include "lib/collect/ledger.hpp"
 
 #include <algorithm>
@@ -13,7 +14,7 @@
 
 namespace shmring::collect {
 
-// Lines have the causes by the numbers that the ring gives them.
+// A line's causes have the numbers that the ring gives them.
 static_assert(log::cause_count == ring::causes && log::refusal_causes == ring::refusal_causes);
 static_assert(static_cast<int>(Cause::full) == static_cast<int>(ring::Cause::full) &&
               static_cast<int>(Cause::retired) == static_cast<int>(ring::Cause::retired) &&
@@ -28,14 +29,14 @@ constexpr u64 u32_range = u64{1} << 32;
 
 Note::Pair number(std::string key, u64 value) { return {std::move(key), std::to_string(value), true}; }
 
-// The one cause of a mask; refused if it has none or several.
+// Returns the one cause of a mask, or refused if the mask has none or several.
 Cause sole_cause(u16 mask) {
   const bool sole = std::popcount(mask) == 1 && mask < 1u << ring::refusal_causes;
   return sole ? static_cast<Cause>(std::countr_zero(mask)) : Cause::refused;
 }
 
-// What stands in an entry, held to the characters of a name: in a log that text is then the name itself, for whoever reads it
-// back. Attach lets no other name in; a scribble may.
+// Returns the name in an entry, limited to the characters of a name. A reader of the log may then take that text for the name
+// itself. Attach accepts no other names, but a scribble may leave one.
 std::string name_in_log(const char* name) {
   std::string text = name;
   for (char& c : text) {
@@ -53,17 +54,18 @@ void order(std::vector<Record>& records) {
     if (a.taken.incarnation != b.taken.incarnation) return a.taken.incarnation < b.taken.incarnation;
     return a.taken.header->sequence < b.taken.header->sequence;
   };
-  // As a busy producer's come: sorting takes longer than looking.
+  // This is the usual case of one busy producer: sorting takes longer than looking.
   const bool is_one_producers = std::none_of(records.begin(), records.end(), is_faulty) &&
                                 std::is_sorted(records.begin(), records.end(), is_before) &&
                                 (records.empty() || records.front().taken.incarnation == records.back().taken.incarnation);
-  // Faults need no order, and what they say of themselves must not touch others; they come first, for the gaps behind them.
+  // Faults need no order, and what they say of themselves must not affect other records. They come first, because the gaps
+  // behind them need to know of them.
   auto sound = records.begin();
   if (!is_one_producers) {
     sound = std::stable_partition(records.begin(), records.end(), is_faulty);
     std::stable_sort(sound, records.end(), is_before);
   }
-  // A producer's clock never goes back in the log's order: then one sort by time keeps its sequences in order.
+  // Make sure that a producer's clock never goes back in the log's order. Then one sort by time keeps its sequences in order.
   for (auto it = sound; it != records.end(); ++it)
     if (it != sound && it->taken.incarnation == std::prev(it)->taken.incarnation)
       it->time_ns = std::max(it->time_ns, std::prev(it)->time_ns);
@@ -117,7 +119,7 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
     account.lane = who.lane;
     if (known != nullptr) {
       const u64 refused = known->causes.refusals();
-      // Less, if the last lines, which it may not have been told of, hold refusals.
+      // The entry says less if the last lines, of which it may not have been told, hold refusals.
       if (who.logged.through <= known->through && who.logged.refused > refused)
         known->refused_before = who.logged.refused - refused;
       if (who.logged.through > known->through)
@@ -159,7 +161,7 @@ void Ledger::enter(std::span<const Record> records, u64 now_ns) {
     const ring::RecordHeader& record = *taken.header;
     Account* account = find(taken.incarnation);
     if (taken.fault != ring::RawRecord::Fault::none || account == nullptr) {
-      if (account != nullptr && taken.not_above > account->through) {  // else its loss is in the log already
+      if (account != nullptr && taken.not_above > account->through) {  // otherwise its loss is in the log already
         ++account->corrupt;
         account->corrupt_until = std::max(account->corrupt_until, taken.not_above);
       }
@@ -212,8 +214,8 @@ void Ledger::settle(const std::vector<ring::Observation>& observations, u64 now_
     if (account == nullptr || !account->open) continue;
     const u64 last = observation.account.last_finished();
     if (last <= account->through) continue;
-    // A refusal of the attempt in flight, which its low bits tell, is no part of the range; and where a publish may have gone
-    // unseen, which clears the mask, the mask may be this refusal's alone.
+    // If the low bits show that a refusal belongs to the attempt in flight, it is not part of the range. If a publish may also
+    // have gone unseen, which clears the mask, then the mask may belong to this refusal alone.
     const bool of_next = !observation.account.finished && observation.refusals.count != 0 &&
                          observation.refusals.last == static_cast<u16>(observation.account.attempted) &&
                          observation.refusals.count != static_cast<u32>(account->refused());
@@ -223,9 +225,10 @@ void Ledger::settle(const std::vector<ring::Observation>& observations, u64 now_
   }
 }
 
-// A range that an open account passes over. The count of refusals is known modulo 2^32 only: without overwriting, all that is
-// missing was refused but for records seen corrupt, so the largest that fits is meant; with it, the smallest. And with it, or
-// beside a corrupt slot, the mask names no more than one: an aborted claim, whose publish cleared it, may have gone unseen.
+// Explains a range that an open account passes over. The count of refusals is known only modulo 2^32. Without overwriting, all
+// that is missing was refused, except for records seen corrupt, so the largest count that fits is meant. With overwriting, the
+// smallest is meant. With overwriting, or beside a corrupt slot, the mask names at most one refusal, because the publish of an
+// aborted claim, which clears the mask, may have gone unseen.
 Causes Ledger::explain(Account& account, u64 count, u32 refused_now, u16 mask) const {
   u64 refused = static_cast<u32>(refused_now - static_cast<u32>(account.refused()));
   refused = std::min(refused, count);
@@ -241,8 +244,8 @@ Causes Ledger::explain(Account& account, u64 count, u32 refused_now, u16 mask) c
   return causes;
 }
 
-// The last range of a producer that is dead or has left: its counters decide. The attempt in flight died, unless a counter
-// names it (or its slot was taken: then it is not in the range).
+// Explains the last range of a producer that is dead or has left. Its counters decide. The attempt in flight died, unless a
+// counter names it. If its slot was taken, the attempt is not in the range.
 Causes Ledger::explain_closing(Account& account, const ring::Observation& observation) const {
   const u64 count = observation.account.attempted - account.through;
   bool counted = false;
@@ -260,13 +263,13 @@ Causes Ledger::explain_closing(Account& account, const ring::Observation& observ
   }
   const u64 in_flight = observation.account.finished || counted ? 0 : 1;
   Causes causes = explain(account, count - in_flight, static_cast<u32>(total), mask);
-  // Refusals of several causes still have their names, if no line before this one had to leave them unnamed.
+  // Refusals of several causes still get their names, unless an earlier line had to leave some unnamed.
   if (account.refused_before == 0 && account.causes[Cause::refused] == 0 && by_name.total() == causes[Cause::refused] &&
       causes[Cause::refused] != 0) {
     causes[Cause::refused] = 0;
     causes += by_name;
   }
-  const bool was_corrupt = account.corrupt > 0;  // its slot was taken: it had been published
+  const bool was_corrupt = account.corrupt > 0;  // its slot was taken, so it had been published
   causes[was_corrupt ? Cause::corrupt : Cause::died] += in_flight;
   return causes;
 }
@@ -281,13 +284,13 @@ void Ledger::lose(Account& account, u64 last, Causes causes, u64 now_ns) {
 void Ledger::close(Account& account, const ring::Observation& observation, u64 now_ns) {
   if (observation.account.attempted > account.through)
     lose(account, observation.account.attempted, explain_closing(account, observation), now_ns);
-  // Refusals by name from the counters, where these agree with the log; the others summed from the log.
+  // The refusals are named by the counters if these agree with the log. The other causes are summed from the log.
   Causes totals = account.causes;
   u64 counted = 0;
   bool agree = account.refused_before == 0;
   for (std::size_t i = 0; i < ring::refusal_causes; ++i) {
     counted += observation.counters[i].count;
-    agree = agree && observation.counters[i].count >= account.causes.count[i];  // a scribbled one may be below
+    agree = agree && observation.counters[i].count >= account.causes.count[i];  // a scribbled counter may be below
   }
   if (agree && counted == account.causes.refusals()) {
     for (std::size_t i = 0; i < ring::refusal_causes; ++i) totals.count[i] = observation.counters[i].count;
@@ -308,7 +311,7 @@ void Ledger::drop(u64 incarnation, u64 now_ns) {
   dropped_.push_back(std::move(node));  // the line has a view of it
 }
 
-// What was seen corrupt lies below, once the account has come past it.
+// Slots that were seen corrupt are behind the account once it has come past them.
 void Ledger::advance(Account& account, u64 through) {
   account.through = through;
   if (through >= account.corrupt_until) account.corrupt = 0;

@@ -1,15 +1,16 @@
-// The ledger: one account an incarnation, and the rule that each sequence is in the log exactly once. Values in, values out;
-// no shared memory, no file, no clock.
+// The ledger keeps one account for each incarnation, and the rule that each sequence is in the log exactly once. Values go in
+// and values come out; there is no shared memory, no file and no clock.
 //
-// Steps 5 and 6 of a pass: what was taken, and what the entries said, become the lines that the log has to get, in order.
+// It makes steps 5 and 6 of a pass: records that were taken, and what the entries said, become the lines for the log, in order.
 //
 // Invariants:
-//   - `through` is the whole account: every sequence up to it is in a line that this ledger has given out, none above it;
-//   - a gap's loss line stands before the event behind it; an attach line stands before every other line of its incarnation;
-//   - what settle() has given out counts as logged: whoever calls it appends these lines, or ends;
+//   - `through` is the whole account: every sequence up to it is in a line that this ledger has given out, and none above it;
+//   - a gap's loss line comes before the event behind the gap. An attach line comes before every other line of its incarnation;
+//   - what settle() has given out counts as logged. Its caller must append these lines, or end;
 //   - a closed account is kept until forget(), so that no line of it is ever written twice;
-//   - an incarnation that is over never has another line, whatever the table or a record says, and whichever collector closed
-//     it: a scribbled entry may name one again; and a producer's name in the log is a name, whatever stands in its entry.
+//   - an incarnation that is over never gets another line, whatever the table or a record says, and whichever collector closed
+//     it. A scribbled entry may name such an incarnation again;
+//   - a producer's name in the log is a valid name, whatever its entry contains.
 #pragma once
 
 #include <map>
@@ -39,13 +40,13 @@ using ring::u32;
 using ring::u64;
 using ring::u8;
 
-// A newcomer, with the path of its program ("" if it cannot be read).
+// A new producer, with the path of its program ("" if that cannot be read).
 struct Arrival {
   ring::Attachment who;
   std::string exe;
 };
 
-// By so much a producer's account has come on.
+// How far a producer's account has come on.
 struct Advance {
   u32 entry;
   u64 through, refused;
@@ -58,21 +59,21 @@ struct Record {
   std::string_view type_name;  // empty: none
 };
 
-// Per producer by sequence; across producers by time, as far as the first allows.
+// Sorts each producer's records by sequence, and records of different producers by time, as far as the first order allows.
 void order(std::vector<Record>& records);
 
 class Ledger {
  public:
-  // overwrite: what a range lost beyond its refusals was overwritten; else it can only be corrupt.
+  // `overwrite` says that whatever a range lost beyond its refusals was overwritten. Otherwise it can only be corrupt.
   explicit Ledger(bool overwrite) : overwrite_(overwrite) {}
 
-  // Before the first pass: what the log says of this ring.
+  // Called before the first pass, with what the log says of this ring.
   void recover(const RingAccounts& known);
 
-  // An account that no entry names any more is dropped; if it was open, by a gone line.
+  // Drops an account that no entry names any more. If it was open, this writes a gone line.
   void drop(u64 incarnation, u64 now_ns);
 
-  // After the first reading of the entries: drop all that none of them names.
+  // Called after the first reading of the entries. Drops all accounts that no entry names.
   template <class Names>
   void drop_absent(const Names& is_named, u64 now_ns) {
     std::vector<u64> absent;
@@ -87,22 +88,21 @@ class Ledger {
               u64 now_ns);  // step 6: losses behind the last event, closings
   void note(Note note) { lines_.push_back(std::move(note)); }
 
-  // The lines since the last clear_lines. Views in them last until then, or until forget(), or until the records' records
-  // go.
+  // The lines since the last clear_lines. Their views last until then, or until forget(), or until the taken records go.
   const std::vector<Line>& lines() const { return lines_; }
   void clear_lines() { lines_.clear(), dropped_.clear(); }
   void begin_pass() { closed_.clear(); }
 
-  // Append to `out` how far the lines since the last call have brought their accounts.
+  // Appends to `out` how far the lines since the last call have brought their accounts.
   void take_advances(std::vector<Advance>& out) {
     out.insert(out.end(), advances_.begin(), advances_.end());
     advances_.clear();
   }
   const std::vector<u32>& closed() const { return closed_; }  // entries that may be freed once the lines are in the log
-  void forget(const std::vector<u32>& entries);               // they were freed
+  void forget(const std::vector<u32>& entries);               // called when they were freed
 
-  u64 through(u64 incarnation) const;  // 0: not known
-  RingAccounts accounts() const;       // as of all lines given out; of no ring yet: whoever asks knows which it is
+  u64 through(u64 incarnation) const;  // 0: the incarnation is not known
+  RingAccounts accounts() const;       // includes all lines given out; names no ring, since the caller knows which it is
   bool empty() const { return accounts_.empty(); }
   u64 events() const { return events_; }
   const Causes& losses() const { return losses_; }
@@ -114,13 +114,13 @@ class Ledger {
     bool open = true;
     Causes causes;
     u64 refused_before = 0;  // refusals that another log holds
-    u64 corrupt = 0;         // slots found corrupt, whose sequences are still to be passed
-    u64 corrupt_until = 0;   // and are not above this
+    u64 corrupt = 0;         // corrupt slots whose sequences the account has still to pass
+    u64 corrupt_until = 0;   // and which are not above this sequence
     u32 entry = no_entry, pid = 0, uid = 0, lane = 0;
     u64 refused() const { return refused_before + causes.refusals(); }
   };
   static constexpr u32 no_entry = ~u32{0};
-  // An attach that failed leaves a hole in the numbers. Of older ranges than these only a scribble would speak.
+  // Each failed attach leaves a hole in the numbers. Older ranges than these could be named only by a scribble.
   static constexpr std::size_t most_ranges_over = 1024;
 
   Account* find(u64 incarnation);

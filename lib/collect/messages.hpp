@@ -1,8 +1,9 @@
-// What shmringd says, on standard error.
+// What shmringd says on standard error.
 //
 // Invariants:
-//   - no message makes the collector wait: standard error may be a pipe that nobody reads;
-//   - what standard error does not take is lost and nothing else; how many messages it was is said before the next one.
+//   - no message makes the collector wait, since standard error may be a pipe that nobody reads;
+//   - a message that standard error does not take is lost, with no other effect. The next message is preceded by the number of
+//     messages lost.
 #pragma once
 
 #include <fmt/format.h>
@@ -25,7 +26,7 @@ class Messages {
     const bool written = os::write_without_waiting(2, all.data(), all.size()) == 0;
     unwritten_ = written ? 0 : unwritten_ + 1;
   }
-  // At the end of the process: what is still to be said of those that were not written.
+  // Called at the end of the process: reports how many messages were not written.
   void end() {
     if (unwritten_ > 0) write("");
   }
@@ -34,7 +35,7 @@ class Messages {
   unsigned long unwritten_ = 0;
 };
 
-inline Messages messages;  // standard error is the whole process's
+inline Messages messages;  // standard error belongs to the whole process
 
 template <class... A>
 void say(fmt::format_string<A...> form, A&&... arguments) {

@@ -1,4 +1,4 @@
-// Records of several chunks: see assembly.hpp.
+// Records of several chunks: see reassembly.hpp.
 #include "lib/collect/reassembly.hpp"
 
 #include <algorithm>
@@ -40,7 +40,7 @@ void Reassembly::add_chunk(const ring::RawRecord& taken) {
       {ring::RawRecord::Fault::none, whole.late, taken.entry, taken.incarnation, whole.first, &whole.header, whole.payload});
 }
 
-// False: it contradicts a chunk that is here already.
+// Returns false if this chunk contradicts one that is already here.
 bool Reassembly::place_chunk(Partial& partial, const ring::RawRecord& taken) {
   const ring::RecordHeader& record = *taken.header;
   if (partial.here.size() != record.chunks || partial.here[record.chunk]) return false;

@@ -9,9 +9,9 @@ namespace shmring::collect {
 
 struct Settings {
   std::string ring, log_dir, group, owner;
-  shmring_create_options create{};  // of a ring that has to be made; its group points into the string above
+  shmring_create_options create{};  // for a ring that has to be made; its group points into the string above
   bool busy = false;                // never sleep
-  int status_if_damaged = 5;        // with which the process ends if its segment is cut off under it
+  int status_if_damaged = 5;        // exit status if the segment is cut off under the process
 };
 
 }  // namespace shmring::collect

@@ -9,7 +9,7 @@
 
 namespace shmring::collect {
 
-// The lease of the segment is held.
+// The caller holds the segment's lease.
 inline void announce(const os::Segment& segment) {
   ring::announce<ring::HardwareMemory>(*segment.ring.header, os::self(*segment.ring.header));
 }

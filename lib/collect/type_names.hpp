@@ -1,8 +1,8 @@
 // Names of record types: the segment's table, copied as names appear in it.
 //
 // Invariants:
-//   - a name is looked at once its word says written, and then never again: it cannot change;
-//   - one that was scribbled over is none: its records have their type's number.
+//   - a name is read once its word says written, and then never again, since it cannot change;
+//   - a name that was scribbled over counts as none: its records have their type's number.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@ class TypeNames {
  public:
   explicit TypeNames(const ring::Ring& ring) : ring_(ring) {}
 
-  // Empty: the type has no name. The view lasts as long as this object.
+  // Returns an empty text if the type has no name. The view lasts as long as this object.
   std::string_view of(ring::u32 type) {
     if (type == 0) return {};
     auto found = names_.find(type);
@@ -31,7 +31,8 @@ class TypeNames {
   }
 
  private:
-  // Names fill the table from its start; one whose writer died half-way is passed over for ever, so all up to the first free.
+  // Names fill the table from its start, so all places up to the first free one are read. A name whose writer died half-way is
+  // passed over for ever.
   void refresh() {
     for (std::size_t i = 0; i < ring::type_names; ++i) {
       if (copied_[i]) continue;

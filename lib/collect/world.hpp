@@ -1,4 +1,4 @@
-// What a collector asks of the world outside, and where its lines go: two interfaces, each with few calls a pass.
+// What a collector asks of the world outside, and where its lines go: two interfaces, each with few calls per pass.
 #pragma once
 
 #include <atomic>
@@ -19,19 +19,20 @@ class Host {
  public:
   virtual ~Host() = default;
 
-  // Whether the process that this owner word of this entry names is proven dead; the entry is free: forget that process.
+  // The first returns whether the process that this entry's owner word names is proven dead. The second says that the entry is
+  // free and the process may be forgotten.
   virtual bool dead(u32 entry, u64 owner_word) = 0;
   virtual void forget(u32 entry) = 0;
-  // The path of its program; "": it cannot be read.
+  // Returns the path of its program, or "" if that cannot be read.
   virtual std::string exe(ring::Owner owner) = 0;
 
-  // Nanoseconds: UTC; and of a clock that only goes forward.
+  // Both return nanoseconds: of UTC, and of a clock that only goes forward.
   virtual u64 now_utc_ns() = 0;
   virtual u64 now_ns() = 0;
-  // Ticks of the ring's clock become UTC nanoseconds, each in its place.
+  // Converts ticks of the ring's clock to UTC nanoseconds, in place.
   virtual void to_utc(std::span<u64> times) = 0;
 
-  // Wake all who wait for a place in a lane, on its word `freed`.
+  // Wakes all who wait for a place in a lane, on its word `freed`.
   virtual void wake(std::atomic<u32>& freed) = 0;
 };
 
@@ -40,10 +41,11 @@ class Log {
  public:
   virtual ~Log() = default;
 
-  // Take over lines of the ring `of`, one at least; they need not live longer than this call. The number of their batch.
+  // Takes over one or more lines of the ring `of`, which need not live longer than this call. Returns the number of their
+  // batch.
   virtual u64 append(std::span<const log::Line> lines, const ring::RingId& of) = 0;
-  // Write what was taken over, as far as that is possible now, and say how far the log has come. It never waits: what cannot be
-  // written is tried again by the next call.
+  // Writes what was taken over, as far as that is possible now, and returns how far the log has come. It never waits: the next
+  // call tries again what cannot be written.
   virtual log::Commit commit() = 0;
 };
 

@@ -1,4 +1,4 @@
-// Rings out of the way: see aside.hpp.
+// Moves rings out of the way: see aside.hpp.
 #include "lib/inspect/aside.hpp"
 
 #include <algorithm>
@@ -59,13 +59,13 @@ int move_aside(const std::string& ring, const char* owner, int refused, Aside& o
   if (const int error = os::open_readonly(ring, segment, findings)) return error == -ENOENT ? 0 : error;
   const Inspection facts = read_segment(segment, findings, false);
   out.why = reason(facts.header);
-  if (out.why.empty()) return findings.empty() ? 0 : os::fail(-refused, "%s", refusal.c_str());  // empty: it is a new one
+  if (out.why.empty()) return findings.empty() ? 0 : os::fail(-refused, "%s", refusal.c_str());  // if empty, it is a new ring
   out.leftover = judge(facts);
   if (!out.leftover.every_owner_dead) return in_use(ring, facts.header, out.leftover);
   std::string name;
   if (const int error = give_free_name(ring, segment, owner, name)) return error == -ENOENT ? 0 : error;
-  // One who had opened it before may have attached since it was judged. From now on nobody finds it under its old name; and
-  // nobody attaches to a ring of another boot.
+  // A process that had opened the ring before may have attached since it was judged. From now on nobody finds it under its old
+  // name, and nobody attaches to a ring of another boot.
   if (facts.header.this_boot.value_or(true)) out.leftover = judge(read_segment(segment, findings, false));
   if (!out.leftover.every_owner_dead) {
     if (const int error = os::rename(name, ring, segment, owner)) return error;

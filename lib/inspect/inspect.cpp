@@ -1,5 +1,5 @@
-// Header, collector, lanes and producers as plain values: see inspect.hpp. Invariant: a loop's bound comes from the
-// validated geometry, or from the file's size, never from a word in the segment.
+// Header, collector, lanes and producers as plain values: see inspect.hpp. Invariant: a loop's bound comes from the validated
+// geometry or from the file's size, never from a word in the segment.
 #include "lib/inspect/inspect.hpp"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ using ring::SlotState;
 
 std::string number(u64 value) { return std::to_string(value); }
 
-// A figure that its writer keeps for people: nothing is ordered by it.
+// A figure that its writer keeps for people. Nothing is ordered by it.
 template <class T>
 T figure(const std::atomic<T>& word) {
   return word.load(std::memory_order_relaxed);
@@ -65,7 +65,7 @@ HeaderFacts header_of(const os::Segment& segment, Findings& findings) {
 }
 
 CollectorFacts collector_of(const os::Segment& segment, const HeaderFacts& header) {
-  // The lease names nobody: a lock of an open file description has no pid.
+  // The lease names nobody, because a lock of an open file description has no pid.
   CollectorFacts facts{ring::observe_status<Memory>(segment.ring), os::lease_is_held(segment), std::nullopt};
   if (const auto clock = ring::clock_seen<Memory>(segment.ring.header->status))
     facts.clock = os::Anchor{clock->ticks, clock->utc_ns, clock->ns_per_tick_q32};
@@ -116,8 +116,8 @@ void count_slots(const ring::Ring& ring, u64 file_bytes, LaneFacts& lane, Findin
     const std::size_t state = std::min(static_cast<std::size_t>(word.state), slot_states - 1);
     ++lane.by_state[state];
     if (state != 0 && ring.position(word.lap, index) < lane.head) ++lane.stalled;
-    // What was claimed by now lies at most one above the tail, what was freed a lap above that. The tail is read again
-    // only where it matters: each reading costs its writers a cache line.
+    // A claimed position lies at most one above the present tail, and a freed one a lap above that. The tail is read again only
+    // if it matters, since each reading costs its writers a cache line.
     if (word.lap > highest) highest = ring.lap(ring::tail_seen<Memory>(ring.lanes[lane.lane])) + 1;
     const bool possible = state < slot_states - 1 && word.owner <= ring.geometry.producers &&
                           (state == 0) == (word.owner == 0) && word.lap <= highest;
@@ -128,14 +128,15 @@ void count_slots(const ring::Ring& ring, u64 file_bytes, LaneFacts& lane, Findin
   }
 }
 
-// Whether the process has the segment mapped; nothing if that cannot be seen.
+// Returns whether the process has the segment mapped, or nothing if that cannot be seen.
 std::optional<bool> maps_segment(u32 pid, const os::Segment& segment) {
   struct stat status {};
   std::string maps;
   constexpr std::size_t limit = 16 << 20;
   if (os::calls.fstat(segment.fd.get(), &status) != 0) return std::nullopt;
   if (os::read_small(("/proc/" + number(pid) + "/maps").c_str(), maps, limit) != 0 || maps.empty()) return std::nullopt;
-  // address perms offset device inode path: the device of an overlay is not what fstat says, the name is.
+  // A line is: address perms offset device inode path. On an overlay the device differs from that of fstat, but the name does
+  // not.
   const std::string inode = " " + number(status.st_ino) + " ", name = "/" + os::file_name(segment.name);
   for (std::size_t at = 0; at < maps.size();) {
     const std::size_t end = std::min(maps.find('\n', at), maps.size());
@@ -152,15 +153,15 @@ Standing standing_of(const ProducerFacts& producer, const os::Segment& segment, 
   deaths.forget(producer.entry);
   if (dead) return Standing::dead;
   const bool mapped = maps_segment(producer.owner.pid, segment).value_or(true);
-  // It may have detached since: then it is as alive as before.
+  // The producer may have detached since. Then it is as alive as before.
   const ring::Owner now = ring::owner_seen<Memory>(segment.ring.entries[producer.entry]);
   return mapped || now.state != OwnerState::attached ? Standing::alive : Standing::replaced;
 }
 
 void check_entry(const ring::Ring& ring, const ProducerFacts& facts, u64 base, Findings& findings) {
   const std::string name = "producer entry " + number(facts.entry) + ": ";
-  // While it attaches, and of an attach that found no lane, there is no incarnation yet; of one who left or died there is none
-  // any more while a collector frees the entry.
+  // A producer that is attaching, or whose attach found no lane, has no incarnation yet. One that left or died has none any
+  // more while a collector frees the entry.
   const bool is_judged = facts.standing != Standing::dead && facts.standing != Standing::unknown;
   const bool living = facts.owner.state == OwnerState::attached && is_judged;
   const bool whole = living || (facts.owner.state >= OwnerState::attached && facts.incarnation != 0);

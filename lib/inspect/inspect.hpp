@@ -1,12 +1,12 @@
-// A segment as plain values, for people and for `shmring`: live, copied, damaged, or of a dead boot.
+// A segment as plain values, for people and for `shmring`. It may be live, copied, damaged, or of a dead boot.
 //
 // Invariants:
-//   - it disturbs nobody: loads only, no store, no compare-and-swap; a read-only mapping is enough;
-//   - each shared word is read once, and its copy is what is checked and shown. What a live ring's words say together
-//     may be of slightly different moments; nothing here decides anything about the ring;
-//   - no byte of the segment is believed: what cannot be is a finding, a sentence that names it, and the reading goes
+//   - this disturbs nobody. It makes only loads, no store and no compare-and-swap, and a read-only mapping is enough;
+//   - each shared word is read once, and its copy is what is checked and shown. The words of a live ring may be from slightly
+//     different moments. Nothing here decides anything about the ring;
+//   - no byte of the segment is believed. An impossible value becomes a finding, a sentence that names it, and the reading goes
 //     on;
-//   - names and texts are as they stand in memory, terminated, but with any bytes: who prints them escapes them.
+//   - names and texts are as they stand in memory, terminated, but with any bytes. Whoever prints them escapes them.
 #pragma once
 
 #include <algorithm>
@@ -25,11 +25,11 @@ namespace shmring::inspect {
 using ring::u32;
 using ring::u64;
 
-// What is known of a process. unknown: of another boot or namespace, or its start time is not known. replaced: it
-// lives, but has not mapped the segment any more: it runs another program since (exec without detach).
+// What is known of a process. unknown: it is of another boot or namespace, or its start time is not known. replaced: it lives,
+// but has the segment no longer mapped, since it runs another program now (exec without detach).
 enum class Standing : ring::u8 { alive, dead, unknown, replaced };
 
-// The first of them, and how many there were: a damaged file may hold one a slot.
+// The first findings, and how many there were: a damaged file may have one for each slot.
 struct Findings {
   static constexpr std::size_t most = 20;
   std::vector<std::string> texts;
@@ -40,13 +40,13 @@ struct Findings {
 };
 
 struct HeaderFacts {
-  std::string name;  // under which it was opened; of a file, the same as …
-  std::string ring;  // … what the header says: of a ring that was moved aside, its first name
+  std::string name;  // under which it was opened; for a file, the same as …
+  std::string ring;  // … what the header says: for a ring that was moved aside, its first name
   u32 version = 0;
-  u64 fingerprint = 0;  // it is this library's, or that of `made_by`: others are not opened
+  u64 fingerprint = 0;  // this library's, or that of `made_by`; others are not opened
   std::string made_by;  // the older version of libshmring that made it; "": this one
   u32 owner = 0;        // of the file
-  bool ours = false;    // that is who we are
+  bool ours = false;    // that is the present user
   u64 file_bytes = 0;
   ring::Geometry geometry{};
   ring::RingId identity{};
@@ -63,18 +63,18 @@ struct HeaderFacts {
 // What the collector says of itself. Counts are of the present collector, or of the last one.
 struct CollectorFacts : ring::StatusSeen {
   bool holds_lease = false;         // there is one now
-  std::optional<os::Anchor> clock;  // nothing: ticks cannot be told as UTC
+  std::optional<os::Anchor> clock;  // nothing: ticks cannot be converted to UTC
   bool log_is_failing() const { return state == static_cast<u64>(ring::StatusState::log_failing); }
 };
 
-inline constexpr std::size_t slot_states = 5;  // the four, and one for words whose state means nothing
+inline constexpr std::size_t slot_states = 5;  // the four, and one for words whose state has no meaning
 
 struct LaneFacts : ring::LaneSeen {
   u32 lane = 0;
   u64 slots = 0;
   u64 by_state[slot_states] = {};  // slots; all zero if they were not read
   u64 stalled = 0;                 // slots that are not empty, below the head
-  // Positions between head and tail; of those that were overwritten only the last lap is still there.
+  // Returns the positions between head and tail. Of overwritten positions, only the last lap is still there.
   u64 fill() const { return tail > head ? std::min(tail - head, slots) : 0; }
 };
 
@@ -101,7 +101,7 @@ struct Inspection {
   u64 exclusive_lanes_in_use() const;
 };
 
-// `segment` as os::open_readonly gives it; `findings` what that found. `with_slots`: read every slot's state word too.
+// `segment` comes from os::open_readonly, and `findings` is what that found. `with_slots` reads every slot's state word too.
 Inspection read_segment(const os::Segment& segment, const std::vector<std::string>& findings, bool with_slots);
 
 enum class Hash : ring::u8 { absent, good, bad, unknown };  // unknown: there is no whole record to judge
@@ -110,11 +110,11 @@ struct SlotFacts {
   u32 lane = 0, index = 0;
   ring::Word word{};
   u64 position = 0;
-  bool moved = false;       // the word changed while the slot was read: the bytes may be of two records
-  bool has_record = false;  // READY or READING, not moved, and the header can be
+  bool moved = false;       // the word changed while the slot was read, so the bytes may be of two records
+  bool has_record = false;  // READY or READING, not moved, and the header is possible
   Hash hash = Hash::unknown;
   ring::RecordHeader header{};
-  std::span<const std::byte> bytes;  // the record's payload, or all that the slot has; valid during the call only
+  std::span<const std::byte> bytes;  // the record's payload, or all that the slot has; valid only during the call
 };
 
 struct SlotFilter {
@@ -123,7 +123,7 @@ struct SlotFilter {
   std::optional<ring::SlotState> state;
 };
 
-// Every slot that the filter lets through, lane by lane, until `show` says false.
+// Calls `show` for every slot that the filter lets through, lane by lane, until `show` returns false.
 void read_slots(const os::Segment& segment, const SlotFilter& filter, const std::function<bool(const SlotFacts&)>& show,
                 Findings& findings);
 

@@ -10,14 +10,14 @@
 namespace shmring::inspect {
 namespace {
 
-// There is no start time for it: a stranger that got its pid since keeps the segment too.
+// No start time is known for the creator, so another process that got its pid since keeps the segment too.
 bool creator_is_dead(const HeaderFacts& header) {
   return header.creator_pid != 0 && os::calls.kill(static_cast<pid_t>(header.creator_pid), 0) != 0 && errno == ESRCH;
 }
 
 std::string with_pid(const std::string& who, u32 pid) { return who + " (pid " + std::to_string(pid) + ")"; }
 
-// Who may be alive goes into `out`, the first of them as its `why`.
+// Puts the owners that may be alive into `out`, the first of them as its `why`.
 void find_living(const Inspection& facts, Leftover& out) {
   const auto add = [&out](u32 pid, const std::string& why) {
     if (out.why.empty()) out.why = why;

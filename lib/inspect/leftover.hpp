@@ -1,8 +1,8 @@
-// Whether anybody still needs a segment: what gc removes, what doctor calls left over, and what shmringd moves aside.
+// Whether anybody still needs a segment. gc removes what nobody needs, doctor calls it left over, and shmringd moves it aside.
 //
 // Invariants:
-//   - owners are the producers that hold a place, the collector, and the creator; only proof makes one of them dead,
-//     and what cannot be proven counts as alive;
+//   - the owners are the producers that hold a place, the collector, and the creator. Only proof makes an owner dead, and an
+//     owner without proof counts as alive;
 //   - nothing here changes the segment.
 #pragma once
 
@@ -24,10 +24,10 @@ struct Leftover {
 
 Leftover judge(const Inspection& facts);
 
-// "3 positions not drained, 4 attempts in no log", or "".
+// Returns "3 positions not drained, 4 attempts in no log", or "".
 std::string loss_text(const Leftover& leftover);
 
-// "pid 12", "none", or the like.
+// Returns "pid 12", "none", or the like.
 std::string collector_text(const CollectorFacts& collector);
 
 }  // namespace shmring::inspect

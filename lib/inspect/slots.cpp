@@ -1,5 +1,5 @@
-// Slots as plain values: see inspect.hpp. Invariant: a slot's bytes are copied once, between two looks at its word;
-// only the copy is judged and shown.
+// Slots as plain values: see inspect.hpp. Invariant: a slot's bytes are copied once, between two looks at its word. Only the
+// copy is judged and shown.
 #include <algorithm>
 #include <memory>
 
@@ -16,7 +16,7 @@ using ring::SlotState;
 const char* impossible_in(const ring::Ring& ring, const ring::RecordHeader& record) {
   if (record.length > ring.slot_payload()) return "length is longer than a slot";
   if (record.sequence == 0) return "sequence is 0";
-  const bool aborted = (record.flags & ring::flag_aborted) != 0;  // its kind is then the cause
+  const bool aborted = (record.flags & ring::flag_aborted) != 0;  // then its kind is the cause
   if (aborted && record.kind >= ring::refusal_causes) return "the cause of an aborted record is none of a handle's own";
   if (!aborted && record.kind > SHMRING_KIND_BYTES) return "kind is none of text, json, fields, bytes";
   if (record.chunk >= record.chunks) return "chunk is not below chunks";
@@ -27,7 +27,7 @@ std::string at(const SlotFacts& slot) {
   return "lane " + std::to_string(slot.lane) + " slot " + std::to_string(slot.index) + ": ";
 }
 
-// `cell` is a private place for a RecordHeader and the slot's payload behind it.
+// `cell` is private memory for a RecordHeader with the slot's payload behind it.
 SlotFacts read_slot(const ring::Ring& ring, u32 lane, u32 index, std::byte* cell, Findings& findings) {
   ring::Slot& slot = ring.slot(lane, index);
   SlotFacts facts;
@@ -63,7 +63,7 @@ void read_slots(const os::Segment& segment, const SlotFilter& filter, const std:
                 Findings& findings) {
   const ring::Ring& ring = segment.ring;
   if (ring.entries == nullptr) return;
-  // u64: aligned for a RecordHeader.
+  // u64 aligns it for a RecordHeader.
   const auto cell = std::make_unique<u64[]>(ring.geometry.slot_bytes / sizeof(u64));
   for (u32 lane = filter.lane.value_or(0); lane < std::min(ring.geometry.lanes, filter.lane.value_or(~1u) + 1); ++lane) {
     for (u32 index = filter.first; index < ring.geometry.slots && index <= filter.last; ++index) {

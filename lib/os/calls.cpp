@@ -1,4 +1,4 @@
-// The real calls. Invariant: each entry is the call itself, or only gives a variadic call its fixed signature.
+// The real calls. Invariant: each entry is the call itself, or only gives a variadic call a fixed signature.
 #include "lib/os/calls.hpp"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 namespace shmring::os {
 
-// constinit: usable from any static constructor, and from a producer before main().
+// constinit makes the table usable from any static constructor, and from a producer before main().
 constinit Calls calls{
     .open = [](const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); },
     .openat = [](int dir, const char* path, int flags, mode_t mode) { return ::openat(dir, path, flags, mode); },

@@ -1,12 +1,11 @@
-// Every system call that the project makes, in one table of function pointers, so that a test can make any of them
-// fail.
+// Every system call that the project makes, in one table of function pointers, so that a test can make any of them fail.
 //
 // Invariants:
-//   - no other file calls the kernel: whoever needs a call adds it here (signatures are fixed: variadic calls have all
-//     their arguments, and none is noexcept, so that a plain function can stand in);
-//   - a call behaves as its manual page says: −1 and errno, but for posix_fallocate, clock_nanosleep,
-//     pthread_sigmask, getgrnam_r, getpwnam_r and getpwuid_r (the error itself);
-//   - the table is written by tests only, before they start threads.
+//   - no other file calls the kernel. A new call is added here. Signatures are fixed: variadic calls have all their arguments,
+//     and none is noexcept, so that a plain function can stand in;
+//   - a call behaves as its manual page says: −1 and errno. But posix_fallocate, clock_nanosleep, pthread_sigmask, getgrnam_r,
+//     getpwnam_r and getpwuid_r return the error itself;
+//   - only tests write the table, and only before they start threads.
 #pragma once
 
 #include <dirent.h>

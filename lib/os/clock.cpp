@@ -1,5 +1,5 @@
-// Clocks and their arithmetic, see clock.hpp. Invariant: products have 128 bits, and what does not fit is held at the
-// end of the range: no value of a header or a record can overflow.
+// Clocks and their arithmetic, see clock.hpp. Invariant: products have 128 bits, and a result that does not fit is set to the
+// end of the range, so no value of a header or a record can overflow.
 #include "lib/os/clock.hpp"
 
 #include <algorithm>
@@ -25,20 +25,20 @@ u64 read_clock(clockid_t clock) {
 
 u64 distance(u64 a, u64 b) { return a > b ? a - b : b - a; }
 
-// Nanoseconds of `ticks`, held below 2^63.
+// Converts `ticks` to nanoseconds, limited to values below 2^63.
 u64 scale(u64 ticks, u64 ns_per_tick_q32) {
   const u128 ns = (static_cast<u128>(ticks) * ns_per_tick_q32) >> 32;
   return static_cast<u64>(std::min<u128>(ns, u64{1} << 63));
 }
 
-// 0 if the two samples say nothing.
+// Returns 0 if the two samples say nothing.
 u64 rate(const Sample& from, const Sample& to) {
   if (to.ticks <= from.ticks || to.monotonic_ns <= from.monotonic_ns) return 0;
   const u128 q32 = (static_cast<u128>(to.monotonic_ns - from.monotonic_ns) << 32) / (to.ticks - from.ticks);
   return static_cast<u64>(std::min<u128>(q32, ~u64{0}));
 }
 
-// Clocks between 1 MHz and 100 GHz: anything else in a header is garbage.
+// Accepts clocks between 1 MHz and 100 GHz. Anything else in a header is garbage.
 bool plausible(u64 q32) { return q32 >= (u64{1} << 32) / 100 && q32 <= u64{1000} << 32; }
 
 }  // namespace
@@ -52,7 +52,7 @@ Sample take_sample(ring::Clock clock) {
   constexpr u64 narrow_enough = 2000;
   Sample best{};
   u64 narrowest = ~u64{0};
-  // A preemption between two of the reads would set the clocks apart: the narrowest of a few tries counts.
+  // A preemption between two of the reads would set the clocks apart, so the narrowest of a few tries counts.
   for (int tries = 0; tries < 8 && narrowest > narrow_enough; ++tries) {
     const u64 before = monotonic_now_ns();
     const u64 ticks = ring::HardwareMemory::ticks(clock);
@@ -90,8 +90,8 @@ Calibration Calibration::of(const ring::Header& header, ring::Clock clock) {
 
 std::int64_t Calibration::refresh(const Sample& now) {
   const u64 predicted = anchor_.utc(now.ticks);
-  // A step that disagrees with the long rate by a thousandth: the TSC stopped or went on through a suspend. The rate
-  // known so far stays good, but not its baseline.
+  // If a step disagrees with the long rate by a thousandth, the TSC stopped or went on through a suspend. The rate known so far
+  // stays good, but its baseline does not.
   const u64 step = rate(last_, now);
   const bool steady = now.monotonic_ns - last_.monotonic_ns < second / 10 ||
                       distance(step, anchor_.ns_per_tick_q32) <= anchor_.ns_per_tick_q32 / 1000;

@@ -1,11 +1,9 @@
 // Clocks, and the way from a segment's ticks to UTC.
 //
 // Invariants:
-//   - all times are nanoseconds; a duration computed here is never negative;
-//   - a Calibration is plain arithmetic over samples: it reads no clock itself, so that a test can say what time it
-//     is;
-//   - a change of the wall clock, or a TSC that stopped (suspend), changes the times of later records only, and is
-//     reported.
+//   - all times are nanoseconds, and a duration computed here is never negative;
+//   - a Calibration is plain arithmetic over samples. It reads no clock itself, so that a test can say what time it is;
+//   - a change of the wall clock, or a TSC that stopped (suspend), changes only the times of later records, and is reported.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +27,7 @@ struct Sample {
 };
 Sample take_sample(ring::Clock clock);
 
-// utc = utc_ns + (t − ticks) · ns_per_tick_q32 / 2^32, what the status page shows. Exact to 2^-32 ns a tick.
+// utc = utc_ns + (t − ticks) · ns_per_tick_q32 / 2^32, as the status page shows it. It is exact to 2^-32 ns per tick.
 struct Anchor {
   u64 ticks = 0;
   u64 utc_ns = 0;
@@ -39,17 +37,18 @@ struct Anchor {
 
 class Calibration {
  public:
-  // `base` is a moment of the past, best the segment's creation; `now` at least 20 ms later.
+  // `base` is a moment in the past, ideally the segment's creation. `now` is at least 20 ms later.
   Calibration(const Sample& base, const Sample& now);
 
-  // From the header's two times; where they are younger than 20 ms, or not plausible, it waits for 20 ms.
+  // Calibrates from the two times in the header. If they are younger than 20 ms, or not plausible, it waits for 20 ms.
   static Calibration of(const ring::Header& header, ring::Clock clock);
 
-  // Once a second. Returns how far the wall clock has jumped since the last call (actual − predicted) if that is more
-  // than 10 ms, else 0.
+  // Called once a second. Returns how far the wall clock has jumped since the last call (actual − predicted) if that is more
+  // than 10 ms, and 0 otherwise.
   std::int64_t refresh(const Sample& now);
 
-  // UTC of a record's ticks. Ticks 0, or more than one second beyond now's: now's time.
+  // Returns the UTC of a record's ticks. For ticks 0, or ticks more than a second after `now_ticks`, it returns the present
+  // time.
   u64 to_utc(u64 ticks, u64 now_ticks) const;
 
   const Anchor& anchor() const { return anchor_; }

@@ -1,4 +1,4 @@
-// Creation of a segment: everything is done to a file without a name, which then gets its name in one step.
+// Creates a segment. Everything is done to a file without a name, which then gets its name in one step.
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
@@ -22,7 +22,7 @@ namespace {
 constexpr u64 second = 1'000'000'000;
 constexpr u64 seconds_until_2025 = 1'735'689'600;  // 2025-01-01 00:00:00 UTC since 1970
 
-// A file without a name; or, where the filesystem has none such, with a name that list() and attach() never look at.
+// A file without a name. If the filesystem has no such files, it has a name that list() and attach() never look at.
 struct Draft {
   Fd fd;
   std::string temporary;  // "" if it has no name
@@ -68,7 +68,7 @@ int no_space(const Target& at, u64 bytes, int fd, int error) {
               static_cast<unsigned long long>(free));
 }
 
-// A tmpfs: past the limit of a control group the kernel would kill the application.
+// On a tmpfs, the kernel would kill the application past the limit of a control group.
 int fits_limit(const Target& at, u64 bytes, int fd) {
   struct statfs fs {};
   if (calls.fstatfs(fd, &fs) != 0 || fs.f_type != TMPFS_MAGIC) return 0;
@@ -81,7 +81,7 @@ int fits_limit(const Target& at, u64 bytes, int fd) {
               limit.file.c_str());
 }
 
-// All memory of the file, so that no later store can find the filesystem full.
+// Reserves all memory of the file, so that no later store can find the filesystem full.
 int reserve(const Target& at, u64 bytes, int fd) {
   rlimit limit{};
   // Past this limit the kernel would kill the application with SIGXFSZ.
@@ -92,7 +92,7 @@ int reserve(const Target& at, u64 bytes, int fd) {
                 at.ring.c_str(), static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(limit.rlim_cur));
   }
   if (const int error = fits_limit(at, bytes, fd)) return error;
-  // A tmpfs that is interrupted begins again from the start: under a profiler's timer it might never end.
+  // A tmpfs that is interrupted begins again from the start, so under a profiler's timer it might never end.
   constexpr int tries = 64;
   int error = EINTR;
   for (int i = 0; i < tries && error == EINTR; ++i) error = calls.posix_fallocate(fd, 0, static_cast<off_t>(bytes));
@@ -100,12 +100,13 @@ int reserve(const Target& at, u64 bytes, int fd) {
   return error ? failed(at, error, "reserve its memory") : 0;
 }
 
-// Reserved is not yet there: pages of a disk filesystem, and this process's page tables, come with the first store.
+// Reserved memory is not yet present: the pages of a disk filesystem, and this process's page tables, come with the first
+// store.
 void touch(std::byte* base, u64 bytes) {
   for (u64 at = 0; at < bytes; at += ring::page_bytes) *static_cast<volatile std::byte*>(base + at) = std::byte{0};
 }
 
-// All but identity and incarnation_base; entries, lanes and slots are right as zeros.
+// Fills in everything except identity and incarnation_base. Entries, lanes and slots are right as zeros.
 void fill(ring::Header& header, std::byte* base, const Target& at, const ring::Geometry& geometry) {
   const MachineId host = this_machine();
   const Sample now = take_sample(static_cast<ring::Clock>(geometry.clock));
@@ -130,11 +131,11 @@ void fill(ring::Header& header, std::byte* base, const Target& at, const ring::G
   header.state.store(static_cast<u32>(ring::SegmentState::open), std::memory_order_relaxed);  // nobody has it yet
 }
 
-// Seconds since 2025 << 22, and in the low bits the part of the second, one step each 512 ns (below 2^21). A ring
-// that is created later, be it in the same second, begins above every number that the one before it gave out: that
-// one gave out at most one for each place in its table (256), and as many again each time a collector frees places,
-// some ten times a second, while the base goes up by 1 953 125 a second; and to remove a ring, and reserve and touch
-// the next, takes longer than the 131 us of the first 256. It needs a wall clock that is not set back.
+// Returns seconds since 2025 << 22, with the part of the second in the low bits, one step per 512 ns (below 2^21). A ring that
+// is created later, even in the same second, begins above every number that the earlier ring gave out. The earlier ring gave
+// out at most one number for each place in its table (256), and as many again each time a collector freed places, some ten
+// times a second, while the base grows by 1 953 125 a second. Removing a ring, and reserving and touching the next one, takes
+// longer than the 131 us of the first 256. This needs a wall clock that is not set back.
 u64 incarnation_base(u64 utc_ns) {
   const u64 seconds = utc_ns / second > seconds_until_2025 ? utc_ns / second - seconds_until_2025 : 0;
   return (seconds << 22) + (utc_ns % second >> 9);
@@ -143,11 +144,11 @@ u64 incarnation_base(u64 utc_ns) {
 int give_rights(const Target& at, int fd, const CreateOptions& options) {
   if (options.has_group && calls.fchown(fd, static_cast<uid_t>(-1), options.group) != 0)
     return failed(at, errno, "give it to the group (are you a member?)");
-  // Whatever the umask was; after fchown, which may take bits away.
+  // Sets the mode whatever the umask is. It comes after fchown, which may take bits away.
   return calls.fchmod(fd, options.mode) != 0 ? failed(at, errno, "set its mode") : 0;
 }
 
-// A ring's own identity; never all zero, which stands for none.
+// Draws a ring's own identity. It is never all zero, which stands for none.
 int draw(u64 (&identity)[2]) {
   auto* const bytes = reinterpret_cast<std::byte*>(identity);
   for (std::size_t done = 0; done < sizeof identity;) {
@@ -171,7 +172,7 @@ int build(const Target& at, const CreateOptions& options, const Draft& draft) {
   fill(header, base, at, geometry);
   if (const int error = draw(header.identity)) return failed(at, -error, "draw random bytes for its identity");
   if (const int error = give_rights(at, draft.fd.get(), options)) return error;
-  header.incarnation_base = incarnation_base(utc_now_ns());  // as late as can be: see its comment
+  header.incarnation_base = incarnation_base(utc_now_ns());  // as late as possible: see its comment
   return 0;
 }
 
@@ -196,7 +197,7 @@ int create(std::string_view ring, const shmring_create_options* asked) {
   if (const int error = resolve(at.ring, asked, options)) return error;
   at.file = file_name(at.ring);
   if (const int error = open_directory(at.ring, at.directory, at.dir)) return error;
-  // linkat decides; this spares the memory where the answer is clear.
+  // linkat decides. This check only saves the memory when the answer is already clear.
   struct stat status;
   if (calls.fstatat(at.dir.get(), at.file.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return exists(at);
   Draft draft;

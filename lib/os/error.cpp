@@ -7,7 +7,7 @@
 namespace shmring::os {
 namespace {
 
-// initial-exec: reached without a call that might allocate, also where the library is loaded with dlopen().
+// initial-exec lets the text be reached without a call that might allocate, even if the library was loaded with dlopen().
 [[gnu::tls_model("initial-exec")]] constinit thread_local char text[512] = "";
 
 }  // namespace

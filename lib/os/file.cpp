@@ -34,7 +34,7 @@ int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written
     const ssize_t n = calls.write(fd, static_cast<const char*>(data) + done, bytes - done);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
-      error = n < 0 ? -errno : -EIO;  // a file that takes nothing, and says no error, never would
+      error = n < 0 ? -errno : -EIO;  // a file that takes nothing and reports no error never would
       break;
     }
     done += static_cast<std::size_t>(n);
@@ -43,8 +43,8 @@ int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written
   return error;
 }
 
-// A pipe in which poll() sees room takes PIPE_BUF bytes at once; of a longer write it would take a part, and wait.
-// What stays: another process that writes into the same pipe may take the last room between the two calls.
+// A pipe in which poll() sees room takes PIPE_BUF bytes at once. Of a longer write it would take a part and then wait. One case
+// remains: another process that writes into the same pipe may take the last room between the two calls.
 int write_without_waiting(int fd, const void* data, std::size_t bytes) {
   for (std::size_t done = 0; done < bytes;) {
     pollfd poll{fd, POLLOUT, 0};

@@ -2,8 +2,8 @@
 //
 // Invariants:
 //   - every descriptor opened here is O_CLOEXEC;
-//   - read_full and write_full go on after EINTR and after a short transfer; nothing else is retried;
-//   - nothing here sets the text of os::last_error(): the caller knows what the file is for.
+//   - read_full and write_full go on after EINTR and after a short transfer. Nothing else is retried;
+//   - nothing here sets the text of os::last_error(), since the caller knows what the file is for.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace shmring::os {
 
-// An open descriptor, or none (−1). Move only.
+// An open descriptor, or none (−1). It can only be moved.
 class Fd {
  public:
   Fd() = default;
@@ -33,31 +33,32 @@ class Fd {
     fd_ = -1;
     return fd;
   }
-  // Closes what is held; errno stays as it was, so that a failure can be reported after its clean-up.
+  // Closes the descriptor held. errno stays as it was, so that a failure can be reported after its clean-up.
   void reset(int fd = -1);
 
  private:
   int fd_ = -1;
 };
 
-// 0 and `out` set, or −errno. `path` is relative to `dir` (a descriptor, or AT_FDCWD); O_CLOEXEC is added.
+// Returns 0 and sets `out`, or returns −errno. `path` is relative to `dir` (a descriptor, or AT_FDCWD); O_CLOEXEC is added.
 int open_at(int dir, const char* path, int flags, mode_t mode, Fd& out);
 
-// All of `bytes`, from the current position: 0 or −errno. `*written` (if not NULL) is what reached the file, also
-// then.
+// Writes all of `bytes` at the current position. Returns 0 or −errno. `*written` (if not NULL) is what reached the file, after
+// an error too.
 int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written = nullptr);
 
-// All of `bytes`, where nobody may wait: standard error may be a pipe that nobody reads, and is not ours alone to be made
-// non-blocking. 0, −EAGAIN: it takes nothing now, or −errno. Async-signal-safe.
+// Writes all of `bytes` where nobody may wait. Standard error may be a pipe that nobody reads, and other processes share it, so
+// it cannot be made non-blocking. Returns 0, −EAGAIN if it takes nothing now, or −errno. Async-signal-safe.
 int write_without_waiting(int fd, const void* data, std::size_t bytes);
 
-// Bytes read at `at` into `buffer`, fewer only at the file's end; or −errno.
+// Returns the number of bytes read at `at` into `buffer`, which is less than asked only at the file's end, or −errno.
 ssize_t read_full(int fd, void* buffer, std::size_t bytes, std::uint64_t at);
 
-// A small file whole (at most `limit` bytes, more is −EFBIG), for /proc: its size is not known before. 0 or −errno.
+// Reads a whole small file (at most `limit` bytes, more is −EFBIG), for /proc, where the size is not known before. Returns 0 or
+// −errno.
 int read_small(const char* path, std::string& out, std::size_t limit = 64 * 1024);
 
-// −errno of a call that returned −1, else its value.
+// Returns −errno for a call that returned −1, and otherwise its value.
 int result(int value);
 
 }  // namespace shmring::os

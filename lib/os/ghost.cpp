@@ -1,4 +1,4 @@
-// Rings without a name, see ghost.hpp. Invariant: a link of /proc only tells where to look; what is opened is checked as any
+// Rings without a name, see ghost.hpp. Invariant: a link of /proc only tells where to look. What is opened is checked like any
 // ring.
 #include "lib/os/ghost.hpp"
 
@@ -22,14 +22,14 @@ int names_at(const std::string& path, std::vector<std::string>& out) {
   return error != 0 ? error : names_in(std::move(folder), out);
 }
 
-// What a link says; "" and errno where it cannot be read. A path that is longer than this is no ring's.
+// Returns what a link says, or "" and errno if it cannot be read. A path longer than this belongs to no ring.
 std::string link_text(const std::string& path) {
   char text[512];
   const ssize_t bytes = calls.readlink(path.c_str(), text, sizeof text);
   return bytes > 0 ? std::string(text, static_cast<std::size_t>(bytes)) : std::string();
 }
 
-// The file that a link of /proc means, if it is a regular one: nothing else is opened, whatever the link says.
+// Opens the file that a link of /proc refers to if it is a regular one. Nothing else is opened, whatever the link says.
 int open_regular(const std::string& link, Fd& out) {
   Fd place;
   if (const int error = open_at(AT_FDCWD, link.c_str(), O_PATH, 0, place)) return error;
@@ -46,7 +46,7 @@ struct Wanted {
   const char* owner;
 };
 
-// The names that a ring may have had: its own, or another one in the same folder.
+// Accepts the names that a ring may have had: its own, or another one in the same folder.
 bool may_be(const Wanted& wanted, std::string_view target) {
   constexpr std::string_view deleted = " (deleted)";
   const bool in_folder = target.starts_with(wanted.folder) && target.find('/', wanted.folder.size()) == target.npos;
@@ -59,7 +59,7 @@ int refuse(const Wanted& wanted, int error) {
               std::strerror(-error));
 }
 
-// Of one task's mappings. The text of what is refused is set.
+// Searches the mappings of one task. If a ring is refused, the text is set.
 int find_in(const Wanted& wanted, const std::string& task, Segment& out) {
   const std::string folder = "/proc/" + task + "/map_files/";
   std::vector<std::string> names;
@@ -96,7 +96,7 @@ Running is_running(u32 pid, u64 start_time) {
   return calls.kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH && start_time != 0 ? Running::no : Running::unknown;
 }
 
-// Each task's, for the one that the process is named after may have ended: then its own mappings are none.
+// Each task is searched, because the one that the process is named after may have ended, and then shows no mappings.
 int open_ghost(std::string_view ring, const ring::RingId& identity, u32 pid, Segment& out, const char* owner) {
   Wanted wanted{std::string(ring), "", "/" + file_name(std::string(ring)), identity, pid, owner};
   Fd directory;

@@ -13,7 +13,7 @@ namespace {
 
 namespace bip = boost::interprocess;
 
-// A descriptor as Boost wants to see what it maps. mapped_region keeps no reference to it.
+// A descriptor in the form that Boost expects for mapping. mapped_region keeps no reference to it.
 struct Mappable {
   int fd;
   bip::mapping_handle_t get_mapping_handle() const { return bip::ipcdetail::mapping_handle_from_file_handle(fd); }

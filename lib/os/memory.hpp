@@ -1,4 +1,4 @@
-// The Memory that is shipped: the hardware's, with the kernel's sleep.
+// The Memory that is shipped: the hardware's memory with the kernel's sleep.
 #pragma once
 
 #include "lib/os/wakeup.hpp"

@@ -13,7 +13,7 @@ namespace {
 
 using u64 = std::uint64_t;
 
-// Of one kind of hierarchy. In the first one, `total_` says that the groups below are counted in.
+// One kind of hierarchy. In the first kind, `total_` says that the groups below are included.
 struct Kind {
   const char *root, *limit, *used, *inactive, *active;
 };
@@ -41,7 +41,7 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-// The number behind `key`, with which a line begins.
+// Returns the number after `key`, with which a line begins.
 std::optional<u64> number_of(std::string_view text, std::string_view key) {
   while (!text.empty()) {
     const std::string_view line = take_line(text);
@@ -57,7 +57,7 @@ bool has_swap() {
   return read_small("/proc/meminfo", text) != 0 || number_of(text, "SwapTotal:").value_or(1) != 0;
 }
 
-// A group that is not to be seen here has none: a container sees its own as the root.
+// A group that cannot be seen here has no limit: a container sees its own group as the root.
 void tighten(MemoryLimit& out, const Kind& kind, const std::string& group) {
   const std::string folder = kind.root + group + "/";
   const std::optional<u64> limit = number_in(folder + kind.limit), used = number_in(folder + kind.used);
@@ -76,7 +76,7 @@ MemoryLimit memory_limit() {
   std::string groups;
   if (read_small("/proc/self/cgroup", groups) != 0 || has_swap()) return out;
   for (std::string_view rest = groups; !rest.empty();) {
-    // A line: number of the hierarchy, its controllers (none in the second kind), the path of the group.
+    // A line has the number of the hierarchy, its controllers (none in the second kind), and the path of the group.
     const std::string_view line = take_line(rest);
     const std::size_t controllers = line.find(':'), path = line.find(':', controllers + 1);
     if (controllers == std::string_view::npos || path == std::string_view::npos) continue;

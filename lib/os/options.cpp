@@ -77,7 +77,7 @@ bool valid_name(std::string_view name) {
 int copy_options(const void* from, void* to, std::size_t known_bytes, const char* what) {
   u32 bytes;
   std::memcpy(&bytes, from, sizeof bytes);
-  // All these structs grow by whole multiples of eight: another size is a struct_size that was never set.
+  // All these structs grow by whole multiples of eight. Any other size is a struct_size that was never set.
   constexpr u32 smallest = 8, largest = 4096;
   if (bytes < smallest || bytes > largest || bytes % 8 != 0) {
     return fail(EINVAL, "%s: struct_size is %u, expected %zu: set it to sizeof of the struct", what, bytes, known_bytes);
@@ -125,7 +125,7 @@ int open_directory(const std::string& ring, std::string& path, Fd& out) {
   if (path.empty() || path[0] != '/') {
     return fail(EINVAL, "ring %.80s: SHMRING_DIR is \"%.200s\", expected an absolute path", ring.c_str(), path.c_str());
   }
-  // O_RDONLY: list() reads it; O_PATH would not do.
+  // The directory is opened O_RDONLY because list() reads it; O_PATH would not do.
   const int error = open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY, 0, out);
   if (error == 0) return 0;
   return fail(-error, "ring %.80s: cannot open the directory %.200s: %s%s", ring.c_str(), path.c_str(), std::strerror(-error),

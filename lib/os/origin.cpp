@@ -1,4 +1,5 @@
-// The link from a log to its segment, see origin.hpp. Invariant: what it names is looked at, and believed in nothing else.
+// The link from a log to its segment, see origin.hpp. Invariant: the link only tells where to look, and nothing else is
+// believed of it.
 #include "lib/os/origin.hpp"
 
 #include <fcntl.h>
@@ -22,7 +23,8 @@ int place_of(const std::string& ring, std::string& path) {
   return error;
 }
 
-// 0: `path` is what the link says · −ENOENT: there is none, or it says what no collector wrote · −EINVAL: it is no link
+// Returns 0 and the link's text as `path`, −ENOENT if there is no link or its text is not a collector's, or −EINVAL if it is
+// not a link.
 int recorded(const std::string& log_dir, const std::string& ring, std::string& path) {
   char text[PATH_MAX];
   const ssize_t bytes = calls.readlink(link_of(log_dir).c_str(), text, sizeof text);
@@ -39,7 +41,7 @@ bool is_same_file(const std::string& one, const std::string& other) {
          first.st_ino == second.st_ino;
 }
 
-// 0: no ring is there that producers could be attached to; 1: one is; −EACCES: that cannot be seen.
+// Returns 0 if no ring is there to which producers could be attached, 1 if one is, or −EACCES if that cannot be seen.
 int is_there(const std::string& path) {
   Segment segment;
   std::vector<std::string> findings;
@@ -51,7 +53,7 @@ int is_there(const std::string& path) {
 }  // namespace
 
 int check_origin(const std::string& log_dir, const std::string& ring) {
-  if (!valid_name(ring)) return 0;  // attach says so
+  if (!valid_name(ring)) return 0;  // attach reports it
   std::string here, there;
   if (const int error = place_of(ring, here)) return error;
   if (recorded(log_dir, ring, there) != 0 || there == here || is_same_file(there, here)) return 0;
@@ -72,7 +74,7 @@ int record_origin(const std::string& log_dir, const std::string& ring) {
   int error = recorded(log_dir, ring, there);
   if (error == 0 && (there == here || is_same_file(there, here))) return 0;
   if (error == 0 || error == -ENOENT) {
-    calls.unlinkat(AT_FDCWD, next.c_str(), 0);  // of one who died here
+    calls.unlinkat(AT_FDCWD, next.c_str(), 0);  // left by a process that died here
     const bool done = calls.symlinkat(here.c_str(), AT_FDCWD, next.c_str()) == 0 &&
                       calls.renameat(AT_FDCWD, next.c_str(), AT_FDCWD, link.c_str()) == 0;
     error = done ? 0 : -errno;

@@ -1,19 +1,20 @@
-// Which segment a log is of: its directory holds a symbolic link `segment` to it.
+// Records which segment a log is of: the log's directory holds a symbolic link `segment` to it.
 //
-// A ring of the same name in another directory is another ring: a collector that continued the log for it would end the
-// accounts of the first one's producers, and their records would have no log to go to. It is a help against a wrong
-// $SHMRING_DIR and no evidence: `verify` does not look at it, and where it cannot be written the collector goes on.
+// A ring of the same name in another directory is another ring. A collector that continued the log for it would end the
+// accounts of the first ring's producers, and their records would have no log to go to. The link helps against a wrong
+// $SHMRING_DIR and proves nothing: `verify` does not look at it, and a collector that cannot write it goes on.
 #pragma once
 
 #include <string>
 
 namespace shmring::os {
 
-// Before the ring is opened or made, and again with the log locked. 0: the log, if there is one, is this ring's, or of one that
-// is not there any more, or is over. −EINVAL: of another of that name that is there, or may be; what open_directory says.
+// Called before the ring is opened or made, and again with the log locked. Returns 0 if there is no log, or if the log is of
+// this ring, or of one that is gone or over. Returns −EINVAL if it is of another ring of that name that is there, or may be; or
+// what open_directory returns.
 int check_origin(const std::string& log_dir, const std::string& ring);
 
-// With the log locked. 0 or −errno, with its text.
+// Called with the log locked. Returns 0, or −errno with its text.
 int record_origin(const std::string& log_dir, const std::string& ring);
 
 }  // namespace shmring::os

@@ -1,5 +1,4 @@
-// Identity and proof of death, see process.hpp. Invariant: no bytes of /proc are believed before they are parsed
-// whole.
+// Identity and proof of death, see process.hpp. Invariant: no bytes of /proc are believed before they are parsed completely.
 #include "lib/os/process.hpp"
 
 #include <errno.h>
@@ -39,7 +38,7 @@ void read_boot_id(u64 (&out)[2]) {
   }
 }
 
-// `process`: a pid, or "self". As owner words have it.
+// `process` is a pid, or "self". The result is in the units of owner words.
 std::optional<u64> start_time_in_proc(const std::string& process) {
   std::string text;
   if (read_small(("/proc/" + process + "/stat").c_str(), text) != 0) return std::nullopt;
@@ -47,7 +46,7 @@ std::optional<u64> start_time_in_proc(const std::string& process) {
   return start ? std::optional(*start & ring::Owner::start_mask) : std::nullopt;
 }
 
-// Where it is not known, no descriptor is held for long.
+// If this is not known, no descriptor is held for long.
 int first_spare_descriptor() {
   rlimit limit{};
   if (calls.getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
@@ -55,7 +54,7 @@ int first_spare_descriptor() {
   return static_cast<int>(most) - spare_descriptors;
 }
 
-// A /proc of another pid namespace (a container that kept its host's) shows strangers under our pids.
+// A /proc of another pid namespace (in a container that kept its host's) shows other processes under our pids.
 bool proc_shows_our_pids() {
   char link[16];
   const ssize_t bytes = calls.readlink("/proc/self", link, sizeof link);
@@ -81,7 +80,7 @@ ring::Clock choose_clock() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   constexpr unsigned invariant_tsc = 1u << 8;
   if (!__get_cpuid(0x80000007, &a, &b, &c, &d) || !(d & invariant_tsc)) return ring::Clock::monotonic;
-  // The kernel watches the TSC against other clocks, and takes another source when it is not steady.
+  // The kernel watches the TSC against other clocks, and takes another source if the TSC is not steady.
   std::string source;
   const int error = read_small("/sys/devices/system/clocksource/clocksource0/current_clocksource", source, 64);
   return error != 0 || source == "tsc\n" ? ring::Clock::tsc : ring::Clock::monotonic;
@@ -94,7 +93,7 @@ std::optional<u64> start_time_in(std::string_view stat) {
   const std::size_t name_end = stat.rfind(')');
   if (name_end == std::string_view::npos) return std::nullopt;
   std::string_view rest = stat.substr(name_end + 1);
-  for (int field = 3;; ++field) {  // each field has one space before it
+  for (int field = 3;; ++field) {  // one space precedes each field
     if (rest.empty() || rest.front() != ' ') return std::nullopt;
     rest.remove_prefix(1);
     const std::size_t length = std::min(rest.find(' '), rest.size());
@@ -189,10 +188,10 @@ bool Deaths::dead(u32 entry, u64 owner_word) {
 bool Deaths::prove(Watch& watch, ring::Owner owner) {
   const pid_t pid = static_cast<pid_t>(owner.pid);
   watch.pidfd.reset(calls.pidfd_open(pid, 0));
-  // It may have failed for want of descriptors, or on an old kernel: kill() tells whether there is a process.
+  // The watch may have failed for want of descriptors, or on an old kernel. kill() tells whether there is a process.
   if (!watch.pidfd && calls.kill(pid, 0) != 0 && errno == ESRCH) return true;
-  // The pidfd may be a stranger's that got this pid later. An unreadable start time leaves that open; but the pidfd
-  // stays good, for if it becomes readable, then the owner, or else the stranger after it, has ended.
+  // The pidfd may belong to another process that got this pid later, and an unreadable start time leaves that open. But the
+  // pidfd is still useful: once it becomes readable, the owner has ended, and so has any process that got the pid after it.
   if (proc_is_ours_) {
     const std::optional<u64> start = start_time_in_proc(std::to_string(owner.pid));
     if (start && *start != owner.start_time) return true;

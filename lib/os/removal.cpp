@@ -1,8 +1,8 @@
 // Removing a ring, and giving it another name: see segment.hpp, and ring/remover.hpp for the protocol.
 //
 // Invariants:
-//   - a name is removed only by who has the remover's lock, and while it means the file that was opened;
-//   - whoever may not remove the name does not retire the ring, not for a moment: producers would see it.
+//   - a name is removed only with the remover's lock, and only while it refers to the file that was opened;
+//   - a caller that may not remove the name does not retire the ring, not even for a moment, since producers would see it.
 #include <fcntl.h>
 #include <sys/file.h>
 
@@ -23,7 +23,8 @@ int cannot_remove(const Place& at, int error) {
   return fail(error, "ring %.80s: cannot remove %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(error));
 }
 
-// As a folder it cannot be removed, for it is a file; but that comes last of all that the kernel has against it.
+// Tries to remove the file as a folder, which always fails. But the kernel reports that it is no folder only if nothing else
+// forbids the removal.
 int check_removable(const Place& at) {
   if (calls.unlinkat(at.dir.get(), at.file.c_str(), AT_REMOVEDIR) == 0 || errno == ENOTDIR) return 0;
   return cannot_remove(at, errno);
@@ -40,7 +41,7 @@ int stays(const Place& at, const ring::Need& need) {
               at.ring.c_str(), need.unlogged, at.ring.c_str());
 }
 
-// 0: the ring is retired. −EBUSY: somebody needs it, and it is open.
+// Returns 0 if the ring is retired, or −EBUSY if somebody needs it; the ring is then open.
 int retire(const Place& at, const Segment& segment, Unneeded unneeded) {
   using Memory = ring::HardwareMemory;
   if (unneeded == Unneeded::unasked) {
@@ -61,13 +62,13 @@ int retire(const Place& at, const Segment& segment, Unneeded unneeded) {
               at.ring.c_str());
 }
 
-// The file is open, checked and locked; `ring` is mapped unless attach refuses it.
+// The file is open, checked and locked. `ring` is mapped unless attach refuses it.
 int remove_name(const Place& at, const Segment& segment, const struct stat& opened, Unneeded unneeded) {
   const bool mapped = segment.ring.header != nullptr;
   if (mapped) {
     if (const int error = check_removable(at)) return error;
     if (const int error = retire(at, segment, unneeded)) return error;
-    // We may have been stopped for long since the first look: what has the name now may be a new ring, which nobody has judged.
+    // We may have been stopped for long since the first look. The name may now belong to a new ring, which nobody has judged.
     if (const int error = check_name(at, opened)) return error;
   }
   if (calls.unlinkat(at.dir.get(), at.file.c_str(), 0) == 0) return 0;
@@ -88,7 +89,7 @@ int unlink(std::string_view ring, bool force, const Segment* only, const char* o
   int refused = open_checked(at, O_RDWR, status, segment.fd);
   if (refused != 0 && refused != -EPERM) return refused;
   if (refused == 0) {
-    // Of several who remove it at once, one at a time looks whether the name still means this file: the others must not
+    // If several remove it at once, one at a time checks whether the name still refers to this file. Otherwise the others could
     // remove the ring that somebody creates in its place.
     if (const int error = lock.take(at, segment.fd)) return error;
   }
@@ -99,7 +100,7 @@ int unlink(std::string_view ring, bool force, const Segment* only, const char* o
     if (const int error = check_name(at, status)) return error;
   }
   if (refused == 0) refused = map_checked(at, status, segment);
-  const bool judged_older = refused == -EPROTO && only != nullptr;  // which can be looked at: else there were none
+  const bool judged_older = refused == -EPROTO && only != nullptr;  // `only` says it can be looked at
   if (refused != 0 && refused != -ESTALE && !judged_older && !force) return refused;
   return remove_name(at, segment, status, unneeded);
 }
@@ -112,7 +113,7 @@ int rename(std::string_view ring, std::string_view to, const Segment& only, cons
   struct stat status {};
   if (const int error = status_of(at, only, status)) return error;
   if (const int error = check_rights(at, status)) return error;
-  // Without waiting: a process that holds the lock may be stopped.
+  // Does not wait, because a process that holds the lock may be stopped.
   if (calls.flock(only.fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(errno == EWOULDBLOCK ? EBUSY : errno, "ring %.80s: cannot lock %.200s, to give it another name: %s",
                 at.ring.c_str(), at.path.c_str(), std::strerror(errno));

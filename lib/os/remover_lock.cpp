@@ -57,7 +57,8 @@ int settle_removal(const Place& at, const Segment& segment, u64 patience_ns) {
               at.ring.c_str(), at.path.c_str(), at.ring.c_str());
 }
 
-// Without our lock the name may have been removed by hand, and a collector has retired the ring for that, before us.
+// We did not hold the lock, so the name may have been removed by hand before, and a collector may have retired the ring for
+// that.
 bool reopen_if_named(const Segment& segment) {
   ring::Header& header = *segment.ring.header;
   ring::reopen<ring::HardwareMemory>(header);

@@ -1,5 +1,5 @@
-// Attach, look, unlink, list, lease: see segment.hpp. Invariants: what is checked is the descriptor that is mapped,
-// never a path a second time; the header is read once, and its copy is what is checked and used.
+// Attach, look, unlink, list, lease: see segment.hpp. Invariants: the descriptor that is mapped is the one that is checked,
+// never a path a second time. The header is read once, and that copy is checked and used.
 #include "lib/os/segment.hpp"
 
 #include <fcntl.h>
@@ -22,15 +22,15 @@ namespace {
 
 namespace bip = boost::interprocess;
 
-constexpr int most_looks = 4;  // at what stands under a name, while rings are removed and made
+constexpr int most_looks = 4;  // looks at what a name refers to, while rings are removed and made
 
-// A header's private copy, alone or with what stands in the file behind it.
+// A private copy of a header, alone or with what follows it in the file.
 struct HeaderCopy {
   alignas(ring::Header) std::byte bytes[sizeof(ring::Header)] = {};
   const ring::Header& header() const { return *reinterpret_cast<const ring::Header*>(bytes); }
 };
 
-// What stands under a ring's name and can be none: to whoever put it there it may be dear.
+// Reports what a ring's name refers to if it cannot be a ring. Whoever put it there may need it.
 int no_regular_file(const Place& at, const char* what) {
   if (!at.dir)
     return fail(EPERM, "file %.200s: it is %s, expected a regular file: name a copy of a ring's", at.path.c_str(), what);
@@ -49,7 +49,7 @@ std::string text_of(const ring::Finding& finding) {
   return text;
 }
 
-// `shmring doctor` judges who may be alive, and advises accordingly. Nothing here can: so it advises no more than a look.
+// Only `shmring doctor` judges who may be alive, and advises accordingly. This code cannot, so it advises no more than a look.
 int refuse(const Place& at, const ring::Finding& finding, ring::Purpose purpose) {
   const ring::OlderVersion* const older = finding.error == EPROTO ? ring::find_older(static_cast<u32>(finding.found)) : nullptr;
   std::string advice = finding.error == ENOEXEC  ? "it is no segment of this library's layout: choose another name"
@@ -69,7 +69,7 @@ int read_header(const Place& at, int fd, HeaderCopy& out) {
               std::strerror(static_cast<int>(-bytes)));
 }
 
-// "" if the header is of this boot, or one of the two is unknown.
+// Returns "" if the header is of this boot, or if one of the two is unknown.
 std::string other_boot(const ring::Header& header) {
   const MachineId host = this_machine();
   auto known = [](const u64(&id)[2]) { return id[0] != 0 || id[1] != 0; };
@@ -93,7 +93,7 @@ int cannot_map(const Place& at, u64 bytes, int error) {
               std::strerror(-error));
 }
 
-// The whole file, or what is left of it with zeros behind: never a page that the file does not have.
+// Maps the whole file, or what is left of it followed by zeros, and never a page that the file does not have.
 int map_readonly(const Place& at, u64 file_bytes, u64 bytes, Segment& out) {
   if (file_bytes >= bytes) {
     const int error = map(out.fd.get(), bytes, bip::read_only, out.region);
@@ -129,7 +129,7 @@ int place_of(std::string_view name, Place& out) {
   return error;
 }
 
-// O_NONBLOCK: a FIFO that squats the name must not make us wait.
+// O_NONBLOCK is needed because a FIFO under that name must not make us wait.
 int open_checked(const Place& at, int access, struct stat& status, Fd& out) {
   const int error = open_at(at.dir ? at.dir.get() : AT_FDCWD, at.dir ? at.file.c_str() : at.path.c_str(),
                             access | O_NONBLOCK | (at.dir ? O_NOFOLLOW : 0), 0, out);
@@ -164,13 +164,13 @@ int check_rights(const Place& at, const struct stat& status) {
               at.ring.c_str(), at.path.c_str(), mode, mode & 0660u, at.path.c_str());
 }
 
-// The rest of attach, once `out.fd` is open.
+// Makes the rest of attach, once `out.fd` is open.
 int map_checked(const Place& at, const struct stat& status, Segment& out) {
   if (const int error = check_rights(at, status)) return error;
   const u64 bytes = static_cast<u64>(status.st_size);
   HeaderCopy snapshot;
   if (const int error = read_header(at, out.fd.get(), snapshot)) return error;
-  // Once before anything is mapped: a bad size must not become a SIGBUS.
+  // Checks once before anything is mapped, since a bad size must not become a SIGBUS.
   ring::Ring ring;
   if (const ring::Finding finding = ring::validate(snapshot.header(), bytes, nullptr, ring))
     return refuse(at, finding, ring::Purpose::write);
@@ -186,7 +186,7 @@ int status_of(const Place& at, const Segment& judged, struct stat& out) {
   return fail(errno, "ring %.80s: cannot read the status of what was opened: %s", at.ring.c_str(), std::strerror(errno));
 }
 
-// 0 if the name still means the open file.
+// Returns 0 if the name still refers to the open file.
 int check_name(const Place& at, const struct stat& opened) {
   struct stat named {};
   const bool found = calls.fstatat(at.dir.get(), at.file.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0;
@@ -246,7 +246,7 @@ int open_readonly(std::string_view ring_or_path, Segment& out, std::vector<std::
     return refuse(at, {EBADMSG, "size of the file", file_bytes, "at least", sizeof header}, ring::Purpose::look);
   if (const ring::Finding finding = ring::identify(header, ring::Purpose::look))
     return refuse(at, finding, ring::Purpose::look);
-  // Judged as if the file were as long as it should be: what it lacks reads as zeros.
+  // The file is judged as if it were as long as it should be. What it lacks reads as zeros.
   const u64 whole = header.geometry.size;
   std::string problem;
   if (const ring::Finding finding = ring::validate(header, whole, nullptr, segment.ring, ring::Purpose::look))
@@ -322,7 +322,7 @@ bool lease_is_held(const Segment& segment) {
 
 int take_lease(const Segment& segment) {
   if (const int error = take_lease_unnamed(segment)) return error;
-  // Whoever retires it looks for the lease afterwards.
+  // Whoever retires the ring looks for the lease afterwards.
   if (!ring::is_retired_by_now<ring::HardwareMemory>(*segment.ring.header)) return 0;
   Place at;
   if (const int error = place_of(segment.name, at)) return error;

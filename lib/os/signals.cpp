@@ -56,7 +56,7 @@ int take_signals(int status, const char* text) {
 bool stop_requested() {
   if (stop_asked != 0) return true;
   const timespec none{0, 0};
-  calls.ppoll(nullptr, 0, &none, &open_mask);  // let in what has come
+  calls.ppoll(nullptr, 0, &none, &open_mask);  // lets pending signals in
   return stop_asked != 0;
 }
 

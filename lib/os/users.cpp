@@ -20,12 +20,12 @@ int look_up(int (*call)(Key, Entry*, char*, std::size_t, Entry**), Key key, Entr
   Entry* found = nullptr;
   int error;
   while ((error = call(key, &out, buffer.data(), buffer.size(), &found)) == ERANGE && buffer.size() < most)
-    buffer.resize(buffer.size() * 4);  // a group of many members
+    buffer.resize(buffer.size() * 4);  // a group with many members
   if (found != nullptr) return 0;
   return error == 0 || error == ESRCH ? -ENOENT : -error;
 }
 
-// "" where no name is known.
+// Returns "" if no name is known.
 std::string user_name(uid_t user) {
   std::string buffer;
   passwd found{};
@@ -37,7 +37,7 @@ std::string described(const std::string& name, uid_t user) {
   return name.empty() ? number : name + " (" + number + ")";
 }
 
-// In a sticky directory, too, whoever may write there can make a ring; an access control list shows in the group's bits.
+// In a sticky directory, too, everyone with write permission can make a ring. An access control list shows in the group's bits.
 bool is_private(const struct stat& directory) { return (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0; }
 
 }  // namespace

@@ -17,7 +17,7 @@ timespec timespec_of(ring::u64 ns) { return {static_cast<time_t>(ns / 1'000'000'
 
 int futex_wait(std::atomic<ring::u32>& word, ring::u32 expected, ring::u64 deadline_ns) {
   const timespec deadline = timespec_of(deadline_ns);
-  // The BITSET form takes an absolute time; plain FUTEX_WAIT would start anew after each early return.
+  // The BITSET form takes an absolute time. Plain FUTEX_WAIT would start the wait anew after each early return.
   const long woken =
       calls.futex(reinterpret_cast<ring::u32*>(&word), FUTEX_WAIT_BITSET, expected, &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
   return woken < 0 ? -errno : 0;

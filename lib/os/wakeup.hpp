@@ -1,7 +1,7 @@
 // Sleeping on a 32-bit word of shared memory, and bounded sleep.
 //
-// Invariant: the futex calls are raw and without PRIVATE, for the sleeper and the waker are different processes. What
-// orders the word against the rest stands in ring/lane.hpp.
+// Invariant: the futex calls are raw and without PRIVATE, since the sleeper and the waker are different processes.
+// ring/lane.hpp says what orders the word against the rest.
 #pragma once
 
 #include <atomic>
@@ -10,14 +10,14 @@
 
 namespace shmring::os {
 
-// Sleep while `word` is `expected`, at most until the deadline (CLOCK_MONOTONIC, nanoseconds). 0 woken (perhaps for
-// nothing), −EAGAIN the word differs, −ETIMEDOUT, −EINTR.
+// Sleeps while `word` is `expected`, at most until the deadline (CLOCK_MONOTONIC, nanoseconds). Returns 0 if woken (perhaps for
+// nothing), −EAGAIN if the word differs, −ETIMEDOUT, or −EINTR.
 int futex_wait(std::atomic<ring::u32>& word, ring::u32 expected, ring::u64 deadline_ns);
 
-// Wake everyone who sleeps on `word`. How many, or −errno.
+// Wakes everyone who sleeps on `word`. Returns how many, or −errno.
 int futex_wake_all(std::atomic<ring::u32>& word);
 
-// Sleep for `ns`, less if a signal comes: 0 or −EINTR.
+// Sleeps for `ns`, or less if a signal comes. Returns 0 or −EINTR.
 int sleep_for(ring::u64 ns);
 
 }  // namespace shmring::os

@@ -1,19 +1,20 @@
-// The producer table: who is attached, and what each has attempted.
+// The producer table: it records who is attached, and what each producer has attempted.
 //
-// An entry is claimed by one CAS that writes its owner's identity, so no entry is ever ownerless; its account word says, from
-// before the first step of an attempt until after its last, which sequence is under way; its refusal word and counters say why
-// attempts were refused. The collector alone frees an entry.
+// A producer claims an entry with one CAS that writes its identity, so no entry ever lacks an owner. The entry's account word
+// says which sequence is under way. It is stored before the first step of an attempt and again after the last one. The refusal
+// word and the counters say why attempts were refused. Only the collector frees an entry.
 //
 // Invariants:
-//   - account word := (n << 1) before anything else of attempt n, (n << 1 | 1) after everything else;
-//   - a refusal stores its counter, then the refusal word, then finishes the account: who sees the later sees the earlier;
-//   - the incarnation, the lane and the name stand before the state says attached; state left is the last store of a life;
-//   - an entry is zeroed only when its account is closed and no slot names it, its owner word last;
-//   - a ring is retired before its name is removed, by who has its remover's lock (remover.hpp), and is retired for good only
-//     if its name has gone.
+//   - the account word is set to (n << 1) before anything else of attempt n, and to (n << 1 | 1) after everything else;
+//   - a refusal stores its counter, then the refusal word, and then finishes the account. A reader that sees one of these
+//     stores also sees those before it;
+//   - the incarnation, the lane and the name are stored before the state becomes attached. The state left is the last store of
+//     a life;
+//   - an entry is zeroed only when its account is closed and no slot names it. Its owner word is zeroed last;
+//   - the holder of the remover's lock retires a ring before it removes the ring's name (remover.hpp). A ring is retired for
+//     good only when its name is gone.
 //
 // Ordered accesses:
-//
 // | label            | access | order           | partner                      | what it orders                                     |
 // |------------------|--------|-----------------|------------------------------|----------------------------------------------------|
 // | owner_claim      | cas    | seq_cst/relaxed | entry_zero, owner_judged     | the last life's zeroing before this life's stores; before segment_again |
@@ -59,10 +60,10 @@
 
 namespace shmring::ring {
 
-// The owner word, taken apart.
+// The fields of the owner word.
 struct Owner {
   u32 pid;         // 22 bits
-  u64 start_time;  // 40 bits, clock ticks since boot; 0: unknown (another namespace), never judged dead
+  u64 start_time;  // 40 bits, clock ticks since boot; 0: unknown (another namespace), such an owner is never judged dead
   OwnerState state;
 
   static constexpr u64 start_mask = (u64{1} << 40) - 1;
@@ -73,7 +74,7 @@ struct Owner {
   constexpr bool same_process(const Owner& other) const { return pid == other.pid && start_time == other.start_time; }
 };
 
-// The account word, taken apart.
+// The fields of the account word.
 struct AccountWord {
   u64 attempted;
   bool finished;
@@ -84,11 +85,11 @@ struct AccountWord {
   constexpr bool operator==(const AccountWord&) const = default;
 };
 
-// The refusal word, taken apart.
+// The fields of the refusal word.
 struct Refusals {
   u32 count;  // refusals so far, mod 2^32
-  u16 mask;   // one bit a Cause, since the last publish
-  u16 last;   // low 16 bits of the sequence refused last
+  u16 mask;   // one bit for each Cause since the last publish
+  u16 last;   // low 16 bits of the last refused sequence
 
   static constexpr Refusals of(u64 bits) {
     return {static_cast<u32>(bits >> 32), static_cast<u16>(bits >> 16), static_cast<u16>(bits)};
@@ -96,10 +97,10 @@ struct Refusals {
   constexpr u64 bits() const { return u64{count} << 32 | u64{mask} << 16 | last; }
 };
 
-// One refusal counter, taken apart.
+// The fields of one refusal counter.
 struct Counter {
   u32 count;
-  u32 last;  // low 32 bits of the sequence counted last
+  u32 last;  // low 32 bits of the last sequence counted
 
   static constexpr Counter of(u64 bits) { return {static_cast<u32>(bits >> 32), static_cast<u32>(bits)}; }
   constexpr u64 bits() const { return u64{count} << 32 | last; }
@@ -107,7 +108,7 @@ struct Counter {
 
 constexpr u16 bit_of(Cause cause) { return static_cast<u16>(1u << static_cast<unsigned>(cause)); }
 
-// Who attaches: copied into the entry before it is attached.
+// The identity of an attaching producer. It is copied into the entry before the state becomes attached.
 struct Identity {
   char name[name_bytes];
   u32 uid;
@@ -120,7 +121,7 @@ static_assert(sizeof(Identity) == name_bytes + 8 + program_bytes &&
 
 // ---------------------------------------------------------------------------------------------------------- producer
 
-// False: the entry has an owner.
+// Returns false if the entry already has an owner.
 template <class M>
 bool claim_entry(Entry& entry, Owner me) {
   u64 expected = 0;
@@ -148,20 +149,21 @@ void set_identity(Entry& entry, const Identity& identity) {
   M::copy(At::identity_fill, entry.name, &identity, sizeof identity);
 }
 
-// attached: the entry is complete. left: the last store of a life.
+// The state attached says that the entry is complete. The state left is the last store of a life.
 template <class M>
 void set_state(Entry& entry, Owner me, OwnerState state) {
   me.state = state;
   M::store(At::owner_state, entry.owner, me.bits(), std::memory_order_release);
 }
 
-// Attempt n begins. Before anything else of it: from here on the sequence is either in the log or counted.
+// Announces attempt n. It comes before everything else of the attempt: from here on the sequence is either logged or counted as
+// lost.
 template <class M>
 [[gnu::always_inline]] inline void begin_attempt(Entry& entry, u64 sequence) {
   M::store(At::attempt, entry.account, AccountWord{sequence, false}.bits(), std::memory_order_release);
 }
 
-// Attempt n is over, whatever came of it.
+// Ends attempt n, whatever its result.
 template <class M>
 [[gnu::always_inline]] inline void finish_attempt(Entry& entry, u64 sequence) {
   M::store(At::finish, entry.account, AccountWord{sequence, true}.bits(), std::memory_order_release);
@@ -187,19 +189,20 @@ template <class M>
   return M::load(At::segment_state, header.state, std::memory_order_acquire) != static_cast<u32>(SegmentState::open);
 }
 
-// The look of an attacher that has its entry, or of a collector that has its lease. False: whoever retires the ring sees it.
+// Called by an attacher that has claimed its entry, or by a collector that has taken its lease. If this returns false, anyone
+// who retires the ring afterwards sees the caller.
 template <class M>
 bool is_retired_by_now(const Header& header) {
   return M::load(At::segment_again, header.state, std::memory_order_seq_cst) != static_cast<u32>(SegmentState::open);
 }
 
-// Role: whoever removes the ring's name, with the remover's lock; or its collector, once the name has gone.
+// Role: whoever removes the ring's name and holds the remover's lock, or the ring's collector once the name is gone.
 template <class M>
 void retire(Header& header) {
   M::store(At::segment_retire, header.state, static_cast<u32>(SegmentState::retired), std::memory_order_seq_cst);
 }
 
-// Role: whoever has the remover's lock, of a ring that has its name. False: it was not retired.
+// Role: the holder of the remover's lock, for a ring that still has its name. Returns false if the ring was not retired.
 template <class M>
 bool reopen(Header& header) {
   u32 expected = static_cast<u32>(SegmentState::retired);
@@ -207,24 +210,24 @@ bool reopen(Header& header) {
                 std::memory_order_relaxed);
 }
 
-// Role: whoever removes the ring's name, once it is retired.
+// Role: whoever removes the ring's name, after retiring the ring.
 template <class M>
 Owner owner_judged(const Entry& entry) {
   return Owner::of(M::load(At::owner_judged, entry.owner, std::memory_order_seq_cst));
 }
 
-// The type table's word, taken apart.
+// The fields of the type table's word.
 struct TypeWord {
   u32 type;
   u8 state;       // 0 free, 1 being written, 2 written
-  u32 check = 0;  // of what is written: the tripwire of the name, 24 bits
+  u32 check = 0;  // tripwire of the name, 24 bits
   static constexpr TypeWord of(u64 bits) {
     return {static_cast<u32>(bits >> 32), static_cast<u8>(bits), static_cast<u32>(bits) >> 8};
   }
   constexpr u64 bits() const { return u64{type} << 32 | u64{check} << 8 | state; }
 };
 
-// Role: any producer. False: the place is taken by now.
+// Role: any producer. Returns false if another producer has taken the place.
 template <class M>
 bool claim_type(TypeName& place, u32 type) {
   u64 expected = 0;
@@ -232,7 +235,7 @@ bool claim_type(TypeName& place, u32 type) {
                 std::memory_order_relaxed);
 }
 
-// Role: who claimed it. `name` has at most sizeof TypeName::name − 1 bytes.
+// Role: the producer that claimed the place. `name` has at most sizeof TypeName::name − 1 bytes.
 template <class M>
 void publish_type(TypeName& place, u32 type, std::string_view name) {
   char whole[sizeof place.name] = {};
@@ -246,11 +249,12 @@ TypeWord type_seen(const TypeName& place) {
   return TypeWord::of(M::load(At::type_seen, place.word, std::memory_order_acquire));
 }
 
-// `word` said written. False: it was scribbled over, it or the name, and names nothing.
+// Copies the name when `word` says that it is written. Returns false if the name or the word was scribbled over; the place then
+// names no type.
 template <class M>
 bool copy_type(char (&to)[sizeof TypeName::name], const TypeName& place, TypeWord word) {
   M::copy(At::type_copy, to, place.name, sizeof to);
-  signal_fence();  // each byte is read once
+  signal_fence();  // each byte is read only once
   return to[sizeof to - 1] == '\0' && tripwire(word.type, to) == word.check;
 }
 
@@ -271,12 +275,12 @@ u64 lane_seen(const Entry& entry) {
   return M::load(At::lane_seen, entry.lane, std::memory_order_acquire);
 }
 
-// Role: the collector, with the state attached or left seen.
+// Role: the collector, after it has seen the state attached or left.
 template <class M>
 Identity identity_copy(const Entry& entry) {
   Identity identity;
   M::copy(At::identity_copy, &identity, entry.name, sizeof identity);
-  signal_fence();  // each byte is read once
+  signal_fence();  // each byte is read only once
   identity.name[name_bytes - 1] = identity.program[program_bytes - 1] = '\0';
   return identity;
 }
@@ -301,7 +305,7 @@ u64 nested_seen(const Entry& entry) {
   return M::load(At::nested_seen, entry.nested, std::memory_order_relaxed);
 }
 
-// What this collector's log holds of the entry, for a log that begins later. After the append.
+// Stores how much of this entry the log holds, for a log that begins later. It is called after the append.
 template <class M>
 void set_logged(Entry& entry, u64 through, u64 refused) {
   M::store(At::logged, entry.logged_refused, refused, std::memory_order_release);
@@ -324,8 +328,9 @@ u64 durable_seen(const Entry& entry) {
   return M::load(At::durable_seen, entry.durable, std::memory_order_relaxed);
 }
 
-// Role: the collector, for an account that is closed and that no slot names. The owner word last: an attacher takes it next.
-// The incarnation first: an observer, and finds the same one before and behind the other words, has seen none of them zeroed.
+// Role: the collector, for an entry whose account is closed and which no slot names. The owner word is zeroed last, since an
+// attacher may take the entry right after that. The incarnation is zeroed first, so an observer that finds the same incarnation
+// before and after the other words has seen none of them zeroed.
 template <class M>
 void zero_entry(Entry& entry) {
   auto zero = [](std::atomic<u64>& word) { M::store(At::entry_zero, word, u64{0}, std::memory_order_release); };

@@ -1,7 +1,7 @@
-// XXH3 of more than a few cache lines, by the widest vectors that the processor has: a record of 1 KiB is hashed in less than
-// half of the time. Short inputs have no use for vectors, and are hashed in place: tripwire.hpp.
+// XXH3 of more than a few cache lines, with the widest vectors that the processor has. This hashes a record of 1 KiB in less
+// than half of the time. Vectors do not help with short inputs, which tripwire.hpp hashes in place.
 //
-// Invariant: the value is XXH3-64's, whichever way it was come by.
+// Invariant: the value is that of XXH3-64, whichever way it is computed.
 #pragma once
 
 #include <cstddef>

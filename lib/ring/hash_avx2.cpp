@@ -1,5 +1,5 @@
-// Long inputs by AVX2: see hash.hpp. Invariant: nothing that another file may share is compiled for AVX2: whatever xxhash.h
-// includes is included before it, and is C.
+// Hashes long inputs with AVX2: see hash.hpp. Invariant: nothing that another file may share is compiled for AVX2. Everything
+// that xxhash.h includes is included before it, and is C.
 #include "lib/ring/hash.hpp"
 
 #if defined(__x86_64__)

@@ -1,15 +1,15 @@
-// A lane: slots in order, a tail where producers claim, a head up to which the collector has released.
+// A lane: an ordered array of slots, with a tail where producers claim and a head up to which the collector has released.
 //
-// The shared lane's tail is only a hint that anyone may advance: a position is taken on its slot (slot.hpp). An exclusive lane
-// has one producer, which alone moves the tail, after it has claimed.
+// The tail of the shared lane is only a hint that any producer may advance. A position is taken on its slot (slot.hpp). An
+// exclusive lane has one producer, and only that producer moves the tail, after it has claimed.
 //
 // Invariants:
 //   - tail and head only grow, and every claimed position is at or below the tail;
-//   - head may be one above the tail: the collector has met a claim whose owner has not advanced the tail;
-//   - a lane's owner word is changed from free by an attacher, and to free by the collector, by CAS, and by nobody else.
+//   - head may be one above the tail when the collector has met a claim whose owner has not advanced the tail;
+//   - an attacher changes a lane's owner word from free, and the collector changes it back to free. Both use a CAS, and nobody
+//     else writes the word.
 //
 // Ordered accesses:
-//
 // | label        | access | order           | partner             | what it orders                                          |
 // |--------------|--------|-----------------|---------------------|---------------------------------------------------------|
 // | tail_hint    | load   | relaxed         | -                   | a hint: the slot's word decides                         |
@@ -37,12 +37,13 @@
 
 namespace shmring::ring {
 
-// A claim tries at most so often, and once more a slot, since it may have to step over a lane of stalled ones. Each failure
-// means that someone else got on (a producer, or the collector on this slot), or that the tail was brought forward.
+// The number of times that one claim tries. One more try is added for each slot, since a claim may have to step over a whole
+// lane of stalled slots. A try fails only if somebody else made progress (a producer, or the collector on this slot) or if the
+// tail was advanced.
 inline constexpr u32 claim_attempts = 1024;
 inline u32 most_attempts(const Ring& ring) { return claim_attempts + ring.geometry.slots; }
 
-enum class Claimed : u8 { yes, full, contended, timeout, retired };  // the last two: by who waits for a claim
+enum class Claimed : u8 { yes, full, contended, timeout, retired };  // the last two come from waiting for a claim
 struct Claim {
   Claimed result;
   u64 position;
@@ -53,36 +54,37 @@ u64 tail_seen(const Lane& lane) {
   return M::load(At::tail_seen, lane.tail, std::memory_order_acquire);
 }
 
-// Acq_rel where the collector needs only relaxed: a reader of this tail then sees the words of all claims below it, and a head
-// that is not far below.
+// The collector needs only a relaxed order here. The acq_rel order is for readers of the tail: such a reader also sees the
+// words of all claims below the tail, and a head that is not far below it.
 template <class M>
 void help_tail(Lane& lane, u64 position) {
   u64 expected = position;
   M::cas(At::tail_help, lane.tail, expected, position + 1, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
-// The collector has passed the position a lap below: what still lies in the slot is not for us to wait for. Look at the slot
-// again before stepping over it: the collector may have released it just before it published this head.
+// Returns true if the collector has passed the same slot's position of the lap before. The producer then need not wait for what
+// lies in the slot. It must look at the slot once more before it steps over it, because the collector may have released the
+// slot just before it published this head.
 template <class M>
 bool collector_is_past(const Ring& ring, const Lane& lane, u64 position) {
   return M::load(At::head_seen, lane.head, std::memory_order_acquire) + ring.geometry.slots > position;
 }
 
-// What to do with the word of a position that is not free for this lap. Both kinds of lane.
+// What to do about the word of a position that is not free for this lap. It applies to both kinds of lane.
 enum class Next : u8 { step_over, look_again, taken, full };
 
 template <class M>
 [[gnu::noinline]] Next not_free(const Ring& ring, const Lane& lane, Slot& slot, Word word, u64 position, u32 me,
                                 bool overwriting) {
   const u64 lap = ring.lap(position);
-  if (word.lap >= lap) return Next::step_over;  // somebody has it
+  if (word.lap >= lap) return Next::step_over;  // somebody else has taken this position
   if (collector_is_past<M>(ring, lane, position)) return look<M>(slot) == word ? Next::step_over : Next::look_again;
   if (!overwriting) return Next::full;
-  if (word.state != SlotState::ready) return Next::step_over;  // a writer's or the collector's: never taken from them
+  if (word.state != SlotState::ready) return Next::step_over;  // slots in WRITING or READING are never taken from their owner
   return overwrite<M>(slot, word, lap, me) ? Next::taken : Next::look_again;
 }
 
-// The rows of the protocol for a producer of the shared lane.
+// Applies the transitions of the protocol for a producer of the shared lane.
 template <class M>
 Claim claim_shared(const Ring& ring, u32 lane_index, u32 me, bool overwriting) {
   Lane& lane = ring.lanes[lane_index];
@@ -101,13 +103,14 @@ Claim claim_shared(const Ring& ring, u32 lane_index, u32 me, bool overwriting) {
       if (next == Next::look_again) continue;
       mine = next == Next::taken;
     }
-    help_tail<M>(lane, tail);  // a lost race is fine
+    help_tail<M>(lane, tail);  // it does not matter who wins this race
     if (mine) return {Claimed::yes, tail};
   }
   return {Claimed::contended, 0};
 }
 
-// The same rows for the one producer of an exclusive lane; `tail` is its own copy and moves past what it claims or steps over.
+// Applies the same transitions for the one producer of an exclusive lane. `tail` is the producer's own copy, and moves past
+// each position that it claims or steps over.
 template <class M>
 Claim claim_exclusive(const Ring& ring, u32 lane_index, u32 me, bool overwriting, u64& tail) {
   Lane& lane = ring.lanes[lane_index];
@@ -132,8 +135,9 @@ Claim claim_exclusive(const Ring& ring, u32 lane_index, u32 me, bool overwriting
   return {Claimed::contended, 0};
 }
 
-// Sleep on `freed` until something was released, or the deadline. `try_again` stands between the two looks at `freed`: who
-// sleeps has found the lane full after it announced itself. On the head instead, a wake-up in between is lost.
+// Sleeps on `freed` until something is released or the deadline passes. `try_again` runs after the first look at `freed` and
+// before the kernel's look, so a sleeper has found the lane full after it announced itself. If a producer slept on the head
+// instead, a wake-up in between would be lost.
 template <class M, class Try>
 bool sleep_until_freed(Lane& lane, u64 deadline_ns, const Try& try_again) {
   M::add(At::waiters_add, lane.waiters, u32{1}, std::memory_order_seq_cst);
@@ -144,7 +148,7 @@ bool sleep_until_freed(Lane& lane, u64 deadline_ns, const Try& try_again) {
   return done;
 }
 
-// Where a collector starts: behind all that its predecessor released.
+// Returns where a collector starts: after everything that its predecessor released.
 template <class M>
 u64 head_resume(const Lane& lane) {
   return M::load(At::head_resume, lane.head, std::memory_order_acquire);
@@ -155,7 +159,7 @@ void head_publish(Lane& lane, u64 head) {
   M::store(At::head_publish, lane.head, head, std::memory_order_release);
 }
 
-// The fullest that a pass has found the lane; the caller keeps the maximum.
+// Stores the highest fill of the lane that a pass has seen. The caller keeps the maximum.
 template <class M>
 void note_fill(Lane& lane, u64 positions) {
   M::store(At::high_water, lane.high_water, positions, std::memory_order_relaxed);
@@ -171,15 +175,15 @@ u32 waiters_now(const Lane& lane) {
   return M::load(At::waiters_now, lane.waiters, std::memory_order_relaxed);
 }
 
-// Tell sleepers that slots were released or the head has moved: both stand before this call. True: someone sleeps on `freed`;
-// wake them.
+// Tells sleepers that slots were released or that the head has moved. Both stores come before this call. Returns true if
+// someone sleeps on `freed` and must be woken.
 template <class M>
 bool freed(Lane& lane) {
   M::add(At::freed_bump, lane.freed, u32{1}, std::memory_order_seq_cst);
   return M::load(At::waiters_seen, lane.waiters, std::memory_order_seq_cst) != 0;
 }
 
-// Role: an attacher, with its entry claimed. False: the lane has an owner.
+// Role: an attacher that has claimed its entry. Returns false if the lane already has an owner.
 template <class M>
 bool lane_take(Lane& lane, u32 me) {
   u64 expected = 0;
@@ -191,8 +195,8 @@ u64 lane_owner(const Lane& lane) {
   return M::load(At::lane_owner, lane.owner, std::memory_order_acquire);
 }
 
-// Role: the collector, for a closed account. By what the lane says, never by what the entry says: a predecessor may have freed
-// the lane already, and the next owner may be writing.
+// Role: the collector, for a closed account. The lane's own word decides, not the lane number in the entry: a predecessor may
+// have freed the lane already, and its next owner may be writing.
 template <class M>
 void lane_free(Lane& lane, u32 owner) {
   u64 expected = owner;

@@ -42,7 +42,7 @@ inline constexpr u32 default_producers = 256;
 inline constexpr u32 max_producers = 8190;  // 13 bits of the state word, plus one
 inline constexpr u32 max_lanes = 64;
 
-// A ring's identity, as the header has it; all zero: none, or not known.
+// A ring's identity, as stored in the header. All zero means that there is none, or that it is not known.
 using RingId = std::array<u64, 2>;
 
 enum class SlotState : u8 { empty = 0, writing = 1, ready = 2, reading = 3 };
@@ -51,7 +51,8 @@ enum class SegmentState : u32 { absent = 0, open = 1, retired = 2 };
 enum class Clock : u32 { monotonic = 0, tsc = 1 };  // what `ticks` counts: nanoseconds of CLOCK_MONOTONIC, or TSC cycles
 enum class OnFull : u32 { drop = 0, overwrite = 1, wait = 2, hybrid = 3 };
 
-// Why a sequence has no event. The first `refusal_causes` are the handle's own refusals, each with a counter in its entry.
+// Why a sequence has no event. The first `refusal_causes` are refusals by the handle, and each of these has a counter in the
+// entry.
 enum class Cause : u8 {
   full,
   timeout,
@@ -97,7 +98,7 @@ struct TypeName {
   char name[name_bytes - 8];
 };
 
-// What a slot says of its record. The hash is XXH3 of all that follows it here, and of the payload behind it.
+// What a slot says of its record. The hash is XXH3 over all fields that follow it here, and over the payload after them.
 struct RecordHeader {
   u32 hash;
   u32 refused;  // refusals of this producer before this record, mod 2^32
@@ -114,7 +115,7 @@ struct RecordHeader {
   u16 why;  // causes of refusals since the last publish: one bit a Cause
 };
 
-// One cache line, then slot_bytes − 64 bytes of payload. Written by whoever the state word says.
+// One cache line, followed by slot_bytes − 64 bytes of payload. The state word says who may write it.
 struct Slot {
   std::atomic<u64> word;  // lap, owner, state
   RecordHeader header;
@@ -132,15 +133,15 @@ struct Entry {
   std::atomic<u64> counters[refusal_causes];
   std::atomic<u64> nested;
   // line 3: the collector
-  std::atomic<u64> logged;          // through: all sequences up to it are in the log
-  std::atomic<u64> durable;         // of these, what survives a power cut
+  std::atomic<u64> logged;          // all sequences up to this one are in the log
+  std::atomic<u64> durable;         // those of them that survive a power cut
   std::atomic<u64> logged_refused;  // refusals among them
   u64 reserved3[5];
   // lines 4 and 5: the producer, before it is attached
   char name[name_bytes];
   u32 uid;
   u32 tid;
-  char program[program_bytes];  // what it calls its program: a claim
+  char program[program_bytes];  // what the producer calls its program; nobody checks it
 };
 
 struct Lane {
@@ -160,12 +161,12 @@ struct Lane {
   u64 reserved4[7];
 };
 
-// The status page: what the collector shows of itself, see status.hpp. Nobody decides anything about the ring by it.
+// The status page: what the collector shows of itself (see status.hpp). Nobody decides anything about the ring from it.
 struct StatusPage {
-  alignas(line_bytes) std::atomic<u64> identity;  // owner word of the collector that holds the lease; state attached. 0: none
+  alignas(line_bytes) std::atomic<u64> identity;  // owner word of the lease's holder, in state attached; 0: none
   std::atomic<u64> epoch;                         // collectors so far
   std::atomic<u64> heartbeat_ns;                  // CLOCK_MONOTONIC of its last pass
-  std::atomic<u64> wakeups;                       // times that it went to sleep and woke
+  std::atomic<u64> wakeups;                       // times that it slept and woke
   std::atomic<u64> cpu_ns;                        // its processor time
   std::atomic<u64> logged;                        // events written
   std::atomic<u64> lost;                          // sequences written as lost
@@ -175,18 +176,18 @@ struct StatusPage {
   std::atomic<u64> anchor_ticks;
   std::atomic<u64> anchor_utc_ns;
   std::atomic<u64> ns_per_tick_q32;
-  std::atomic<u64> older_lost_by[4];  // of version 1: full, too_big, died, everything else; since then zero
+  std::atomic<u64> older_lost_by[4];  // in version 1: full, too_big, died, everything else; since then zero
 };
 
 enum class StatusState : u64 { none = 0, collecting = 1, log_failing = 2 };  // log_failing: its log cannot be written
 
-// The part of the status page that has come since version 1: whose header ends where it begins.
+// The part of the status page that was added after version 1. The header of version 1 ends where this part begins.
 struct StatusMore {
   // lines 1 and 2
   alignas(line_bytes) std::atomic<u64> losses[causes];  // sequences written as lost, by Cause
   std::atomic<u64> state;                               // StatusState
   u64 reserved1[3];
-  // lines 3 and 4: for an alarm, and for the index up to which the log survives a power cut
+  // lines 3 and 4: reserved for an alarm, and for the index up to which the log survives a power cut
   u64 reserved2[16];
 };
 
@@ -202,13 +203,13 @@ struct Header {
   u64 created_utc_ns;
   // line 2
   Geometry geometry;
-  u64 identity[2];  // random, drawn at creation: a ring made anew under the same name is another one
+  u64 identity[2];  // random, drawn at creation: a ring created again under the same name has another identity
   // line 3
   boost::interprocess::offset_ptr<Entry> entries;
   boost::interprocess::offset_ptr<Lane> lanes;
   boost::interprocess::offset_ptr<Slot> slots;
-  u64 created_ticks;         // of the segment's clock, with …
-  u64 created_monotonic_ns;  // … the monotonic time of the same moment: the baseline of the calibration
+  u64 created_ticks;         // of the segment's clock, and …
+  u64 created_monotonic_ns;  // … the monotonic time of the same moment, as the baseline of the calibration
   u64 incarnation_base;      // seconds since 2025 << 22
   u32 creator_pid;
   u32 creator_uid;
@@ -224,12 +225,12 @@ struct Header {
   // lines 8 …
   char ring[name_bytes];
   TypeName types[type_names];
-  // Not in version 1: there the producer table begins here.
+  // Version 1 has no such part: its producer table begins here.
   StatusMore status_more;
 };
 
-// Every field with its offset: asserted below, printed by the golden test, compared with lib/LAYOUT.md, and hashed into the
-// fingerprint that attach compares.
+// Every field with its offset. The offsets are asserted below, printed by the golden test, compared with lib/LAYOUT.md, and
+// hashed into the fingerprint that attach compares.
 #define SHMRING_LAYOUT(X)              \
   X(Geometry, size, 0)                 \
   X(Geometry, slots, 8)                \
@@ -343,7 +344,7 @@ inline constexpr Field layout_fields[] = {SHMRING_LAYOUT(SHMRING_FIELD)};
 SHMRING_LAYOUT(SHMRING_ASSERT)
 #undef SHMRING_ASSERT
 
-// Each field begins where the one before it ends, and the last one ends with its struct.
+// Each field begins where the one before it ends, and the last field ends with its struct.
 consteval bool layout_has_no_padding() {
   for (std::size_t i = 0; i < std::size(layout_fields); ++i) {
     const Field& field = layout_fields[i];

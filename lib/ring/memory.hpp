@@ -25,7 +25,7 @@
 
 namespace shmring::ring {
 
-// One label an access; "order.partner" of each stands in the table at the top of the file that makes it.
+// One label for each access. Its "order.partner" is in the table at the top of the file that makes the access.
 enum class At : u8 {
   // slot.hpp
   look,
@@ -110,7 +110,7 @@ enum class At : u8 {
   clock_again,
 };
 
-// The real one, but for sleep, which is the operating system's: os/memory.hpp.
+// The memory of the real machine, except for sleep, which the operating system provides: os/memory.hpp.
 struct HardwareMemory {
   template <class T>
   [[gnu::always_inline]] static T load(At, const std::atomic<T>& word, std::memory_order order) {
@@ -135,8 +135,8 @@ struct HardwareMemory {
     __builtin_ia32_pause();
 #endif
   }
-  // For writing. Not the builtin: without a compiler option for newer processors it fetches the line as shared, and the store
-  // that follows pays for it a second time. Where the processor does not know prefetchw, it is a nop.
+  // Fetches a line for writing. It does not use the builtin: without a compiler option for newer processors the builtin fetches
+  // the line as shared, and the store that follows pays for it a second time. Processors that do not know prefetchw ignore it.
   [[gnu::always_inline]] static void prefetch(const void* address) {
 #if defined(__x86_64__)
     asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));
@@ -158,7 +158,8 @@ struct HardwareMemory {
   }
 };
 
-// Between a handle's own stores and a signal handler on the same thread: the compiler keeps the order, as the processor does.
+// Orders a handle's own stores against a signal handler on the same thread: the compiler keeps the order, as the processor
+// does.
 [[gnu::always_inline]] inline void signal_fence() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 }  // namespace shmring::ring

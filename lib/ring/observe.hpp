@@ -1,9 +1,9 @@
-// What an observer reads of a ring that others write: the words in an order in which what they say together can be believed.
-// `shmring stat` and `shmring dump` read so, and so does the explorer's observer, which proves what is said here.
+// What an observer reads of a ring that others write. It reads the words in an order in which they can be believed together.
+// `shmring stat` and `shmring dump` read this way, and so does the explorer's observer, which proves what is said here.
 //
 // Invariants:
-//   - loads only, and no loop: who wants to be sure looks again;
-//   - what is not `settled`, or not `whole`, is of different moments, and may say anything together.
+//   - an observer only loads, and never loops: a caller that wants to be sure looks again;
+//   - words that are not `settled`, or not `whole`, come from different moments, and together they may say anything.
 #pragma once
 
 #include "lib/ring/lane.hpp"
@@ -15,12 +15,12 @@ struct LaneSeen {
   u64 owner = 0;  // entry + 1; 0: nobody
   u64 head = 0, tail = 0, high_water = 0;
   u32 waiters = 0;
-  bool settled = false;  // no collector passed meanwhile
+  bool settled = false;  // no collector passed in the meantime
 
   // The collector has met at most one claim whose owner has not moved the tail.
   bool head_can_be() const { return head <= tail + 1; }
-  // A collector releases all that it has walked before it publishes its head, and what it released may be claimed at once: so
-  // the tail may be two laps ahead. With the policy overwrite nobody waits for the head.
+  // A collector releases everything that it has walked before it publishes its head, and each released slot may be claimed at
+  // once. So the tail may be two laps ahead. With the policy overwrite there is no such bound, since nobody waits for the head.
   static u64 most_ahead(const Geometry& geometry) { return 2 * u64{geometry.slots}; }
   bool tail_can_be(const Geometry& geometry) const {
     const bool overwrites = geometry.on_full == static_cast<u32>(OnFull::overwrite);
@@ -28,7 +28,7 @@ struct LaneSeen {
   }
 };
 
-// Head, tail, head again: only if the head stands still is the distance one that must make sense.
+// Reads head, tail, and head again. The distance must make sense only if the head stood still.
 template <class M>
 LaneSeen observe_lane(const Lane& lane) {
   LaneSeen seen;
@@ -51,13 +51,13 @@ struct EntrySeen {
   Counter counters[refusal_causes] = {};
   u64 nested = 0;
   AccountWord account{};
-  bool whole = false;  // all words are of one life; of a free entry there is only its owner
+  bool whole = false;  // all words are of one life; for a free entry only its owner is known
 };
 
-// Logged, refusals and counters before the account, so that a live ring never shows more of them than was attempted. The owner
-// once more behind all, its state too: of one who has left meanwhile the incarnation may be zeroed by now, as it never is of
-// the living. The identity is plain bytes, which nothing orders before that second look: on processors that do not keep loads
-// in order it may be the next life's.
+// Logged, refusals and counters are read before the account, so that a live ring never shows more of them than was attempted.
+// The owner is read once more after all of these, with its state, because the incarnation of a producer that has left in the
+// meantime may already be zeroed; that of a living one never is. The identity is plain bytes, and nothing orders them before
+// that second look: on processors that do not keep loads in order, they may be those of the next life.
 template <class M>
 EntrySeen observe_entry(const Entry& entry) {
   EntrySeen seen;
@@ -77,21 +77,22 @@ EntrySeen observe_entry(const Entry& entry) {
   return seen;
 }
 
-// What the collector shows of itself, but for the clock (clock_seen). Of the present collector, or of the last one.
+// What the collector shows of itself, except for the clock (clock_seen). It is from the present collector, or from the last
+// one.
 struct StatusSeen {
   Owner identity{};  // pid 0: none
   u64 epoch = 0, heartbeat_ns = 0, wakeups = 0, cpu_ns = 0, logged = 0, lost = 0, stalled = 0;
-  bool has_more = false;      // the ring's version has what follows; else it has …
+  bool has_more = false;      // the ring's version has the fields that follow; otherwise …
   u64 losses[causes] = {};    // by Cause
   u64 state = 0;              // StatusState
-  u64 older_lost_by[4] = {};  // … full, too_big, died, everything else
+  u64 older_lost_by[4] = {};  // … it has only full, too_big, died, everything else
 };
 
 template <class M>
 StatusSeen observe_status(const Ring& ring) {
   const StatusPage& page = ring.header->status;
   StatusSeen seen;
-  seen.identity = collector_seen<M>(page);  // before its figures
+  seen.identity = collector_seen<M>(page);  // read before its figures
   seen.epoch = figure_seen<M>(page.epoch);
   seen.heartbeat_ns = figure_seen<M>(page.heartbeat_ns);
   seen.wakeups = figure_seen<M>(page.wakeups);

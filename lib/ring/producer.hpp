@@ -1,11 +1,12 @@
-// A producer's side of the ring: attach, write, claim and commit, detach. One handle; used by one thread at a time.
+// A producer's side of the ring: attach, write, claim and commit, detach. It is one handle, used by one thread at a time.
 //
 // Invariants:
-//   - every attempt begins with the account word and ends with it; between the two it is published, or refused and counted;
-//   - a write that succeeds reads of the collector's lines only its slot; nothing private is read back from shared memory;
-//   - a call that finds another one of this handle under way, which a signal handler has interrupted, touches only the
-//     `nested` count; so does one of another thread, by mistake, unless both began at once: then both run, and shmring.h says
-//     what comes of it;
+//   - every attempt begins and ends with a store to the account word. In between it is either published, or refused and
+//     counted;
+//   - a successful write reads only its slot of the collector's lines. Nothing private is read back from shared memory;
+//   - a call that finds another call of this handle under way, because a signal handler interrupted that one, touches only the
+//     `nested` count. The same holds for a second thread that uses the handle by mistake, unless both calls began at once. Then
+//     both run, and shmring.h says what comes of it;
 //   - an open claim is an attempt under way: commit, abort, or the handle's next call ends it.
 #pragma once
 
@@ -19,15 +20,16 @@
 
 namespace shmring::ring {
 
-// Slots ahead whose lines are fetched for writing: as many of them as this record has, up to so many.
+// How far ahead a slot's lines are fetched for writing. As many lines are fetched as the present record has, up to a limit.
 inline constexpr u32 prefetch_slots = 8, most_prefetched = 32;
-// Looks at a full lane before a waiter sleeps; and the longest sleep, so that it notices a ring that was unlinked.
+// How often a waiter looks at a full lane before it sleeps, and its longest sleep, after which it notices an unlinked ring.
 inline constexpr u32 wait_spins = 64;
 inline constexpr u64 wait_slice_ns = 50'000'000;
-// Looks at a type name that another process is writing.
+// How often to look at a type name that another process is writing.
 inline constexpr u32 name_spins = 100'000;
 
-// Where to cut a payload that must not be longer than `room`: text between two characters, so that it stays text.
+// Returns where to cut a payload that must not be longer than `room`. Text is cut between two characters, so that it stays
+// text.
 inline std::size_t cut_at(u8 kind, const unsigned char* payload, std::size_t room) {
   std::size_t bytes = room;
   if (kind == SHMRING_KIND_TEXT)
@@ -38,17 +40,18 @@ inline std::size_t cut_at(u8 kind, const unsigned char* payload, std::size_t roo
 template <class M>
 class Producer {
  public:
-  // Take an entry and a lane (`lane`: a shmring_lane). 0, −EUSERS: the table is full, −EBUSY: no exclusive lane is free,
-  // −ESTALE: somebody has retired the ring meanwhile.
+  // Takes an entry and a lane (`lane` is a shmring_lane). Returns 0, −EUSERS if the table is full, −EBUSY if no exclusive lane
+  // is free, or −ESTALE if somebody has retired the ring in the meantime.
   int attach(const Ring& ring, Owner me, const Identity& identity, u32 lane);
   // See shmring_write, _claim, _commit, _abort.
   int write(const shmring_meta* meta, const void* payload, std::size_t bytes);
   int claim(std::size_t bytes, void** payload);
   int commit(const shmring_meta* meta, std::size_t bytes);
   int abort();
-  // Give `type` a name of at most sizeof TypeName::name − 1 bytes. 0, −EEXIST: it has another, −ENOSPC: the table is full.
+  // Gives `type` a name of at most sizeof TypeName::name − 1 bytes. Returns 0, −EEXIST if it has another name, or −ENOSPC if
+  // the table is full.
   int name_type(u32 type, std::string_view name);
-  // The last use of the handle.
+  // Detaches. This is the last use of the handle.
   void detach();
 
   u64 sequence() const { return sequence_; }
@@ -58,7 +61,7 @@ class Producer {
  private:
   struct Outcome {
     int result;      // 0 or a condition
-    bool published;  // a slot says READY: what the mask held is told
+    bool published;  // a slot is READY, and its record tells what was in the mask
   };
 
   bool some_lane_is_free() const;
@@ -94,7 +97,7 @@ class Producer {
   u16 mask_ = 0;      // causes since the last publish
   u16 last_refused_ = 0;
   volatile bool inside_ = false;
-  bool open_ = false;  // a claim
+  bool open_ = false;  // a claim is open
   u64 open_position_ = 0;
   std::size_t open_bytes_ = 0;
   u32 counts_[refusal_causes] = {};
@@ -114,7 +117,8 @@ int Producer<M>::write(const shmring_meta* meta, const void* payload, std::size_
   return leave(attempt(about, payload, bytes));
 }
 
-// What is common to all calls that take a sequence. Not 0: the call is refused without one.
+// The beginning that all calls which take a sequence have in common. If it does not return 0, the call is refused and takes no
+// sequence.
 template <class M>
 [[gnu::always_inline]] inline int Producer<M>::enter() {
   if (inside_) [[unlikely]]
@@ -130,7 +134,7 @@ template <class M>
   return SHMRING_RETIRED;
 }
 
-// The end of a call that took a sequence.
+// Ends a call that took a sequence.
 template <class M>
 [[gnu::always_inline]] inline int Producer<M>::leave(Outcome outcome) {
   finish(outcome);
@@ -139,8 +143,8 @@ template <class M>
   return outcome.result;
 }
 
-// The end of an attempt. The mask is cleared after the account is finished: a collector that sees the finished account and a
-// mask knows that the mask is not older than the last publish.
+// Ends an attempt. The mask is cleared after the account is finished: a collector that sees the finished account together with
+// a mask knows that the mask is not older than the last publish.
 template <class M>
 [[gnu::always_inline]] inline void Producer<M>::finish(Outcome outcome) {
   finish_attempt<M>(*entry_, sequence_);
@@ -186,7 +190,7 @@ template <class M>
   return header;
 }
 
-// payload NULL: it is in the slot already.
+// `payload` is NULL if the payload is already in the slot.
 template <class M>
 [[gnu::always_inline]] inline void Producer<M>::publish_record(u64 position, const RecordHeader& header, const void* payload) {
   Slot& slot = slot_at(position);
@@ -208,7 +212,7 @@ template <class M>
                     : claim_exclusive<M>(ring_, lane_, self_, overwriting, tail_);
 }
 
-// One position, by the policy. `deadline_ns` is set when the first wait begins, so that all chunks of a record share it.
+// Takes one position, by the policy. `deadline_ns` is set when the first wait begins, so that all chunks of a record share it.
 template <class M>
 [[gnu::always_inline]] inline Claim Producer<M>::place(u64& deadline_ns) {
   const Claim claim = try_claim();

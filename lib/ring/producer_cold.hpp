@@ -1,4 +1,5 @@
-// Producer, what a write seldom needs: attach and detach, waiting, records of several chunks, refusals, writing in place.
+// The parts of Producer that a write seldom needs: attach and detach, waiting, records of several chunks, refusals, and writing
+// in place.
 #pragma once
 
 #include "lib/ring/producer.hpp"
@@ -17,7 +18,7 @@ int Producer<M>::attach(const Ring& ring, Owner me, const Identity& identity, u3
     self_ = index + 1;
   }
   if (entry_ == nullptr) return -EUSERS;
-  // Whoever removes the ring may have judged before the claim that nobody needs it. Without an incarnation: see below.
+  // Before the claim, a remover may have judged that nobody needs the ring. The entry gets no incarnation, as explained below.
   if (is_retired_by_now<M>(*ring_.header)) {
     set_state<M>(*entry_, me_, OwnerState::left);
     entry_ = nullptr;
@@ -26,7 +27,7 @@ int Producer<M>::attach(const Ring& ring, Owner me, const Identity& identity, u3
   incarnation_ = next_incarnation<M>(*ring_.header, ring_.incarnation_base);
   set_incarnation<M>(*entry_, incarnation_);
   if (!take_lane(lane)) {
-    // Nothing was attempted: without an incarnation the collector frees the entry and writes no line.
+    // Nothing was attempted. Without an incarnation the collector frees the entry and writes no line.
     set_incarnation<M>(*entry_, 0);
     set_state<M>(*entry_, me_, OwnerState::left);
     entry_ = nullptr;
@@ -54,7 +55,8 @@ bool Producer<M>::take_lane(u32 lane) {
   return lane_ != 0 || lane != SHMRING_LANE_EXCLUSIVE;
 }
 
-// Inside for good: a signal handler that wrote once the state says left would write into whoever has the entry next.
+// The handle stays inside for good. If a signal handler wrote after the state says left, it would write into the entry of its
+// next owner.
 template <class M>
 void Producer<M>::detach() {
   inside_ = true;
@@ -66,7 +68,7 @@ void Producer<M>::detach() {
   set_state<M>(entry, me_, OwnerState::left);
 }
 
-// A call within a call of this handle. Of one that has left nothing is counted any more.
+// Refuses a call made within another call of this handle. A handle that has left has nowhere to count it.
 template <class M>
 int Producer<M>::refuse_nested() {
   if (entry_ != nullptr) count_nested<M>(*entry_);
@@ -75,7 +77,7 @@ int Producer<M>::refuse_nested() {
 
 // ------------------------------------------------------------------------------------------------------------ waiting
 
-// Spin, then sleep, then try once more, then give up.
+// Spins, then sleeps, then tries once more, and then gives up.
 template <class M>
 [[gnu::noinline]] Claim Producer<M>::wait_for_place(u64& deadline_ns) {
   if (deadline_ns == 0) deadline_ns = M::now_ns() + u64{ring_.geometry.wait_us} * 1000;
@@ -99,8 +101,8 @@ template <class M>
 
 // ------------------------------------------------------------------------------------------------------------- chunks
 
-// A record of several slots: one sequence, one deadline. What cannot be placed whole is given up: the collector drops the
-// chunks that were published, and the sequence is one loss.
+// A record of several slots has one sequence and one deadline. If not all of it can be placed, the record is given up: the
+// collector drops the chunks that were published, and the sequence is one loss.
 template <class M>
 [[gnu::noinline]] auto Producer<M>::attempt_chunks(const shmring_meta& meta, u16 flags, const std::byte* payload,
                                                    std::size_t bytes) -> Outcome {
@@ -114,7 +116,8 @@ template <class M>
     if (claim.result != Claimed::yes)
       return chunk == 0 || claim.result == Claimed::retired ? refuse(claim.result) : refuse(Cause::no_room);
     if (chunk == 0) first = claim.position;
-    // A lap further on the first chunk's slot would be ours again: overwriting, or held by a collector that waits for us.
+    // One lap further on, this would be the slot of the first chunk again: overwritten by ourselves, or held by a collector
+    // that waits for us.
     if (claim.position - first >= ring_.geometry.slots) return publish_refused(claim.position, Cause::no_room);
     const std::size_t at = std::size_t{chunk} * room;
     header.chunk = static_cast<u16>(chunk);
@@ -136,7 +139,8 @@ Cause Producer<M>::cause_of(Claimed why) {
   }
 }
 
-// Counter, refusal word, and (in leave) the account: whoever dies in between is counted once, by the last one that was stored.
+// Stores the counter, then the refusal word; leave() then finishes the account. If the process dies in between, the refusal is
+// still counted exactly once, by the last word that was stored.
 template <class M>
 [[gnu::noinline]] auto Producer<M>::refuse(Cause cause) -> Outcome {
   const u32 count = ++counts_[static_cast<std::size_t>(cause)];
@@ -147,7 +151,8 @@ template <class M>
   return {condition_of(cause), false};
 }
 
-// A refusal that holds a slot: READY, flagged aborted. `refused` and `why` are of what came before it; `kind` is its cause.
+// Publishes a refusal that holds a slot: READY, with the flag aborted. `refused` and `why` describe what came before it, and
+// `kind` is its cause.
 template <class M>
 auto Producer<M>::publish_refused(u64 position, Cause cause) -> Outcome {
   RecordHeader header = describe(shmring_meta{}, flag_aborted, 0);
@@ -176,8 +181,9 @@ int Producer<M>::claim(std::size_t bytes, void** payload) {
   return 0;
 }
 
-// What is common to the calls that end a claim. It is inside before it looks: a signal handler that wrote between the two would
-// end the claim first, and the slot that is then published again would be somebody else's.
+// The beginning that the calls which end a claim have in common. The handle is inside before it looks at open_. A signal
+// handler that wrote between the two would end the claim first, and this call would then publish a slot that belongs to
+// somebody else.
 template <class M>
 int Producer<M>::enter_claim() {
   if (inside_) return refuse_nested();
@@ -209,8 +215,8 @@ int Producer<M>::abort() {
   return 0;
 }
 
-// An open claim whose owner came back without commit or abort: an exception, or siglongjmp. Its slot is published, for a slot
-// is never given back by anyone but the collector. Inside, and it stays so: the call that it is for goes on.
+// Ends a claim whose owner came back without commit or abort, through an exception or siglongjmp. The slot is published,
+// because only the collector gives slots back. The handle is inside and stays so, since the call that needs this goes on.
 template <class M>
 [[gnu::noinline]] void Producer<M>::end_stale_claim() {
   open_ = false;
@@ -219,8 +225,8 @@ template <class M>
 
 // -------------------------------------------------------------------------------------------------------------- names
 
-// Names fill the table from its start. One whose writer died half-way is passed over, after a bounded wait; so is one that was
-// scribbled over.
+// Names fill the table from its start. A name whose writer died half-way is passed over after a bounded wait, and so is one
+// that was scribbled over.
 template <class M>
 int Producer<M>::name_type(u32 type, std::string_view name) {
   for (TypeName& place : ring_.header->types) {

@@ -1,19 +1,19 @@
-// The collector's side of the ring: what it sees of entries, tails and slots, and what it gives back. One thread.
+// The collector's side of the ring: what it sees of entries, tails and slots, and what it gives back. One thread uses it.
 //
-// The steps of a pass, in the order that collect/collector.hpp calls them (numbers as in the design):
+// The steps of a pass, in the order in which collect/collector.hpp calls them (numbers as in the design):
 //   read_entries 1 · read_tails 2 · walk 3 · revisit 4 · ripe (for 5 and 6) · release 7 · publish_head 8 · free_entries 9
-// and look_over, once, before the first pass.
+// look_over is called once, before the first pass.
 //
 // Invariants:
-//   - it owns a private head `h` a lane: what lies below is taken, listed as stalled, or over;
-//   - what it took is READING until release, which comes after the log's lines (for a chunk, after those of the whole record);
-//     the head is published after release, and held chunks do not hold it back;
-//   - proof of death comes before the entry's words are read, and these before the tail that a observation waits for;
+//   - the reader has a private head `h` for each lane. Each position below it is taken, listed as stalled, or over;
+//   - a taken slot stays READING until release, which comes after the log's lines (for a chunk, after those of the whole
+//     record). The head is published after release, and held chunks do not hold it back;
+//   - death is proven before the entry's words are read, and these are read before the tail that an observation waits for;
 //   - nothing here waits, and each pass does a bounded amount of work whatever the memory says;
-//   - with the policy overwrite at most half of a lane is READING, and no record that it leaves READY for that is called lost:
-//     reader_room.hpp.
+//   - with the policy overwrite at most half of a lane is READING. A record that is left READY for that reason is never called
+//     lost: reader_room.hpp.
 //
-// `Witness` proves deaths: bool dead(u32 entry, u64 owner_word), void forget(u32 entry): os::Deaths, or a test.
+// `Witness` proves deaths: bool dead(u32 entry, u64 owner_word), void forget(u32 entry). It is os::Deaths, or a test's.
 #pragma once
 
 #include <memory>
@@ -28,7 +28,7 @@
 
 namespace shmring::ring {
 
-// Private copies of records, one cell of slot_bytes each; cells keep their place while a pass adds more.
+// Private copies of records, in cells of slot_bytes each. Cells keep their place while a pass adds more.
 class Cells {
  public:
   explicit Cells(u32 cell_bytes) : cell_bytes_(cell_bytes) {}
@@ -45,15 +45,15 @@ class Cells {
   std::vector<std::unique_ptr<std::byte[]>> blocks_;
 };
 
-// Looks at a live producer's account before it is left for the next time.
+// How often a live producer's account is looked at before it is left for the next time.
 inline constexpr u32 account_looks = 4;
 
 struct Pace {
   u32 slots_a_pass = 1024;  // walked at most, over all lanes
   u32 slots_a_turn = 128;   // of one lane, before the next lane has its turn
   u32 spins = 8;            // looks at a WRITING slot before it is listed as stalled
-  u32 pauses = 64;          // before each: a look takes the line from the one who is filling it, and the next slot's, and so on
-  u32 first_pauses = 4;     // and of a record that comes alone, which is wanted soon: so many, then twice as many each time
+  u32 pauses = 64;          // before each such look, since it takes the line from the slot's writer, at this slot and the next
+  u32 first_pauses = 4;     // the first number of pauses for a record that comes alone and is wanted soon; it doubles each time
 
   u32 pauses_before(u32 spin, bool flowing) const {
     return flowing || u64{first_pauses} << spin > pauses ? pauses : first_pauses << spin;
@@ -79,20 +79,20 @@ class Reader {
   void free_entries(const std::vector<u32>& entries, Witness& witness);
   void note_logged(u32 entry, u64 through, u64 refused) { set_logged<M>(ring_.entries[entry], through, refused); }
 
-  // Found in this pass so far.
+  // What this pass has found so far.
   const std::vector<Attachment>& attachments() const { return attachments_; }
   const std::vector<u64>& vanished() const { return vanished_; }  // incarnations whose entries were overwritten
   const std::vector<RawRecord>& taken() const { return taken_; }
-  // Entries whose words make no sense, as of the last read_entries; stalled slots whose words make none, as of this pass.
+  // Entries whose words made no sense in the last read_entries, and stalled slots whose words make no sense in this pass.
   u32 refused_entries() const { return refused_entries_; }
   u32 scribbled() const { return scribbled_; }
-  u64 repairs() const { return repairs_; }  // heads and tails that could not be, so far
+  u64 repairs() const { return repairs_; }  // impossible heads and tails so far
   void begin_pass();
 
   u32 lanes() const { return ring_.geometry.lanes; }
   u64 head(u32 lane) const { return lanes_[lane].head; }
   bool waits_at_head(u32 lane) const { return lanes_[lane].at_end; }  // the walk found nothing at h
-  bool is_idle() const;                                               // in no lane, nor was anything left for want of room
+  bool is_idle() const;                                               // nothing in any lane, and nothing left for want of room
   bool lacks_room(u32 lane) const;
   std::size_t stalled() const;
   bool names_entry(u64 incarnation) const;  // as of the last read_entries
@@ -100,39 +100,39 @@ class Reader {
  private:
   struct Stalled {
     u32 index;
-    u32 owner;     // with …
-    u64 position;  // … as last seen
+    u32 owner;     // this and …
+    u64 position;  // … this as last seen
   };
   struct LaneView {
     u64 head = 0;         // h
     u64 published = 0;    // head as producers see it
     u64 tail = 0;         // as last read: a lower bound
     u64 high_water = 0;   // seen by this collector
-    bool at_end = false;  // in this pass the walk found nothing at h
+    bool at_end = false;  // the walk found nothing at h in this pass
     u32 walked = 0;       // in this pass
     bool released = false;
-    u32 held = 0;    // so many of is_held
-    u32 ahead = 0;   // READING that a predecessor left, to which the walk is still to come
-    u32 behind = 0;  // READING that a predecessor left, on the list
+    u32 held = 0;    // the number of slots in is_held
+    u32 ahead = 0;   // slots that a predecessor left READING and that the walk has still to reach
+    u32 behind = 0;  // slots that a predecessor left READING and that are on the list
     std::vector<Stalled> listed;
     std::vector<bool> is_listed;
     std::vector<bool> is_held;  // READING by this collector
-    bool tight = false;         // this pass goes by the rules for a lane that is short of room
-    bool passed_one = false;    // the walk has gone past a slot at h that is on the list now
-    bool at_limit = false;      // in this pass the walk has ended for want of room
-    bool left_ready = false;    // the last look at the list has left a READY slot there for want of room
-    // READING now; and with what is listed, and may have to be.
+    bool tight = false;         // this pass follows the rules for a lane that is short of room
+    bool passed_one = false;    // the walk has passed a slot at h that is now on the list
+    bool at_limit = false;      // the walk ended for want of room in this pass
+    bool left_ready = false;    // the last look at the list left a READY slot there for want of room
+    // Slots that are READING now, and these together with the listed slots that may have to become so.
     std::size_t reading() const { return std::size_t{held} + ahead + behind; }
     std::size_t promised() const { return std::size_t{held} + ahead + listed.size(); }
   };
   struct Occupant {
     u64 incarnation = 0;  // 0: not met, or refused
     u32 lane = 0;
-    u64 highest = 0;  // sequence seen
+    u64 highest = 0;  // highest sequence seen
     bool dead = false;
     bool watched = false;  // the witness was asked
     bool refused = false;
-    bool fresh = false;  // observation taken in this pass: its tail is still to come
+    bool fresh = false;  // the observation was taken in this pass, and its tail is still to come
     std::optional<Observation> observation;
   };
   void jump(u32 lane);
@@ -158,7 +158,7 @@ class Reader {
 
   Ring ring_;
   Pace pace_;
-  std::size_t limit_;  // READING slots of a lane
+  std::size_t limit_;  // the most READING slots in a lane
   std::vector<LaneView> lanes_;
   std::vector<Occupant> occupants_;
   std::vector<Attachment> attachments_;

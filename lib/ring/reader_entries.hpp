@@ -1,5 +1,5 @@
-// Reader, its half that looks at the producer table: read_entries, meet, observations, ripe, free_entries; and whether a record
-// can be what its owner's entry says.
+// The half of Reader that looks at the producer table: read_entries, meet, observations, ripe, free_entries. It also checks
+// whether a record agrees with its owner's entry.
 #pragma once
 
 #include "lib/ring/reader.hpp"
@@ -14,7 +14,8 @@ void Reader<M>::read_entries(Witness& witness) {
   for (u32 entry = 0; entry < occupants_.size(); ++entry) read_entry(entry, witness);
 }
 
-// Proof of death, then the words again: an owner that was attaching when first seen may have attached, written and died since.
+// Asks for proof of death and then reads the words again: an owner that was attaching at first sight may have attached, written
+// and died since.
 template <class M>
 template <class Witness>
 void Reader<M>::read_entry(u32 entry, Witness& witness) {
@@ -22,19 +23,20 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
   if (occupant.refused) ++refused_entries_;
   const Owner before = owner_seen<M>(ring_.entries[entry]);
   if (occupant.incarnation != 0 && incarnation_seen<M>(ring_.entries[entry]) != occupant.incarnation) {
-    vanished_.push_back(occupant.incarnation);  // nobody but a collector frees: scribbled
+    vanished_.push_back(occupant.incarnation);  // scribbled: only a collector frees an entry
     set_logged<M>(ring_.entries[entry], 0, 0);  // the next owner's log begins at its first sequence
     witness.forget(entry);
     occupant = {};
   }
   if (before.state == OwnerState::free) {
     if (!occupant.watched && !occupant.refused) return;
-    witness.forget(entry);  // scribbled: nobody's end is waited for here, and who comes next is looked at afresh
+    witness.forget(entry);  // scribbled: no death is awaited here, and the next owner is looked at afresh
     occupant.watched = false;
     if (occupant.incarnation == 0) occupant = {};
     return;
   }
-  // Also of one that has left, and whose account only waits to be closed: a slot that it left in WRITING is freed at its end.
+  // A producer that has left, and whose account only waits to be closed, is also asked about: a slot that it left in WRITING is
+  // freed when its process ends.
   occupant.watched = true;
   if (!occupant.dead) occupant.dead = witness.dead(entry, before.bits());
   if (occupant.observation && occupant.observation->closing) return;
@@ -47,7 +49,7 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
   if (over || !occupant.observation) look_at_account(entry, over, owner.state != OwnerState::left);
 }
 
-// A record's owner: its entry is attached, since it wrote.
+// Returns whether a record's owner is known. Its entry must be attached, since it wrote.
 template <class M>
 bool Reader<M>::is_met(u32 owner) {
   if (owner == 0 || owner > occupants_.size()) return false;
@@ -56,8 +58,9 @@ bool Reader<M>::is_met(u32 owner) {
   return (seen.state == OwnerState::attached || seen.state == OwnerState::left) && meet(owner - 1, seen);
 }
 
-// The first sight of an attached entry. False: its incarnation or lane cannot be; it is refused until its process has ended.
-// An incarnation of zero is no fault where a life is over: an attach found no lane, or a collector died as it zeroed the entry.
+// Meets an attached entry for the first time. Returns false if its incarnation or lane is impossible; the entry is then refused
+// until its process has ended. An incarnation of zero is no fault once a life is over: an attach found no lane, or a collector
+// died while it zeroed the entry.
 template <class M>
 bool Reader<M>::meet(u32 entry, Owner owner) {
   Occupant& occupant = occupants_[entry];
@@ -67,7 +70,7 @@ bool Reader<M>::meet(u32 entry, Owner owner) {
   if (incarnation == 0 && (occupant.dead || owner.state == OwnerState::left)) return false;
   const bool possible = incarnation > ring_.incarnation_base && incarnation < u64{1} << 53 && lane < lanes() &&
                         (lane == 0 || lane_owner<M>(ring_.lanes[lane]) == entry + 1 || occupant.dead ||
-                         owner.state == OwnerState::left);  // of a life that is over the lane may be freed already
+                         owner.state == OwnerState::left);  // once a life is over, its lane may be freed already
   if (!possible || names_entry(incarnation)) {
     occupant.refused = true;
     return false;
@@ -86,7 +89,7 @@ bool Reader<M>::names_entry(u64 incarnation) const {
   return false;
 }
 
-// Account, refusal word, account again: a live producer that moved in between is looked at again.
+// Reads the account, the refusal word, and the account again. A live producer that moved in between is looked at again.
 template <class M>
 void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   Entry& words = ring_.entries[entry];
@@ -112,7 +115,8 @@ void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   occupant.fresh = true;
 }
 
-// What a record says of itself, against its hash and its owner's entry, which is asked only where the sequence is not the next.
+// Checks what a record says of itself against its hash and its owner's entry. The entry is read only if the sequence is not the
+// next one.
 template <class M>
 bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
   if ((ring_.geometry.flags & with_tripwire) && tripwire(record) != record.hash) return false;
@@ -124,7 +128,7 @@ bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
   Occupant& occupant = occupants_[entry];
   if (record.sequence == 0) return false;
   if (record.sequence > occupant.highest + 1 && record.sequence > account_seen<M>(ring_.entries[entry]).attempted) return false;
-  // Not a new sequence: a late one, one of before a restart, or another producer's in an entry that was overwritten.
+  // This is not a new sequence: it is a late one, one from before a restart, or another producer's in an overwritten entry.
   if (record.sequence <= occupant.highest) return incarnation_seen<M>(ring_.entries[entry]) == occupant.incarnation;
   occupant.highest = record.sequence;
   return true;
@@ -138,10 +142,9 @@ bool Reader<M>::is_stalled(u32 owner) const {
   return false;
 }
 
-// Live: all that was published by the observation's last finished attempt lies below its tail, and none of it was left on the
-// list
-// for want of room. Closing: a claim whose owner died before it advanced the tail lies at the tail itself, so the walk must
-// have looked there.
+// Live: everything that was published by the observation's last finished attempt lies below its tail, and none of it was left
+// on the list for want of room. Closing: if the owner died before it advanced the tail, its claim lies at the tail itself, so
+// the walk must have looked there.
 template <class M>
 bool Reader<M>::is_ripe(const Observation& observation) const {
   const LaneView& view = lanes_[observation.lane];
@@ -150,7 +153,8 @@ bool Reader<M>::is_ripe(const Observation& observation) const {
   return passed && !is_stalled(observation.entry + 1);
 }
 
-// For steps 5 and 6: the observations whose losses are now decided. A closing one stays until its entry is freed.
+// Returns the observations whose losses are now decided, for steps 5 and 6. A closing observation stays until its entry is
+// freed.
 template <class M>
 std::vector<Observation> Reader<M>::ripe() {
   std::vector<Observation> ripe;
@@ -162,7 +166,7 @@ std::vector<Observation> Reader<M>::ripe() {
   return ripe;
 }
 
-// Step 9, for accounts that are closed in the log: each lane whose owner word names the entry, then the entry.
+// Step 9, for accounts that are closed in the log: frees each lane whose owner word names the entry, and then the entry.
 template <class M>
 template <class Witness>
 void Reader<M>::free_entries(const std::vector<u32>& entries, Witness& witness) {

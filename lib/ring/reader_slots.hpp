@@ -1,4 +1,4 @@
-// Reader, its half that looks at slots: look_over, read_tails, walk, revisit, release, publish_head.
+// The half of Reader that looks at slots: look_over, read_tails, walk, revisit, release, publish_head.
 #pragma once
 
 #include <algorithm>
@@ -14,17 +14,18 @@ Reader<M>::Reader(const Ring& ring, Pace pace)
   for (LaneView& view : lanes_) view.is_listed.resize(ring_.geometry.slots), view.is_held.resize(ring_.geometry.slots);
 }
 
-// Restart: every slot is looked at before the first pass. What is not EMPTY below the head was held or listed by a predecessor:
-// onto the list, READING too. What is at or beyond the head is left to the walk, which comes to it in order.
+// After a restart, looks at every slot before the first pass. A slot below the head that is not EMPTY was held or listed by a
+// predecessor, so it goes onto the list, even if it is READING. Slots at or beyond the head are left to the walk, which comes
+// to them in order.
 template <class M>
 void Reader<M>::look_over() {
   for (u32 lane = 0; lane < lanes(); ++lane) {
     LaneView& view = lanes_[lane];
     view.head = view.published = head_resume<M>(ring_.lanes[lane]);
     view.tail = tail_seen<M>(ring_.lanes[lane]);
-    if (view.head > view.tail + 1) view.head = view.tail, ++repairs_;  // it cannot be: scribbled
-    view.released = true;                                              // wake whoever slept on a predecessor
-    // A predecessor may have jumped, and taken what lies there: of what lies before it there is none to take first.
+    if (view.head > view.tail + 1) view.head = view.tail, ++repairs_;  // impossible: scribbled
+    view.released = true;                                              // wakes those who slept under a predecessor
+    // A predecessor may have jumped and taken slots there. Then nothing in front of these has to be taken first.
     if (view.tail > view.head + 2 * u64{ring_.geometry.slots}) {
       jump(lane);
       continue;
@@ -45,7 +46,7 @@ void Reader<M>::begin_pass() {
   for (LaneView& view : lanes_) view.walked = 0, view.at_end = view.at_limit = false;
 }
 
-// Step 2, for one lane where the walk has waited for a while.
+// Step 2, for one lane in which the walk has waited for a while.
 template <class M>
 void Reader<M>::read_tail(u32 lane) {
   LaneView& view = lanes_[lane];
@@ -55,8 +56,9 @@ void Reader<M>::read_tail(u32 lane) {
   if (fill > view.high_water) note_fill<M>(ring_.lanes[lane], view.high_water = fill);
 }
 
-// More than two laps behind, which only overwriting producers or a scribbled tail can do: what still lies in the lane below the
-// last lap goes onto the list, but for the chunks that this collector holds; and the walk goes on there.
+// Jumps when the walk is more than two laps behind, which only overwriting producers or a scribbled tail can cause. Everything
+// that lies in the lane below the last lap goes onto the list, except for chunks that this collector holds. The walk goes on at
+// the last lap.
 template <class M>
 void Reader<M>::jump(u32 lane) {
   LaneView& view = lanes_[lane];
@@ -70,10 +72,10 @@ void Reader<M>::jump(u32 lane) {
     if (word.state != SlotState::empty && is_behind) list(lane, index, word);
   }
   view.head = to;
-  if (ring_.geometry.on_full != static_cast<u32>(OnFull::overwrite)) ++repairs_;  // it cannot be: scribbled
+  if (ring_.geometry.on_full != static_cast<u32>(OnFull::overwrite)) ++repairs_;  // impossible: scribbled
 }
 
-// Step 2, after the entries: a observation waits for a tail that is not older than what it says.
+// Step 2, after the entries: an observation waits for a tail that is not older than the observation.
 template <class M>
 void Reader<M>::read_tails() {
   for (u32 lane = 0; lane < lanes(); ++lane) read_tail(lane);
@@ -81,8 +83,8 @@ void Reader<M>::read_tails() {
     if (occupant.fresh) occupant.observation->tail = lanes_[occupant.lane].tail, occupant.fresh = false;
 }
 
-// Step 3, over all lanes in turns, so that a flooded lane leaves the others their share. Where a pass ends before all had a
-// turn, the next one goes on.
+// Step 3, over all lanes in turns, so that a flooded lane leaves the others their share. If a pass ends before all lanes had a
+// turn, the next pass goes on from there.
 template <class M>
 void Reader<M>::walk(u32 slots) {
   look_at_room();
@@ -95,7 +97,7 @@ void Reader<M>::walk(u32 slots) {
   next_turn_ = slots > 0 ? 0 : lane;
 }
 
-// One position. False: the walk of this lane ends here for this pass.
+// Looks at one position. Returns false if the walk of this lane ends here for this pass.
 template <class M>
 bool Reader<M>::step(u32 lane) {
   LaneView& view = lanes_[lane];
@@ -108,7 +110,7 @@ bool Reader<M>::step(u32 lane) {
     for (u32 pauses = pace_.pauses_before(spin, flowing_ || !taken_.empty()); pauses > 0; --pauses) M::pause();
     word = observe<M>(slot);
   }
-  ++view.walked;  // a lost compare-and-swap counts too: that bounds the pass
+  ++view.walked;  // a lost compare-and-swap counts too, which bounds the pass
   if (word.lap > lap) {
     ++view.head;
     return true;
@@ -148,7 +150,7 @@ void Reader<M>::list(u32 lane, u32 index, Word word) {
   view.listed.push_back({index, word.owner, ring_.position(word.lap, index)});
 }
 
-// Step 4. After the walk, and before any loss is decided: what was published meanwhile is taken, late.
+// Step 4, after the walk and before any loss is decided: takes what was published in the meantime, as late.
 template <class M>
 void Reader<M>::revisit() {
   scribbled_ = 0;
@@ -156,7 +158,7 @@ void Reader<M>::revisit() {
     LaneView& view = lanes_[lane];
     view.left_ready = false;
     view.tight = view.promised() > limit_;
-    if (view.tight)  // what is left then must be younger than what is taken
+    if (view.tight)  // whatever is left then must be younger than what is taken
       std::sort(view.listed.begin(), view.listed.end(),
                 [](const Stalled& a, const Stalled& b) { return a.position < b.position; });
     std::size_t kept = 0;
@@ -172,7 +174,7 @@ void Reader<M>::revisit() {
   }
 }
 
-// A listed slot is judged by the position that its word names now. True: it stays on the list.
+// Judges a listed slot by the position that its word names now. Returns true if the slot stays on the list.
 template <class M>
 bool Reader<M>::judge(u32 lane, Stalled& it) {
   LaneView& view = lanes_[lane];
@@ -203,7 +205,7 @@ bool Reader<M>::judge(u32 lane, Stalled& it) {
   return true;
 }
 
-// Copy a READING slot once; all that follows looks at the copy.
+// Copies a READING slot once. Everything that follows looks only at the copy.
 template <class M>
 void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
   Slot& slot = ring_.slot(lane, index);
@@ -238,7 +240,7 @@ void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
   taken_.push_back(taken);
 }
 
-// Step 7. The log holds the line: the slots are for later laps.
+// Step 7. The log holds the line, so the slots are free for later laps.
 template <class M>
 void Reader<M>::release(std::span<const HeldSlot> places) {
   for (const HeldSlot& place : places) {
@@ -251,10 +253,10 @@ void Reader<M>::release(std::span<const HeldSlot> places) {
   }
 }
 
-// Step 8, after 7. Then `freed`: a sleeper may wait for a slot, or for the head to pass a stalled one, so both come before it.
-// Where every slot is stalled or held, a head that moves helps nobody: who is woken would push the tail on, the walk would
-// follow, the head would move again, and so on until the deadline.
-// True: someone sleeps on this lane's `freed`.
+// Step 8, after step 7. It changes `freed` last: a sleeper may wait for a slot, or for the head to pass a stalled slot, so both
+// must come first. If every slot is stalled or held, a moved head helps nobody. A woken producer would only push the tail on,
+// the walk would follow, the head would move again, and so on until the deadline. Returns true if someone sleeps on this lane's
+// `freed`.
 template <class M>
 bool Reader<M>::publish_head(u32 lane) {
   LaneView& view = lanes_[lane];

@@ -1,14 +1,16 @@
-// Who removes a ring: retire it, look once more whether anybody needs it, and only then remove its name; or open it again.
+// The protocol for removing a ring. The remover retires the ring and looks once more whether anybody needs it. Only then does
+// it remove the name; otherwise it opens the ring again.
 //
-// A ring is judged before it is removed, and who attaches in between would write into a ring that no collector ever finds. So
-// the remover stores that the ring is retired and then looks at the owner words; an attacher claims its owner word and then
-// looks whether the ring is retired. All four are seq_cst, so one of the two at least sees the other.
+// A ring is judged before it is removed, and a producer that attaches in between would write into a ring that no collector ever
+// finds. So the remover first stores that the ring is retired and then looks at the owner words. An attacher first claims its
+// owner word and then looks whether the ring is retired. All four accesses are seq_cst, so at least one of the two sees the
+// other.
 //
 // Invariants:
-//   - of several who retire, open again or remove a ring, one at a time does so: each has the remover's lock
+//   - only one process at a time retires, opens again or removes a ring, since each must hold the remover's lock
 //     (os/remover_lock.hpp), which the kernel takes from the dead;
-//   - a ring that is retired and has its name, while nobody has that lock, was left so by one that was killed: whoever meets it
-//     opens it again, or removes it, with the lock.
+//   - if a ring is retired and has its name while nobody holds that lock, a killed process left it so. Whoever meets it takes
+//     the lock, and opens the ring again or removes it.
 #pragma once
 
 #include "lib/ring/account.hpp"
@@ -22,11 +24,12 @@ struct Need {
   What what = What::nothing;
   u32 entry = 0;
   Owner owner{};     // producer
-  u64 unlogged = 0;  // records: attempts that are in no log, of all entries
+  u64 unlogged = 0;  // attempts that are in no log, over all entries
   explicit operator bool() const { return what != What::nothing; }
 };
 
-// `records`: also what is in no log is needed. dead(entry, owner word): proof that this owner's process is dead.
+// If `records` is true, records that are in no log also count as a need. dead(entry, owner word) proves that this owner's
+// process is dead.
 template <class M, class Dead>
 Need look_for_need(const Ring& ring, bool records, const Dead& dead) {
   Need need;
@@ -41,7 +44,7 @@ Need look_for_need(const Ring& ring, bool records, const Dead& dead) {
   return need;
 }
 
-// Nothing: the ring is retired, and nobody attaches any more. Else it is open, as before.
+// If this returns no need, the ring is retired and nobody attaches any more. Otherwise it is open, as before.
 template <class M, class Dead>
 Need retire_unless_needed(const Ring& ring, bool records, const Dead& dead) {
   retire<M>(*ring.header);

@@ -1,6 +1,6 @@
-// A process's private view of one mapped segment: where its parts begin, and the geometry, copied out once and validated.
+// A process's private view of one mapped segment: where its parts begin, and the geometry, copied once and validated.
 //
-// Invariant: after validate() nothing here is read from shared memory again: no pointer, no size.
+// Invariant: after validate() no pointer and no size is read from shared memory again.
 #pragma once
 
 #include <bit>
@@ -15,7 +15,7 @@ struct Ring {
   Lane* lanes = nullptr;
   std::byte* slots = nullptr;
   Geometry geometry{};
-  u64 header_bytes = sizeof(Header);  // fewer of an older version, which is only looked at
+  u64 header_bytes = sizeof(Header);  // an older version has fewer, and is only looked at
   u64 incarnation_base = 0;
   RingId identity{};
   u32 slots_log2 = 0;
@@ -24,7 +24,7 @@ struct Ring {
   u64 lap(u64 position) const { return position >> slots_log2; }
   u32 index(u64 position) const { return static_cast<u32>(position) & (geometry.slots - 1); }
   u64 position(u64 lap, u32 index) const { return lap << slots_log2 | index; }
-  // NULL: its version has none.
+  // Returns NULL if the ring's version has none.
   const StatusMore* status_more() const { return header_bytes < sizeof(Header) ? nullptr : &header->status_more; }
   u32 slot_payload() const { return geometry.slot_bytes - static_cast<u32>(sizeof(Slot)); }
 
@@ -34,7 +34,7 @@ struct Ring {
   }
   static std::byte* payload(Slot& slot) { return reinterpret_cast<std::byte*>(&slot + 1); }
 
-  // For memory that this process laid out itself; `slots` and `slot_bytes` are powers of two.
+  // For memory that this process laid out itself. `slots` and `slot_bytes` are powers of two.
   void use(const Geometry& validated) {
     geometry = validated;
     slots_log2 = static_cast<u32>(std::countr_zero(validated.slots));

@@ -1,7 +1,7 @@
-// The slot: one record's place in a lane, and the state word that says whose it is.
+// The slot: the place of one record in a lane, with a state word that says who owns it.
 //
-// A slot is used again and again, once a lap. Its word holds lap, owner and state, and only the transitions below change
-// it. Each is one function: its row of the protocol, who may make it, its order, and what breaks without it.
+// A slot is used again once per lap. Its word holds lap, owner and state, and only the transitions below change the word. Each
+// transition is one function. Its comment gives its row of the protocol, who may make it, its order, and what it prevents.
 //
 //            claim (producer)          publish (its owner)         take (collector)
 //   EMPTY(≤L) ─────────────▶ WRITING(L) ─────────────▶ READY(L) ─────────────▶ READING(L)
@@ -12,13 +12,13 @@
 //     EMPTY(a later lap) ◀───────┴────────────────────────────────────────────────┘
 //
 // Invariants:
-//   - a position is taken by the change of its slot's word, which names the owner: no taken position is without an owner;
-//   - no slot is taken from a live owner, however long it sleeps: so publish may be a plain store;
-//   - header and payload belong to the owner in WRITING, to the collector in READING, and to nobody else ever;
-//   - the laps of a slot's words only grow: a word seen once and compared later was never something else in between;
-//   - seen from the head, an EMPTY word is for a lap still to come: who comes late for an older one finds lap(w) too high;
-//   - a word that no transition makes (states 4 … 7, an owner beyond the table, a lap far ahead) was scribbled. It may hide a
-//     live owner's slot, which its publish will restore, so it is never freed: it costs its slot, and is said in the log.
+//   - a position is taken by changing its slot's word to one that names the owner, so no taken position lacks an owner;
+//   - no slot is taken from a live owner, however long the owner sleeps. Therefore publish may be a plain store;
+//   - header and payload belong to the owner in WRITING, to the collector in READING, and to nobody else at any time;
+//   - the laps in a slot's word only grow. If a word is unchanged at a later comparison, it was unchanged all the time;
+//   - the position of an EMPTY word is never below the head. A producer that comes late for an older lap finds lap(w) too high;
+//   - a word that no transition makes (states 4 … 7, an owner beyond the table, a lap far ahead) was scribbled. It may hide the
+//     slot of a live owner, whose publish will restore it, so it is never freed. It costs its slot, and the log reports it.
 //
 // Ordered accesses. "If X reads from Y, then what stands before Y has happened for whoever stands behind X."
 //
@@ -44,9 +44,10 @@
 
 namespace shmring::ring {
 
-// The state word, taken apart. Any 64 bits are a Word: `state` may hold 4 … 7, which mean nothing and are nobody's.
+// The fields of the state word. Any 64 bits can be read as a Word. A `state` of 4 … 7 has no meaning, and such a slot belongs
+// to nobody.
 struct Word {
-  u64 lap;    // 48 bits: at 20 million records a second, 28 years of a lane of 64 slots, 7000 of one of 16384
+  u64 lap;    // 48 bits: at 20 million records a second, 28 years for a lane of 64 slots, 7000 for one of 16384
   u32 owner;  // 13 bits: entry index + 1; 0: nobody
   SlotState state;
 
@@ -66,21 +67,22 @@ static_assert(Word{0, 0, SlotState::empty}.bits() == 0, "a zeroed page is an emp
 
 // ---------------------------------------------------------------------------------------------------------- producer
 
-// Role: any producer of a shared lane. A look that decides nothing: claim does.
+// Role: any producer of a shared lane. This look is only a hint; claim decides.
 template <class M>
 Word look(const Slot& slot) {
   return Word::of(M::load(At::look, slot.word, std::memory_order_relaxed));
 }
 
-// Role: the one producer of an exclusive lane. Acquire, because claim_alone is a plain store: without it the fill could
-// overtake the collector's copy of the record that lay here a lap ago.
+// Role: the one producer of an exclusive lane. The load must be acquire because claim_alone is a plain store: otherwise the
+// fill could overtake the collector's copy of the record that was here a lap ago.
 template <class M>
 Word look_alone(const Slot& slot) {
   return Word::of(M::load(At::look_alone, slot.word, std::memory_order_acquire));
 }
 
-// EMPTY(≤ L) → WRITING(L, me). Role: any producer of a shared lane, for its lap L. True: the position is mine, and says so.
-// By a plain store two would own it; with the tail advanced first, nobody would when its taker dies in between.
+// EMPTY(≤ L) → WRITING(L, me). Role: any producer of a shared lane, for its lap L. Returns true if the position is taken; the
+// word then names its owner. With a plain store two producers could own the position. If the tail were advanced first, the
+// position would have no owner when its taker dies in between.
 template <class M>
 bool claim(Slot& slot, Word seen, u64 lap, u32 me) {
   u64 expected = seen.bits();
@@ -88,17 +90,18 @@ bool claim(Slot& slot, Word seen, u64 lap, u32 me) {
                 std::memory_order_relaxed);
 }
 
-// EMPTY(≤ L) → WRITING(L, me). Role: the one producer of an exclusive lane, at its own tail, before it moves that tail: the
-// collector steps over an EMPTY slot only for a position below the tail. If it does so now for the lap before, it fails, or
-// leaves an EMPTY(≤ L) that this store replaces. Release, though the tail makes it visible: a collector that meets this WRITING
-// on its walk, and READY a moment later, has else not seen that the owner published the record before; it calls that one lost.
+// EMPTY(≤ L) → WRITING(L, me). Role: the one producer of an exclusive lane, at its own tail and before it moves that tail. The
+// collector steps over an EMPTY slot only below the tail. If it steps over this slot now for the lap before, its CAS fails, or
+// it leaves an EMPTY(≤ L) that this store replaces. The store is release although the tail makes it visible: without it, a
+// collector that meets this WRITING, and READY a moment later, may miss the owner's earlier publish and call that record lost.
 template <class M>
 void claim_alone(Slot& slot, u64 lap, u32 me) {
   M::store(At::claim_alone, slot.word, Word{lap, me, SlotState::writing}.bits(), std::memory_order_release);
 }
 
 // READY(an older lap) → WRITING(L, me). Role: a producer of a full lane with the policy overwrite, in either kind of lane. The
-// record that lay here is lost, and its producer's account will show it. A CAS: the collector may be taking it.
+// old record is lost, and its producer's account will show the loss. This is a CAS because the collector may be taking the
+// slot.
 template <class M>
 bool overwrite(Slot& slot, Word ready, u64 lap, u32 me) {
   u64 expected = ready.bits();
@@ -106,14 +109,14 @@ bool overwrite(Slot& slot, Word ready, u64 lap, u32 me) {
                 std::memory_order_relaxed);
 }
 
-// Role: the owner, in WRITING.
+// Role: the owner of the slot, in WRITING.
 template <class M>
 void fill(void* to, const void* from, std::size_t bytes) {
   M::copy(At::fill, to, from, bytes);
 }
 
-// WRITING(L, me) → READY(L, me). Role: the owner. Release: whoever sees READY sees the record. A plain store is enough, since
-// a live owner's slot is never taken from it.
+// WRITING(L, me) → READY(L, me). Role: the owner. The store is release, so that whoever sees READY also sees the record. A
+// plain store is enough, since nobody takes a slot from a live owner.
 template <class M>
 void publish(Slot& slot, u64 lap, u32 me) {
   M::store(At::publish, slot.word, Word{lap, me, SlotState::ready}.bits(), std::memory_order_release);
@@ -121,16 +124,15 @@ void publish(Slot& slot, u64 lap, u32 me) {
 
 // --------------------------------------------------------------------------------------------------------- collector
 
-// Role: the collector, and anyone who only looks. Acquire: READING, left by a dead collector, is copied without a take; and
-// behind a WRITING the earlier records of its owner are seen as published, so that none of them is called lost.
+// Role: the collector, and observers. The load must be acquire: a slot that a dead collector left in READING is copied without
+// a take. Also, whoever sees WRITING sees the earlier records of its owner as published, so none of them is called lost.
 template <class M>
 Word observe(const Slot& slot) {
   return Word::of(M::load(At::observe, slot.word, std::memory_order_acquire));
 }
 
-// READY(L) → READING(L), owner kept: a collector that dies now leaves a record that its successor knows how to judge. A CAS: a
-// producer may be overwriting it.
-// False: someone else changed the word; look again.
+// READY(L) → READING(L). The word keeps the owner, so that a successor knows how to judge the record if the collector dies now.
+// This is a CAS because a producer may be overwriting the slot. Returns false if someone else changed the word; look again.
 template <class M>
 bool take(Slot& slot, Word ready) {
   u64 expected = ready.bits();
@@ -138,31 +140,32 @@ bool take(Slot& slot, Word ready) {
                 std::memory_order_acquire, std::memory_order_relaxed);
 }
 
-// Role: the collector, in READING. Each byte is read once: validate the copy, never the original.
-// The fence is for the compiler, which may else read the original again where the copy is used.
+// Role: the collector, in READING. Each byte is read only once: validate the copy, never the original. The fence stops the
+// compiler from reading the original again where the copy is used.
 template <class M>
 void copy_out(void* to, const void* from, std::size_t bytes) {
   M::copy(At::copy_out, to, from, bytes);
   signal_fence();
 }
 
-// The lap for which a slot becomes EMPTY: the first whose position is not below `head`, and above the slot's own. A lower one
-// would invite a claim behind the head, where the collector does not look again.
+// Returns the lap for which a released slot becomes EMPTY: the first lap above the slot's own whose position is not below
+// `head`. A lower lap would invite a claim behind the head, where the collector does not look again.
 inline u64 next_lap(const Ring& ring, u32 index, u64 own_lap, u64 head) {
   const u64 first = ring.lap(head) + (index < ring.index(head) ? 1 : 0);
   return first > own_lap ? first : own_lap + 1;
 }
 
-// READING(L) → EMPTY. Role: the collector, once the log holds the record's line (or knows that it did already; or, overwriting,
-// keeps the copy of a chunk: see reader_room.hpp). Release: the copy is done before the next owner fills. Earlier, a
-// collector's death would lose the record.
+// READING(L) → EMPTY. Role: the collector, once the log holds the record's line. That includes a line that was there already;
+// with the policy overwrite, a kept copy of a chunk is enough (see reader_room.hpp). The store is release, so that the copy is
+// done before the next owner fills the slot. If the slot were released earlier, a collector's death would lose the record.
 template <class M>
 void release(Slot& slot, u64 lap) {
   M::store(At::release, slot.word, Word{lap, 0, SlotState::empty}.bits(), std::memory_order_release);
 }
 
 // EMPTY(≤ L) → EMPTY(L+1), below the tail. Role: the collector, as it passes a position that every producer stepped over.
-// Without it, a producer with an old tail claims the position late, behind the head. False: it was claimed; look again.
+// Without it, a producer with an old tail could claim the position late, behind the head. Returns false if the slot was
+// claimed; look again.
 template <class M>
 bool step_over(Slot& slot, Word seen, u64 lap) {
   u64 expected = seen.bits();
@@ -170,9 +173,10 @@ bool step_over(Slot& slot, Word seen, u64 lap) {
                 std::memory_order_relaxed);
 }
 
-// WRITING(L, owner) → EMPTY. Role: the collector, and only when the owner was proven dead before this call: the word, still
-// unchanged after the proof, can then never change by another hand. On a time-out instead, a stopped owner would wake up and
-// write into somebody else's record. No loss line of its own: the closing of the account counts it, once.
+// WRITING(L, owner) → EMPTY. Role: the collector, and only if the owner was proven dead before this call. If the word is still
+// the same after the proof, nobody else can change it any more. With a time-out instead of a proof, a stopped owner could wake
+// up and write into somebody else's record. This makes no loss line of its own: the closing of the account counts the loss,
+// once.
 template <class M>
 bool free_dead(Slot& slot, Word writing, u64 lap) {
   u64 expected = writing.bits();

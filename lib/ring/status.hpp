@@ -1,22 +1,22 @@
-// The status page: what the collector shows of itself, to observers, and to those who wait for a collector.
+// The status page: what the collector shows of itself to observers, and to those who wait for a collector.
 //
 // Invariants:
-//   - one writer: who holds the ring's lease. The kernel hands that on, so a successor sees all that its predecessor stored,
-//     wherever that one was killed;
-//   - nobody decides anything about the ring by it. Its figures are for people, each of a moment of its own;
-//   - the clock's three words are of one publication, or are not given.
+//   - the page has one writer, the holder of the ring's lease. The kernel hands the lease on, so a successor sees everything
+//     that its predecessor stored, wherever that process was killed;
+//   - nobody decides anything about the ring from this page. Its figures are for people, and each is from a moment of its own;
+//   - the three words of the clock come from one publication, or a reader gets none of them.
 //
-// The clock stands under a sequence lock. Its writer makes the sequence odd, stores the words, and makes it even. A reader has
-// one publication if it finds the same even sequence before the words and behind them:
-//   - it has no older word, for an even sequence stands behind the words that belong to it (clock_end, clock_seen);
-//   - it has no newer word, for each of these brings along the odd sequence before it, and the second look sees that, or what
-//     came later (clock_fill, clock_copy). So the order stands on the words, where others have a fence, and clock_begin and
-//     clock_again need none;
-//   - a writer that is killed in between leaves the sequence odd: no clock, until the next one publishes. It begins at what is
-//     there, and never goes back: an even sequence is of one publication for ever.
+// A sequence lock protects the clock. The writer makes the sequence odd, stores the words, and makes the sequence even. A
+// reader has one whole publication if it finds the same even sequence before and after it reads the words:
+//   - no word is older, because the even sequence is stored after the words that belong to it (clock_end, clock_seen);
+//   - no word is newer. Whoever reads a newer word also sees the odd sequence that was stored before it, so the second look at
+//     the sequence finds that value or a later one (clock_fill, clock_copy). The words themselves carry the order for which
+//     other designs use a fence, and so clock_begin and clock_again need none;
+//   - a writer that is killed in between leaves the sequence odd. Readers then get no clock until the next writer publishes.
+//     The next writer continues from the sequence it finds and never goes back, so an even sequence names one publication for
+//     ever.
 //
 // Ordered accesses:
-//
 // | label          | access | order   | partner        | what it orders                                                     |
 // |----------------|--------|---------|----------------|--------------------------------------------------------------------|
 // | collector_set  | store  | release | collector_seen | a new collector's first figures before its name                    |
@@ -45,9 +45,9 @@ struct ClockWords {
   u64 ticks, utc_ns, ns_per_tick_q32;
 };
 
-// What a collector shows after a pass.
+// The figures that a collector shows after a pass.
 struct Progress {
-  u64 heartbeat_ns = 0;  // CLOCK_MONOTONIC; 0: it has made no pass yet
+  u64 heartbeat_ns = 0;  // CLOCK_MONOTONIC; 0: no pass was made yet
   u64 cpu_ns = 0;
   u64 logged = 0;
   std::array<u64, causes> losses{};  // by Cause
@@ -55,14 +55,14 @@ struct Progress {
 };
 
 // --------------------------------------------------------------------------------------------------------- collector
-// Role of all below: who holds the lease.
+// Role for all functions below: the holder of the lease.
 
 template <class M>
 void set_figure(std::atomic<u64>& word, u64 value) {
   M::store(At::figure, word, value, std::memory_order_relaxed);
 }
 
-// A pass was made, or waits for the log.
+// Called after a pass, and while the collector waits for the log.
 template <class M>
 void show_heartbeat(Header& header, u64 heartbeat_ns, u64 cpu_ns) {
   set_figure<M>(header.status.cpu_ns, cpu_ns);
@@ -93,8 +93,8 @@ void count_wakeup(Header& header) {
   M::add(At::status_count, header.status.wakeups, u64{1}, std::memory_order_relaxed);
 }
 
-// Right after the lease was taken, so that nobody is told of the process that had it before. Its name stands last: who sees it
-// sees none of its predecessor's figures.
+// Called right after the lease was taken, so that nobody is told of the process that had it before. The identity is stored
+// last: whoever sees it sees none of the predecessor's figures.
 template <class M>
 void announce(Header& header, Owner self) {
   self.state = OwnerState::attached;
@@ -123,7 +123,8 @@ void show_clock(StatusPage& page, const ClockWords& words) {
 
 // ---------------------------------------------------------------------------------------------------- an observer
 
-// pid 0: none, or none that has said so yet. Who is named may have been killed since.
+// Returns pid 0 if there is no collector, or none that has announced itself yet. The collector named here may have been killed
+// since.
 template <class M>
 Owner collector_seen(const StatusPage& page) {
   return Owner::of(M::load(At::collector_seen, page.identity, std::memory_order_acquire));
@@ -134,7 +135,7 @@ u64 figure_seen(const std::atomic<u64>& word) {
   return M::load(At::figure_seen, word, std::memory_order_relaxed);
 }
 
-// Nothing: none was published yet, one is being published, or its writer was killed as it published it.
+// Returns nothing if no clock was published yet, if one is being published, or if the writer was killed while it published.
 template <class M>
 std::optional<ClockWords> clock_seen(const StatusPage& page) {
   const u64 before = M::load(At::clock_seen, page.clock_sequence, std::memory_order_acquire);

@@ -1,7 +1,7 @@
-// The enumerators of shmring.h beside what the ring has for the same: asserted here, and nowhere else.
+// Compares the enumerators of shmring.h with the ring's own. They are asserted here and nowhere else.
 //
-// Invariant: what is stored in a segment or a log has the number that the C ABI gives it; what has no twin (kinds, lanes) has
-// its number for ever.
+// Invariant: everything stored in a segment or a log has the number that the C ABI gives it. Numbers without a twin (kinds,
+// lanes) are fixed for ever.
 #pragma once
 
 #include "lib/include/shmring/shmring.h"
@@ -13,7 +13,7 @@ namespace shmring::ring {
 static_assert(SHMRING_POLICY_DROP == u32(OnFull::drop) && SHMRING_POLICY_OVERWRITE == u32(OnFull::overwrite) &&
               SHMRING_POLICY_WAIT == u32(OnFull::wait) && SHMRING_POLICY_HYBRID == u32(OnFull::hybrid));
 
-// Geometry::flags: the same bits, with the other sense
+// Geometry::flags: the same bits, with the opposite meaning
 inline constexpr u32 create_flags = SHMRING_CREATE_NO_TRIPWIRE | SHMRING_CREATE_NO_TIMESTAMP;
 static_assert(SHMRING_CREATE_NO_TRIPWIRE == with_tripwire && SHMRING_CREATE_NO_TIMESTAMP == with_timestamp);
 
@@ -24,10 +24,10 @@ static_assert(SHMRING_META_TRUNCATE == flag_truncated);
 // What attach is asked for: zero is the default.
 static_assert(SHMRING_LANE_AUTO == 0 && SHMRING_LANE_SHARED == 1 && SHMRING_LANE_EXCLUSIVE == 2);
 
-// The refusals of a handle come first among the causes: each has a counter, and a bit in 16 of the refusal word.
+// The refusals of a handle are the first causes. Each has a counter, and a bit among the 16 of the refusal word.
 static_assert(refusal_causes == std::size_t(Cause::retired) + 1 && causes == std::size_t(Cause::refused) + 1 && causes <= 16);
 
-// What a call returns for a refusal; the other causes are the collector's.
+// Returns what a call returns for a refusal. The other causes are the collector's.
 constexpr int condition_of(Cause cause) {
   switch (cause) {
     case Cause::timeout: return SHMRING_TIMEOUT;

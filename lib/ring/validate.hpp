@@ -1,11 +1,11 @@
-// Where the parts of a segment lie, and whether a header's bytes may be believed. Pure: plain values in, plain values
-// out.
+// Computes where the parts of a segment lie, and checks whether a header's bytes may be believed. It is pure: plain values in,
+// plain values out.
 //
 // Invariants:
-//   - create and attach share one formula, plan(); a header that disagrees with it is refused, whatever it says;
+//   - create and attach share one formula, plan(). A header that disagrees with it is refused, whatever it says;
 //   - validate() works on a private copy of the header, reads it once, and dereferences nothing;
-//   - a geometry that check() accepts makes plan() free of overflow (at most 2^46 bytes) and every index of a valid
-//     position lie inside its array.
+//   - for a geometry that check() accepts, plan() is free of overflow (at most 2^46 bytes), and every index of a valid position
+//     lies inside its array.
 #pragma once
 
 #include <algorithm>
@@ -22,11 +22,12 @@ inline constexpr u32 min_slots = 64, max_slots = 1u << 24;
 inline constexpr u32 min_slot_bytes = 128, max_slot_bytes = 65536;
 inline constexpr u32 max_chunks = 65535;  // Slot::chunks has 16 bits
 inline constexpr u64 page_bytes = 4096;
-// What readers of a log take as one line, 128 MiB, must hold any record, also one that a hostile segment passes off as such: a
-// byte becomes at most six ("\u0001"), and two slots, values of fields, and the line's other keys add less than 1 MiB.
+// A line of the log must hold any record, and readers take at most 128 MiB as one line. That includes what a hostile segment
+// passes off as a record. One byte becomes at most six ("\u0001"), and two slots, values of fields, and the line's other keys
+// add less than 1 MiB.
 inline constexpr u64 longest_record = (u64{127} << 20) / 6;
 
-// The first value that is not as it must be: `field` is `found`, but must be `rule` `expected`. error 0: all is well.
+// The first value that is wrong: `field` is `found`, but must be `rule` `expected`. If `error` is 0, all is well.
 struct Finding {
   int error = 0;  // a positive errno
   const char* field = "";
@@ -43,7 +44,7 @@ struct Places {
 
 constexpr u64 round_up(u64 bytes, u64 unit) { return (bytes + unit - 1) / unit * unit; }
 
-// For a geometry that check() accepts (its `size` is not used). Slots begin on a page of their own.
+// Computes the places for a geometry that check() accepts (its `size` is not used). Slots begin on a page of their own.
 constexpr Places plan(const Geometry& geometry, u64 header_bytes = sizeof(Header)) {
   Places at{};
   at.entries = round_up(header_bytes, line_bytes);
@@ -53,13 +54,13 @@ constexpr Places plan(const Geometry& geometry, u64 header_bytes = sizeof(Header
   return at;
 }
 
-// The largest payload of one record, for slots and slot_bytes that are in range: a quarter of a lane, and a line of the log.
+// The largest payload of one record, for slots and slot_bytes in range: it must fit a quarter of a lane, and a line of the log.
 constexpr u64 max_record_limit(const Geometry& geometry) {
   const u64 quarter = u64{std::min(geometry.slots / 4, max_chunks)} * (geometry.slot_bytes - sizeof(Slot));
   return std::min(quarter, longest_record);
 }
 
-// Everything but `size`; `error` is the finding's code.
+// Checks everything except `size`. `error` is the code that a finding gets.
 constexpr Finding check(const Geometry& geometry, int error) {
   auto in_range = [error](const char* field, u64 found, u64 low, u64 high) -> Finding {
     if (found < low) return {error, field, found, "at least", low};
@@ -81,17 +82,17 @@ constexpr Finding check(const Geometry& geometry, int error) {
   return in_range("clock", geometry.clock, 0, static_cast<u64>(Clock::tsc));
 }
 
-// Versions whose segments can be looked at as if they were of this one: what has come since lies where they have zeros, or
-// behind the end of their header, which nobody reads then.
+// Versions whose segments can be looked at as if they were of this version. Fields added since lie where the older ones have
+// zeros, or behind the end of their header, and are then not read.
 struct OlderVersion {
   u32 version;
   u64 fingerprint;
   u64 header_bytes;
-  const char* library;  // that makes them, and drains them
+  const char* library;  // the version that makes and drains them
 };
 inline constexpr OlderVersion older_versions[] = {{1, 0xe73466c03b9bf4fe, offsetof(Header, status_more), "0.1"}};
 
-// NULL: it is this version, or one that nothing is known of.
+// Returns NULL for this version, or for one that is unknown.
 constexpr const OlderVersion* find_older(u32 number) {
   for (const OlderVersion& older : older_versions)
     if (older.version == number) return &older;
@@ -103,9 +104,9 @@ constexpr u64 header_bytes_of(u32 number) {
   return older != nullptr ? older->header_bytes : sizeof(Header);
 }
 
-enum class Purpose : u8 { write, look };  // only to look at it, it may be of an older version
+enum class Purpose : u8 { write, look };  // an older version is accepted only for looking
 
-// Whether these bytes are a segment of this library at all: of this version, this layout, this word size.
+// Checks whether these bytes are a segment of this library at all: of this version, this layout and this word size.
 inline Finding identify(const Header& header, Purpose purpose = Purpose::write) {
   const OlderVersion* const older = purpose == Purpose::look ? find_older(header.version) : nullptr;
   if (header.magic != magic) return {ENOEXEC, "magic", header.magic, "exactly", magic};
@@ -116,17 +117,17 @@ inline Finding identify(const Header& header, Purpose purpose = Purpose::write) 
   return {};
 }
 
-// The bytes that an offset_ptr points to, counted from the segment's first byte; nothing is dereferenced. An
-// offset_ptr holds the distance from itself.
+// Returns where an offset_ptr points, counted from the segment's first byte. Nothing is dereferenced. An offset_ptr holds the
+// distance from itself.
 inline u64 raw_place(const Header& header, std::size_t pointer_at) {
   u64 distance;
   std::memcpy(&distance, reinterpret_cast<const std::byte*>(&header) + pointer_at, sizeof distance);
   return distance + pointer_at;
 }
 
-// The whole check. `snapshot` is a private copy of the header, `bytes` the size of what is (to be) mapped at `base`.
-// If there is no finding, `out` is the view of it; else `out` is untouched. `base` NULL: before anything is mapped; then
-// `out` has no arrays.
+// The whole check. `snapshot` is a private copy of the header, and `bytes` is the size of what is mapped, or is to be mapped,
+// at `base`. Without a finding, `out` becomes the view of it; otherwise `out` is untouched. `base` is NULL before anything is
+// mapped; `out` then has no arrays.
 inline Finding validate(const Header& snapshot, u64 bytes, std::byte* base, Ring& out, Purpose purpose = Purpose::write) {
   if (bytes < sizeof(Header)) return {EBADMSG, "size of the file", bytes, "at least", sizeof(Header)};
   if (Finding finding = identify(snapshot, purpose)) return finding;

@@ -1,6 +1,6 @@
 // What the processes of one measurement share, and how they wait for each other.
 //
-// Invariant: whoever waits gives up after `grace_ns` beyond the measurement's budget.
+// Invariant: a process that waits gives up `grace_ns` after the end of the measurement's budget.
 #pragma once
 
 #include <atomic>
@@ -44,7 +44,7 @@ inline u64 ticks() {
 }
 double ns_per_tick();  // measured once, for 20 ms
 double timer_ticks();  // what reading the time costs, measured once as calls are: the median of reads one after the other
-// Of single calls, what `part` (0: the least) of them do not exceed, less the timer's own cost.
+// Returns the time that the fraction `part` of single calls do not exceed (0: the shortest call), less the timer's own cost.
 double call_ns(const Histogram& calls, double part);
 std::string fresh_name();
 
@@ -54,7 +54,7 @@ struct Interrupted : std::exception {
 
 inline constexpr u64 grace_ns = 15'000'000'000;
 
-// How a process waits for another one: bounded, and polite where there are too few processors.
+// How a process waits for another one: for a bounded time, and yielding if there are too few processors.
 class Patience {
  public:
   Patience(bool crowded, u64 limit_ns) : crowded_(crowded), deadline_ns_(os::monotonic_now_ns() + limit_ns) {}
@@ -73,7 +73,7 @@ void be_ready(Board& board, bool crowded);
 void give_turn(Board& board, Board::Turn turn);
 u32 wait_for_turn(Board& board, Board::Turn wanted);  // that, or over
 void break_off(Board& board, const std::string& why);
-// A child's part, on this processor (−1: any); what goes wrong is said on the board. The exit status.
+// Runs a child's part on this processor (−1: any), and returns its exit status. An error is reported on the board.
 int play(Board& board, int processor, const std::function<void()>& part);
 // Runs the children to their end, and makes a Round of what they left on the board.
 Round supervise(Board& board, std::vector<Child>& children, const Job& job);

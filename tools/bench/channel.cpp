@@ -1,4 +1,4 @@
-// See channel.hpp. What the system's table of calls does not have, only a benchmark needs: it is called here directly.
+// See channel.hpp. Calls that only a benchmark needs are not in the system's table of calls, and are made here directly.
 #include "tools/bench/channel.hpp"
 
 #include <fcntl.h>
@@ -23,7 +23,7 @@ namespace {
 
 [[noreturn]] void fail(const char* what) { throw std::runtime_error(std::string(what) + ": " + std::strerror(errno)); }
 
-// What a call that does not wait has done: so many bytes, or 0 where it would have waited.
+// Returns what a call that does not wait has done: the number of bytes, or 0 if it would have waited.
 std::size_t done(ssize_t bytes, const char* what) {
   if (bytes >= 0) return static_cast<std::size_t>(bytes);
   if (errno == EAGAIN || errno == EINTR) return 0;

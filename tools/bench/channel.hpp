@@ -11,7 +11,7 @@ struct Ends {
   std::size_t records;  // room that was granted; 0: it is counted in bytes
 };
 
-// Room for so many records of so many bytes, or what the kernel grants. What cannot be had at all is an exception.
+// Opens a channel with room for so many records of so many bytes, or with what the kernel grants. Throws if that is impossible.
 Ends open_pipe(std::size_t records, std::size_t bytes);
 Ends open_seqpacket(std::size_t records, std::size_t bytes);
 Ends open_queue(std::size_t records, std::size_t bytes);
@@ -21,7 +21,7 @@ bool send_packet(int end, const void* record, std::size_t bytes);
 std::size_t receive_packet(int end, void* record, std::size_t room);
 bool send_queued(int end, const void* record, std::size_t bytes);
 std::size_t receive_queued(int end, void* record, std::size_t room);
-// All or nothing, where both parts together are at most PIPE_BUF.
+// Sends all or nothing. Both parts together are at most PIPE_BUF.
 bool send_parts(int end, const void* first, std::size_t first_bytes, const void* second, std::size_t second_bytes);
 std::size_t receive_stream(int end, void* bytes, std::size_t room);
 

@@ -1,11 +1,11 @@
 // Figures to reach: a table of rows, and what a run says of each.
 //
 // Invariants:
-//   - a row is judged by the median, over the rounds, of figure to bound, each from the same round: never one run against
-//     another;
+//   - a row is judged by the median, over the rounds, of the ratio of figure to bound, each from the same round. One run is
+//     never compared with another;
 //   - a row whose figures were not measured never reads ok;
-//   - where the distance decides, rounds before or after which the cores were far apart are not judged, in a run in which they
-//     mostly were not. How many they are is said.
+//   - for a row that depends on distance, rounds before or after which the cores were far apart are not judged, if the cores
+//     were mostly near in that run. The number of these rounds is reported.
 #pragma once
 
 #include "tools/bench/figures.hpp"
@@ -31,7 +31,8 @@ struct Row {
 };
 const std::vector<Row>& rows_to_reach();
 
-// floor: not reached, and not by what is bare of every guarantee either, of which the figure is at most 1.3 times, and 20 ns.
+// floor: the bound was not reached, but neither was it by the contender without any guarantee: our figure is at most 1.3 times
+// that one's plus 20 ns.
 enum class Verdict : std::uint8_t { ok, failed, far, crowded, floor, missing };
 const char* verdict_name(Verdict verdict);
 
@@ -46,7 +47,7 @@ struct Line {
 };
 std::string value_text(Unit unit, double value);  // of a line; "–" where there is none
 Line judge(const Row& row, const Report& report);
-// Whether a run with such lines is a negative finding.
+// Returns whether a run with such lines is a negative finding.
 bool falls_short(const std::vector<Line>& lines);
 
 }  // namespace shmring::bench

@@ -1,9 +1,10 @@
-// What a collector does with the records: how soon it has one, what each stage costs it, how many come into the log.
+// What a collector does with the records: how soon it has one, what each stage costs, and how many come into the log.
 //
 // Invariants:
-//   - it is made of shmringd's own parts: the collector, its host, its log, how it sleeps; logged and idle are of its own loop;
-//   - what the log should have, verify has counted in it;
-//   - ring and log are private to one measurement, and gone after it. The log lies in the folder for temporary files.
+//   - the measured collector is made of shmringd's own parts: the collector, its host, its log, and how it sleeps. logged and
+//     idle measure shmringd's own loop;
+//   - verify counts in the log what the log should have;
+//   - ring and log are private to one measurement, and are removed after it. The log lies in the folder for temporary files.
 #pragma once
 
 #include <string>

@@ -26,11 +26,12 @@ struct Figure {
   };
   std::vector<Series> parts{};
 
-  // 0 where no round had one.
+  // Returns 0 if no round had a figure.
   double best() const;
   double median() const;
   double spread() const;  // largest less smallest, as a part of the median
-  // How many times `other`, by the median of the rounds: each is compared with its own, for a machine changes in between.
+  // Returns how many times `other` this is, by the median of the rounds. Each round is compared with itself, because a machine
+  // changes in between.
   double times(const Figure& other) const;
 
  private:
@@ -47,7 +48,7 @@ struct Report {
 
   const Figure* find(const std::string& transport, const Job& job) const;
   void add(const std::string& transport, Role role, const Job& job, const Round& round);
-  // The jobs that `wanted` (Job → bool) holds for, in the order in which they were measured.
+  // Returns the jobs for which `wanted` (Job → bool) holds, in the order in which they were measured.
   template <class Wanted>
   std::vector<Job> jobs(const Wanted& wanted) const {
     std::vector<Job> found;
@@ -61,7 +62,7 @@ struct Report {
   bool crowded(const Job& job) const;
 };
 
-// What both outputs call things.
+// The names that both outputs use.
 const char* measure_name(Measure measure);
 const char* role_name(Role role);
 const char* unit_name(Unit unit);

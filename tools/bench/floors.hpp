@@ -1,10 +1,10 @@
-// What a ring of slots costs at least: no timestamp, no hash, no account, no owner. A writer that dies may take
-// records with it.
+// The least that a ring of slots can cost: no timestamp, no hash, no account, no owner. A writer that dies may take records
+// with it.
 //
 // Invariants:
 //   - the slot's word says position + 1 once the record of that position is whole (release); the reader acquires it;
-//   - the reader gives slots back by its head, once a batch (release); a writer looks at it (acquire) only when the
-//     ring seems full.
+//   - the reader gives slots back by its head, once per batch (release). A writer looks at the head (acquire) only if the ring
+//     seems full.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct FloorControl {
   alignas(line) std::atomic<u64> head{0};
 };
 
-// Records are read where they lie.
+// Records are read in place.
 class FloorReader {
  public:
   explicit FloorReader(const std::string& file) : ring_(file), head_(ring_.control().head.load(std::memory_order_relaxed)) {}
@@ -59,7 +59,7 @@ struct FloorBase {
   }
 };
 
-// One writer: its tail is its own.
+// One writer, which has its own tail.
 struct SingleFloor : FloorBase {
   static constexpr const char* name = "floor";
   static constexpr u32 max_producers = 1;
@@ -88,9 +88,9 @@ struct SingleFloor : FloorBase {
   };
 };
 
-// Many writers: each takes its position by fetch-and-add. So that nobody takes one that is not free, a writer looks
-// at head and tail for some positions at once, and leaves as many to each of the others: it calls the ring full that
-// much earlier.
+// Many writers, each of which takes its position by fetch-and-add. A writer must not take a position that is not free. So it
+// looks at head and tail for some positions at once, and leaves as many to each other writer. It calls the ring full that much
+// earlier.
 struct SharedFloor : FloorBase {
   static constexpr const char* name = "floor-shared";
   static constexpr u32 max_producers = 8;
@@ -118,9 +118,9 @@ struct SharedFloor : FloorBase {
   };
 };
 
-// Many writers, each of whom takes a position by the change of its slot's word, so that none is ever taken by nobody; then the
-// tail is brought forward, by whoever comes first. Two lines that the writers contend for, where fetch-and-add has one: the
-// price of surviving a writer's death, without anything else that libshmring does. The words are of its own kind.
+// Many writers, each of which takes a position by changing its slot's word, so that a taken position always has a taker. Then
+// the first to come advances the tail. The writers contend for two lines, where fetch-and-add has one. This is the price of
+// surviving a writer's death, without anything else that libshmring does. The words have a format of their own.
 struct ClaimFloor : FloorBase {
   static constexpr const char* name = "floor-claim";
   static constexpr u32 max_producers = 8;

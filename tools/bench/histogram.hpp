@@ -38,7 +38,8 @@ class Histogram {
   std::uint64_t count() const { return count_; }
   std::uint64_t least() const { return least_; }
   std::uint64_t most() const { return most_; }
-  // The value that `part` (0 … 1) of all do not exceed: the middle of its cell. 0 where there is none.
+  // Returns the value that the fraction `part` (0 … 1) of all values do not exceed, as the middle of its cell, or 0 if there is
+  // none.
   double at(double part) const {
     if (count_ == 0) return 0;
     const auto wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(part * static_cast<double>(count_))));

@@ -1,9 +1,10 @@
 // One measurement of one transport: its processes, and what came of it.
 //
 // Invariants:
-//   - a record counts once the reader has it and has checked every byte; what is delivered is exactly what was accepted,
-//     of each writer (of overwritten ones no more than that, and the newest), or the measurement is an error;
-//   - the memory is private to one measurement, and gone after it.
+//   - a record counts once the reader has it and has checked every byte. For each writer, exactly what was accepted must be
+//     delivered, or the measurement is an error. If records were overwritten, no more than that, and the newest, must be
+//     delivered;
+//   - the memory is private to one measurement, and is removed after it.
 #pragma once
 
 #include "tools/bench/reading.hpp"

@@ -32,7 +32,8 @@ inline void make_record(std::byte* out, std::size_t bytes, u32 producer, u64 seq
 
 class Checker {
  public:
-  // False: the record is not what its producer wrote next or later; `broken` says why, of the first one.
+  // Returns false if the record is not what its producer wrote next or later. `broken` then says why, for the first such
+  // record.
   bool add(const std::byte* record, std::size_t bytes) {
     u64 first = 0, wrong = 0;
     if (bytes < min_record || bytes % 8 != 0)
@@ -65,7 +66,7 @@ class Checker {
   }
 };
 
-// Records made beforehand, so that a timed loop does nothing but write them.
+// Records made beforehand, so that a timed loop only writes them.
 class Batch {
  public:
   static constexpr u32 most = 256;

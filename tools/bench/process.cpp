@@ -1,4 +1,4 @@
-// See process.hpp. What the system's table of calls does not have, only a benchmark needs: it is called here directly.
+// See process.hpp. Calls that only a benchmark needs are not in the system's table of calls, and are made here directly.
 #include "tools/bench/process.hpp"
 
 #include <sched.h>

@@ -17,16 +17,16 @@ namespace shmring::bench {
 
 // The processors that this process may use, ascending.
 std::vector<int> processors();
-// Run the calling process on this one only. False: it cannot be had.
+// Runs the calling process on this processor only. Returns false if that is impossible.
 bool pin(int processor);
-// Let another process of this processor run.
+// Lets another process of this processor run.
 void yield();
-// How often the kernel has taken the processor away from the calling process, which did not want to wait.
+// Returns how often the kernel has taken the processor away from the calling process, which did not want to wait.
 std::uint64_t preemptions();
 
 class Child {
  public:
-  // What `role` returns is the exit status; an exception is 99.
+  // The return value of `role` is the exit status. An exception gives 99.
   explicit Child(const std::function<int()>& role);
   Child(Child&& other) noexcept;
   Child& operator=(Child&&) = delete;
@@ -35,7 +35,7 @@ class Child {
   void kill() const;
   pid_t pid() const { return pid_; }
   bool ended();
-  // The exit status; −signal; `running` when the deadline (CLOCK_MONOTONIC) has passed.
+  // Returns the exit status, −signal, or `running` if the deadline (CLOCK_MONOTONIC) has passed.
   int wait(std::uint64_t deadline_ns);
   static constexpr int running = -1000;
 
@@ -47,10 +47,10 @@ class Child {
 
 void stop_on_signals();
 bool stop_requested();
-// End by the signal that came, as if it had not been caught.
+// Ends by the signal that came, as if it had not been caught.
 void end_by_signal();
 
-// One T that this process shares with its children, zeros at first.
+// One T that this process shares with its children, zeroed at first.
 void* shared_zeros(std::size_t bytes);
 void free_shared(void* at, std::size_t bytes);
 template <class T>

@@ -1,4 +1,4 @@
-// The reader's part of a measurement: until everything accepted is here, and the writers are done.
+// The reader's part of a measurement. It lasts until everything accepted is here and the writers are done.
 //
 // Invariant: a record counts once every byte of it was checked.
 #pragma once
@@ -35,7 +35,7 @@ class Reading {
  private:
   static constexpr u32 polite_pauses = 64;
 
-  // Asked where the ring seems empty.
+  // Asked when the ring seems empty.
   bool all_are_here() const {
     if (board_.writers_done.load(std::memory_order_acquire) < job_.producers) return false;
     u64 sum = 0;
@@ -66,7 +66,7 @@ class Reading {
     }
   }
 
-  // As often for each transport: a writer asks how far the reader is.
+  // Published equally often for each transport, since a writer asks how far the reader is.
   void publish() {
     for (u32 producer = 0; producer < job_.producers; ++producer)
       board_.delivered[producer].store(checker_.delivered[producer], std::memory_order_release);

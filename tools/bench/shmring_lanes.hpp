@@ -1,9 +1,9 @@
-// libshmring as a transport: written through the C ABI, read by the collector's own reader, without a log.
+// libshmring as a transport: written through the C ABI, and read by the collector's own reader, without a log.
 //
 // Invariants:
-//   - timestamp and tripwire are on where the variant's name does not say otherwise;
-//   - a record that the reader finds corrupt is an exception; what dies is found dead and its places are freed, as a
-//     collector does it;
+//   - timestamp and tripwire are on unless the variant's name says otherwise;
+//   - a record that the reader finds corrupt is an exception. A process that dies is found dead and its places are freed, as by
+//     a collector;
 //   - a record that does not fit a slot of the default size is written in chunks, and handed over whole.
 #pragma once
 
@@ -42,7 +42,7 @@ class LaneReader {
     reader_->look_over();
   }
 
-  // One pass.
+  // Makes one pass.
   template <class Sink>
   std::size_t read(Sink&& sink) {
     const bool entries_due = is_due();
@@ -67,7 +67,7 @@ class LaneReader {
   static constexpr u64 patience_ns = 1'000'000, entries_every_ns = 100'000'000;
   static constexpr u32 passes_a_clock = 64;
 
-  // A large record of which not all chunks came is not handed over: it was given up.
+  // A large record of which not all chunks came was given up, and is not handed over.
   template <class Sink>
   void hand_over(const ring::RawRecord& taken, Sink&& sink) {
     const ring::RecordHeader& header = *taken.header;
@@ -78,7 +78,7 @@ class LaneReader {
     parts.insert(parts.end(), taken.payload.begin(), taken.payload.end());
     if (header.chunk + 1 == header.chunks) sink(static_cast<const std::byte*>(parts.data()), parts.size());
   }
-  // The collector's rhythm: tails and entries 10 times a second, sooner where nothing comes any more.
+  // Follows the collector's rhythm: tails and entries are read 10 times a second, and sooner if nothing comes any more.
   bool is_due() {
     idle_ = places_.empty() ? idle_ + 1 : 0;
     if (++passes_ % passes_a_clock != 1) return false;
@@ -87,7 +87,7 @@ class LaneReader {
     looked_ns_ = now_ns;
     return true;
   }
-  // A stalled slot's record is taken after those behind it, in the same pass.
+  // The record of a stalled slot is taken after those behind it, in the same pass.
   const std::vector<const ring::RawRecord*>& in_order() {
     ordered_.clear();
     bool late = false;
@@ -154,7 +154,7 @@ class ShmringLane {
       shmring_attach_options options{};
       options.struct_size = sizeof options;
       options.lane = Variant::lane;
-      // A place comes back when the reader has seen that its last holder has gone.
+      // A place comes back when the reader has seen that its last holder is gone.
       const u64 deadline_ns = os::monotonic_now_ns() + patience_ns;
       int error = shmring_attach(ring.c_str(), &options, &producer_);
       while ((error == -EBUSY || error == -EUSERS) && os::monotonic_now_ns() < deadline_ns) {

@@ -19,7 +19,7 @@ enum Exit : int {
   terminated = 143,   // … by SIGTERM, as a shell has them: 128 and the signal's number
 };
 
-// From a −errno of the library.
+// Converts a −errno of the library.
 constexpr int exit_of(int error) {
   switch (error) {
     case 0: return ok;

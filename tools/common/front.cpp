@@ -18,7 +18,7 @@
 namespace shmring::tool {
 namespace {
 
-// Edits (a character put in, left out, changed, or two swapped) between two words.
+// Returns the number of edits between two words: a character inserted, left out or changed, or two swapped.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) {
@@ -35,7 +35,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return cost[a.size()][b.size()];
 }
 
-// "; did you mean X?", or "" if no word is near.
+// Returns "; did you mean X?", or "" if no word is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   std::string best;
   std::size_t least = 3;
@@ -65,7 +65,7 @@ int check_name(const CLI::App& app, const std::string& command) {
 
 namespace {
 
-// The only options before a subcommand are flags: the first argument that is none is the subcommand.
+// All options before a subcommand are flags, so the first argument that is not an option is the subcommand.
 int check_command(const CLI::App& app, int argc, char** argv) {
   const std::vector<std::string> flags{"-h", "--help", "-V", "--version"};
   if (argc > 1 && argv[1][0] == '-' && std::find(flags.begin(), flags.end(), argv[1]) == flags.end())
@@ -96,7 +96,7 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   return misused(command.get_name() + ": " + what, usage_of(command), "shmring " + command.get_name());
 }
 
-// A mapped file that somebody cuts off ends here.
+// Ends the program when somebody cuts off a mapped file.
 void on_bus_error(int) {
   constexpr std::string_view text = "shmring: the file was truncated while it was read\n";
   if (os::calls.write(2, text.data(), text.size()) < 0) ::_exit(io);

@@ -1,10 +1,10 @@
-// What stands before and behind the subcommands of a program: its parser, its usage errors, and how it ends.
+// What comes before and after the subcommands of a program: its parser, its usage errors, and how it ends.
 //
 // Invariants:
-//   - data on stdout, messages on stderr, a usage error is exit status 2;
-//   - output that could not be written is never a success: status 7, but 0 where the reader has gone away (EPIPE).
-//     SIGPIPE is left as it was;
-//   - nothing that is thrown leaves run_commands(): it has a message, and status 7.
+//   - data goes to stdout and messages to stderr; a usage error is exit status 2;
+//   - output that could not be written is never a success. It is status 7, or 0 if the reader has gone away (EPIPE). SIGPIPE is
+//     left as it was;
+//   - no exception leaves run_commands(). It becomes a message and status 7.
 #pragma once
 
 #include <string>
@@ -22,10 +22,10 @@ struct Front {
   std::vector<Register> commands;
 };
 
-// Parse, run the subcommand, report what is left to report: the exit status.
+// Parses the arguments, runs the subcommand, and reports what is left to report. Returns the exit status.
 int run_commands(int argc, char** argv, const Front& front);
 
-// 0, or the status of a usage error that was said.
+// Returns 0, or the status of a usage error that was reported.
 int check_name(const CLI::App& app, const std::string& command);
 
 }  // namespace shmring::tool

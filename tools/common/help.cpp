@@ -17,13 +17,13 @@ using ring::u64;
 
 constexpr std::size_t most_columns = 100, text_column = 30;
 
-// Characters, of which each takes one column here.
+// Returns the number of characters, each of which takes one column here.
 std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-// The words of `text` behind `out`, whose last line ends at column `at`; each further line begins at column `indent`.
+// Appends the words of `text` to `out`, whose last line ends at column `at`. Each further line begins at column `indent`.
 void wrap(std::string& out, std::string_view text, std::size_t at, std::size_t indent) {
   bool first = true;
   while (!text.empty()) {
@@ -45,7 +45,7 @@ void wrap(std::string& out, std::string_view text, std::size_t at, std::size_t i
   out += '\n';
 }
 
-// `name` on the left, its text in a column on the right.
+// Returns `name` on the left with its text in a column on the right.
 std::string entry(const std::string& name, std::string_view text) {
   std::string out = "  " + name;
   const std::size_t at = columns(out);
@@ -63,7 +63,7 @@ std::string names_of(const CLI::Option& option) {
   return fmt::format("{}{}", fmt::join(names, ", "), form);
 }
 
-// "; not with --a, --b", or "".
+// Returns "; not with --a, --b", or "".
 std::string others(const char* text, const std::set<CLI::Option*>& options) {
   std::vector<std::string> names;
   for (const CLI::Option* option : options) names.push_back(option->get_name());

@@ -1,4 +1,4 @@
-// The option --owner of all that writes into a ring: whom it trusts, see lib/os/users.hpp.
+// The option --owner of all programs that write into a ring: whom they trust, see lib/os/users.hpp.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -7,7 +7,7 @@
 
 namespace shmring::tool {
 
-// "" or what is wrong, without the text itself, which may hold anything.
+// Returns "" or what is wrong, without the text itself, which may hold anything.
 inline std::string check_user(const std::string& text) {
   const bool plain = std::none_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; });
   return plain && !text.empty() ? "" : "expected the name of a user, or a number";
@@ -22,7 +22,7 @@ inline void add_owner_option(CLI::App& command, std::string& owner) {
       ->check(check_user);
 }
 
-// As the library takes it.
+// Returns the option in the form that the library takes.
 inline const char* or_null(const std::string& option) { return option.empty() ? nullptr : option.c_str(); }
 
 }  // namespace shmring::tool

@@ -1,7 +1,7 @@
-// What both programs say, and how they end where standard output cannot be written.
+// What both programs say, and how they end if standard output cannot be written.
 //
-// Invariants: a message is written at once, and one that cannot be written is lost and nothing else (standard error may be a
-// full disk, exactly when there is something to say); output that could not be written is never a success.
+// Invariants: a message is written at once. A message that cannot be written is lost, with no other effect (standard error may
+// be a full disk just when there is something to say). Output that could not be written is never a success.
 #pragma once
 
 #include <fmt/format.h>
@@ -28,13 +28,13 @@ void say(fmt::format_string<A...> form, A&&... arguments) {
   write_message({text.data(), text.size()});
 }
 
-// What was printed so far, to whoever reads it. Throws std::system_error with the reason, for main() to report.
+// Writes out what was printed so far. Throws std::system_error with the reason, for main() to report.
 inline void write_out() {
   errno = 0;
   if (std::fflush(stdout) != 0) throw std::system_error(errno != 0 ? errno : EIO, std::generic_category());
 }
 
-// The exit status where standard output failed with this errno: a reader that has gone away (EPIPE) wants no more.
+// Returns the exit status if standard output failed with this errno. A reader that has gone away (EPIPE) wants no more.
 inline int cannot_write(const char* program, int error, void (*tell)(std::string_view) = write_message) {
   if (error == EPIPE) return ok;
   tell(fmt::format("{}: cannot write to standard output: {}: what was printed is not complete\n", program,
@@ -42,7 +42,7 @@ inline int cannot_write(const char* program, int error, void (*tell)(std::string
   return io;
 }
 
-// The exit status of a program that has done all but to write out what it printed.
+// Returns the exit status of a program that has only to write out what it printed.
 inline int finish(const char* program, int status, void (*tell)(std::string_view) = write_message) {
   errno = 0;
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;

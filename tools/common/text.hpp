@@ -1,8 +1,7 @@
-// What the subcommands print with: safe texts, units, tables, JSON objects; and the looking at a ring that they share.
+// What the subcommands print with: safe texts, units, tables, JSON objects. It also has the look at a ring that they share.
 //
 // Invariants:
-//   - data goes to stdout through fmt::print, which throws std::system_error when it cannot be written: main() reports
-//     that;
+//   - data goes to stdout through fmt::print, which throws std::system_error if it cannot be written; main() reports that;
 //   - no byte of a segment reaches a terminal or a JSON text unescaped.
 #pragma once
 
@@ -20,7 +19,7 @@ namespace shmring::tool {
 using ring::u32;
 using ring::u64;
 
-// The inside of a JSON string: on one line, harmless on a terminal.
+// Returns the inside of a JSON string: on one line, and harmless on a terminal.
 std::string safe(std::string_view text);
 std::string in_quotes(std::string_view text);  // a JSON string
 std::string hex_of(std::span<const std::byte> bytes);
@@ -36,20 +35,20 @@ const char* segment_state_name(u32 state);
 const char* status_state_name(u64 state);
 const char* standing_name(inspect::Standing standing);
 
-// Causes with a count, as `form` says for each, or "" if there is none.
+// Returns the causes that have a count, each in the format `form`, or "" if there is none.
 std::string counters_text(const inspect::ProducerFacts& producer, const char* form, const char* between);
-// The same for what the collector has written as lost; a ring of version 1 has three causes, and all others as one. `all`: also
-// those without a count.
+// The same for what the collector has written as lost. A ring of version 1 has three causes, and all others as one. `all`
+// includes causes without a count.
 std::string losses_text(const inspect::CollectorFacts& collector, const char* form, const char* between, bool all = false);
 
-// A message on stderr: `shmring: ` and the text.
+// Prints a message on stderr: `shmring: ` and the text.
 void complain(std::string_view text);
 void warn(std::string_view text);
 
-// Bold, where stdout is a terminal and NO_COLOR is not set.
+// Makes the text bold if stdout is a terminal and NO_COLOR is not set.
 std::string bold(std::string_view text);
 
-// Rows under headings; a heading that begins with '>' has its column aligned to the right.
+// Rows under headings. If a heading begins with '>', its column is aligned to the right.
 class Table {
  public:
   explicit Table(std::vector<std::string> heads) : heads_(std::move(heads)) {}
@@ -77,19 +76,19 @@ class Json {
 };
 std::string json_array(const std::vector<std::string>& values);
 
-// Whether it may name a ring, as CLI11 asks: "" or what is wrong; not escaped yet.
+// Checks whether the name may name a ring, in the form that CLI11 expects: "" or what is wrong, not escaped yet.
 std::string check_ring_name(const std::string& name);
 
-// The ring, or the file if `name` holds a '/', for reading only. 0, or an exit status with the reason on stderr.
+// Opens the ring, or the file if `name` holds a '/', for reading only. Returns 0, or an exit status with the reason on stderr.
 int look(const std::string& name, os::Segment& segment, std::vector<std::string>& findings);
 
-// Where the ring's file is: for people.
+// Returns where the ring's file is, for people.
 std::string path_of(const std::string& name);
 
-// An exclusive lane that nobody has had yet.
+// Returns true for an exclusive lane that nobody has had yet.
 bool is_unused(const inspect::LaneFacts& lane);
 
-// Entries that somebody may still write through: attaching or attached, and not proven dead.
+// Counts the entries through which somebody may still write: attaching or attached, and not proven dead.
 u64 live_producers(const inspect::Inspection& inspection);
 
 }  // namespace shmring::tool

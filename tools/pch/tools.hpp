@@ -1,5 +1,5 @@
-// Compiled once for all sources of the tools (see tools/meson.build): what most of them include, and what is slow to read. A
-// source includes what it needs by itself, too: it must compile without this.
+// Compiled once for all sources of the tools (see tools/meson.build). It has what most of them include and what is slow to
+// read. A source also includes by itself what it needs, since it must compile without this file.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

@@ -9,7 +9,7 @@
 namespace shmring::tool {
 namespace {
 
-// Something else is found than its boot, its version and its state, each of which is a finding.
+// Returns true if something is wrong besides the boot, the version and the state, each of which is a finding.
 bool is_damaged(const inspect::Inspection& facts) {
   const inspect::HeaderFacts& header = facts.header;
   return facts.findings.count > ring::u64{is_of_another_boot(header)} + !header.made_by.empty() + is_retired(header);
@@ -66,7 +66,7 @@ std::string remedy(const inspect::Inspection& facts, const inspect::Leftover& le
     return fmt::format(
         "{}: stop all who use it, let shmringd of libshmring {} drain it; then shmringd of this one moves it aside",
         leftover.why, header.made_by);
-  // Retired, and it has its name.
+  // The ring is retired and still has its name.
   return fmt::format(
       "who did that goes on, or was killed: whoever attaches opens it again; {}; `shmring gc` removes it when all who used it "
       "have ended",

@@ -31,7 +31,7 @@ int run_bench(std::vector<std::string> arguments) {
   return io;
 }
 
-// For the list in `shmring --help`; main() runs it.
+// This is for the list in `shmring --help`. main() runs the command.
 void register_bench(CLI::App& app, int&) {
   app.add_subcommand("bench", "Measure this machine: libshmring beside its alternatives and bare floors");
 }

@@ -19,7 +19,7 @@ void register_rm(CLI::App& app, int& status);
 void register_stat(CLI::App& app, int& status);
 void register_verify(CLI::App& app, int& status);
 
-// Becomes the program shmring-bench. Returns only if that cannot be: the exit status.
+// Becomes the program shmring-bench. If that fails, it returns the exit status.
 int run_bench(std::vector<std::string> arguments);
 
 }  // namespace shmring::tool

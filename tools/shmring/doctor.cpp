@@ -1,8 +1,8 @@
-// shmring doctor [NAME]: what of this machine, or of its rings, would keep them from working, each with its remedy.
+// shmring doctor [NAME]: finds what would keep this machine or its rings from working, each with its remedy.
 //
 // Invariants:
-//   - nothing is changed: rings are only looked at, the directory is tried with a file that never has a name;
-//   - a fact is no finding unless there is something to do about it.
+//   - nothing is changed: rings are only looked at, and the directory is tried with a file that never has a name;
+//   - a fact is a finding only if there is something to do about it.
 #include <fcntl.h>
 #include <linux/magic.h>
 
@@ -24,7 +24,7 @@
 namespace shmring::tool {
 namespace {
 
-// Of a collector: a pidfd for each producer, what it leaves free, and what it holds beside them.
+// The descriptors of a collector: one pidfd for each producer, those it leaves free, and those it holds besides.
 constexpr u64 watched_descriptors = ring::default_producers + os::spare_descriptors + 8;
 
 struct Options {
@@ -32,7 +32,7 @@ struct Options {
 };
 
 struct Check {
-  std::string subject, what, remedy;  // no remedy: a fact
+  std::string subject, what, remedy;  // without a remedy it is a fact
 };
 
 class Report {
@@ -53,7 +53,7 @@ class Report {
   u64 findings_ = 0;
 };
 
-// What a ring of default sizes takes.
+// Returns what a ring of default sizes takes.
 u64 default_bytes() {
   os::CreateOptions options;
   return os::resolve("r", nullptr, options) == 0 ? options.geometry.size : 0;
@@ -125,7 +125,7 @@ void check_machine(Report& report) {
                    "mount /proc (not hidden from us), and allow /proc/sys/kernel/random/boot_id");
 }
 
-// A ring that can be read.
+// Checks a ring that can be read.
 void check_open_ring(const std::string& name, const Look& now, Report& report) {
   const inspect::Inspection& facts = now.facts;
   const std::string subject = "ring " + name;
@@ -159,7 +159,7 @@ void check_ring(const std::string& name, const std::string& owner, Report& repor
     return report.finding("ring " + name, safe(os::last_error()), "as it says; whose it is: ls -l " + path_of(name));
   const Look now{inspect::read_segment(segment, findings, true), os::monotonic_now_ns()};
   check_open_ring(name, now, report);
-  // What the inspection does not judge: owner, mode, and whether we may write.
+  // Checks what the inspection does not judge: owner, mode, and whether we may write.
   os::Segment attached;
   const int error = findings.empty() ? os::attach(name, attached, or_null(owner)) : 0;
   if (error != 0) report.finding("ring " + name, "we could not attach: " + safe(os::last_error()), "as it says");

@@ -1,7 +1,6 @@
-// shmring dump NAME|FILE: what stands in a segment, be it live (without disturbing it), a copy, damaged, or of a dead
-// boot.
+// shmring dump NAME|FILE: shows what is in a segment, be it live (without disturbing it), a copy, damaged, or of a dead boot.
 //
-// Invariant: all that can be read is printed before a finding decides the exit status.
+// Invariant: everything that can be read is printed before a finding decides the exit status.
 #include "tools/shmring/dump.hpp"
 
 #include <charconv>
@@ -18,7 +17,7 @@ namespace {
 using inspect::SlotFacts;
 using inspect::SlotFilter;
 
-// "A-B", "A-" or "A", each an index in a lane.
+// Parses "A-B", "A-" or "A", each an index in a lane.
 bool parse_range(std::string_view text, SlotFilter& filter) {
   const auto number = [](std::string_view digits, u32& out) {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);

@@ -1,6 +1,6 @@
 // shmring dump: what it was asked for, and its two forms of output.
 //
-// Invariant: an Inspection and its slots come in as plain values; the forms only print them.
+// Invariant: an Inspection and its slots come in as plain values. The forms only print them.
 #pragma once
 
 #include <string>
@@ -22,14 +22,14 @@ void dump_slot_text(const inspect::SlotFacts& slot, const inspect::Inspection& f
 void dump_json(const inspect::Inspection& facts);
 void dump_slot_json(const inspect::SlotFacts& slot, const inspect::Inspection& facts, bool hex);
 
-// Of a slot's owner: its entry's producer, or NULL.
+// Returns the producer in the entry of a slot's owner, or NULL.
 const inspect::ProducerFacts* owner_of(const inspect::Inspection& facts, ring::u64 owner);
-// The type's name, or its number.
+// Returns the type's name, or its number.
 std::string type_text(const inspect::Inspection& facts, ring::u32 type);
-// Of the payload; "none" of an aborted slot, whose kind is a cause.
+// Returns the kind of the payload. It is "none" for an aborted slot, whose kind is a cause.
 const char* kind_name(const ring::RecordHeader& record);
 const char* hash_name(inspect::Hash hash);
-// Bits of a mask of causes, `between` them.
+// Returns the bits of a mask of causes, with `between` between them.
 std::string mask_text(ring::u16 mask, const char* between);
 
 }  // namespace shmring::tool

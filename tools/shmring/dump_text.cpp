@@ -77,7 +77,7 @@ void print_lanes(const Inspection& facts) {
   if (unused != 0) fmt::print("{} more, never used\n", unused);
 }
 
-// What is seldom: below the table, where it is not zero.
+// Rare figures are printed below the table, if they are not zero.
 void print_rest(const inspect::ProducerFacts& producer) {
   std::string text;
   if (const std::string refused = counters_text(producer, "{} {}", ", "); !refused.empty()) text += "; refused: " + refused;
@@ -125,7 +125,7 @@ void print_hex(std::span<const std::byte> bytes) {
   }
 }
 
-// The beginning of a payload, as long as a terminal's line has room for it; a record of one slot as the log would have
+// Returns the beginning of a payload, as far as a terminal's line has room. A record of one slot is shown as the log would have
 // it.
 std::string preview(const inspect::SlotFacts& slot) {
   constexpr std::size_t most = 60;

@@ -1,8 +1,8 @@
-// shmring emit NAME: standard input into a ring, one line one event.
+// shmring emit NAME: writes standard input into a ring, one event per line.
 //
 // Invariants:
-//   - nothing is waited for but standard input, and room in the ring where --wait or the ring's policy says so: both end at a
-//     signal. What was read by then is written, as far as there is room.
+//   - the command waits only for standard input, and for room in the ring if --wait or the ring's policy says so. A signal ends
+//     both waits. What was read by then is written, as far as there is room.
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -22,7 +22,7 @@ namespace {
 
 constexpr u64 attach_patience_ns = 1'000'000'000;
 constexpr timespec attach_pause{0, 20'000'000};
-constexpr const char* endless = "until-signal";  // the value of --wait without one
+constexpr const char* endless = "until-signal";  // the value of --wait if none is given
 
 struct Options {
   std::string name, type = "0", producer, lane = "auto", correlation, wait, owner;
@@ -36,7 +36,7 @@ struct Type {
   std::string name;  // "": none given
 };
 
-// N, or N=NAME.
+// Parses N, or N=NAME.
 bool parse_type(std::string_view text, Type& type) {
   const std::size_t equals = text.find('=');
   const std::string_view digits = text.substr(0, equals);
@@ -63,7 +63,7 @@ std::string check_field(const std::string& text) {
   return parse_field(text, field);
 }
 
-// Each key once: else the log would have the record as invalid. "" or what is wrong.
+// Accepts each key only once, since the log would otherwise have the record as invalid. Returns "" or what is wrong.
 std::string parse_fields(const Options& options, std::vector<FieldValue>& out) {
   std::set<std::string> keys;
   if (!options.no_input) keys.emplace(line_key);
@@ -79,7 +79,7 @@ class Input {
  public:
   explicit Input(Signals& signals) : signals_(signals) {}
 
-  // Bytes read, 0 at the end, or −errno.
+  // Returns the number of bytes read, 0 at the end, or −errno.
   ssize_t read(char* to, std::size_t bytes) {
     while (signals_.let_in() == 0) {
       pollfd poll{0, POLLIN, 0};
@@ -97,7 +97,7 @@ class Input {
   Signals& signals_;
 };
 
-// What the ring's own policy says; nothing of a ring that is not there yet, whose default it is to drop.
+// Returns what the ring's own policy says. It says nothing for a ring that does not exist yet, whose default is to drop.
 u32 policy_wait_us(const std::string& name) {
   os::Segment segment;
   std::vector<std::string> findings;
@@ -139,7 +139,7 @@ int attach(const Options& options, const Patience& patience, Signals& signals, s
   }
 }
 
-// A mapping of the handle's ring to look at, not of one that has got its name since.
+// Maps the handle's own ring for looking, and not a ring that has got its name since.
 int look_at_own(const std::string& name, const shmring_producer* producer, os::Segment& segment) {
   std::vector<std::string> findings;
   if (const int status = look(name, segment, findings)) return status;

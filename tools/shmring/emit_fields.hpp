@@ -1,6 +1,6 @@
 // Fields given on a command line: KEY=VALUE or KEY:TYPE=VALUE, as one value each.
 //
-// Invariant: pure: what was parsed can be encoded, if there is room for it.
+// Invariant: this is pure. What was parsed can be encoded, if there is room for it.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@ struct FieldValue {
   std::variant<std::string, std::int64_t, std::uint64_t, double, bool, std::vector<std::byte>, FieldTime> value;
 };
 
-// "", or what is wrong with the text: not escaped yet.
+// Returns "", or what is wrong with the text, not escaped yet.
 std::string parse_field(std::string_view text, FieldValue& out);
 
 void add_to(FieldEncoder& encoder, const FieldValue& field);

@@ -1,10 +1,10 @@
 // shmring emit: lines into events, as text, as JSON, or as a field behind `fields`.
 //
 // Invariants:
-//   - lines are written through the C ABI, as any application would;
-//   - memory is bounded by max_record, however long a line is: of a longer one only as much is kept as the library needs to
+//   - lines are written through the C ABI, as by any application;
+//   - memory is bounded by max_record, however long a line is. Of a longer line only as much is kept as the library needs to
 //     count it as too big, or to cut it;
-//   - a line is attempted once: what is refused is counted by the log, too, and never tried again.
+//   - a line is attempted once. A refused line is counted by the log, too, and never tried again.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@
 
 namespace shmring::tool {
 
-inline constexpr std::string_view line_key = "line";  // of the field that holds a line, with --field
+inline constexpr std::string_view line_key = "line";  // the field that holds a line, with --field
 
 class Emitter {
  public:
@@ -43,26 +43,26 @@ class Emitter {
     if (stopped_) unwritten_ += static_cast<u64>(std::ranges::count(bytes, '\n')) + (!bytes.empty() && bytes.back() != '\n');
   }
 
-  // One event of the fields alone.
+  // Writes one event of the fields alone.
   void write_fields() {
     FieldEncoder encoder(encoded_);
     for (const FieldValue& field : fields_) add_to(encoder, field);
     write(encoder);
   }
 
-  // A last line without a newline.
+  // Writes a last line without a newline.
   void end() {
     if (open_ && !is_over()) write();
   }
 
   bool is_over() const { return retired_ || stopped_; }
   bool retired() const { return retired_; }
-  u64 unwritten() const { return unwritten_; }  // lines that were read, and for which a signal left no time to wait
+  u64 unwritten() const { return unwritten_; }  // lines that were read, but for which a signal left no time to wait
   int error() const { return error_; }
   u64 lines() const { return lines_; }
   u64 refused() const { return full_ + too_big_ + timeout_; }
   u64 not_json() const { return not_json_; }
-  u64 first_not_json() const { return first_not_json_; }  // a line's number, from 1
+  u64 first_not_json() const { return first_not_json_; }  // a line's number, counted from 1
 
   std::string by_condition() const {
     std::string text;
@@ -89,7 +89,7 @@ class Emitter {
     open_ = false;
   }
 
-  // What did not fit is longer than a record may be: the library counts it, and reads nothing of it.
+  // If the fields did not fit, they are longer than a record may be. The library counts the event, and reads nothing of it.
   void write(const FieldEncoder& encoder) { write(encoder.bytes().data(), encoder.fits() ? encoder.bytes().size() : most_); }
 
   void write(const void* payload, std::size_t bytes) {
@@ -106,7 +106,7 @@ class Emitter {
     if (result < 0) error_ = result;
   }
 
-  // What is too long is refused whether there is room or not.
+  // A record that is too long is refused whether there is room or not.
   bool has_room(std::size_t bytes) {
     const bool cut = (meta_.flags & SHMRING_META_TRUNCATE) != 0;
     const Room room = bytes < most_ || cut ? lane_.wait_for(std::min(bytes, most_ - 1)) : Room::yes;
@@ -116,7 +116,7 @@ class Emitter {
     return room == Room::yes;
   }
 
-  // The collector looks again, and says so in the log: here it is for whoever wrote the line.
+  // The collector checks again, and reports it in the log. This check is for the author of the line.
   void check_json() {
     canonical_.clear();
     if (line_.size() == most_ || log::append_canonical(canonical_, line_)) return;

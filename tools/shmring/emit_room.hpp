@@ -1,9 +1,9 @@
-// shmring emit: waiting for room in the ring before a record is written, and the signals that end it.
+// shmring emit: waiting for room in the ring before a record is written, and the signals that end the wait.
 //
 // Invariants:
-//   - waiting is no attempt: it takes no sequence, so nothing that was waited for is counted as lost;
+//   - waiting is no attempt and takes no sequence, so nothing that was waited for is counted as lost;
 //   - the ring is only looked at, through a mapping of its own, by the rules by which a producer claims (lib/ring/lane.hpp);
-//   - SIGINT and SIGTERM come through in let_in() and wait() alone, so that no write is left half-way.
+//   - SIGINT and SIGTERM are let in only by let_in() and wait(), so that no write is left half-way.
 #pragma once
 
 #include <csignal>
@@ -19,12 +19,12 @@ class Signals {
   ~Signals();
   Signals(const Signals&) = delete;
 
-  // Takes those that are pending. The first signal that came, or 0.
+  // Takes the pending signals. Returns the first signal that came, or 0.
   int let_in();
   int caught() const { return caught_; }
 
-  // Until a descriptor is ready, a signal came, or the time is over (nullptr: for ever). Descriptors that are ready, or −errno;
-  // a signal is no error.
+  // Waits until a descriptor is ready, a signal comes, or the time is over (nullptr: for ever). Returns the number of ready
+  // descriptors, or −errno. A signal is no error.
   int wait(pollfd* fds, nfds_t count, const timespec* timeout);
 
  private:
@@ -35,10 +35,11 @@ class Signals {
 // How long a record waits for room.
 struct Patience {
   bool endless = false;
-  ring::u32 limit_us = 0;  // if not endless; 0: not at all
+  ring::u32 limit_us = 0;  // used if not endless; 0: it does not wait
 
-  // The part of it that the library waits inside a write, where no signal comes through: all of a short limit, so that the
-  // attempt decides; else the end of it, for a shared lane, whose room another producer may have taken since.
+  // The part of the limit that the library waits inside a write, where no signal is let in. For a short limit it is all of it,
+  // so that the attempt decides. Otherwise it is the end of the limit, for a shared lane whose room another producer may have
+  // taken since.
   ring::u32 inside_us() const;
 };
 
@@ -49,7 +50,7 @@ class Lane {
  public:
   Lane(const os::Segment& segment, const shmring_producer* producer, Patience patience, Signals& signals);
 
-  // Waits for room for a record of so many bytes. yes: write it now, also where the limit is nearly over.
+  // Waits for room for a record of this many bytes. yes means to write it now, even if the limit is nearly over.
   Room wait_for(std::size_t bytes);
 
  private:

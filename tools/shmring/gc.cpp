@@ -1,10 +1,10 @@
-// shmring gc: removes the segments that nobody needs any more, and says why; and why it keeps the others.
+// shmring gc: removes the segments that nobody needs any more, and says why. It also says why it keeps the others.
 //
 // Invariants:
-//   - a segment is removed only if every owner of it is proven dead, on a look taken right before, and once more when it is
-//     retired: who has attached in between keeps it;
-//   - without --lose nothing that is in no log yet is given up;
-//   - a ring that is kept is not left retired by one who was killed before he had removed it.
+//   - a segment is removed only if every owner is proven dead by a look right before the removal, and once more when it is
+//     retired. A producer that has attached in between keeps it;
+//   - without --lose nothing is given up that is in no log yet;
+//   - a ring that is kept does not stay retired because its remover was killed.
 #include <memory>
 
 #include "lib/inspect/leftover.hpp"
@@ -30,7 +30,7 @@ struct Verdict {
   bool remove = false, retired = false;
 };
 
-// `segment`: what was judged.
+// `segment` is what was judged.
 Verdict judge_ring(const std::string& ring, const Options& options, os::Segment& segment) {
   Verdict verdict;
   verdict.ring = ring;
@@ -79,13 +79,14 @@ void print(const Verdict& verdict, const Options& options) {
              lost.empty() ? "" : "; lost: " + lost);
 }
 
-// A ring that is kept: if whoever retired it was killed, attach opens it again. If it cannot, whoever meets it next tries.
+// Called for a ring that is kept. If its remover was killed, attach opens it again. If that fails, the next one to meet it
+// tries.
 void open_again(const std::string& ring, const Options& options) {
   os::Segment segment;
   os::attach(ring, segment, or_null(options.owner));
 }
 
-// 0: removed, or kept for whoever needs it.
+// Returns 0 if the ring was removed, or kept because somebody needs it.
 int remove(const Options& options, const os::Segment& segment, Verdict& verdict) {
   const os::Unneeded unneeded = options.lose ? os::Unneeded::by_the_living : os::Unneeded::by_anybody;
   const int error = os::unlink(verdict.ring, false, &segment, or_null(options.owner), unneeded);
@@ -93,7 +94,7 @@ int remove(const Options& options, const os::Segment& segment, Verdict& verdict)
     verdict.remove = false;
     verdict.why = os::last_error();
   } else if (options.lose) {
-    verdict.leftover = judge(inspect::read_segment(segment, {}, false));  // what was lost: nobody writes into it any more
+    verdict.leftover = judge(inspect::read_segment(segment, {}, false));  // what was lost; nobody writes into it any more
   }
   return error == -EBUSY ? 0 : error;
 }

@@ -1,9 +1,9 @@
-// shmring log DIR: the lines of a log, for people or as they stand.
+// shmring log DIR: prints the lines of a log, for people or unchanged.
 //
 // Invariants:
-//   - a line that is printed was parsed, so it is in canonical form and cannot harm a terminal; one that does not
-//     parse is not printed but named on stderr, whatever was asked for, and makes the exit status 5;
-//   - following goes on behind the last line that was read: nothing is left out or printed twice.
+//   - a line that is printed was parsed, so it is in canonical form and cannot harm a terminal. A line that does not parse is
+//     never printed, whatever was asked for. It is named on stderr, and makes the exit status 5;
+//   - following goes on behind the last line that was read, so nothing is left out or printed twice.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -133,7 +133,7 @@ class Printer {
     return exit_of(error);
   }
 
-  // Indexes have no hole, so the last file's lines say where the last N begin.
+  // Indexes have no hole, so the last file's lines tell where the last N begin.
   int skip_to_last(Cursor& log) {
     Cursor counter;
     if (const int error = counter.open(options_.dir)) return error;
@@ -170,7 +170,7 @@ class Printer {
     }
   }
 
-  // The line in out_ is one of the last so far.
+  // The line in out_ is among the last ones so far.
   void hold() {
     held_.emplace_back(out_.data(), out_.size());
     out_.clear();
@@ -186,7 +186,7 @@ class Printer {
   fmt::memory_buffer out_;
   Parsed parsed_;
   u64 skip_ = 0;  // lines before the first to print
-  // With a filter only the end of the log tells which are the last: until then they are held.
+  // With a filter, only the end of the log tells which lines are the last. They are held until then.
   bool holding_ = false;
   std::deque<std::string> held_;
   int status_ = ok;

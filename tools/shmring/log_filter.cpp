@@ -21,7 +21,7 @@ bool one_of(const std::vector<std::string>& wanted, std::string_view found) {
   return wanted.empty() || std::ranges::find(wanted, found) != wanted.end();
 }
 
-// "10m": nanoseconds.
+// Converts "10m" to nanoseconds.
 std::optional<i64> duration(std::string_view text) {
   i64 count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);

@@ -1,6 +1,6 @@
 // Which lines of a log `shmring log` shows.
 //
-// Invariant: pure: a line is judged by what it says; a condition that was not given holds for every line.
+// Invariant: this is pure. A line is judged by what it says, and a condition that was not given holds for every line.
 #pragma once
 
 #include <string>
@@ -13,15 +13,15 @@ namespace shmring::tool {
 struct LogFilter {
   std::vector<std::string> kinds, producers, types;  // any of them
   std::string correlation;                           // 32 hex digits in lower case, or empty
-  std::string since, until;                          // as times stand in a line, both included; or empty
+  std::string since, until;                          // as times stand in a line, both included, or empty
 
   bool any() const;
   bool lets_through(const log::Parsed& line) const;
 };
 
-// For CLI11: each replaces the text by its form above, and returns "" or what is wrong.
+// For CLI11: each function replaces the text by its form above, and returns "" or what is wrong.
 std::string to_correlation(std::string& text);
-// An RFC 3339 time, a date (its midnight UTC), or how long ago: 90s, 10m, 2h, 7d.
+// Accepts an RFC 3339 time, a date (its midnight UTC), or an age: 90s, 10m, 2h, 7d.
 std::string to_time(std::string& text);
 std::string check_kind(const std::string& text);
 

@@ -1,4 +1,4 @@
-// shmring ls: the rings of this machine, also those that cannot be used, with their problem.
+// shmring ls: lists the rings of this machine. Rings that cannot be used are listed with their problem.
 #include <memory>
 
 #include "lib/inspect/leftover.hpp"

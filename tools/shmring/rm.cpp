@@ -1,9 +1,10 @@
-// shmring rm NAME: retire a ring and remove its name, unless somebody still needs it.
+// shmring rm NAME: retires a ring and removes its name, unless somebody still needs it.
 //
 // Invariants:
-//   - without --force nothing that is not in a log yet, and nobody's place, is given up, also of one who attaches meanwhile;
-//   - what --force gives up is said, with what was written until the ring had lost its name;
-//   - what is removed is the segment that was judged, not one that has got its name since.
+//   - without --force no record that is not in a log yet and nobody's place is given up. This includes producers that attach in
+//     the meantime;
+//   - what --force gives up is reported, including what was written until the ring had lost its name;
+//   - only the segment that was judged is removed, and not one that has got its name since.
 #include <memory>
 
 #include "lib/inspect/leftover.hpp"
@@ -22,7 +23,7 @@ struct Options {
   bool force = false;
 };
 
-// What stands against a removal, a sentence each.
+// Returns what stands against a removal, one sentence each.
 std::vector<std::string> reasons(const std::string& name, const inspect::Inspection& facts) {
   std::vector<std::string> reasons;
   if (facts.collector.holds_lease)
@@ -52,7 +53,7 @@ void print_removed(const Options& options, const std::string& path, const inspec
   fmt::print("\n");
 }
 
-// It stays. If whoever retired it was killed, attach opens it again; if it cannot, whoever meets it next tries.
+// Keeps the ring. If its remover was killed, attach opens it again. If that fails, the next one to meet it tries.
 int keep(const Options& options, const inspect::Inspection& facts, int status) {
   os::Segment segment;
   if (is_retired(facts.header)) os::attach(options.name, segment, or_null(options.owner));

@@ -1,6 +1,6 @@
-// shmring stat NAME: rates, fill, losses, lag, producers, warnings.
+// shmring stat NAME: shows rates, fill, losses, lag, producers and warnings.
 //
-// Invariant: the ring is only looked at; its slots once a document.
+// Invariant: the ring is only looked at, and its slots only once per document.
 #include "tools/shmring/stat.hpp"
 
 #include <algorithm>
@@ -179,7 +179,7 @@ void print_json(const Look& before, const Look& now) {
       .print();
 }
 
-// On a terminal each document takes the place of the one before it; in a file they stand one below the other.
+// On a terminal each document replaces the one before it. In a file they follow each other.
 void print(const Options& options, const Look& before, const Look& now, bool first) {
   const bool terminal = os::calls.isatty(1) == 1;
   if (options.output == "json") return print_json(before, now);

@@ -1,6 +1,6 @@
 // shmring stat: two looks at a ring as figures, and what they warn of.
 //
-// Invariant: pure: plain values in, plain values out; nothing here reads a clock or a ring.
+// Invariant: this is pure: plain values in, plain values out. Nothing here reads a clock or a ring.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ struct Look {
   ring::u64 at_ns = 0;  // CLOCK_MONOTONIC
 };
 
-// Per second, between two looks; not known if there is but one, or if another collector has come between them.
+// Rates per second between two looks. They are not known from a single look, or if another collector came in between.
 struct Rates {
   bool of_producers = false, of_collector = false;
   double attempted = 0, logged = 0, lost = 0, wakeups = 0;
@@ -23,7 +23,7 @@ struct Rates {
 };
 Rates rates(const Look& before, const Look& now);
 
-// Attempts of one producer between two looks, per second.
+// Returns the attempts of one producer per second between two looks.
 double attempt_rate(const inspect::ProducerFacts& now, const Look& before, double seconds);
 
 struct Warning {
@@ -31,7 +31,7 @@ struct Warning {
 };
 std::vector<Warning> warnings(const Look& now);
 
-// Nanoseconds since the collector's last pass; 0 if the clock cannot tell.
+// Returns the nanoseconds since the collector's last pass, or 0 if the clock cannot tell.
 ring::u64 heartbeat_age(const Look& now);
 
 }  // namespace shmring::tool

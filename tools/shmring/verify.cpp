@@ -1,6 +1,7 @@
 // shmring verify DIR: proves that a log is whole, or names the first place where it is not.
 //
-// Invariant: what was proven is said, and what was not looked at as well; the exit status says which of the two it is.
+// Invariant: the command says what was proven, and also what was not looked at. The exit status tells whether the log was
+// proven.
 #include "lib/log/files/verify.hpp"
 
 #include <fmt/format.h>
@@ -38,7 +39,7 @@ std::string by_cause(const Causes& causes, const char* form, const char* between
 
 const char* plural(log::u64 count) { return count == 1 ? "" : "s"; }
 
-// A sentence each.
+// Returns one sentence for each thing that was not checked.
 std::vector<std::string> not_checked(const Verdict& v) {
   std::vector<std::string> out{"what the records say: this log has no seal, so a changed payload, time or type is not noticed"};
   if (v.first_index > 0) out.push_back(fmt::format("what came before index {}: it is not in this directory", v.first_index));
@@ -54,7 +55,7 @@ std::vector<std::string> not_checked(const Verdict& v) {
   return out;
 }
 
-// What --no-loss finds, a sentence each.
+// Returns what --no-loss finds, one sentence each.
 std::vector<std::string> losses(const Verdict& v) {
   std::vector<std::string> out;
   if (const log::u64 lost = v.lost.total(); lost > 0)

@@ -1,6 +1,6 @@
-// shmringd: drain one ring into one audit log. Parse, set up, run.
+// shmringd: drain one ring into one audit log. It parses its options, sets up, and runs.
 //
-// Invariant: what is thrown (there is no memory left) is said and becomes status 7; what the log has by then is whole.
+// Invariant: an exception (there is no memory left) is reported and becomes status 7. What the log has by then is whole.
 #include <cstring>
 #include <exception>
 

@@ -1,11 +1,12 @@
-// The command line of shmringd, read into what its collector is told.
+// The command line of shmringd, read into the settings of its collector.
 #pragma once
 
 #include "lib/collect/settings.hpp"
 
 namespace shmring::tool {
 
-// True: go on. Else the exit status is in `status` (for help and version, too), and what there is to say was said.
+// Returns true if the program is to go on. Otherwise the exit status is in `status` (for help and version, too), and the
+// message was already given.
 bool parse(int argc, char** argv, collect::Settings& out, int& status);
 
 }  // namespace shmring::tool

@@ -1,10 +1,10 @@
-// Typed key/value pairs into the bytes of SHMRING_KIND_FIELDS, whose encoding shmring.h specifies. Part of shmring.hpp: include
-// that one.
+// Encodes typed key/value pairs into the bytes of SHMRING_KIND_FIELDS, whose encoding shmring.h specifies. This is part of
+// shmring.hpp: include that one.
 //
 // Invariants:
 //   - nothing is written outside the room, nothing is cut, nothing allocates or throws;
-//   - a record that the collector would not take for fields is refused here, and its first fault says why; but that keys are
-//     UTF-8 is the caller's care.
+//   - a record that the collector would not accept as fields is refused here, and its first fault says why. But the caller must
+//     make sure that keys are UTF-8.
 // Thread role: one thread at a time.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -46,7 +46,7 @@ concept FieldInteger = std::integral<T> && sizeof(T) <= 8 && !std::same_as<T, ch
 template <class T>
 concept FieldReal = std::same_as<T, float> || std::same_as<T, double>;
 
-// Encodes into memory of the caller. The first field that cannot be added spoils the whole: code() then says why.
+// Encodes into the caller's memory. The first field that cannot be added spoils the whole record; code() then says why.
 class FieldEncoder {
  public:
   explicit FieldEncoder(std::span<std::byte> room) noexcept : room_(room.first(std::min(room.size(), most_bytes))) {}
@@ -74,15 +74,15 @@ class FieldEncoder {
   FieldEncoder& add(std::string_view key, std::span<const std::byte> bytes) noexcept {
     return content(FieldType::bytes, key, bytes);
   }
-  // Years 1677 to 2262.
+  // The years 1677 to 2262 can be encoded.
   template <class D>
   FieldEncoder& add(std::string_view key, std::chrono::sys_time<D> time) noexcept {
     using ns = std::chrono::duration<std::int64_t, std::nano>;
     return signed_number(FieldType::time, key, std::chrono::duration_cast<ns>(time.time_since_epoch()).count());
   }
 
-  // 0: all that was added is in bytes(). SHMRING_TOO_BIG: it did not fit, or was more than max_fields. −EINVAL: a key that
-  // was there already, or is not 1 … 255 bytes, or a text that is NULL.
+  // Returns 0 if all that was added is in bytes(), or SHMRING_TOO_BIG if it did not fit, or was more than max_fields. Returns
+  // −EINVAL if a key was there already or is not 1 … 255 bytes, or if a text is NULL.
   int code() const noexcept { return code_; }
   bool fits() const noexcept { return code_ == 0; }
   std::span<const std::byte> bytes() const noexcept { return room_.first(used_); }
@@ -124,7 +124,7 @@ class FieldEncoder {
     if (code_ == 0) code_ = code;
   }
 
-  // Eight bits of a hash of all its bytes. With what calls this inlined, that of a literal is a constant.
+  // Returns eight bits of a hash of all bytes of the key. If its callers are inlined, the tag of a literal is a constant.
   [[gnu::always_inline]] static std::uint64_t tag_of(std::string_view key) noexcept {
     constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
     const auto word = [&key]<class T>(std::size_t at, T value) {
@@ -147,8 +147,8 @@ class FieldEncoder {
     return (hash ^ hash >> 32) * odd >> 56;
   }
 
-  // Whether the record has the key. Tags lie eight in a word: it is compared with the keys that have the same tag, and
-  // sometimes with another one.
+  // Returns whether the record has the key. Each word holds eight tags. The key is compared with the keys that have the same
+  // tag, and sometimes with another one.
   bool has(std::string_view key, std::uint64_t tag) const noexcept {
     constexpr std::uint64_t each = 0x0101010101010101;
     for (std::size_t first = 0; first < fields_; first += 8) {
@@ -158,7 +158,7 @@ class FieldEncoder {
     }
     return false;
   }
-  // The room may be shared memory: whatever stands in it by now, nothing beyond it is read.
+  // The room may be shared memory. Whatever it contains by now, nothing beyond it is read.
   bool is_key(std::size_t i, std::string_view key) const noexcept {
     if (i >= fields_) return false;
     const std::span<const std::byte> field = bytes().subspan(offsets_[i]);
@@ -175,7 +175,7 @@ class FieldEncoder {
   std::span<std::byte> room_;
   std::size_t used_ = 0, fields_ = 0;
   int code_ = 0;
-  // Of each field so far; what lies behind is never read.
+  // One for each field so far. What lies behind them is never read.
   std::array<std::uint64_t, max_fields / 8> tags_;
   std::array<std::uint32_t, max_fields> offsets_;
 };

@@ -1,24 +1,25 @@
-// One object for all threads: each has a handle of its own in it, and nobody thinks of it. Part of shmring.hpp.
+// One object for all threads. Each thread has a handle of its own in it, and nobody needs to manage it. This is part of
+// shmring.hpp.
 //
 //   shmring::PerThread audit("payments", {.name = "api"}, {{1, "payment.authorised"}});      global, static or a member
 //   audit.write("order 17 authorised", {.type = 1});                                         in any thread
 //
 // Invariants:
-//   - a handle has one thread at a time. It is attached in its thread's first call; when the thread ends, an open claim is
+//   - a handle has one thread at a time. It is attached in its thread's first call. When the thread ends, an open claim is
 //     aborted, and the handle waits in a pool for the next thread. So there are never more handles than there were threads at
 //     one time;
-//   - a call that finds the ring unlinked, or itself in a forked child, attaches anew and goes on: FORKED is never returned,
-//     RETIRED only where the new ring is unlinked, too. A thread's first call and such a one allocate and make system calls;
-//     any other is shmring_write's alone: no allocation, no lock, no system call;
-//   - where no handle can be had (no such ring, no place in its table …) calls return that −errno. At most once a second one of
+//   - a call that finds the ring unlinked, or itself in a forked child, attaches again and goes on. So FORKED is never
+//     returned, and RETIRED only if the new ring is unlinked, too. Such a call, and a thread's first call, allocate and make
+//     system calls. Any other call is only shmring_write's: no allocation, no lock, no system call;
+//   - if no handle can be had (no such ring, no place in its table …), calls return that −errno. At most once a second one of
 //     them tries again, in whichever thread;
-//   - nothing here is a lock: fork() at any moment leaves the child a pool that works;
-//   - while a thread ends and has given its handle back, destructors may write: each with a handle of the pool, for that one
-//     call. What would keep one (claim, fields, producer) is −ECANCELED;
-//   - the destructor detaches the handles of the pool and of its own thread; another thread's is detached when that thread ends
-//     (or first uses another PerThread), however long after. No call may come after the destruction.
-// Thread role: any thread. A signal handler may write where its thread has a handle already (producer() gives it one); if it
-// interrupts a call, its own is refused as NESTED.
+//   - nothing here is a lock, so fork() at any moment leaves the child a pool that works;
+//   - destructors may write while a thread ends and has given its handle back. Each such write uses a handle of the pool for
+//     that one call. A call that would keep a handle (claim, fields, producer) returns −ECANCELED;
+//   - the destructor detaches the handles of the pool and of its own thread. Another thread's handle is detached when that
+//     thread ends (or first uses another PerThread), however long after. No call may come after the destruction.
+// Thread role: any thread. A signal handler may write if its thread has a handle already (producer() gives it one). If it
+// interrupts a call, its own call is refused as NESTED.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -39,8 +40,8 @@ using TypeNames = std::vector<std::pair<std::uint32_t, std::string>>;
 
 namespace detail {
 
-// Handles that no thread has at the moment, and how new ones are attached. Its atomics are sequentially consistent: a handle
-// that is given back while the pool is closed is seen by whoever closes it, or by whoever gives it.
+// Handles that no thread has at the moment, and how new ones are attached. The atomics are sequentially consistent: if a handle
+// is given back while the pool is closed, either the closing thread or the giving thread sees it.
 class HandlePool {
  public:
   HandlePool(std::string ring, const AttachOptions& options, TypeNames types)
@@ -52,14 +53,14 @@ class HandlePool {
   ~HandlePool() { empty(); }
   HandlePool(const HandlePool&) = delete;
 
-  // Empty: there was none. It may be of a ring that is retired, or the parent process's.
+  // Returns an empty handle if there was none. The handle may be of a retired ring, or the parent process's.
   Producer take() noexcept {
     Producer taken;
     for (auto& place : idle_)
       if (place.load() != nullptr && (taken.handle_ = place.exchange(nullptr)) != nullptr) break;
     return taken;
   }
-  // What finds no place is detached.
+  // A handle that finds no place is detached.
   void give(Producer handle) noexcept {
     shmring_abort(handle.handle_);
     for (auto& place : idle_) {
@@ -70,7 +71,7 @@ class HandlePool {
       return;
     }
   }
-  // No thread will want one any more.
+  // Called when no thread will want a handle any more.
   void close() noexcept {
     closed_ = true;
     empty();
@@ -122,9 +123,9 @@ class HandlePool {
   const TypeNames types_;
   std::array<std::atomic<shmring_producer*>, 256> idle_{};
   std::atomic<bool> closed_ = false;
-  std::atomic<std::int64_t> due_ns_ = 0;  // not 0: the last attach failed, with error_; when the next may be tried
+  std::atomic<std::int64_t> due_ns_ = 0;  // not 0: the last attach failed, with error_; this is when the next may be tried
   std::atomic<int> error_ = 0;
-  std::array<std::atomic<char>, 512> text_{};  // of that error
+  std::array<std::atomic<char>, 512> text_{};  // the text of that error
 };
 
 // A thread's handle of one PerThread.
@@ -133,12 +134,12 @@ struct Seat {
   Seat* next;
   Producer producer{};
   std::uint32_t life = 0;      // changes when the handle goes
-  volatile bool busy = false;  // the handle is being changed; a signal handler finds that out
+  volatile bool busy = false;  // the handle is being changed, which a signal handler must find out
 };
 inline constinit thread_local Seat* seats = nullptr;
-inline constinit thread_local bool leaving = false;  // the thread has given its handles back, and ends
+inline constinit thread_local bool leaving = false;  // the thread has given its handles back, and is ending
 
-// Give back what the calling thread has of the pools that `of` is true for.
+// Gives back what the calling thread has of the pools for which `of` is true.
 template <class Of>
 void leave(const Of& of) noexcept {
   for (Seat** at = &seats; *at != nullptr;) {
@@ -153,7 +154,7 @@ void leave(const Of& of) noexcept {
   }
 }
 
-// NULL: out of memory.
+// Returns NULL if out of memory.
 inline Seat* take_seat(const std::shared_ptr<HandlePool>& pool) noexcept {
   struct Leaver {
     ~Leaver() {
@@ -173,7 +174,7 @@ inline Seat* take_seat(const std::shared_ptr<HandlePool>& pool) noexcept {
 
 class PerThread : public Writer<PerThread> {
  public:
-  // Attaches nothing. `options.create` need not outlive this call.
+  // This attaches nothing. `options.create` need not outlive this call.
   explicit PerThread(std::string ring, const AttachOptions& options = {}, TypeNames types = {})
       : pool_(std::make_shared<detail::HandlePool>(std::move(ring), options, std::move(types))) {}
   ~PerThread() {
@@ -182,8 +183,8 @@ class PerThread : public Writer<PerThread> {
   }
   PerThread(const PerThread&) = delete;
 
-  // The calling thread's own handle, which only this thread may use, and only until its next call here. Throws Error if it has
-  // none, and can have none.
+  // Returns the calling thread's own handle. Only this thread may use it, and only until its next call here. Throws Error if
+  // the thread has no handle, and can have none.
   Producer& producer() {
     const int code = with_own_handle(
         [](shmring_producer* handle, const std::uint32_t*) { return shmring_incarnation(handle) != 0 ? 0 : SHMRING_FORKED; });
@@ -192,8 +193,8 @@ class PerThread : public Writer<PerThread> {
     throw Error(code, text.empty() ? shmring_strerror(code) : text);
   }
 
-  // Why the last attach, or the name of a type, failed, in whichever thread: ring, what was found, what was expected, what to
-  // do. "": it did not.
+  // Returns why the last attach, or the name of a type, failed, in whichever thread: ring, what was found, what was expected,
+  // what to do. Returns "" if nothing failed.
   std::string last_error() const { return pool_->last_error(); }
 
  private:
@@ -224,7 +225,7 @@ class PerThread : public Writer<PerThread> {
     return detail::leaving ? may_borrow ? borrow(call) : -ECANCELED : renew(seat, call);
   }
 
-  // The thread has no handle, or one that is of no more use.
+  // Called if the thread has no handle, or one that is no longer usable.
   template <class Call>
   [[gnu::noinline]] int renew(detail::Seat* seat, const Call& call) noexcept {
     if (seat == nullptr) seat = detail::take_seat(pool_);
@@ -236,7 +237,8 @@ class PerThread : public Writer<PerThread> {
     seat->busy = false;
     return result;
   }
-  // The thread ends, and has given its handle back; a destructor writes: with one that it returns at once.
+  // Called if a destructor writes while the thread ends and has given its handle back. The handle is returned after that one
+  // call.
   template <class Call>
   [[gnu::noinline]] int borrow(const Call& call) noexcept {
     Producer borrowed;
@@ -244,7 +246,7 @@ class PerThread : public Writer<PerThread> {
     if (borrowed) pool_->give(std::move(borrowed));
     return result;
   }
-  // One handle after the other, those of the pool first, then a new one: until one is of use.
+  // Tries one handle after the other, those of the pool first, then a new one, until one is usable.
   template <class Call>
   int try_handles(Producer& handle, const Call& call) noexcept {
     for (bool is_new = false;;) {

@@ -41,7 +41,7 @@ namespace detail {
 class HandlePool;  // per_thread.hpp
 }
 
-// What is not 0 of the C ABI: −errno, with the text of shmring_last_error(), or a condition, with its text.
+// Reports any result of the C ABI that is not 0: −errno with the text of shmring_last_error(), or a condition with its text.
 class Error : public std::runtime_error {
  public:
   explicit Error(int code) : Error(code, code < 0 ? shmring_last_error() : shmring_strerror(code)) {}
@@ -52,7 +52,7 @@ class Error : public std::runtime_error {
   int code_;
 };
 
-// Of the library that is loaded: major << 16 | minor.
+// Returns the version of the loaded library: major << 16 | minor.
 inline std::uint32_t version() noexcept { return shmring_version(); }
 
 enum class Kind : std::uint8_t {
@@ -73,13 +73,13 @@ enum class OnFull : std::uint32_t {
   hybrid = SHMRING_POLICY_HYBRID
 };
 
-// 16 bytes, so that a W3C trace id fits. All zero: absent.
+// 16 bytes, so that a W3C trace id fits. All zero means absent.
 using Correlation = std::array<std::uint8_t, 16>;
-// A ring's identity, see shmring_ring_id. All zero: none.
+// A ring's identity, see shmring_ring_id. All zero means none.
 using RingId = std::array<std::uint8_t, 16>;
 
-// What write() came to. True if the record is in the ring; else `code` is a condition (> 0, see shmring.h) or −errno.
-// −EINVAL: an argument, or no handle (default or moved-from), or a record of fields that is none.
+// The result of write(). It is true if the record is in the ring. Otherwise `code` is a condition (> 0, see shmring.h) or
+// −errno. −EINVAL means a wrong argument, no handle (default or moved-from), or an invalid record of fields.
 struct [[nodiscard]] Result {
   int code;
   explicit operator bool() const noexcept { return code == 0; }
@@ -109,11 +109,11 @@ struct CreateOptions {
 };
 
 struct AttachOptions {
-  std::string name{};  // of the producer, in the log; empty: the program's
+  std::string name{};  // of the producer, in the log; if empty, the program's
   Lane lane = Lane::automatic;
-  const CreateOptions* create = nullptr;  // not NULL: create the ring if it is absent
-  std::string owner{};                    // user whose rings are trusted, too: see shmring_attach_options
-  std::uint32_t wait_us = 0;              // not 0: this handle waits so long for room, whatever the ring's policy is
+  const CreateOptions* create = nullptr;  // if not NULL, the ring is created if it is absent
+  std::string owner{};                    // a user whose rings are trusted as well: see shmring_attach_options
+  std::uint32_t wait_us = 0;              // if not 0, how long this handle waits for room, whatever the ring's policy
 };
 
 inline void create(const std::string& ring, const CreateOptions& options = {}) {
@@ -127,7 +127,7 @@ inline void unlink(const std::string& ring) {
 
 // ----------------------------------------------------------------------------------------------------------- in place
 
-// A claimed slot: fill span(), then commit(); see shmring_claim for what else may be done with the producer meanwhile.
+// A claimed slot: fill span(), then commit(). shmring_claim says what else may be done with the producer meanwhile.
 class [[nodiscard]] Claim {
  public:
   Claim(Claim&& other) noexcept
@@ -140,7 +140,8 @@ class [[nodiscard]] Claim {
   Result result() const noexcept { return {code_}; }            // of the claim itself
   std::span<std::byte> span() const noexcept { return span_; }  // empty if nothing was claimed
 
-  // Publish the first `bytes` of the span; what the claim came to if there is none. −EINVAL: it is over already.
+  // Publishes the first `bytes` of the span. If nothing was claimed, this returns the claim's result. −EINVAL: it is over
+  // already.
   Result commit(std::size_t bytes) noexcept {
     if (!end()) return {code_ != 0 ? code_ : -EINVAL};
     return {shmring_commit(handle_, &meta_, bytes)};
@@ -165,7 +166,7 @@ class [[nodiscard]] Claim {
     open_ = true;
     return 0;
   }
-  // True once, and only if no other call of the handle has ended the claim: a later claim is not this one's to end.
+  // Returns true once, and only if no other call of the handle has ended the claim. A later claim is not this object's to end.
   bool end() noexcept {
     return std::exchange(open_, false) && (life_ == nullptr || *life_ == begun_in_) && shmring_sequence(handle_) == sequence_;
   }
@@ -180,9 +181,9 @@ class [[nodiscard]] Claim {
   bool open_ = false;
 };
 
-// Fields encoded straight into a claimed slot. What does not fit into one is refused as TOO_BIG, however large max_record is
-// (for larger ones: FieldEncoder); what is no record of fields (see FieldEncoder::code) as −EINVAL. Either is counted, the
-// second as `aborted`.
+// Fields encoded straight into a claimed slot. What does not fit into one slot is refused as TOO_BIG, however large max_record
+// is (for larger records, use FieldEncoder). An invalid record of fields (see FieldEncoder::code) is refused as −EINVAL. Both
+// are counted, the second as `aborted`.
 class [[nodiscard]] Fields {
  public:
   template <class T>
@@ -206,12 +207,13 @@ class [[nodiscard]] Fields {
 
 // ------------------------------------------------------------------------------------------------------------ writing
 
-// The ways to write. Self gives the handle: with_handle() calls what it is given with a handle, and returns what that
-// returned, or why there is no handle; with_own_handle() likewise, and the handle stays there for a claim to end.
+// The ways to write. Self gives the handle. with_handle() calls its argument with a handle and returns the result, or why there
+// is no handle. with_own_handle() does the same, and the handle stays there for a claim to end.
 template <class Self>
 class Writer {
  public:
-  // UTF-8 text. Takes a sequence whatever comes of it; see shmring_write. A const char* that is NULL: −EINVAL, without one.
+  // Writes UTF-8 text. It takes a sequence whatever the result; see shmring_write. A const char* that is NULL is −EINVAL and
+  // takes none.
   Result write(std::string_view text, const Meta& meta = {}) noexcept {
     return put(Kind::text, text.data(), text.size(), meta);
   }
@@ -222,7 +224,7 @@ class Writer {
   Result write(std::span<const std::byte> bytes, const Meta& meta = {}) noexcept {
     return put(Kind::bytes, bytes.data(), bytes.size(), meta);
   }
-  // Text that is JSON: the collector checks it, and embeds it in its line.
+  // Writes text that is JSON. The collector checks it and embeds it in its line.
   Result write_json(std::string_view json, const Meta& meta = {}) noexcept {
     return put(Kind::json, json.data(), json.size(), meta);
   }
@@ -231,8 +233,8 @@ class Writer {
   }
   Result write_json(std::nullptr_t, const Meta& = {}) = delete;
 
-  // Fields of any number of slots, encoded by the caller; meta.truncate means nothing here. What they are not, as for Fields:
-  // TOO_BIG also if they did not fit where they were encoded; −EINVAL is counted as `aborted`.
+  // Writes fields of any number of slots, encoded by the caller. meta.truncate means nothing here. Refusals are as for Fields:
+  // TOO_BIG also if the fields did not fit where they were encoded, and −EINVAL is counted as `aborted`.
   Result write(const FieldEncoder& fields, const Meta& meta = {}) noexcept {
     if (fields.code() == -EINVAL) {
       Claim counted = claim(0, meta, Kind::fields);
@@ -242,9 +244,9 @@ class Writer {
     whole.truncate = false;
     return put(Kind::fields, fields.bytes().data(), fields.fits() ? fields.bytes().size() : SIZE_MAX, whole);
   }
-  // Begin a record of fields in one slot: add(), then commit().
+  // Begins a record of fields in one slot: add(), then commit().
   Fields fields(const Meta& meta = {}) noexcept { return Fields(begin(Kind::fields, meta, shmring_slot_payload)); }
-  // Begin a record of at most `bytes`, at most one slot's (else TOO_BIG), in place. meta.truncate means nothing here.
+  // Begins a record of at most `bytes` in place, and of at most one slot (else TOO_BIG). meta.truncate means nothing here.
   Claim claim(std::size_t bytes, const Meta& meta = {}, Kind kind = Kind::bytes) noexcept {
     return begin(kind, meta, [bytes](const shmring_producer*) { return bytes; });
   }
@@ -295,7 +297,7 @@ class Producer : public Writer<Producer> {
 
   explicit operator bool() const noexcept { return handle_ != nullptr; }
 
-  // Once a ring; the log then shows the name. Throws Error (EEXIST: the type has another name).
+  // Call this once per ring; the log then shows the name. Throws Error (EEXIST: the type has another name).
   void name_type(std::uint32_t type, const std::string& name) {
     if (const int code = shmring_name_type(handle_, type, name.c_str()); code != 0) throw Error(code);
   }

@@ -8,7 +8,7 @@
 namespace shmring::log {
 namespace {
 
-// Each line of ours has its index behind the kind, {"v":1,"kind":"event","index":17, and no kind has a quote in it.
+// Each of our lines has its index right after the kind, {"v":1,"kind":"event","index":17, and no kind has a quote in it.
 void count_up_indexes(Batch& batch) {
   constexpr std::string_view key = "\"index\":";
   std::string out;
@@ -93,8 +93,8 @@ int Appender::begin_file(const Accounts& accounts) {
   return 0;
 }
 
-// Its first line takes the index of the first line that waits. What the log says up to there only the log knows: whoever
-// appends has gone on since.
+// The new file's first line takes the index of the first waiting line. Only the log knows what it says up to there, because the
+// caller's accounts have gone on since.
 int Appender::go_on_in_a_new_file() {
   Recovered found;
   if (const int error = writer_.read_back(committed_.index, found)) return error;

@@ -7,17 +7,17 @@
 
 namespace shmring::log {
 
-// Encoded, and whole: its bytes are those that the file gets.
+// Encoded lines. A batch is whole: its bytes are those that the file gets.
 struct Batch {
   u64 number;       // of the batches of one appender, from 1
-  u64 first_index;  // of its lines, of which …
-  u64 lines;        // … there are so many
+  u64 first_index;  // of its lines; …
+  u64 lines;        // … this is their number
   std::string bytes;
 };
 
 // How far a log has come: what the kernel holds, whichever process dies.
 struct Commit {
-  u64 batch = 0;  // of all batches up to this number, every line is in the log
+  u64 batch = 0;  // every line of all batches up to this number is in the log
   u64 index = 0;  // the first that is not in the log
 };
 

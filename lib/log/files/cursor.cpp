@@ -42,7 +42,7 @@ int LineReader::next(std::string_view& line) {
   }
 }
 
-// 1: more bytes are in the buffer · 0: the file has none now · −errno.
+// Returns 1 if more bytes are in the buffer, 0 if the file has none now, or −errno.
 int LineReader::fill() {
   if (at_ > 0) {
     std::memmove(buffer_.data(), buffer_.data() + at_, end_ - at_);
@@ -95,7 +95,7 @@ int Cursor::begin(const LogFile& file, u64 offset) {
   return error;
 }
 
-// 1: there is a file after this one · 0: none · −errno.
+// Returns 1 if there is a file after this one, 0 if there is none, or −errno.
 int Cursor::find_later_file() {
   if (files_.back() > file_) return 1;
   if (const int error = list_log_files(directory_, dir_, files_)) return error;
@@ -124,7 +124,7 @@ int Cursor::next(LogLine& out) {
     if (!complete_) {
       const int later = find_later_file();
       if (later <= 0) return later;
-      complete_ = true;  // and look once more: the last lines may have come before the later file did
+      complete_ = true;  // and look once more: the last lines may have come before the later file
       continue;
     }
     if (lines_.tail_bytes() > 0 && !tail_reported_) {

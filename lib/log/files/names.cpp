@@ -15,7 +15,7 @@ namespace shmring::log {
 
 namespace {
 
-constexpr std::string_view name_shape = "00000000T000000Z-00000000000000000000.jsonl";  // 0: a digit
+constexpr std::string_view name_shape = "00000000T000000Z-00000000000000000000.jsonl";  // 0 stands for a digit
 
 const char* kind_of(mode_t mode) {
   switch (mode & S_IFMT) {
@@ -89,7 +89,8 @@ int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& 
 }
 
 int open_log_file(int directory, const std::string& dir, const std::string& name, int flags, os::Fd& out) {
-  // Looked at before it is opened, as to open a FIFO or a device does something to it; and behind that, as it may be another.
+  // The file is checked before it is opened, because opening a FIFO or a device has effects. It is checked again afterwards,
+  // because it may be another file by then.
   struct stat status {};
   int error = os::result(os::calls.fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW));
   if (error == 0 && S_ISREG(status.st_mode)) {

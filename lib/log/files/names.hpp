@@ -1,9 +1,9 @@
 // The files of a log: their names, and how they are listed and opened.
 //
 // Invariants:
-//   - the files of a log are those named YYYYMMDDTHHMMSSZ-<first index, 20 digits>.jsonl, in the order of that index
-//     (the clock in a name may have gone back); nothing else in the directory is looked at;
-//   - what has such a name and is no regular file is neither waited for nor read.
+//   - the files of a log are those named YYYYMMDDTHHMMSSZ-<first index, 20 digits>.jsonl, in the order of that index (the clock
+//     in a name may have gone back). Nothing else in the directory is looked at;
+//   - a thing with such a name that is not a regular file is neither waited for nor read.
 #pragma once
 
 #include <string>
@@ -28,17 +28,17 @@ struct LogFile {
 std::string log_file_name(u64 time_ns, u64 first_index);
 bool is_log_file_name(std::string_view name, u64& first_index);
 
-// "YYYYMMDDTHHMMSSZ", as in the names of files.
+// Returns "YYYYMMDDTHHMMSSZ", as used in file names.
 std::string compact_time(u64 time_ns);
 
-// Open a log's directory: 0, or −errno with its text (ENOENT, ENOTDIR, EACCES …).
+// Opens a log's directory. Returns 0, or −errno with its text (ENOENT, ENOTDIR, EACCES …).
 int open_log_directory(const std::string& dir, os::Fd& out);
 
-// The log's files by first index: 0 (possibly none), or −errno with its text.
+// Lists the log's files by first index. Returns 0 (there may be none), or −errno with its text.
 int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out);
 
-// A file of the log: 0, or −errno with its text. What is no regular file (a FIFO, a directory, a symbolic link …) is −EBADMSG,
-// and is neither waited for nor read.
+// Opens a file of the log. Returns 0, or −errno with its text. Anything but a regular file (a FIFO, a directory, a symbolic
+// link …) is −EBADMSG, and is neither waited for nor read.
 int open_log_file(int directory, const std::string& dir, const std::string& name, int flags, os::Fd& out);
 
 }  // namespace shmring::log

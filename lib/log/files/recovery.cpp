@@ -21,11 +21,11 @@ constexpr std::string_view accounts_line = "\n{\"v\":1,\"kind\":\"accounts\",";
 
 unsigned long long wide(u64 value) { return value; }
 
-// The last place before `end` where `needle` stands whole: 1 and `at`, 0 nowhere, −errno.
+// Finds the last place before `end` that holds the whole `needle`. Returns 1 and `at`, 0 if there is none, or −errno.
 int find_back(int fd, u64 end, std::string_view needle, u64& at) {
   std::string block;
   for (u64 from = end; from > 0;) {
-    const u64 to = std::min(end, from + needle.size() - 1);  // a needle may lie across two blocks
+    const u64 to = std::min(end, from + needle.size() - 1);  // a needle may span two blocks
     from -= std::min<u64>(from, block_bytes);
     block.resize(to - from);
     const ssize_t got = os::read_full(fd, block.data(), block.size(), from);
@@ -44,7 +44,7 @@ class Recovery {
   int run() {
     std::vector<LogFile> files;
     if (const int error = list_log_files(directory_, dir_, files)) return error;
-    std::vector<std::pair<LogFile, u64>> lineless;  // and their bytes; moved aside once nothing else is refused
+    std::vector<std::pair<LogFile, u64>> lineless;  // with their bytes; moved aside once nothing else is refused
     for (; !files.empty(); files.pop_back()) {
       file_ = files.back();
       if (const int error = find_whole_lines()) return error;
@@ -52,7 +52,7 @@ class Recovery {
         if (const int error = recover_file()) return error;
         break;
       }
-      // The collector ended before this file had a line. Without an earlier file nothing else knows the accounts.
+      // The collector ended before this file had a line. Without an earlier file, nothing else knows the accounts.
       if (files.size() == 1 && file_.first_index > 0) return damage(0, "an accounts line that says how the log goes on");
       lineless.emplace_back(file_, size_);
     }
@@ -95,11 +95,11 @@ class Recovery {
   Recovered& out_;
   LogFile file_{};
   os::Fd fd_;
-  u64 size_ = 0, whole_ = 0;  // bytes of the file; of its whole lines
-  std::vector<Known> rings_;  // each that the log speaks of, the present one last
+  u64 size_ = 0, whole_ = 0;  // bytes of the file, and of its whole lines
+  std::vector<Known> rings_;  // each ring that the log speaks of, the present one last
 };
 
-// Names the line by its number: counted only now, since recovery begins in the middle of the file.
+// Names the line by its number, which is counted only now because recovery begins in the middle of the file.
 int Recovery::damage(u64 byte, std::string_view expected) {
   Cursor lines;
   LogLine line;
@@ -123,7 +123,7 @@ int Recovery::find_whole_lines() {
   if (found < 0) return io_error(found, "read it");
   whole_ = found == 1 ? newline + 1 : 0;
   if (whole_ == 0 || whole_ < size_) return 0;
-  // A last line with its newline but not valid is a torn write too.
+  // A last line that has its newline but is not valid was also torn by a write.
   const int before = find_back(fd_.get(), whole_ - 1, "\n", newline);
   if (before < 0) return io_error(before, "read it");
   const u64 begin = before == 1 ? newline + 1 : 0;
@@ -141,7 +141,7 @@ int Recovery::last_line_is_valid(u64 begin, bool& valid) {
   Parsed parsed;
   Mistake mistake;
   valid = got == 1 && parse(line.text, parsed, mistake);
-  return got < 0 ? got : 0;  // also what is longer than any line: it was not torn from one
+  return got < 0 ? got : 0;  // also for a line longer than any can be, which was not torn from one
 }
 
 int Recovery::recover_file() {
@@ -193,7 +193,7 @@ Recovery::Known Recovery::known(const RingId& ring, const std::vector<AccountSta
   return out;
 }
 
-// Lines are of this ring from here on.
+// The following lines are of this ring.
 void Recovery::begin_ring(const RingId& ring) {
   const auto found = std::ranges::find(rings_, ring, [](const Known& known) { return known.ring.ring; });
   if (found == rings_.end()) {
@@ -203,7 +203,7 @@ void Recovery::begin_ring(const RingId& ring) {
   }
 }
 
-// Accounts that are gone are not handed on; of a ring that is retired, and has no other, nothing is.
+// Accounts that are gone are not handed on. A retired ring is not handed on at all if it has no other accounts.
 void Recovery::hand_out() {
   for (Known& known : rings_) {
     std::erase_if(known.ring.accounts,
@@ -214,7 +214,7 @@ void Recovery::hand_out() {
   }
 }
 
-// False: the line speaks of an account that is not there, or closed.
+// Returns false if the line speaks of an account that does not exist or is closed.
 bool Recovery::apply(const Parsed& line) {
   if (line.kind == Kind::unknown) return true;
   if (line.kind == Kind::note) {
@@ -231,7 +231,7 @@ bool Recovery::apply(const Parsed& line) {
                    ? rings_.end() - 1
                    : std::ranges::find(rings_, line.ring_id, [](const Known& known) { return known.ring.ring; });
   if (named == rings_.end() && line.kind != Kind::attach) return false;
-  // A ring that was retired may have had no account when this log, or this file, was begun.
+  // A retired ring may have had no account when this log, or this file, was begun.
   if (named == rings_.end()) named = rings_.insert(rings_.end() - 1, Known{{line.ring_id, {}, {}}, {}});
   RecoveredRing& ring = named->ring;
   const auto place = named->places.find(line.incarnation);
@@ -258,20 +258,20 @@ int Recovery::cut_tail() {
   if (error == 0) {
     out_.aside = std::move(name);
   } else {
-    // A full disk must not keep the log from going on: what is torn was never acknowledged to anyone.
+    // A full disk must not keep the log from going on. Nobody was ever told that the torn bytes were stored.
     os::calls.unlinkat(directory_, name.c_str(), 0);
     if (error != -ENOSPC && error != -EDQUOT) return io_error(error, "keep its torn end aside");
   }
   error = os::result(os::calls.ftruncate(fd_.get(), static_cast<off_t>(whole_)));
   if (error == 0) return 0;
-  // It is still in the log: whoever recovers next keeps it, once.
+  // The bytes are still in the log, and the next recovery keeps them, once.
   if (!out_.aside.empty()) os::calls.unlinkat(directory_, out_.aside.c_str(), 0);
   return io_error(error, "cut its torn end");
 }
 
 int Recovery::copy_aside(const char* name) {
   os::Fd aside;
-  // What squats that name, a FIFO, must not make us wait.
+  // A FIFO under that name must not make us wait.
   if (const int error = os::open_at(directory_, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600, aside))
     return error;
   struct stat status {};

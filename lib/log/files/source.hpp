@@ -1,4 +1,4 @@
-// The bytes of one file of a log, from front to back: what lies under a cursor, however the file keeps them.
+// The bytes of one file of a log, from front to back. A cursor reads them from here, however the file keeps them.
 #pragma once
 
 #include <span>
@@ -13,7 +13,8 @@ class ByteSource {
  public:
   virtual ~ByteSource() = default;
 
-  // The next bytes, as many as there are now, or as there is room for: how many; 0: none now, ask again later · −errno.
+  // Reads the next bytes, as many as are there now and fit the room. Returns their number, 0 if there are none now (ask again
+  // later), or −errno.
   virtual ssize_t read(std::span<char> room) = 0;
 };
 

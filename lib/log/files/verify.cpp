@@ -17,7 +17,7 @@ struct Tally {
   std::string producer;
   u64 through;
   enum class State : u8 { open, closed, gone } state;
-  Causes lost;       // sums of its loss lines, those before the log's first line included
+  Causes lost;       // sums of its loss lines, including those before the log's first line
   u64 named_in = 0;  // index of the last accounts line that names it
 };
 
@@ -36,7 +36,7 @@ std::string in_words(const Causes& causes) {
   return text.empty() ? "none" : text;
 }
 
-// Of a line that is none: nothing that a terminal could take for more than text.
+// Returns a text for a line that is not valid, with nothing that a terminal could take for more than text.
 std::string printable(std::string_view text) {
   if (text.empty()) return "the end of the line";
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -45,8 +45,8 @@ std::string printable(std::string_view text) {
   return plain ? std::string(text) : out;
 }
 
-// A closing line's totals against the sums of the loss lines: what a loss line could only call refused may have its
-// name now.
+// Compares a closing line's totals with the sums of the loss lines. Refusals that a loss line could not name may have a name by
+// now.
 bool may_close(const Causes& closing, const Causes& lost) {
   if (closing.total() != lost.total()) return false;
   for (std::size_t i = 0; i < cause_count; ++i) {
@@ -57,10 +57,10 @@ bool may_close(const Causes& closing, const Causes& lost) {
   return true;
 }
 
-// An incarnation is a number of one ring.
+// One for each ring, since an incarnation is a number of one ring.
 struct RingLedger {
   std::unordered_map<u64, Tally> accounts;
-  Incarnations over;  // of which no line may come: closed or gone, and what an accounts line before the log's first one said
+  Incarnations over;  // no line of these may come: closed or gone, or named by the accounts line at the log's start
 };
 
 class Verifier {
@@ -116,7 +116,7 @@ class Verifier {
   bool accounts(RingLedger& ring, const std::vector<AccountState>& accounts, const Incarnations& over, u64& open);
   bool seed();
   bool seed(RingLedger& ring, const std::vector<AccountState>& accounts, const Incarnations& over);
-  // The ring that the line speaks of from here on; none: it is the one before.
+  // Sets the ring that lines speak of from here on. If the line names none, it is still the one before.
   void present(const RingId& id) {
     if (id != RingId{}) present_ = &rings_[id];
   }
@@ -129,11 +129,11 @@ class Verifier {
   Cursor log_;
   LogLine at_{};
   Parsed line_{};
-  std::string file_;  // of the line before
+  std::string file_;  // of the previous line
   u64 files_with_lines_ = 0;
   std::map<RingId, RingLedger> rings_;
-  RingLedger* present_ = &rings_[RingId{}];  // that of lines that name none
-  RingLedger* named_ = present_;             // that of this line
+  RingLedger* present_ = &rings_[RingId{}];  // the ring of lines that name none
+  RingLedger* named_ = present_;             // the ring of this line
   u64 open_ = 0;
   u64 recent_incarnation_ = 0;
   Tally* recent_ = nullptr;  // lines of one producer come in runs
@@ -174,7 +174,7 @@ bool Verifier::content() {
   return line_.kind == Kind::attach ? attach() : account_line();
 }
 
-// The line's index, its ring, and what a file's first line must be.
+// Checks the line's index, its ring, and what a file's first line must be.
 bool Verifier::place() {
   const bool begins_log = verdict_.lines == 0;
   if (begins_log) verdict_.ring = line_.ring, verdict_.first_index = at_.first_index;
@@ -284,7 +284,7 @@ bool Verifier::gone(Tally& account) {
   return true;
 }
 
-// What a log whose earlier files are elsewhere begins with. A log that begins with index 0 has nothing before it.
+// Takes over what a log begins with if its earlier files are elsewhere. A log that begins with index 0 has nothing before it.
 bool Verifier::seed() {
   present(line_.ring_id);
   if (!seed(*present_, line_.accounts, line_.over)) return false;
@@ -313,8 +313,9 @@ bool Verifier::seed(RingLedger& ring, const std::vector<AccountState>& accounts,
   return true;
 }
 
-// An accounts line says what the lines before it say: every open account, and of the closed ones those not yet dropped; of the
-// dropped ones, that they are over (an older log does not have that, and of many only the newest are there).
+// Checks that an accounts line agrees with the lines before it. It names every open account, and those closed accounts that are
+// not dropped yet. It says that dropped accounts are over, but an older log does not have that, and of many only the newest are
+// there.
 bool Verifier::accounts() {
   if (verdict_.lines == 0) return seed();
   present(line_.ring_id);

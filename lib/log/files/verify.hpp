@@ -1,12 +1,12 @@
 // The proof that a log is whole: every sequence of every account exactly once, in order of lines.
 //
-// It does not look at what the records say (there is no seal), at what stands behind the last whole line, at what came before
-// the log's first line, and at lines of kinds that it does not know: whoever prints the verdict says so.
+// It does not look at what the records say (there is no seal), at what follows the last whole line, at what came before the
+// log's first line, and at lines of kinds that it does not know. Whoever prints the verdict says so.
 //
 // Invariants:
-//   - one pass over the files, memory by the number of accounts, not of lines;
-//   - nothing of the log is believed before it was compared: with the index, with the account, with the file's name;
-//   - the first deviation ends it, and is named by file, line, byte, and (incarnation, sequence) where it has one.
+//   - it makes one pass over the files, and its memory depends on the number of accounts, not of lines;
+//   - nothing in the log is believed before it was compared with the index, with the account, and with the file's name;
+//   - the first deviation ends it. It is named by file, line and byte, and by (incarnation, sequence) if it has one.
 #pragma once
 
 #include <string>
@@ -17,28 +17,28 @@ namespace shmring::log {
 
 struct Deviation {
   std::string file;
-  u64 line = 0, byte = 0;             // line from 1; byte: where that line begins
-  u64 incarnation = 0, sequence = 0;  // 0: the deviation is not of an account
+  u64 line = 0, byte = 0;             // line counts from 1; byte is where that line begins
+  u64 incarnation = 0, sequence = 0;  // 0: the deviation is not about an account
   std::string expected, found;
 };
 
 struct Verdict {
   bool proven = false;
-  bool readable = false;  // at least one line was one of an audit log
+  bool readable = false;  // at least one line was a line of an audit log
   Deviation deviation;    // if not proven
   std::string ring;
   u64 files = 0, lines = 0, first_index = 0, last_index = 0;
   u64 events = 0, late = 0, truncated = 0;
   Causes lost;                         // attempted = events + lost.total()
   u64 closed = 0, open = 0, gone = 0;  // accounts
-  u64 nested = 0;          // writes that took no sequence, of the closed accounts: made inside another of the handle
+  u64 nested = 0;          // writes of closed accounts that took no sequence, made inside another call of the handle
   u64 not_understood = 0;  // lines of kinds that a later version may have added
-  u64 torn_bytes = 0;      // behind the last whole line of the last file: a line being written, or torn
+  u64 torn_bytes = 0;      // after the last whole line of the last file: a line being written, or torn
   std::string last_file;
 };
 
-// Verify the log in `dir`: 0 and `verdict`, or −errno with its text: −ENOENT no directory or no log file in it,
-// −EACCES, −ENOTDIR, −EBADMSG a line longer than any line can be, or an I/O error.
+// Verifies the log in `dir`. Returns 0 and `verdict`, or −errno with its text: −ENOENT if there is no directory or no log file
+// in it, −EACCES, −ENOTDIR, −EBADMSG for a line longer than any line can be, or an I/O error.
 int verify(const std::string& dir, Verdict& verdict);
 
 }  // namespace shmring::log

@@ -14,7 +14,7 @@
 namespace shmring::log {
 namespace {
 
-// The process that holds a flock on the file of this inode, from /proc/locks; 0: not to be seen from here.
+// Returns the process that holds a flock on the file with this inode, from /proc/locks, or 0 if it cannot be seen from here.
 int lock_holder(u64 inode) {
   std::string text;
   if (os::read_small("/proc/locks", text, std::size_t{1} << 20) != 0) return 0;

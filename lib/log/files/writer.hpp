@@ -1,10 +1,10 @@
-// The file of a log that is written: whole batches, or nothing of them.
+// The log file that is being written. It gets whole batches, or nothing of them.
 //
 // Invariants:
-//   - one writer a log: the lock on its directory is held as long as the object lives;
+//   - a log has one writer: the lock on its directory is held as long as the object lives;
 //   - a batch that fails leaves no byte that counts as part of the log, and may be written again;
-//   - when write() returns 0, the kernel holds the batch, in the file of that name: any process may die.
-// Thread role: one thread, the collector's. No call waits but for the file system.
+//   - when write() returns 0, the kernel holds the batch in the file of that name, and any process may die.
+// Thread role: one thread, the collector's. No call waits, except for the file system.
 #pragma once
 
 #include <string>
@@ -15,36 +15,38 @@
 
 namespace shmring::log {
 
-inline constexpr u64 log_file_bytes = u64{64} << 20;  // a new file is begun when one has reached this
+inline constexpr u64 log_file_bytes = u64{64} << 20;  // a new file is begun when one has reached this size
 
 class Writer {
  public:
-  // Create `dir` (0700) if it is absent, lock it, and recover what is there (`recovered` says what). 0, or −errno with its
-  // text: −EBUSY another collector holds the log, −EBADMSG it is damaged, −EINVAL it is the log of another ring, −EACCES …
+  // Creates `dir` (0700) if it is absent, locks it, and recovers what is there (`recovered` says what). Returns 0, or −errno
+  // with its text: −EBUSY if another collector holds the log, −EBADMSG if it is damaged, −EINVAL if it is the log of another
+  // ring, −EACCES …
   int claim(const std::string& dir, std::string_view ring, Recovered& recovered);
   bool is_claimed() const { return static_cast<bool>(directory_); }
-  // Remove the directory if claim() has created it, and nothing is in it.
+  // Removes the directory if claim() has created it and nothing is in it.
   void remove_unused() const;
 
-  // Go on in the file that `recovered` names. 0, or −errno with its text.
+  // Goes on in the file that `recovered` names. Returns 0, or −errno with its text.
   int open(const Recovered& recovered);
-  // Begin a file with this line, and go on in it. On failure the log is as it was: −errno with its text.
+  // Begins a file with this line, and goes on in it. On failure it returns −errno with its text, and the log is as it was.
   int begin_file(u64 time_ns, u64 first_index, std::string_view first_line);
-  // Append these lines. 0: all of them are in the log · −errno with its text: none of them. −ESTALE: see in_place().
+  // Appends these lines. Returns 0 if all of them are in the log, or −errno with its text if none is. −ESTALE: see in_place().
   int write(std::string_view lines);
 
-  // 0: the file that is written stands under its name · −ESTALE: it was removed, moved or replaced, or its directory was; what
-  // is written to it would be in no log · −errno: that cannot be seen now.
+  // Returns 0 if the file that is written stands under its name. Returns −ESTALE if the file or its directory was removed,
+  // moved or replaced; bytes written to it would then be in no log. Returns another −errno if this cannot be seen now.
   int in_place() const;
 
-  // The policy of rotation: it is time for a new file.
+  // The policy of rotation: returns whether it is time for a new file.
   bool is_full() const { return file_bytes_ >= log_file_bytes; }
-  // The file has its first line only: what does not fit behind that fits into no file.
+  // Returns true if the file has only its first line. A batch that does not fit behind that line fits into no file.
   bool has_first_line_only() const { return file_bytes_ == first_line_bytes_; }
-  // A batch that failed may still have bytes in the file: it is cut before anything else is written.
+  // Returns true if a batch that failed may still have bytes in the file. They are cut before anything else is written.
   bool is_uncut() const { return uncut_; }
 
-  // What the log says by now. 0, or −errno with its text; −ESTALE: it does not end where it was written to.
+  // Reads back what the log says by now. Returns 0, or −errno with its text; −ESTALE if it does not end where it was written
+  // to.
   int read_back(u64 next_index, Recovered& out) const;
 
  private:
@@ -54,7 +56,7 @@ class Writer {
   std::string dir_, ring_, file_name_;
   os::Fd directory_, file_;
   u64 file_bytes_ = 0;        // of whole lines
-  u64 first_line_bytes_ = 0;  // of the first line, where it may still be alone; else 0
+  u64 first_line_bytes_ = 0;  // of the first line while it may still be alone; otherwise 0
   bool uncut_ = false;
   bool created_ = false;  // the directory
 };

@@ -30,7 +30,8 @@ void put_correlation(Pen& pen, const std::array<u8, 16>& correlation) {
   if (correlation != std::array<u8, 16>{}) (pen << ",\"corr\":\"").hex(correlation) << "\"";
 }
 
-// The payload as its kind says; false: it is not what its kind says, and was written as text or base64 instead.
+// Writes the payload as its kind says. Returns false if it does not conform to its kind, and was written as text or base64
+// instead.
 bool put_data(Pen& pen, u8 kind, std::span<const std::byte> payload) {
   const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
   if (kind == SHMRING_KIND_JSON && append_canonical(pen.flush(), text)) return true;
@@ -69,7 +70,7 @@ void put_accounts(Pen& pen, const std::vector<AccountState>& accounts, const Inc
 
 }  // namespace
 
-// The lines of one call.
+// Writes the lines of one call.
 class Encoder::Text {
  public:
   Text(Encoder& encoder, std::string& out, u64 index) : encoder_(encoder), pen_(out), index_(index) {}
@@ -157,7 +158,7 @@ class Encoder::Text {
   }
 
  private:
-  // kind: one of ours.
+  // `kind` is one of our own.
   void put_kind(std::string_view kind, u64 time_ns) {
     pen_ << "{\"v\":1,\"kind\":";
     pen_.plain(kind) << ",\"index\":" << index_ << ",\"time\":\"";
@@ -179,7 +180,7 @@ class Encoder::Text {
     (pen << ",\"producer\":").string(producer) << ",\"inc\":" << incarnation;
   }
   void put_producer(std::string_view producer, u64 incarnation) { put_producer(pen_, producer, incarnation); }
-  // The ring and the producer of an event.
+  // Writes the ring and the producer of an event.
   void put_source(std::string_view producer, u64 incarnation) {
     Source& source = encoder_.sources_[incarnation % encoder_.sources_.size()];
     if (source.incarnation != incarnation || source.producer != producer || source.text.empty()) [[unlikely]] {

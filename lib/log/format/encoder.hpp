@@ -1,9 +1,9 @@
 // The text of lines: values to JSON, in the log's form and key order.
 //
 // Invariants:
-//   - one value is one line, whatever bytes its payload has; keys stand in the order of line.hpp's fields;
-//   - the text depends on the values alone, never on what was encoded before: what an encoder keeps only saves time.
-// Thread role: one thread an encoder.
+//   - one value is one line, whatever bytes its payload has. Keys stand in the order of line.hpp's fields;
+//   - the text depends only on the values, and never on what was encoded before. What an encoder keeps only saves time. Thread
+//     role: one thread per encoder.
 #pragma once
 
 #include <array>
@@ -17,11 +17,11 @@ namespace shmring::log {
 
 class Encoder {
  public:
-  // For lines of the ring of that name.
+  // Encodes lines of the ring of that name.
   explicit Encoder(std::string_view ring) : ring_(ring) {}
 
-  // Append the lines' texts, each with its newline, to `out`; `index` is that of the first. Nothing is allocated but out's
-  // growth and what is kept of a producer. `ring_id`: each line names it; none: they are of the present ring.
+  // Appends the lines' texts, each with its newline, to `out`. `index` is that of the first line. Nothing is allocated except
+  // out's growth and what is kept of a producer. Each line names `ring_id`; if it is none, the lines are of the present ring.
   void encode(std::span<const Line> lines, u64 index, std::string& out, const RingId& ring_id = {});
   void encode(const Line& line, u64 index, std::string& out) { encode({&line, 1}, index, out); }
 
@@ -30,14 +30,14 @@ class Encoder {
  private:
   class Text;
 
-  // A producer's keys as an earlier event had them: a producer writes many. Incarnations that live together are mostly in a
-  // row.
+  // A producer's keys as an earlier event had them. This saves time because a producer writes many events, and incarnations
+  // that live together usually follow each other.
   struct Source {
     u64 incarnation = 0;
     std::string producer, text;
   };
   struct Second {
-    u64 number = ~u64{0};  // since 1970
+    u64 number = ~u64{0};  // seconds since 1970
     char text[20];
   };
 
@@ -46,8 +46,8 @@ class Encoder {
   Second second_;
 };
 
-// Append a payload as an event line's "data" has it. False: it is not what its kind says, so it was written as text or
-// base64.
+// Appends a payload as an event line's "data" has it. Returns false if the payload does not conform to its kind, and was
+// written as text or base64.
 bool append_data(std::string& out, u8 kind, std::span<const std::byte> payload);
 
 }  // namespace shmring::log

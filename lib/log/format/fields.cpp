@@ -15,7 +15,7 @@
 namespace shmring::log {
 namespace {
 
-// Integers up to here are the same in every reader of JSON.
+// Integers up to this one are the same in every reader of JSON.
 constexpr u64 exact = (u64{1} << 53) - 1;
 
 struct Field {
@@ -25,7 +25,7 @@ struct Field {
   std::span<const std::byte> content;
 };
 
-// Takes what is encoded off the front of `rest`. False: it is not a field.
+// Takes one encoded field off the front of `rest`. Returns false if there is no valid field.
 bool take_field(std::span<const std::byte>& rest, Field& out) {
   if (rest.size() < 2) return false;
   const auto head = static_cast<std::size_t>(rest[0]), key_bytes = static_cast<std::size_t>(rest[1]), n = head >> 4;
@@ -100,7 +100,7 @@ void append_value(std::string& out, const Field& field) {
 
 bool append_fields(std::string& out, std::span<const std::byte> payload) {
   const std::size_t before = out.size();
-  thread_local std::array<std::string_view, max_fields> keys;  // not cleared for each record
+  thread_local std::array<std::string_view, max_fields> keys;  // is not cleared for each record
   std::size_t count = 0;
   bool valid = true;
   out += '{';

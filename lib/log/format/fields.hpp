@@ -1,9 +1,8 @@
-// Payloads of kind fields as JSON. The encoding, and what each type becomes, is specified in shmring.h.
+// Payloads of kind fields as JSON. shmring.h specifies the encoding, and what each type becomes.
 //
 // Invariants:
-//   - the bytes are hostile: read once, front to back, nothing outside them, whatever they say of themselves;
-//   - what is appended is one JSON object in canonical form (json.hpp), no key in it twice; no allocation but for
-//     `out`.
+//   - the bytes are hostile. They are read once, from front to back, and nothing outside them is read, whatever they say;
+//   - what is appended is one JSON object in canonical form (json.hpp) in which no key occurs twice. Only `out` allocates.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +11,8 @@
 
 namespace shmring::log {
 
-// False, and `out` as before: not fields, a key that is not UTF-8 or stands there twice, or more than max_fields.
+// Returns false, with `out` as before, if the payload is not fields, if a key is not UTF-8 or occurs twice, or if there are
+// more than max_fields.
 bool append_fields(std::string& out, std::span<const std::byte> payload);
 
 }  // namespace shmring::log

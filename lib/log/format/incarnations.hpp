@@ -1,6 +1,6 @@
-// A set of incarnations, as ranges: they are dense, so that those which are over are few ranges, whatever their number.
+// A set of incarnations, kept as ranges. Incarnations are dense, so those that are over form few ranges, whatever their number.
 //
-// Invariant: ranges are disjoint, in order, and do not touch: two sets are equal when their ranges are.
+// Invariant: ranges are disjoint, in order, and do not touch, so two sets are equal exactly when their ranges are.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,12 @@ namespace shmring::log {
 
 class Incarnations {
  public:
-  // Whether the whole of a range is in it.
+  // Returns whether the whole range is in the set.
   bool contains(u64 first, u64 last) const;
   bool contains(u64 incarnation) const { return contains(incarnation, incarnation); }
   void add(u64 incarnation);
-  // A range behind all that is there, as they stand in a line. False: it is none, or is not behind, or touches.
+  // Appends a range behind all others, in the order of a line. Returns false if it is not a range, or is not behind the others,
+  // or touches one.
   bool append(u64 first, u64 last);
   void keep_newest(std::size_t ranges);
 

@@ -6,7 +6,7 @@ namespace {
 
 constexpr char hex[] = "0123456789abcdef";
 
-// Whether all bytes of so many vectors are plain. As signed numbers those above 0x7f are below a space.
+// Returns whether all bytes of these vectors are plain. As signed numbers, bytes above 0x7f are below a space.
 template <class Vector, std::size_t Count = 1>
 bool all_plain(const char* at) {
   auto special = Vector{} != Vector{};
@@ -29,7 +29,8 @@ bool is_plain(char c) {
 
 bool continues(const char* at) { return (static_cast<unsigned char>(*at) & 0xc0) == 0x80; }
 
-// Length of the UTF-8 character at `at` and its code; 0: not UTF-8 (overlong, surrogate, beyond U+10FFFF, cut short).
+// Returns the length of the UTF-8 character at `at` and its code, or 0 if it is not UTF-8 (overlong, surrogate, beyond
+// U+10FFFF, cut short).
 std::size_t decode_utf8(const char* at, const char* end, unsigned& code) {
   const auto lead = static_cast<unsigned char>(*at);
   if (lead < 0x80) return code = lead, 1;
@@ -45,7 +46,8 @@ std::size_t decode_utf8(const char* at, const char* end, unsigned& code) {
   return code < least[bytes] || code > 0x10ffff || surrogate ? 0 : bytes;
 }
 
-// What a terminal or a line reader may take for more than a character: controls, line separators, text direction.
+// Returns whether a terminal or a line reader may take this for more than a character: controls, line separators, text
+// direction.
 bool is_unsafe(unsigned code) {
   return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0x2028 && code <= 0x202e) ||
          (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f || code == 0x061c;
@@ -81,7 +83,7 @@ std::size_t plain_prefix(std::string_view text) {
   while (end - at >= 64 && all_plain<Bytes16, 4>(at)) at += 64;
   while (end - at >= 16 && all_plain<Bytes16>(at)) at += 16;
   if (at == end) return text.size();
-  // The rest, with what was looked at before.
+  // Checks the rest, together with some bytes that were checked before.
   if (end - at < 16 && text.size() >= 16 && all_plain<Bytes16>(end - 16)) return text.size();
   if (text.size() >= 8 && text.size() < 16 && all_plain<Bytes8>(at) && all_plain<Bytes8>(end - 8)) return text.size();
   while (at != end && is_plain(*at)) ++at;
@@ -153,7 +155,7 @@ void Scanner::space() {
   while (at_ != end_ && (*at_ == ' ' || *at_ == '\t' || *at_ == '\n' || *at_ == '\r')) ++at_;
 }
 
-// One punctuation character, with the white space around it.
+// Takes one punctuation character, with the white space around it.
 bool Scanner::take(char c) {
   space();
   if (!next_is(c)) return false;
@@ -189,7 +191,7 @@ bool Scanner::value(std::string_view& raw) {
   return true;
 }
 
-// From behind the opening quote to behind the closing one.
+// Reads from behind the opening quote to behind the closing one.
 bool Scanner::inside_string() {
   while (true) {
     const std::size_t plain = plain_prefix({at_, static_cast<std::size_t>(end_ - at_)});

@@ -1,10 +1,10 @@
-// JSON text: writing strings that cannot break a line or a terminal, and a small strict scanner over what was written.
+// JSON text: writing strings that cannot break a line or a terminal, and a small strict scanner for what was written.
 //
 // Invariants:
-//   - canonical form: no white space outside strings; strings are valid UTF-8 in which quote, backslash, C0, DEL, C1,
-//     the line separators and the bidirectional controls stand only as escapes. Everything appended here has it;
+//   - canonical form has no white space outside strings. Its strings are valid UTF-8, in which quote, backslash, C0, DEL, C1,
+//     the line separators and the bidirectional controls occur only as escapes. Everything appended here has this form, and
 //     Scanner accepts nothing else;
-//   - no function reads outside its input, recurses deeper than max_json_depth, or allocates but for `out`.
+//   - no function reads outside its input, recurses deeper than max_json_depth, or allocates except for `out`.
 #pragma once
 
 #include <cstddef>
@@ -19,21 +19,22 @@ namespace shmring::log {
 
 inline constexpr unsigned max_json_depth = 64;
 
-// Bytes at the beginning of `text` that stand in a string as they are: printable ASCII but for quote and backslash.
+// Returns the number of bytes at the beginning of `text` that stand in a string unchanged: printable ASCII except quote and
+// backslash.
 std::size_t plain_prefix(std::string_view text);
 
 bool valid_utf8(std::string_view text);
 
-// Append as the inside of a JSON string. A byte that is not UTF-8 becomes U+FFFD.
+// Appends `text` as the inside of a JSON string. A byte that is not UTF-8 becomes U+FFFD.
 void append_escaped(std::string& out, std::string_view text);
 
 void append_base64(std::string& out, std::span<const std::byte> bytes);
 
-// Append one RFC 8259 value in canonical form. False, and `out` as before: not one value, not UTF-8, half a surrogate
-// pair, or too deep.
+// Appends one RFC 8259 value in canonical form. Returns false, with `out` as before, if this is not one value, not UTF-8, half
+// a surrogate pair, or too deep.
 bool append_canonical(std::string& out, std::string_view json);
 
-// A cursor over text in canonical form. A function that returns false leaves it where the text was not as expected.
+// A cursor over text in canonical form. A function that returns false leaves the cursor where the text was not as expected.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {}
@@ -47,14 +48,14 @@ class Scanner {
   bool starts_with(std::string_view text) const {
     return std::string_view(at_, static_cast<std::size_t>(end_ - at_)).starts_with(text);
   }
-  // Decimal, below 2^64, without a leading zero.
+  // Reads a decimal number below 2^64, without a leading zero.
   bool number(u64& value);
-  // A string; `raw` is what stands between the quotes, escapes untouched.
+  // Reads a string. `raw` is the text between the quotes, with its escapes untouched.
   bool string(std::string_view& raw);
-  // Any value; `raw` is its text.
+  // Reads any value. `raw` is its text.
   bool value(std::string_view& raw);
 
-  // The text between this cursor and a later one over the same text.
+  // Returns the text between this cursor and a later one over the same text.
   std::string_view up_to(const Scanner& later) const { return {at_, static_cast<std::size_t>(later.at_ - at_)}; }
 
   bool at_end() const { return at_ == end_; }
@@ -80,7 +81,7 @@ class Scanner {
   const char* at_;
   const char* end_;
   std::string* canonical_ =
-      nullptr;  // not null: white space and unsafe characters are allowed, and the text is rewritten to here
+      nullptr;  // if not null, white space and unsafe characters are allowed, and the text is rewritten to here
 };
 
 }  // namespace shmring::log

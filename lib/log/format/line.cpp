@@ -22,7 +22,7 @@ Causes& Causes::operator+=(const Causes& other) {
 u64 Causes::total() const {
   u64 sum = 0;
   for (u64 n : count) {
-    if (__builtin_add_overflow(sum, n, &sum)) return ~0ull;  // only in a log that is not ours
+    if (__builtin_add_overflow(sum, n, &sum)) return ~0ull;  // only possible in a log that is not ours
   }
   return sum;
 }

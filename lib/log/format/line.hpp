@@ -1,11 +1,10 @@
-// The lines of an audit log as plain values. encoder.hpp makes their text, parse.hpp reads it back.
+// The lines of an audit log as plain values. encoder.hpp makes their text, and parse.hpp reads it back.
 //
 // Invariants:
-//   - a value holds what its line says and nothing else; index and ring are the log's, and are added by the encoder;
-//   - a line speaks of the ring that the last `start` or `accounts` line before it names, or of the one that it names itself:
-//     an incarnation is a number of one ring, and a ring made anew under the same name may give out the same one;
-//   - keys stand in the order of the fields below and are never renamed; one value is one line, whatever bytes its
-//     payload has;
+//   - a value holds what its line says and nothing else. The encoder adds the index and the ring, which belong to the log;
+//   - a line is about the ring that it names itself, or else about the ring that the last `start` or `accounts` line before it
+//     names. An incarnation is a number of one ring, and a ring created again under the same name may give out the same one;
+//   - keys stand in the order of the fields below and are never renamed. One value is one line, whatever bytes its payload has;
 //   - string_views and spans point into memory that outlives the batch (the ledger's accounts, the reader's arena).
 #pragma once
 
@@ -24,14 +23,14 @@
 
 namespace shmring::log {
 
-// Losses by cause; the keys of "causes", in the order of Cause.
+// Losses by cause, in the order of Cause, which is the order of the keys of "causes".
 struct Causes {
   std::array<u64, cause_count> count{};
   u64& operator[](Cause cause) { return count[static_cast<std::size_t>(cause)]; }
   u64 operator[](Cause cause) const { return count[static_cast<std::size_t>(cause)]; }
   Causes& operator+=(const Causes& other);
   u64 total() const;
-  u64 refusals() const;  // the handle's own, named or not
+  u64 refusals() const;  // the handle's own, with a known cause or not
   bool operator==(const Causes&) const = default;
 };
 
@@ -77,23 +76,23 @@ struct AccountState {
   u64 incarnation, through;
   bool open;
   Causes causes;
-  u32 pid = 0;         // with the start time it names the process; written of an open account, if it is known
+  u32 pid = 0;         // with the start time it names the process; written for an open account if it is known
   u64 start_time = 0;  // clock ticks since boot
 };
 
-// Of one ring.
+// The accounts of one ring.
 struct RingAccounts {
   RingId ring{};
   std::vector<AccountState> accounts;
-  Incarnations over{};  // of those that this log has closed or dropped, the newest: no line of theirs comes any more
+  Incarnations over{};  // the newest of those that this log has closed or dropped: no line of theirs comes any more
 };
 
 struct Accounts {
   u64 time_ns;
-  std::vector<AccountState> accounts;  // of the present ring, as what follows
+  std::vector<AccountState> accounts;  // of the present ring, as is what follows
   Incarnations over{};
   RingId ring{};
-  std::vector<RingAccounts> retired{};  // rings of this name before it that are still being drained
+  std::vector<RingAccounts> retired{};  // earlier rings of this name that are still being drained
 };
 inline Accounts accounts_line(u64 time_ns, RingAccounts present, std::vector<RingAccounts> retired = {}) {
   return {time_ns, std::move(present.accounts), std::move(present.over), present.ring, std::move(retired)};
@@ -104,8 +103,8 @@ struct Gone {
   u64 incarnation, through, time_ns;
 };
 
-// start, stop, recovery, clock, incident, rotate …: `kind`, then the pairs in order. A value is written as a JSON
-// string, or as it stands if `number` is set.
+// start, stop, recovery, clock, incident, rotate …: `kind`, then the pairs in order. A value is written as a JSON string, or
+// unchanged if `number` is set.
 struct Note {
   struct Pair {
     std::string key, value;
@@ -118,9 +117,9 @@ struct Note {
 
 using Line = std::variant<Event, Loss, LifeLine, Accounts, Gone, Note>;
 
-// A ring's identity as lines have it: 32 hex digits, its bytes in the order in which they stand in the header.
+// Returns a ring's identity as lines have it: 32 hex digits, its bytes in the order in which they stand in the header.
 std::string text_of(const RingId& ring);
-// False: it is none.
+// Returns false if the text is not an identity.
 bool ring_id_of(std::string_view text, RingId& out);
 
 }  // namespace shmring::log

@@ -1,6 +1,6 @@
 // What a log's lines count, and under which causes.
 //
-// Causes have the numbers that the ring gives them (lib/collect/ledger.cpp asserts it): a line has their names.
+// Causes have the numbers that the ring gives them (lib/collect/ledger.cpp asserts this). A line has their names.
 #pragma once
 
 #include <array>
@@ -14,11 +14,11 @@ using u16 = std::uint16_t;
 using u32 = std::uint32_t;
 using u64 = std::uint64_t;
 
-// A ring's identity: random bits, drawn when it is made. All zero: none.
+// A ring's identity: random bits, drawn when it is made. All zero means none.
 using RingId = std::array<u64, 2>;
 
-// Why a sequence has no event. The first seven are refusals, which the handle counts itself; `refused` is a refusal whose cause
-// is not known.
+// Why a sequence has no event. The first seven causes are refusals, which the handle counts itself. `refused` is a refusal
+// whose cause is not known.
 enum class Cause : u8 {
   full,
   timeout,

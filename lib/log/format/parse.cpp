@@ -84,7 +84,7 @@ class Parser {
     return false;
   }
 
-  // As the ledger writes it: without an escape, so that its text is the name.
+  // Reads a name as the ledger writes it: without an escape, so that its text is the name.
   bool name(std::string_view key, std::string_view& raw) {
     return string(key, raw) && (plain_prefix(raw) == raw.size() || miss("a producer's name"));
   }
@@ -169,7 +169,7 @@ class Parser {
     return want("]") && over(ended);
   }
 
-  // Of an open account. Absent: not known.
+  // Reads the process of an open account. If it is absent, the process is not known.
   bool process(AccountState& account) {
     u64 pid = 0;
     if (!account.open || !flag(",\"pid\":")) return true;
@@ -178,7 +178,7 @@ class Parser {
     return want(",\"start\":") && above_zero(account.start_time);
   }
 
-  // Absent: none.
+  // If this is absent, there are none.
   bool over(Incarnations& out) {
     out = {};
     if (!flag(",\"over\":[")) return true;
@@ -191,7 +191,7 @@ class Parser {
     return want("]");
   }
 
-  // Absent: the line is the present ring's.
+  // If this is absent, the line is about the present ring.
   bool ring_id() {
     std::string_view text;
     const bool known = out_.ring_id != RingId{};
@@ -200,7 +200,7 @@ class Parser {
     return (!known && out_.ring_id != RingId{}) || miss("one identity of a ring");
   }
 
-  // Named in the order of Cause, none twice, none 0.
+  // Causes are named in the order of Cause, none occurs twice, and none is 0.
   bool causes(std::string_view key, Causes& out) {
     out = {};
     if (!want(key)) return false;
@@ -227,7 +227,7 @@ class Parser {
 
   bool is_note() const { return out_.kind == Kind::note || out_.kind == Kind::unknown; }
 
-  // A note's own; and what a later version has added.
+  // Reads a note's own keys, and keys that a later version has added.
   bool later_keys() {
     while (scanner_.next_is(',')) {
       if (is_note() && !ring_id()) return false;

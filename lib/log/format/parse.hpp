@@ -1,10 +1,10 @@
-// A line's text back to a plain value: the inverse of encode(), strict, for whoever reads a log.
+// A line's text back to a plain value: the strict inverse of encode(), for all readers of a log.
 //
 // Invariants:
-//   - accepted is what encode() writes, in its key order, and what a later version may have added: keys at a line's end, and
-//     lines of other kinds;
-//   - a Parsed points into the line; its strings are in canonical form (json.hpp), and so safe on a terminal;
-//   - a line is hostile until parse() said yes; numbers are below 2^64, nothing else is known of them.
+//   - parse() accepts what encode() writes, in its key order, and what a later version may have added: keys at a line's end,
+//     and lines of other kinds;
+//   - a Parsed points into the line. Its strings are in canonical form (json.hpp), and so are safe on a terminal;
+//   - a line is hostile until parse() has accepted it. Its numbers are below 2^64, and nothing else is known of them.
 #pragma once
 
 #include <string_view>
@@ -14,14 +14,15 @@
 
 namespace shmring::log {
 
-// unknown: of a later version, and about no account: a kind that moves accounts raises "v". So it begins neither with a
-// producer nor with a list of accounts, and a kind that a stray byte has changed is no unknown one.
+// unknown is a kind of a later version that is not about an account, since a new kind that moves accounts raises "v". Such a
+// line begins neither with a producer nor with a list of accounts, so a known kind that a stray byte has changed is not taken
+// for one.
 enum class Kind : u8 { event, loss, attach, detach, died, accounts, gone, note, unknown };
 
-// Whether a line of this kind is about one producer's account.
+// Returns whether a line of this kind is about one producer's account.
 constexpr bool has_producer(Kind kind) { return kind != Kind::accounts && kind != Kind::note && kind != Kind::unknown; }
 
-// Only the fields that the line's kind names below are set.
+// Only the fields whose comment names the line's kind are set.
 struct Parsed {
   Kind kind;
   std::string_view kind_name;          // all
@@ -46,17 +47,17 @@ struct Parsed {
   std::vector<AccountState> accounts;  // accounts: of the present ring
   Incarnations over;                   // accounts: likewise
   std::vector<RingAccounts> retired;   // accounts
-  RingId ring_id;                      // all: the ring that the line names; none: it is the present one's
+  RingId ring_id;                      // all: the ring that the line names; none: it is about the present one
   std::string_view rest;               // note, unknown: its pairs as they stand, ",\"key\":value" each
 };
 
-// What stood in the way of a line's being one.
+// Why a text is not a line.
 struct Mistake {
   std::string_view expected;
-  std::size_t offset;  // in the line, bytes
+  std::size_t offset;  // bytes, from the line's start
 };
 
-// `line` without its newline. False: `mistake` says why, and `out` is not to be used.
+// `line` has no newline. If this returns false, `mistake` says why, and `out` must not be used.
 bool parse(std::string_view line, Parsed& out, Mistake& mistake);
 
 }  // namespace shmring::log

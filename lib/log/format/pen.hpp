@@ -1,4 +1,4 @@
-// Text that is appended to a string, fast: for the encoder.
+// Appends text to a string, fast. It serves the encoder.
 #pragma once
 
 #include <algorithm>
@@ -12,16 +12,16 @@
 
 namespace shmring::log {
 
-// Writes into room at the string's end, which it makes in steps and gives back: one growth for many keys, and for many lines
-// where nobody else appends in between; and no byte is copied again (small stores that are read back as wide words right away
-// cost more than the rest of a line).
+// Writes into room at the string's end, which it makes in steps and gives back. So the string grows once for many keys, and for
+// many lines if nobody else appends in between, and no byte is copied again. (Small stores that are read back at once as wide
+// words cost more than the rest of a line.)
 class Pen {
  public:
   explicit Pen(std::string& out) : out_(out), at_(out.data() + out.size()), end_(at_) {}
   Pen(const Pen&) = delete;
   ~Pen() { flush(); }
 
-  // Room for so many bytes, which the caller writes.
+  // Makes room for this many bytes, which the caller writes.
   [[gnu::always_inline]] char* take(std::size_t bytes) {
     if (bytes > static_cast<std::size_t>(end_ - at_)) [[unlikely]]
       make_room(bytes);
@@ -48,7 +48,7 @@ class Pen {
     return *this << "\"";
   }
 
-  // A text that plain_prefix() has found to have no other characters.
+  // A text that plain_prefix() has found to consist of plain characters only.
   Pen& plain(std::string_view text) { return *this << "\"" << text << "\""; }
 
   template <std::size_t n>
@@ -58,7 +58,7 @@ class Pen {
     return *this;
   }
 
-  // What stands so far is in the string: go on there.
+  // Puts everything written so far into the string. Writing goes on behind it.
   std::string& flush() {
     if (at_ == end_) return out_;
     out_.resize(static_cast<std::size_t>(at_ - out_.data()));
@@ -79,7 +79,7 @@ class Pen {
 
   std::string& out_;
   char* at_;   // the next byte
-  char* end_;  // of the room; where at_ is, all of the string is written, also what others appended to it after a flush
+  char* end_;  // end of the room; if at_ is here, all of the string is written, also what others appended after a flush
   std::size_t step_ = least_step;
 };
 

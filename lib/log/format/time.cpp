@@ -24,7 +24,7 @@ class Digits {
     rest_.remove_prefix(1);
     return true;
   }
-  char last() const { return last_; }  // that one_of() took
+  char last() const { return last_; }  // the one that one_of() took
   bool at_end() const { return rest_.empty(); }
 
  private:
@@ -32,7 +32,7 @@ class Digits {
   char last_ = 0;
 };
 
-// ".5" is 500 000 000; without a point it is 0.
+// Reads ".5" as 500 000 000. Without a point the value is 0.
 bool fraction(Digits& in, u64& ns) {
   ns = 0;
   if (!in.one_of(".")) return true;
@@ -45,7 +45,7 @@ bool fraction(Digits& in, u64& ns) {
   return true;
 }
 
-// Seconds that local time is ahead of UTC.
+// Returns the seconds by which local time is ahead of UTC.
 bool offset(Digits& in, i64& seconds) {
   seconds = 0;
   if (in.one_of("Zz")) return true;
