@@ -15,6 +15,7 @@
 //     good only when its name is gone.
 //
 // Ordered accesses:
+//
 // | label            | access | order           | partner                      | what it orders                                     |
 // |------------------|--------|-----------------|------------------------------|----------------------------------------------------|
 // | owner_claim      | cas    | seq_cst/relaxed | entry_zero, owner_judged     | the last life's zeroing before this life's stores; before segment_again |

@@ -10,6 +10,7 @@
 //     else writes the word.
 //
 // Ordered accesses:
+//
 // | label        | access | order           | partner             | what it orders                                          |
 // |--------------|--------|-----------------|---------------------|---------------------------------------------------------|
 // | tail_hint    | load   | relaxed         | -                   | a hint: the slot's word decides                         |

@@ -1,7 +1,7 @@
 // The slot: the place of one record in a lane, with a state word that says who owns it.
 //
 // A slot is used again once per lap. Its word holds lap, owner and state, and only the transitions below change the word. Each
-// transition is one function. Its comment gives its row of the protocol, who may make it, its order, and what it prevents.
+// transition is one function, whose comment gives its row of the protocol, its role, its order, and what breaks without it.
 //
 //            claim (producer)          publish (its owner)         take (collector)
 //   EMPTY(≤L) ─────────────▶ WRITING(L) ─────────────▶ READY(L) ─────────────▶ READING(L)

@@ -17,6 +17,7 @@
 //     ever.
 //
 // Ordered accesses:
+//
 // | label          | access | order   | partner        | what it orders                                                     |
 // |----------------|--------|---------|----------------|--------------------------------------------------------------------|
 // | collector_set  | store  | release | collector_seen | a new collector's first figures before its name                    |

@@ -2,7 +2,7 @@
  *
  * This header is the whole C ABI. Invariants:
  *   - handles are opaque; nothing here throws, aborts, prints, or allocates after attach;
- *   - every function returns 0: done, > 0: a documented condition that the caller may act on, < 0: -errno;
+ *   - every function returns 0 when done, > 0 for a documented condition that the caller may act on, or < 0, which is -errno;
  *   - every call that takes a sequence (see shmring_write) is in the collector's log exactly once: as an event, or
  *     inside a loss line that names producer, range and cause;
  *   - options structs start with struct_size, so that they can grow; zero in a field means the default;
@@ -10,19 +10,19 @@
  *     terminating NUL.
  *
  * Thread role: ONE HANDLE PER THREAD. Any thread may create, unlink and attach. A shmring_producer is used by one thread at a
- * time, which the functions below call its thread; it may be handed to another thread, by whatever orders the two (a mutex, a
- * queue), while no claim is open. Each thread that writes attaches a handle of its own: that takes one place of
+ * time, which the functions below call its thread. It may be handed to another thread while no claim is open, by anything that
+ * orders the two threads (a mutex, a queue). Each thread that writes attaches a handle of its own, which takes one place of
  * shmring_create_options.producers and a page of memory. (shmring.hpp has PerThread, which does so by itself.)
  *
  * What happens otherwise: a call that finds another call of its handle under way returns SHMRING_NESTED. It takes no sequence
  * and changes nothing but a count, which is exact: `nested` in the handle's closing line is the number of calls that returned
  * NESTED before the detach. A signal handler is always found out in this way. A second thread is, unless the two calls
- * began within the same nanoseconds (or a thread was preempted just there): such calls both run. Even then no call crashes or
- * hangs, the log verifies, and what other handles write() is untouched; but 0 does not prove any more that a record of this
- * handle is in the log as it was written, or at all: two calls may have shared a sequence or a slot. Writing in place is worse:
- * what one thread fills another may have published, and the slot may be another handle's by then. So `nested` in an
- * application whose signal handlers do not write shows a mistake of the application. shmring_detach frees the handle: no other
- * call of it may be under way then, nor come later.
+ * began within the same nanoseconds (or a thread was preempted just there). Such calls both run. Even then no call crashes or
+ * hangs, the log verifies, and what other handles write() is untouched. But 0 does not prove any more that a record of this
+ * handle is in the log as it was written, or at all, since two calls may have shared a sequence or a slot. Writing in place is
+ * worse: another thread may have published what one thread still fills, and the slot may belong to another handle by then. So
+ * `nested`, in an application whose signal handlers do not write, shows a mistake of the application. shmring_detach frees the
+ * handle: no other call of it may be under way then, or come later.
  * SPDX-License-Identifier: MIT */
 #ifndef SHMRING_H
 #define SHMRING_H
@@ -44,7 +44,7 @@ extern "C" {
 #define SHMRING_VERSION_MINOR 2
 #define SHMRING_VERSION (SHMRING_VERSION_MAJOR << 16 | SHMRING_VERSION_MINOR) /* of this header, as shmring_version has it */
 
-/* Conditions (> 0). A condition other than NESTED, FORKED and RETIRED-at-entry has taken a sequence: it is in the log. */
+/* Conditions (> 0). All but NESTED, FORKED and RETIRED-at-entry have taken a sequence, which is in the log. */
 enum shmring_condition {
   SHMRING_FULL = 1,    /* the ring was full (or too contended, or had no room for all chunks): counted loss */
   SHMRING_TOO_BIG = 2, /* longer than max_record (write), than one slot (claim), or than was claimed (commit): counted loss */
@@ -56,8 +56,8 @@ enum shmring_condition {
   SHMRING_TIMEOUT = 6  /* policy wait, or attach option wait_us: still full at the deadline: counted loss */
 };
 
-/* What a payload is: UTF-8 text, one JSON value, fields as below, any bytes. The log has text that is not UTF-8 as base64; what
- * is not JSON, or not fields, as text or base64, and marks it invalid. */
+/* What a payload is: UTF-8 text, one JSON value, fields as below, or any bytes. Text that is not UTF-8 is base64 in the log. A
+ * payload that is not the JSON or the fields that it should be is text or base64 in the log, and marked invalid. */
 enum shmring_kind { SHMRING_KIND_TEXT = 0, SHMRING_KIND_JSON = 1, SHMRING_KIND_FIELDS = 2, SHMRING_KIND_BYTES = 3 };
 
 /* The encoding of SHMRING_KIND_FIELDS (shmring.hpp has an encoder): fields one after the other, nothing before, between or
@@ -88,7 +88,7 @@ enum shmring_field_type {
 /* shmring_attach_options.lane: an exclusive one if one is free, else the shared one; the shared one; an exclusive one. */
 enum shmring_lane { SHMRING_LANE_AUTO = 0, SHMRING_LANE_SHARED = 1, SHMRING_LANE_EXCLUSIVE = 2 };
 
-/* shmring_create_options.on_full: what a write to a full ring does. It always ends, and what is lost is counted. */
+/* shmring_create_options.on_full: what a write to a full ring does. The write always ends, and every loss is counted. */
 enum shmring_policy {
   SHMRING_POLICY_DROP = 0,      /* it returns FULL at once */
   SHMRING_POLICY_OVERWRITE = 1, /* it takes the place of the oldest record, which is then lost */
@@ -105,8 +105,8 @@ enum shmring_policy {
 
 typedef struct shmring_producer shmring_producer;
 
-/* What is said of a record, 24 bytes. The struct grows at its end, and has no size in it: what a later version adds is read
- * only where a new bit in `flags` says that it is there. Bits that this version does not know are -EINVAL, so that the caller
+/* The meta data of a record, 24 bytes. The struct grows at its end and has no size in it. A field that a later version adds is
+ * read only if a new bit in `flags` says that it is there. Bits that this version does not know are -EINVAL, so that the caller
  * of a newer header learns that the library is too old. */
 typedef struct shmring_meta {
   uint32_t type;           /* application's record type; 0: none; see shmring_name_type */
@@ -116,8 +116,9 @@ typedef struct shmring_meta {
   uint8_t correlation[16]; /* a W3C trace id fits; all zero: absent */
 } shmring_meta;
 
-/* Options structs: struct_size is what the caller's header knows. A smaller one leaves the rest at its default; in a larger one
- * each byte that this version does not know must be zero, else the call is -EINVAL, and names the byte. */
+/* Options structs: struct_size is the size that the caller's header knows. A smaller struct leaves the rest at its default. In
+ * a larger one, each byte that this version does not know must be zero, or the call returns -EINVAL with a text that names the
+ * byte. */
 typedef struct shmring_create_options {
   uint32_t struct_size; /* sizeof(shmring_create_options) */
   uint32_t slots;       /* per lane, power of two, 64 ... 2^24; default 16384 */
@@ -155,14 +156,14 @@ typedef struct shmring_attach_options {
  * again), or what else a system call failed with. */
 SHMRING_API int shmring_create(const char* ring, const shmring_create_options* options);
 
-/* Retire the ring and remove its name. Attached producers see RETIRED; a running collector drains what is there. Without one,
- * what is in the ring is lost: also what is written by who attached before it was retired, and the rest of a write that was
- * under way then. Who attaches later waits, and finds no ring, or a new one. `shmring rm` refuses where something would be
- * lost.
+/* Retire the ring and remove its name. Attached producers see RETIRED, and a running collector drains what is there. Without a
+ * collector the content of the ring is lost. That includes what producers write that attached before the ring was retired, and
+ * the rest of a write that was under way. A later attach waits, and finds no ring, or a new one. `shmring rm` refuses if
+ * something would be lost.
  * Thread role: any thread; not in a signal handler.
- * Errors: EINVAL (ring NULL, the name), ENOENT, EACCES, EPERM, EBUSY (another process removes it at this moment), and what is
- * no ring of ours is left there: EPROTO, ENOEXEC, EBADMSG, as for attach. Where it cannot be removed it goes on as it was. A
- * ring that is retired or of another boot is removed like any other. */
+ * Errors: EINVAL (ring NULL, the name), ENOENT, EACCES, EPERM, EBUSY (another process removes it at this moment), and as for
+ * attach EPROTO, ENOEXEC, EBADMSG: a file that is not our ring is left there. A ring that cannot be removed goes on as before.
+ * A ring that is retired or of another boot is removed like any other. */
 SHMRING_API int shmring_unlink(const char* ring);
 
 /* Attach as a producer: *out is a new handle, which the caller ends with shmring_detach. `options` NULL: all defaults.
@@ -175,10 +176,10 @@ SHMRING_API int shmring_unlink(const char* ring);
  * error *out is NULL. */
 SHMRING_API int shmring_attach(const char* ring, const shmring_attach_options* options, shmring_producer** out);
 
-/* Write one record of `bytes` bytes, at most max_record. Takes a sequence whatever comes of it, unless it returns < 0, NESTED,
+/* Write one record of `bytes` bytes, at most max_record. Takes a sequence whatever its result, unless it returns < 0, NESTED,
  * FORKED, or RETIRED at entry. No lock, no system call (policies drop and overwrite), no allocation. meta NULL: text of type 0.
- * payload may be NULL if bytes is 0. With SHMRING_META_TRUNCATE what is longer than max_record is cut there, text between
- * two characters. Async-signal-safe.
+ * payload may be NULL if bytes is 0. With SHMRING_META_TRUNCATE a record longer than max_record is cut there, and text is cut
+ * between two characters. Async-signal-safe.
  * Thread role: the handle's thread.
  * Conditions: FULL, TOO_BIG (above max_record), NESTED, RETIRED, FORKED, TIMEOUT.
  * Errors: EINVAL (producer NULL, payload NULL, kind, flags). Neither this nor claim, commit and abort set a text for
@@ -189,8 +190,8 @@ SHMRING_API int shmring_write(shmring_producer* producer, const shmring_meta* me
  * another limit than max_record: shmring_slot_payload bytes.
  *
  * claim takes a sequence, as write does, and waits as write does. On 0, `bytes` bytes at *payload are the caller's
- * until commit or abort; what stands in them is of an older record. On anything else *payload is NULL: nothing to end. In a
- * child that is forked meanwhile there is no memory at *payload.
+ * until commit or abort; they still hold an older record. On any other result *payload is NULL and there is no claim to end. A
+ * child that is forked meanwhile has no memory at *payload.
  * Thread role: the handle's thread. Async-signal-safe.
  * Conditions: FULL, TOO_BIG (above one slot), NESTED, RETIRED, FORKED, TIMEOUT. Errors: EINVAL (a NULL). */
 SHMRING_API int shmring_claim(shmring_producer* producer, size_t bytes, void** payload);
@@ -206,11 +207,11 @@ SHMRING_API int shmring_commit(shmring_producer* producer, const shmring_meta* m
  * Thread role: the thread that claimed. Async-signal-safe.
  * Conditions: NESTED, FORKED. Errors: EINVAL (producer NULL, or no claim is open).
  *
- * Between claim and commit the handle is for commit and abort only, by the thread that claimed. Whoever leaves with an
- * exception, longjmp or siglongjmp does no harm: the handle's next write or claim, or its detach, aborts the stale
- * claim; and if the process ends first, the collector counts it as `died`. But nobody can tell that from a signal
- * handler that writes through the same handle meanwhile: it aborts the claim too, *payload may be another record's at
- * once, and must not be stored to any more. So give a signal handler a handle of its own, or block it until commit. */
+ * Between claim and commit the handle is for commit and abort only, by the thread that claimed. Leaving with an exception,
+ * longjmp or siglongjmp does no harm: the handle's next write or claim, or its detach, aborts the stale claim. If the
+ * process ends first, the collector counts it as `died`. But a signal handler that writes through the same handle in between
+ * cannot be told from that. It aborts the claim too, *payload may be another record's at once, and nothing may be stored
+ * there any more. So give a signal handler a handle of its own, or block it until commit. */
 SHMRING_API int shmring_abort(shmring_producer* producer);
 
 /* Payload bytes of one slot: the most that a claim may ask for. 0: producer is NULL, or the parent process's.
@@ -247,7 +248,7 @@ SHMRING_API int shmring_wait_durable(shmring_producer* producer, uint64_t sequen
  * Thread role: the handle's thread, and it is the last call of the handle; not in a signal handler. */
 SHMRING_API void shmring_detach(shmring_producer* producer);
 
-/* Of the library that is loaded: major << 16 | minor. SHMRING_VERSION is that of the header. Thread role: any thread. */
+/* The version of the loaded library: major << 16 | minor. SHMRING_VERSION is that of the header. Thread role: any thread. */
 SHMRING_API uint32_t shmring_version(void);
 
 /* A text for a return value of any function here. Never NULL, and never to be freed. Thread role: any thread. */

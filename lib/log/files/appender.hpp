@@ -27,7 +27,7 @@
 
 namespace shmring::log {
 
-inline constexpr u64 usual_batch_lines = 2048;  // the largest batch after which the next line still holds
+inline constexpr u64 usual_batch_lines = 2048;  // the largest batch for which the next limit holds exactly
 inline constexpr u64 accounts_every_lines = 4096;
 
 class Appender {

@@ -2,8 +2,8 @@
 //
 // Invariants:
 //   - one value is one line, whatever bytes its payload has. Keys stand in the order of line.hpp's fields;
-//   - the text depends only on the values, and never on what was encoded before. What an encoder keeps only saves time. Thread
-//     role: one thread per encoder.
+//   - the text depends only on the values, and never on what was encoded before. What an encoder keeps only saves time.
+// Thread role: one thread per encoder.
 #pragma once
 
 #include <array>
