@@ -40,8 +40,6 @@ const Plans quick = {
 };
 
 const Plans check = {
-    "--writes 1 --preemptions 2 --cuts 0",
-    "--writes 1 --preemptions 2 --cuts 0 --lanes 2",
     // A kill and a restart in one execution of these: in long.
     "--writes 2 --preemptions 2 --cuts 0 --restarts 0",
     "--writes 2 --preemptions 2 --cuts 0 --kills 0",
@@ -93,6 +91,8 @@ const Plans check = {
 };
 
 const Plans once_of_long = {
+    "--writes 1 --preemptions 2 --cuts 0",
+    "--writes 1 --preemptions 2 --cuts 0 --lanes 2",
     "--removers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 2",
     "--writes 3 --preemptions 2 --cuts 0",
     "--writes 2 --preemptions 2 --cuts 1 --restarts 0",
