@@ -173,8 +173,8 @@ struct Hand {
 
 }  // namespace plain
 
-// Compiled once, in collector_bench.cpp. The thread sanitizer has to see all of the ring: where one source alone is compiled for
-// it, that source has these itself.
+// Compiled once, in collector_bench.cpp. The thread sanitizer has to see all of the ring: where one source alone is compiled
+// for it, that source has these itself.
 #ifndef __SANITIZE_THREAD__
 extern template class shmring::ring::Reader<plain::CollectorMemory>;
 extern template class shmring::collect::Collector<plain::CollectorMemory>;
