@@ -78,6 +78,8 @@ class Build:
                 out.append(f"-I{root / path.relative_to(ROOT) if own else path}")
             elif word not in DROPPED and (word.startswith("-") or out[-1:] == ["-include"]):
                 out.append(word)
+        # What was compiled beforehand may not fit here: then the header itself is read.
+        out += [f"-I{root}/{folder}/pch" for folder in ("tools", "tests")]
         return out
 
 
