@@ -48,7 +48,7 @@ class Collector {
   bool append_notes() { return commit_lines(); }
   // Learns how far the log has come, and shows it in the producers' entries. Returns true if all that was appended is
   // committed.
-  bool learn_commit();
+  bool learn(const log::Commit& commit);
   // Returns true if no pass is held up and all that was appended is committed.
   bool is_settled() const { return !under_way_ && appended_ == 0; }
 
@@ -75,6 +75,7 @@ class Collector {
   bool finish();
   bool next_lines();
   bool commit_lines();
+  bool is_committed() { return appended_ == 0 || learn(log_.commit()); }
   void publish();
 
   ring::Ring ring_;
@@ -112,7 +113,7 @@ bool Collector<M>::start(const RingAccounts& known) {
 
 template <class M>
 bool Collector<M>::pass(bool entries_due) {
-  if (!learn_commit() || (under_way_ && !finish())) return false;
+  if (!is_committed() || (under_way_ && !finish())) return false;
   take(entries_due);
   return finish();
 }
@@ -219,14 +220,13 @@ bool Collector<M>::commit_lines() {
   if (!ledger_.lines().empty()) appended_ = log_.append(ledger_.lines(), ring_.identity);
   ledger_.take_advances(advances_);
   ledger_.clear_lines();
-  return learn_commit();
+  return is_committed();
 }
 
 // The accounts are told after each batch, not once per pass: another log may have to go on from here.
 template <class M>
-bool Collector<M>::learn_commit() {
-  if (appended_ == 0) return true;
-  if (log_.commit().batch < appended_) return false;
+bool Collector<M>::learn(const log::Commit& commit) {
+  if (commit.batch < appended_) return false;
   appended_ = 0;
   for (const Advance& advance : advances_) reader_.note_logged(advance.entry, advance.through, advance.refused);
   advances_.clear();

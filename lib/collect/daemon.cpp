@@ -2,7 +2,6 @@
 #include "lib/collect/daemon.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "lib/collect/messages.hpp"
@@ -13,15 +12,12 @@
 #include "lib/os/wakeup.hpp"
 
 namespace shmring::collect {
-
 namespace {
 
 constexpr u64 entries_every_ns = 100'000'000;
 constexpr u64 deaths_every_ns = 10'000'000;  // while it does not sleep; a sleeping daemon is woken
 constexpr u64 second_ns = 1'000'000'000;
 constexpr u64 drain_limit_ns = 5 * second_ns;
-
-void complain() { say("shmringd: {}\n", os::last_error()); }
 
 }  // namespace
 
@@ -51,7 +47,7 @@ int Daemon::set_up(const Settings& settings) {
       if (error != 0) withdraw(drain->segment());
   }
   if (error == 0) return 0;
-  complain();
+  say("shmringd: {}\n", os::last_error());
   log_.remove_unused();
   return error;
 }
@@ -161,8 +157,9 @@ void Daemon::sleep_until_death(u64 sleep_ns) {
 // While a line waits for the log, nothing is taken from any ring. Each collector learns what is committed before any of them
 // takes more, because another log may have to go on from there.
 bool Daemon::pass(bool entries_due) {
-  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn_commit();
-  if (commit(); log_.has_pending()) return false;
+  const log::Commit done = commit();
+  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(done);
+  if (log_.has_pending()) return false;
   for (const std::unique_ptr<Drain>& drain : drains_)
     if (!drain->pass(entries_due)) return false;
   if (entries_due) entries_read_ns_ = present().host().now_ns();

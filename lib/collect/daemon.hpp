@@ -37,7 +37,7 @@ class Daemon final : public Log {
   // The accounts of a ring that nobody drains any more. Their last lines are still to be stored.
   struct Ending {
     ring::RingId ring;
-    collect::Ledger ledger;
+    Ledger ledger;
   };
 
   enum class LogState { ready, failing, lost };  // daemon_log.cpp

@@ -91,7 +91,6 @@ void Daemon::wait_for_log() {
 
 void Daemon::look_at_log() {
   if (log_state_ != LogState::lost && log_.in_place() == -ESTALE) lose_log();
-
   if (log_.roll_error() != 0 && roll_error_ == 0)
     present().note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
                                 number("errno", static_cast<u64>(-log_.roll_error()))});
@@ -113,7 +112,7 @@ int Daemon::open_whole_log(u64 lines) {
 // to stop before it succeeded.
 bool Daemon::open_log_again() {
   const u64 lines = log_.committed().index;
-  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn_commit();  // the new log goes on from there
+  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(log_.committed());  // the new log goes on from there
   int said = 0;
   while (const int error = open_whole_log(lines)) {
     if (error != said) say("shmringd: {}; nothing is released until it works\n", os::last_error());

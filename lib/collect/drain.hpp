@@ -61,7 +61,7 @@ class Drain {
   // Appends the lines that were noted since.
   bool append_notes() { return collector_.append_notes(); }
   // Learns how far the log has come (collector.hpp).
-  bool learn_commit() { return collector_.learn_commit(); }
+  void learn(const log::Commit& commit) { collector_.learn(commit); }
   // Shows that this collector lives although the log holds it up.
   void show_life();
   // Writes the last line of a ring that is over. Returns true if that line is in the log.
