@@ -83,28 +83,22 @@ int Appender::write() {
   return 0;
 }
 
+// The file's first line takes the index of the first line that is not in the log yet.
 int Appender::begin_file(const Accounts& accounts) {
-  std::string line;
-  encoder_.encode(accounts, next_index_, line);
-  if (const int error = writer_.begin_file(accounts.time_ns, next_index_, line)) return error;
-  committed_.index = ++next_index_;
-  since_accounts_ = 0;
-  present_ = accounts.ring;
-  return 0;
-}
-
-// The new file's first line takes the index of the first waiting line. Only the log knows what it says up to there, because the
-// caller's accounts have gone on since.
-int Appender::go_on_in_a_new_file() {
-  Recovered found;
-  if (const int error = writer_.read_back(committed_.index, found)) return error;
-  const Accounts accounts = found.known(os::utc_now_ns());
   std::string line;
   encoder_.encode(accounts, committed_.index, line);
   if (const int error = writer_.begin_file(accounts.time_ns, committed_.index, line)) return error;
   ++committed_.index, ++next_index_;
   for (Batch& batch : pending_) count_up_indexes(batch);
+  if (pending_.empty()) since_accounts_ = 0, present_ = accounts.ring;
   return 0;
+}
+
+// Only the log knows what it says up to the first waiting line, because the caller's accounts have gone on since.
+int Appender::go_on_in_a_new_file() {
+  Recovered found;
+  if (const int error = writer_.read_back(committed_.index, found)) return error;
+  return begin_file(found.known(os::utc_now_ns()));
 }
 
 }  // namespace shmring::log
