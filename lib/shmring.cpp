@@ -92,7 +92,7 @@ int take_place(const char* ring, const shmring_attach_options& options, const Id
   handle->~shmring_producer();
   shmring::os::free_handle_page(page, sizeof(shmring_producer));
   again = result == -ESTALE;
-  if (again) return fail(ESTALE, "ring '%s': it was retired as we attached, expected state open: try again", ring);
+  if (again) return fail(ESTALE, "ring '%s': it was retired during the attach, expected state open: try again", ring);
   if (result == -EBUSY)
     return fail(EBUSY, "ring '%s': none of its %u exclusive lanes is free; try again, or attach with lane auto or shared", ring,
                 segment.ring.geometry.lanes - 1);
@@ -106,7 +106,7 @@ int attach_producer(const char* ring, const shmring_attach_options& options, shm
   Identity identity;
   if (const int error = identify(ring, options.name, identity); error != 0) return error;
   if (options.lane > SHMRING_LANE_EXCLUSIVE)
-    return fail(EINVAL, "ring '%s': lane %u is none of auto (0), shared (1), exclusive (2)", ring, options.lane);
+    return fail(EINVAL, "ring '%s': lane %u is not auto (0), shared (1) or exclusive (2)", ring, options.lane);
   if (options.flags != 0) return fail(EINVAL, "ring '%s': attach flags 0x%x are not known; use 0", ring, options.flags);
   int result = 0;
   bool again = true;
@@ -220,13 +220,15 @@ int shmring_name_type(shmring_producer* producer, uint32_t type, const char* nam
   if (name == nullptr || !shmring::os::valid_name(name) || std::strlen(name) >= sizeof(shmring::ring::TypeName::name))
     return fail(EINVAL, "type %u: name '%.80s' is not 1 to 55 bytes of [A-Za-z0-9._-]; choose another", type,
                 name == nullptr ? "(NULL)" : name);
-  if (type == 0) return fail(EINVAL, "type 0 means none and has no name; use 1 or more");
+  if (type == 0) return fail(EINVAL, "type 0 stands for no type, and cannot have a name; use 1 or more");
   const int result = producer->producer.name_type(type, name);
   const char* ring = producer->segment.name;
   if (result == -EEXIST)
-    return fail(EEXIST, "ring '%s': type %u has another name than '%s'; a name is for ever", ring, type, name);
+    return fail(EEXIST, "ring '%s': type %u already has another name than '%s', and a name cannot be changed; use another type",
+                ring, type, name);
   if (result == -ENOSPC)
-    return fail(ENOSPC, "ring '%s': all %zu type names are given; use numbers", ring, shmring::ring::type_names);
+    return fail(ENOSPC, "ring '%s': all %zu places for type names are taken; the log shows further types by number", ring,
+                shmring::ring::type_names);
   return result;
 }
 
@@ -243,12 +245,13 @@ const char* shmring_strerror(int code) {
   switch (code) {
     case 0: return "done";
     case SHMRING_FULL: return "ring full: the record is counted as lost";
-    case SHMRING_TOO_BIG: return "record longer than max_record, or in place than one slot: it is counted as lost";
+    case SHMRING_TOO_BIG:
+      return "record longer than max_record, or longer than one slot if written in place: it is counted as lost";
     case SHMRING_NESTED:
-      return "refused and counted: a signal handler interrupted a call of this handle, or several threads use it: one handle "
-             "per thread";
+      return "refused and counted: another call of this handle was under way, in another thread or interrupted by this signal "
+             "handler; give each thread its own handle";
     case SHMRING_RETIRED: return "the ring was unlinked: attach anew";
-    case SHMRING_FORKED: return "the handle is the parent process's: attach anew";
+    case SHMRING_FORKED: return "the handle belongs to the parent process: attach anew";
     case SHMRING_TIMEOUT: return "ring still full at the deadline: the record is counted as lost";
     case -ENOENT: return "no such ring";
     case -EACCES: return "permission denied";

@@ -24,13 +24,13 @@ constexpr u64 drain_limit_ns = 5 * second_ns;
 int Daemon::set_up(const Settings& settings) {
   static std::string bus_text;
   bus_text = fmt::format(
-      "shmringd: ring {}: its segment was truncated or punched under us; the log ends here and is whole; "
-      "`shmring doctor {}` says what is left of the ring\n",
+      "shmringd: ring {}: its file was truncated, or a hole was punched into it, while shmringd used it; the log ends here and "
+      "is whole; `shmring doctor {}` says what is left of the ring\n",
       settings.ring, settings.ring);
   int error = os::take_signals(settings.status_if_damaged, bus_text.c_str());
   if (error == 0) error = os::leave_no_core();
   if (error != 0) {
-    say("shmringd: cannot set up signals, or that it leaves no core dump (errno {})\n", -error);
+    say("shmringd: cannot set up the signal handlers, or turn core dumps off (errno {})\n", -error);
     return -EIO;
   }
   os::raise_descriptor_limit();  // if that is not permitted, it goes on with the limit it has
@@ -87,7 +87,7 @@ int Daemon::move_aside(const Settings& settings, int refused) {
   if (const int error = inspect::move_aside(settings.ring, owner(), refused, aside_); error != 0) return error;
   if (aside_.name.empty()) return 0;
   const std::string lost = inspect::loss_text(aside_.leftover);
-  say("shmringd: ring {}: {}: it was moved aside, and is ring {} now: {}\n", settings.ring, aside_.why, aside_.name,
+  say("shmringd: ring {}: {}: it was moved aside, and is now ring {}: {}\n", settings.ring, aside_.why, aside_.name,
       lost.empty() ? "all that was written into it is in a log, and `shmring gc` removes it"
                    : lost + ": see `shmring doctor " + aside_.name + "`");
   return 0;
@@ -190,7 +190,7 @@ void Daemon::start_present() {
                            {"tier", "T0"},
                            {"ring_id", log::text_of(ring.identity)}});
   if (!aside_.name.empty())
-    present().note("incident", {{"what", "the ring that was here was moved aside: " + aside_.why},
+    present().note("incident", {{"what", "the ring that had this name was moved aside: " + aside_.why},
                                 {"moved_to", std::exchange(aside_.name, "")},
                                 number("undrained", aside_.leftover.undrained),
                                 number("unlogged", aside_.leftover.unlogged)});
@@ -227,8 +227,8 @@ int Daemon::drain() {
     behind = behind || !std::ranges::equal(asked[i].lanes, now.lanes, std::ranges::less_equal(), &inspect::LaneFacts::tail,
                                            &inspect::LaneFacts::head);
   }
-  say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, the next shmringd logs them\n", ring_,
-      left, behind ? ", for the log is too slow" : "");
+  say("shmringd: ring {}: ended with {} positions not drained{}: they stay in the ring, and the next shmringd logs them\n",
+      ring_, left, behind ? ", since the log is too slow" : "");
   const int error =
       stop({{"reason", "asked to, and not all is drained: the next collector logs what is left"}, number("left", left)});
   return behind ? -EIO : error;

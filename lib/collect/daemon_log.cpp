@@ -29,7 +29,7 @@ int Daemon::open_log(const ring::RingId& id) {
   int error = log_.is_claimed() ? 0 : claim_log();
   if (error == 0) error = log_.begin(id, recovered_);
   if (error != 0) return error;
-  if (os::record_origin(log_dir_, ring_) != 0) say("shmringd: {}; it goes on without\n", os::last_error());
+  if (os::record_origin(log_dir_, ring_) != 0) say("shmringd: {}; it goes on without that link\n", os::last_error());
   return 0;
 }
 
@@ -59,8 +59,9 @@ log::Commit Daemon::commit() {
 void Daemon::write_log() {
   const int error = log_.write();
   if (error == -ESTALE) return lose_log();
-  if (error != 0 && error != log_error_) say("shmringd: {}; nothing is released until it works\n", os::last_error());
-  if (error == 0 && log_error_ != 0) say("shmringd: the log can be written again\n");
+  if (error != 0 && error != log_error_)
+    say("shmringd: {}; shmringd keeps trying, and releases nothing until it succeeds\n", os::last_error());
+  if (error == 0 && log_error_ != 0) say("shmringd: log {}: it can be written again\n", log_dir_);
   const LogState before = std::exchange(log_state_, error == 0 ? LogState::ready : LogState::failing);
   if (log_state_ != before) show_log_state();
   log_error_ = error;
@@ -68,7 +69,7 @@ void Daemon::write_log() {
 }
 
 void Daemon::lose_log() {
-  say("shmringd: {}; a new log is begun in its place, where the accounts go on\n", os::last_error());
+  say("shmringd: {}; a new log begins in its place, and the accounts go on there\n", os::last_error());
   log_state_ = LogState::lost;
   show_log_state();
 }
@@ -92,7 +93,7 @@ void Daemon::wait_for_log() {
 void Daemon::look_at_log() {
   if (log_state_ != LogState::lost && log_.in_place() == -ESTALE) lose_log();
   if (log_.roll_error() != 0 && roll_error_ == 0)
-    present().note("incident", {{"what", "no new file can be begun: the log goes on in the old one"},
+    present().note("incident", {{"what", "a new file cannot be created: the log goes on in the old one"},
                                 number("errno", static_cast<u64>(-log_.roll_error()))});
   roll_error_ = log_.roll_error();
 }
@@ -103,7 +104,9 @@ int Daemon::open_whole_log(u64 lines) {
   log_ = {};
   if (const int error = claim_log(); error != 0) return error;
   if (recovered_.next_index == 0 || recovered_.next_index >= lines) return open_log(present().id());
-  return os::fail(EBADMSG, "log %s: its end is gone, lines %llu to %llu by index; put them back, or move what is left away",
+  return os::fail(EBADMSG,
+                  "log %s: its end is gone: the lines with the indexes %llu to %llu are missing; put them back, or move what "
+                  "is left elsewhere",
                   log_dir_.c_str(), static_cast<unsigned long long>(recovered_.next_index),
                   static_cast<unsigned long long>(lines - 1));
 }
@@ -115,7 +118,7 @@ bool Daemon::open_log_again() {
   for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(log_.committed());  // the new log goes on from there
   int said = 0;
   while (const int error = open_whole_log(lines)) {
-    if (error != said) say("shmringd: {}; nothing is released until it works\n", os::last_error());
+    if (error != said) say("shmringd: {}; shmringd keeps trying, and releases nothing until it succeeds\n", os::last_error());
     said = error;
     for (const std::unique_ptr<Drain>& drain : drains_) drain->retire_if_unlinked();
     log_state_ = LogState::failing;

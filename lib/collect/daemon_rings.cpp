@@ -89,9 +89,9 @@ int Daemon::take_over(const log::RecoveredRing& other, std::string& why) {
                 {"why", why}}});
   if (may_pass(refused)) return refused;
   say("shmringd: ring {}: its file was removed while no collector ran. What these processes write into it is in no log: {}. "
-      "Restart them. It cannot be drained: {}{}\n",
+      "Restart them, so that they attach to the present ring. The removed ring cannot be drained: {}{}\n",
       ring_, fmt::join(writers.running, ", "), why,
-      refused == -EPERM || refused == -EACCES ? " (that takes root, or their user and CAP_CHECKPOINT_RESTORE)" : "");
+      refused == -EPERM || refused == -EACCES ? " (that takes root, or their user with CAP_CHECKPOINT_RESTORE)" : "");
   return 0;
 }
 
@@ -134,7 +134,9 @@ void Daemon::take_new_ring() {
   int error = os::attach(ring_, segment, owner());
   if (error == 0) error = os::take_lease(segment);
   if (error == 0 && is_drained(segment.ring.identity))
-    error = os::fail(EBADMSG, "ring %s: it has the identity of the ring that had its name before: remove it, and make it anew",
+    error = os::fail(EBADMSG,
+                     "ring %s: it has the identity of the ring that had this name before, so it is a copy: move its file "
+                     "elsewhere, and create a new ring",
                      ring_.c_str());
   const int refused = std::exchange(new_refused_, error == -ENOENT ? 0 : error);
   if (error != 0) {

@@ -29,7 +29,8 @@ u64 Drain::known_open() const { return static_cast<u64>(std::ranges::count_if(kn
 
 bool Drain::start() {
   if (!host_.deaths().can_judge())
-    note("incident", {{"what", "other pid or time namespace than the ring's: no producer is ever judged dead"}});
+    note("incident",
+         {{"what", "this collector is in another pid or time namespace than the ring: no producer is ever judged dead"}});
   started_ = true;
   return collector_.start(known_.known());
 }
@@ -62,7 +63,7 @@ void Drain::retire_if_unlinked() {
   if (!os::unlinked(segment_)) return os::reopen_abandoned(segment_);
   ring::retire<ring::HardwareMemory>(*segment_.ring.header);
   retired_ = true;
-  note("incident", {{"what", "the ring was unlinked: producers see retired; what is in it is drained"}});
+  note("incident", {{"what", "the ring was unlinked: producers see SHMRING_RETIRED, and what is in it is drained"}});
 }
 
 // Notes conditions that people should know of, once when they begin.
@@ -76,12 +77,13 @@ void Drain::note_clock_and_conditions() {
          {{"what", "more than a quarter of a lane is stalled by stopped writers"}, number("slots", reader.stalled())});
   noted_.stalled = stalled;
   if (reader.refused_entries() > noted_.refused_entries)
-    note("incident", {{"what", "an entry of the producer table cannot be: its records are not logged"}});
+    note("incident", {{"what", "an entry of the producer table is impossible: its records are not logged"}});
   noted_.refused_entries = reader.refused_entries();
   if (reader.scribbled() > noted_.scribbled)
-    note("incident", {{"what", "a slot's state word was scribbled: it costs its slot"}, number("slots", reader.scribbled())});
+    note("incident",
+         {{"what", "a stray write hit a slot's state word: the slot stays out of use"}, number("slots", reader.scribbled())});
   noted_.scribbled = reader.scribbled();
-  if (reader.repairs() > noted_.repairs) note("incident", {{"what", "a lane's head or tail could not be: it was set anew"}});
+  if (reader.repairs() > noted_.repairs) note("incident", {{"what", "a lane's head or tail was impossible: it was corrected"}});
   noted_.repairs = reader.repairs();
 }
 

@@ -26,11 +26,10 @@ std::string processes(const std::vector<u32>& pids) {
 }
 
 int in_use(const std::string& ring, const HeaderFacts& header, const Leftover& leftover) {
-  const std::string who =
-      leftover.living.empty() ? leftover.why + "; if any process uses it" : processes(leftover.living) + " may still use it";
+  const std::string who = leftover.living.empty() ? leftover.why : processes(leftover.living) + " may still use it";
   return os::fail(EPROTO,
-                  "ring %.80s: its version is %u, expected exactly %u: libshmring %s made it, and %.160s: stop them, let "
-                  "shmringd %s drain it, then start again",
+                  "ring %.80s: its version is %u, expected exactly %u: libshmring %s made it, and %.160s: stop all that use "
+                  "it, let shmringd %s drain it, then start again",
                   ring.c_str(), header.version, ring::version, header.made_by.c_str(), who.c_str(), header.made_by.c_str());
 }
 

@@ -42,7 +42,7 @@ HeaderFacts header_of(const os::Segment& segment, Findings& findings) {
   }
   facts.name = segment.name;
   facts.ring = terminated(header.ring, sizeof header.ring);
-  if (!os::valid_name(facts.ring)) findings.add("header: the ring's name is not one");
+  if (!os::valid_name(facts.ring)) findings.add("header: the ring's name is not valid");
   facts.version = header.version;
   facts.fingerprint = header.fingerprint;
   if (const ring::OlderVersion* const older = ring::find_older(facts.version)) facts.made_by = older->library;
@@ -84,7 +84,7 @@ std::vector<TypeFacts> types_of(const ring::Header& header, Findings& findings) 
       types.push_back({word.type, name});
     } else {
       const auto place_number = static_cast<u64>(&place - header.types);
-      findings.add("type name " + number(place_number) + ", of type " + number(word.type) + ": it was scribbled over");
+      findings.add("type name " + number(place_number) + ", of type " + number(word.type) + ": a stray write hit it");
     }
   }
   return types;
@@ -124,7 +124,7 @@ void count_slots(const ring::Ring& ring, u64 file_bytes, LaneFacts& lane, Findin
     if (!possible)
       findings.add("lane " + number(lane.lane) + " slot " + number(index) + ": word is state " +
                    number(static_cast<u64>(word.state)) + ", owner " + number(word.owner) + ", lap " + number(word.lap) +
-                   ", which cannot be");
+                   ", which is impossible");
   }
 }
 
@@ -171,7 +171,7 @@ void check_entry(const ring::Ring& ring, const ProducerFacts& facts, u64 base, F
     findings.add(name + "incarnation is " + number(facts.incarnation) + ", expected above " + number(base));
   if (facts.lane >= ring.geometry.lanes)
     findings.add(name + "lane is " + number(facts.lane) + ", expected below " + number(ring.geometry.lanes));
-  if (!os::valid_name(facts.identity.name)) findings.add(name + "the producer's name is not one");
+  if (!os::valid_name(facts.identity.name)) findings.add(name + "the producer's name is not valid");
   if (facts.logged.through > facts.account.attempted)
     findings.add(name + "logged is " + number(facts.logged.through) + ", expected at most what was attempted, " +
                  number(facts.account.attempted));

@@ -29,7 +29,7 @@ void find_living(const Inspection& facts, Leftover& out) {
   if (!facts.header.this_boot.value_or(false)) return;
   if (!facts.header.our_namespaces)
     return add(0, "it is of another pid or time namespace: who uses it cannot be seen from here");
-  if (facts.lanes.empty()) return add(0, "it is damaged, so that nobody can be judged");
+  if (facts.lanes.empty()) return add(0, "it is damaged, so it cannot be seen who uses it");
   for (const ProducerFacts& producer : facts.producers) {
     if (producer.owner.state == ring::OwnerState::left || producer.standing == Standing::dead) continue;
     std::string who = "producer ";
@@ -54,9 +54,10 @@ Leftover judge(const Inspection& facts) {
   find_living(facts, out);
   out.every_owner_dead = out.why.empty();
   if (!out.every_owner_dead) return out;
-  out.why = facts.header.this_boot.value_or(true) ? with_pid("its creator", facts.header.creator_pid) +
-                                                        " and all who attached are dead or have left, and nobody collects it"
-                                                  : "it is of another boot: all who used it are dead";
+  out.why = facts.header.this_boot.value_or(true)
+                ? with_pid("its creator", facts.header.creator_pid) +
+                      " and all who attached are dead or have left, and no collector drains it"
+                : "it is of another boot: all who used it are dead";
   return out;
 }
 

@@ -17,8 +17,8 @@ const char* impossible_in(const ring::Ring& ring, const ring::RecordHeader& reco
   if (record.length > ring.slot_payload()) return "length is longer than a slot";
   if (record.sequence == 0) return "sequence is 0";
   const bool aborted = (record.flags & ring::flag_aborted) != 0;  // then its kind is the cause
-  if (aborted && record.kind >= ring::refusal_causes) return "the cause of an aborted record is none of a handle's own";
-  if (!aborted && record.kind > SHMRING_KIND_BYTES) return "kind is none of text, json, fields, bytes";
+  if (aborted && record.kind >= ring::refusal_causes) return "the cause of an aborted record is not one that a handle counts";
+  if (!aborted && record.kind > SHMRING_KIND_BYTES) return "kind is not text, json, fields or bytes";
   if (record.chunk >= record.chunks) return "chunk is not below chunks";
   return nullptr;
 }

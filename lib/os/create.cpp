@@ -37,7 +37,7 @@ struct Target {
 };
 
 int failed(const Target& at, int error, const char* what) {
-  return fail(error, "ring %s: cannot create it in %.200s: %s: %s", at.ring.c_str(), at.directory.c_str(), what,
+  return fail(error, "ring %s: cannot create it in %.200s: cannot %s: %s", at.ring.c_str(), at.directory.c_str(), what,
               std::strerror(error));
 }
 

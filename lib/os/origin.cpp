@@ -60,11 +60,9 @@ int check_origin(const std::string& log_dir, const std::string& ring) {
   const int found = is_there(there);
   if (found == 0) return 0;
   const std::string directory = there.substr(0, there.rfind('/'));
-  return fail(EINVAL,
-              "log %.100s: it is of the ring at %.100s, which %s, expected %.100s: start with SHMRING_DIR=%.100s, or give "
-              "another log",
-              log_dir.c_str(), there.c_str(), found < 0 ? "may still be there" : "is still there", here.c_str(),
-              directory.c_str());
+  return fail(
+      EINVAL, "log %.100s: its ring is %.100s, which %s, expected %.100s: start with SHMRING_DIR=%.100s, or give another log",
+      log_dir.c_str(), there.c_str(), found < 0 ? "may still be there" : "is still there", here.c_str(), directory.c_str());
 }
 
 int record_origin(const std::string& log_dir, const std::string& ring) {

@@ -58,7 +58,7 @@ int retire(const Place& at, const Segment& segment, Unneeded unneeded) {
   // A collector that takes the lease from now on sees that the ring is retired.
   if (!lease_is_held(segment)) return 0;
   reopen_if_named(segment);
-  return fail(EBUSY, "ring %.80s: not removed: a collector has just taken it: see who: shmring stat %.80s", at.ring.c_str(),
+  return fail(EBUSY, "ring %.80s: not removed: a collector has just taken it: see `shmring stat %.80s`", at.ring.c_str(),
               at.ring.c_str());
 }
 
@@ -121,8 +121,8 @@ int rename(std::string_view ring, std::string_view to, const Segment& only, cons
   if (const int error = check_name(at, status)) return error;
   if (calls.renameat2(at.dir.get(), at.file.c_str(), at.dir.get(), target.c_str(), RENAME_NOREPLACE) == 0) return 0;
   const int error = errno;
-  const char* const advice = error == EINVAL                     ? ": let the rings lie on a tmpfs"
-                             : error == EPERM || error == EACCES ? ": its owner, the directory's, or root may do that"
+  const char* const advice = error == EINVAL                     ? ": put the rings on a tmpfs"
+                             : error == EPERM || error == EACCES ? ": its owner, the directory's owner or root may do that"
                                                                  : "";
   return fail(error, "ring %.80s: cannot give %.200s the name %.80s: %s%s", at.ring.c_str(), at.path.c_str(), target.c_str(),
               std::strerror(error), advice);

@@ -29,9 +29,10 @@ int RemoverLock::take(const Place& at, const Fd& file, u64 patience_ns) {
     if (errno != EWOULDBLOCK)
       return fail(errno, "ring %.80s: cannot lock %.200s: %s", at.ring.c_str(), at.path.c_str(), std::strerror(errno));
     if (monotonic_now_ns() >= until)
-      return fail(EBUSY,
-                  "ring %.80s: another process removes or moves %.200s at this moment: try again; fuser names who has it open",
-                  at.ring.c_str(), at.path.c_str());
+      return fail(
+          EBUSY,
+          "ring %.80s: another process is removing or moving %.200s: try again; fuser names the processes that have it open",
+          at.ring.c_str(), at.path.c_str());
     sleep_for(look_again_ns);
   }
   held_ = file.get();
@@ -43,8 +44,8 @@ int settle_removal(const Place& at, const Segment& segment, u64 patience_ns) {
   const int busy = lock.take(at, segment.fd, patience_ns);
   if (busy == -EBUSY)
     return fail(ESTALE,
-                "ring %.80s: %.200s was retired, expected state open: another process removes it at this moment: try again; if "
-                "it stays so, that process is stopped: fuser names who has it open",
+                "ring %.80s: %.200s was retired, expected state open: another process is removing it: try again; if this "
+                "persists, that process is stopped: fuser names the processes that have it open",
                 at.ring.c_str(), at.path.c_str());
   if (busy != 0) return busy;
   struct stat status {};

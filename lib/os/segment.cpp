@@ -33,7 +33,7 @@ struct HeaderCopy {
 // Reports what a ring's name refers to if it cannot be a ring. Whoever put it there may need it.
 int no_regular_file(const Place& at, const char* what) {
   if (!at.dir)
-    return fail(EPERM, "file %.200s: it is %s, expected a regular file: name a copy of a ring's", at.path.c_str(), what);
+    return fail(EPERM, "file %.200s: it is %s, expected a regular file: name a copy of a ring's file", at.path.c_str(), what);
   struct stat status {};
   const bool known = calls.fstatat(at.dir.get(), at.file.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
   return fail(EPERM, "ring %.80s: %.200s is %s, expected a regular file: ask %s what it is for, or choose another name",
@@ -52,10 +52,10 @@ std::string text_of(const ring::Finding& finding) {
 // Only `shmring doctor` judges who may be alive, and advises accordingly. This code cannot, so it advises no more than a look.
 int refuse(const Place& at, const ring::Finding& finding, ring::Purpose purpose) {
   const ring::OlderVersion* const older = finding.error == EPROTO ? ring::find_older(static_cast<u32>(finding.found)) : nullptr;
-  std::string advice = finding.error == ENOEXEC  ? "it is no segment of this library's layout: choose another name"
-                       : older != nullptr        ? std::string("libshmring ") + older->library + " made it, and drains it"
-                       : finding.error == EPROTO ? "another version of libshmring made it: use that one"
-                       : purpose == ring::Purpose::look ? "it is too short to be looked at"
+  std::string advice = finding.error == ENOEXEC ? "it is not a segment of this library's layout: choose another name"
+                       : older != nullptr ? std::string("libshmring ") + older->library + " made it, and its shmringd drains it"
+                       : finding.error == EPROTO        ? "another version of libshmring made it: use that one"
+                       : purpose == ring::Purpose::look ? "it is too short to be read"
                                                         : "it is damaged";
   if (purpose == ring::Purpose::write && finding.error != ENOEXEC) advice += "; see `shmring doctor " + at.ring + "`";
   const std::string subject = at.dir ? "ring " + at.ring + ": " + at.path : "file " + at.path;
@@ -137,7 +137,7 @@ int open_checked(const Place& at, int access, struct stat& status, Fd& out) {
   const char* const path = at.path.c_str();
   const char* const kind = at.dir ? "ring" : "file";
   if (error == -ENOENT && !at.dir)
-    return fail(ENOENT, "file %.200s: there is none; a ring is named without a slash, see `shmring ls`", path);
+    return fail(ENOENT, "file %.200s: it does not exist; a ring is named without a slash, see `shmring ls`", path);
   if (error == -ENOENT) {
     return fail(ENOENT, "ring %.80s: there is no %.200s: create it (shmringd --ring %.80s --log DIR), or see `shmring ls`",
                 ring, path, ring);
@@ -209,7 +209,7 @@ int attach(std::string_view ring, Segment& out, const char* owner) {
     if (error == 0) out = std::move(segment);
     if (error != -EAGAIN) return error;
   }
-  return fail(ESTALE, "ring %.80s: %.200s is removed and made anew again and again: try again", at.ring.c_str(),
+  return fail(ESTALE, "ring %.80s: %.200s is being removed and created again and again: try again later", at.ring.c_str(),
               at.path.c_str());
 }
 
@@ -339,10 +339,11 @@ int take_lease_unnamed(const Segment& segment) {
     return fail(errno, "ring %s: cannot lock it for its collector: %s", segment.name, std::strerror(errno));
   const ring::Owner holder = ring::collector_seen<ring::HardwareMemory>(segment.ring.header->status);
   if (holder.pid == 0) {
-    return fail(EBUSY, "ring %s: a process that has just started collects it already, expected none: see who: shmring stat %s",
+    return fail(EBUSY, "ring %s: a process that has just started already collects it, expected none: see `shmring stat %s`",
                 segment.name, segment.name);
   }
-  return fail(EBUSY, "ring %s: process %u collects it already, expected none: stop that one first", segment.name, holder.pid);
+  return fail(EBUSY, "ring %s: process %u already collects it, expected none: stop that process first", segment.name,
+              holder.pid);
 }
 
 }  // namespace shmring::os

@@ -68,7 +68,7 @@ int find_user(const char* name, uid_t& out) {
 std::string user_text(uid_t user) { return described(user_name(user), user); }
 
 int named_owner(const std::string& ring, const char* owner, std::optional<uid_t>& out) {
-  const char* const source = owner != nullptr ? "the owner whose rings to trust" : "SHMRING_OWNER";
+  const char* const source = owner != nullptr ? "from the option owner" : "from SHMRING_OWNER";
   if (owner == nullptr) owner = ::secure_getenv("SHMRING_OWNER");
   out.reset();
   if (owner == nullptr) return 0;
@@ -79,7 +79,7 @@ int named_owner(const std::string& ring, const char* owner, std::optional<uid_t>
                 ring.c_str(), owner, source);
   }
   if (error != 0) {
-    return fail(-error, "ring %.80s: cannot look up user \"%.64s\" (%s): %s", ring.c_str(), owner, source,
+    return fail(-error, "ring %.80s: cannot look up the user \"%.64s\" (%s): %s", ring.c_str(), owner, source,
                 std::strerror(-error));
   }
   out = user;
@@ -94,12 +94,11 @@ int check_owner(const std::string& ring, const std::string& path, uid_t owner, i
     return fail(errno, "ring %.80s: cannot read the status of its directory: %s", ring.c_str(), std::strerror(errno));
   if (owner == status.st_uid && is_private(status)) return 0;
   const std::string name = user_name(owner), word = name.empty() ? std::to_string(owner) : name;
-  return fail(
-      EPERM,
-      "ring %.80s: %.120s belongs to %.48s, not to us (uid %u): a ring's owner reads what is written into it. To trust "
-      "that user: --owner %.32s, SHMRING_OWNER=%.32s, or the attach option `owner`; or let the rings lie in a directory "
-      "that nobody but that user may write (SHMRING_DIR)",
-      ring.c_str(), path.c_str(), described(name, owner).c_str(), self, word.c_str(), word.c_str());
+  return fail(EPERM,
+              "ring %.80s: %.120s belongs to %.48s, not to us (uid %u): a ring's owner can read what is written into it. To "
+              "trust that user: --owner %.32s, SHMRING_OWNER=%.32s, or the attach option `owner`; or put the rings into a "
+              "directory that only that user may write (SHMRING_DIR)",
+              ring.c_str(), path.c_str(), described(name, owner).c_str(), self, word.c_str(), word.c_str());
 }
 
 }  // namespace shmring::os

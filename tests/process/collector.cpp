@@ -81,7 +81,7 @@ struct Cramped {
     Child writer([this] { return produce(Workplace::ring, *journal, {SHMRING_LANE_AUTO, 3'000, 64, 100}); });
     CHECK(writer.wait() == 0);
     daemon.process.go_on();
-    CHECK(eventually([&] { return daemon.said().find("nothing is released until it works") != std::string::npos; }));
+    CHECK(eventually([&] { return daemon.said().find("releases nothing until it succeeds") != std::string::npos; }));
   }
 };
 

@@ -119,7 +119,7 @@ class Advice(CommandCase):
             self.check(state, dead=True, **how)
             put = how["put"]
             put()
-            self.assertIn("or say --lose", self.said("its owner", ["gc", "-n"]), state)
+            self.assertIn("or give that up with --lose", self.said("its owner", ["gc", "-n"]), state)
 
     def test_what_squats_a_ring_s_name_is_left_to_whoever_put_it_there(self):
         def listen(path):

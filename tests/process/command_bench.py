@@ -152,13 +152,14 @@ class Bench(CommandCase):
     # -------------------------------------------------------------------------------------------------- what it refuses
 
     def test_misuse_is_status_2_and_says_what_is_possible(self):
-        for arguments, text in [(["--bytes", "0"], "0 is no multiple of 8 from 16 to 8192"),
-                                (["--bytes", "20"], "20 is no multiple of 8"), (["--bytes", "8200"], "8200 is no multiple"),
-                                (["--rounds", "0"], "--rounds"), (["--only", "nothing"], "'nothing' is none of floor,"),
-                                (["--measure", "noise"], "'noise' is none of quiet,"), (["--reader", "rude"], "rude"),
-                                (["-o", "xml"], "xml"), (["--frob"], "'--frob' is not known here"),
+        for arguments, text in [(["--bytes", "0"], "0 is not a multiple of 8 from 16 to 8192"),
+                                (["--bytes", "20"], "20 is not a multiple of 8"),
+                                (["--bytes", "8200"], "8200 is not a multiple"),
+                                (["--rounds", "0"], "--rounds"), (["--only", "nothing"], "'nothing' is not one of floor,"),
+                                (["--measure", "noise"], "'noise' is not one of quiet,"), (["--reader", "rude"], "rude"),
+                                (["-o", "xml"], "xml"), (["--frob"], "'--frob' is not a known option or argument"),
                                 (["--check", "--only", "floor"], "excludes"),
-                                (["--only", "pipe", "--measure", "full"], "none can do any of these measurements")]:
+                                (["--only", "pipe", "--measure", "full"], "none of these transports can do any")]:
             self.assertEqual(self.expect(USAGE, "bench", *arguments, err=text).out, b"")
 
     def test_a_picture_that_cannot_be_written_is_said_before_anything_is_measured(self):

@@ -99,7 +99,7 @@ class Doctor(CommandCase):
         found = self.finding("at most 100 descriptors", preexec_fn=low(resource.RLIMIT_NOFILE, 100))
         self.assertIn("ulimit -n", found["remedy"])
         self.assertEqual(self.findings(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 1024))), [])
-        found = self.finding("files may have 1048576 bytes", preexec_fn=low(resource.RLIMIT_FSIZE, 1 << 20))
+        found = self.finding("files may have at most 1048576 bytes", preexec_fn=low(resource.RLIMIT_FSIZE, 1 << 20))
         self.assertIn("ulimit -f", found["remedy"])
 
     def test_a_directory_that_anybody_may_change_is_a_finding(self):
@@ -116,14 +116,14 @@ class Doctor(CommandCase):
         done = self.start(program, "doctor", stdout=-1, user=NOBODY, group=NOBODY, extra_groups=[])
         out = done.communicate(timeout=30)[0]
         self.assertEqual(done.returncode, NEGATIVE)
-        self.assertIn(b"we cannot create rings in", out)
+        self.assertIn(b"this user cannot create rings in", out)
 
     def test_a_directory_on_a_disk_is_a_finding(self):
         os.environ["SHMRING_DIR"] = self.folder
         kind = subprocess.run(["stat", "-f", "-c", "%T", self.folder], stdout=-1, text=True, check=True).stdout
         if kind == "tmpfs\n":
             self.skipTest("the temporary folder is on a tmpfs")
-        self.finding("is no tmpfs")
+        self.finding("is not a tmpfs")
 
     def test_a_ring_without_a_collector_with_a_stopped_one_and_with_one_again(self):
         self.create()
@@ -141,7 +141,7 @@ class Doctor(CommandCase):
         self.create_by_the_dead()
         self.assertEqual(self.finding("left over", "r")["remedy"], "shmring gc")
         os.chmod(self.path(), 0o644)
-        self.assertTrue(any("we could not attach" in one["what"] for one in self.findings("r")))
+        self.assertTrue(any("cannot attach" in one["what"] for one in self.findings("r")))
         self.poke(VERSION, "I", 9)
         self.finding("version is 9, expected exactly 2", "r")
 

@@ -101,7 +101,7 @@ class Emit(CommandCase):
         until(lambda: self.attempted() == SLOTS, "a full lane")
         emit.send_signal(signal.SIGINT)
         self.ends(emit, INTERRUPTED, f"ring r: ended by SIGINT: {SLOTS} lines written, 0 refused; "
-                                     "36 that were read were not written, as the ring is full")
+                                     "of the lines read, 36 were not written, as the ring is full")
         (producer,) = self.stat()["producers"]
         self.assertEqual((producer["attempted"], producer["causes"], producer["state"]), (SLOTS, {}, "left"))
 
@@ -119,7 +119,7 @@ class Emit(CommandCase):
         emit = self.emit(lines=SLOTS + 5)
         until(lambda: self.attempted() >= SLOTS, "a full lane")
         emit.send_signal(signal.SIGTERM)
-        self.ends(emit, TERMINATED, f"{SLOTS} lines written, 0 refused; 5 that were read were not written")
+        self.ends(emit, TERMINATED, f"{SLOTS} lines written, 0 refused; of the lines read, 5 were not written")
 
     def test_who_waits_is_told_that_nobody_collects_and_that_the_ring_is_gone(self):
         self.create()
@@ -139,8 +139,8 @@ class Emit(CommandCase):
     def test_no_wait_is_for_something_else(self):
         self.create()
         for text in ["0", "-1", "x", "4294967296"]:
-            self.expect(USAGE, "emit", "r", f"--wait={text}", err=f"'{text}' is no whole number from 1 to 4294967295")
-        self.expect(USAGE, "emit", "r", "--wait", "5", err="'5' is not known here")
+            self.expect(USAGE, "emit", "r", f"--wait={text}", err=f"'{text}' is not a whole number from 1 to 4294967295")
+        self.expect(USAGE, "emit", "r", "--wait", "5", err="'5' is not a known option or argument")
         self.assertEqual(self.slots("--state", "ready"), [])
 
     # --------------------------------------------------------------------------------------------------- signals
@@ -171,7 +171,7 @@ class Emit(CommandCase):
         self.assertEqual([slot["corr"] for slot in self.slots("--state", "ready")],
                          ["ab" * 16] * 6 + ["000102030405060708090a0b0c0d0e0f"])
         for text in ["ab", "g" * 32, "0" * 32]:
-            self.expect(USAGE, "emit", "r", "--corr", text, err="is no correlation id")
+            self.expect(USAGE, "emit", "r", "--corr", text, err="is not a correlation id")
 
 
 if __name__ == "__main__":

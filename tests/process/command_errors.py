@@ -31,20 +31,20 @@ class Errors(CommandCase):
     def test_a_usage_error_says_what_and_how_on_stderr(self):
         for arguments, text in [
                 ([], "A subcommand is required"), (["dmup"], "did you mean dump?"), (["stast"], "did you mean stat?"),
-                (["xyzzy"], "'xyzzy' is no command\n"), (["dump"], "NAME|FILE is required"),
-                (["dump", "r", "--stat", "ready"], "'--stat' is not known here; did you mean --state?"),
-                (["dump", "r", "--state", "tired"], "tired"), (["dump", "r", "--slots", "9-3"], "'9-3' is no range"),
+                (["xyzzy"], "'xyzzy' is not a command\n"), (["dump"], "NAME|FILE is required"),
+                (["dump", "r", "--stat", "ready"], "'--stat' is not a known option or argument; did you mean --state?"),
+                (["dump", "r", "--state", "tired"], "tired"), (["dump", "r", "--slots", "9-3"], "'9-3' is not a range"),
                 (["dump", "r", "--slots", "-1"], "--slots"), (["dump", "a b"], "'a b' cannot name a ring"),
-                (["emit", "r", "--severity", "256"], "256"), (["emit", "r", "--type", "x"], "'x' is no type"),
-                (["emit", "r", "--type", "4294967296"], "is no type"), (["emit", "r", "--type", "1=a b"], "is no type"),
+                (["emit", "r", "--severity", "256"], "256"), (["emit", "r", "--type", "x"], "'x' is not a type"),
+                (["emit", "r", "--type", "4294967296"], "is not a type"), (["emit", "r", "--type", "1=a b"], "is not a type"),
                 (["emit", "r", "--producer", "a/b"], "'a/b' cannot name a producer"),
                 (["rm", "../r"], "cannot name a ring"),
                 (["stat", "r", "--interval", "-1"], "-1"), (["ls", "-o", "xml"], "xml"),
-                (["log", self.folder, "-n", "-1"], "'-1' is no whole number of 0 or more"),
-                (["log", self.folder, "-n", "99999999999999999999"], "'99999999999999999999' is no whole number"),
-                (["stat", "r", "--interval", "nan"], "'nan' is no number of seconds"),
-                (["dump", "r", "--lane", "-1"], "'-1' is no whole number"),
-                (["--frob"], "'--frob' is not known here\n"), (["--versoin"], "did you mean --version?")]:
+                (["log", self.folder, "-n", "-1"], "'-1' is not a whole number of 0 or more"),
+                (["log", self.folder, "-n", "99999999999999999999"], "'99999999999999999999' is not a whole number"),
+                (["stat", "r", "--interval", "nan"], "'nan' is not a number of seconds"),
+                (["dump", "r", "--lane", "-1"], "'-1' is not a whole number"),
+                (["--frob"], "'--frob' is not a known option or argument\n"), (["--versoin"], "did you mean --version?")]:
             done = self.expect(USAGE, *arguments, err=text)
             self.assertEqual(done.out, b"")
             self.assertIn("usage: shmring", done.err)
@@ -56,17 +56,17 @@ class Errors(CommandCase):
             self.assertNotIn(level, text.split("--durability")[1].split("--")[0])
             done = self.shmringd("--log", f"{self.folder}/log", "--durability", level)
             self.assertEqual(done.status, USAGE, done.err)
-            self.assertIn(f"'{level}' is none of write\n", done.err)
+            self.assertIn(f"'{level}' is not one of write\n", done.err)
 
     def test_hostile_arguments_are_harmless_on_a_terminal(self):
         for arguments in [["\033[31m"], ["dump", "\033[31m"], ["dump", "./\033[31m"], ["ls", "--\033[31m"]]:
             self.assertNotIn("\033", self.run_it(*arguments).err)
 
     def test_the_daemon_says_what_it_was_given_and_harms_no_terminal(self):
-        for option, value, text in [("--producers", "0", "'0' is no whole number from 1 to 8190"),
-                                    ("--producers", "8191", "'8191' is no whole number from 1 to 8190"),
-                                    ("--slots", "-1", "'-1' is no whole number from 0 to"),
-                                    ("--on-full", "\033[31m", "is none of drop, overwrite, wait, hybrid")]:
+        for option, value, text in [("--producers", "0", "'0' is not a whole number from 1 to 8190"),
+                                    ("--producers", "8191", "'8191' is not a whole number from 1 to 8190"),
+                                    ("--slots", "-1", "'-1' is not a whole number from 0 to"),
+                                    ("--on-full", "\033[31m", "is not one of drop, overwrite, wait, hybrid")]:
             done = Done(subprocess.run([SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", option, value],
                                        capture_output=True, timeout=60))
             self.assertEqual(done.status, USAGE, done.err)
@@ -85,7 +85,7 @@ class Errors(CommandCase):
             for command in [[SHMRING, "log", log], [SHMRING, "verify", log], [SHMRINGD, "--ring", "r", "--log", log]]:
                 done = Done(subprocess.run(command, capture_output=True, timeout=30))
                 self.assertEqual((done.status, done.out), (DAMAGED, b""), f"{command}: {done.err}")
-                self.assertIn(f"log {log}/{name}: it is {kind}, and no file of an audit log: move it away", done.err)
+                self.assertIn(f"log {log}/{name}: it is {kind}, and not a file of an audit log: move it elsewhere", done.err)
             self.assertEqual(os.listdir(log), [name])
 
     # ------------------------------------------------------------------------------------- rings that are refused
@@ -93,7 +93,7 @@ class Errors(CommandCase):
     def test_an_absent_ring_is_status_3_and_says_where_it_looked(self):
         for command in ["dump", "emit", "stat", "rm"]:
             self.expect(ABSENT, command, "nope", err=f"there is no {self.path('nope')}")
-        self.expect(ABSENT, "dump", "./nope", err="file ./nope: there is none")
+        self.expect(ABSENT, "dump", "./nope", err="file ./nope: it does not exist")
         os.rmdir(self.rings)
         self.expect(ABSENT, "ls", err=self.rings)
         os.environ["SHMRING_DIR"] = "relative"

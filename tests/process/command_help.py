@@ -74,9 +74,9 @@ class Help(CommandCase):
         for command, page in self.pages.items():
             if command != (SHMRINGD,):
                 self.assertEqual(self.expect(OK, "help", *command).out.decode(), page)
-        self.expect(USAGE, "help", "emti", err="'emti' is no command; did you mean emit?")
-        self.expect(USAGE, "help", "xyzzy", err="'xyzzy' is no command\n")
-        self.expect(USAGE, "help", "dump", "emit", err="'emit' is not known here")
+        self.expect(USAGE, "help", "emti", err="'emti' is not a command; did you mean emit?")
+        self.expect(USAGE, "help", "xyzzy", err="'xyzzy' is not a command\n")
+        self.expect(USAGE, "help", "dump", "emit", err="'emit' is not a known option or argument")
 
     def test_the_version_has_a_short_name(self):
         for program in (SHMRING, SHMRINGD):

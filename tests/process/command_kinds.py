@@ -49,7 +49,7 @@ class Kinds(CommandCase):
     def test_json_is_embedded_and_what_is_none_is_text_that_says_so(self):
         self.create()
         lines = b'{"a": [1, 2.5]}\nnot json\n\n"\\u00e9"\n' + b"[" + b"1," * 40 + b"1]\n"
-        self.expect(NEGATIVE, "emit", "r", "--json", data=lines, err="2 of 5 lines not JSON, line 2 first")
+        self.expect(NEGATIVE, "emit", "r", "--json", data=lines, err="2 of 5 lines are not JSON (first line 2)")
         slots = self.slots("--state", "ready")[:4]  # what follows are chunks
         self.assertEqual([(slot["kind"], slot.get("invalid"), slot["data"]) for slot in slots],
                          [("json", None, {"a": [1, 2.5]}), ("json", True, "not json"), ("json", True, ""),
@@ -107,7 +107,7 @@ class Kinds(CommandCase):
         good = [numbers, b'"' + b"\\u0000" * 10922 + b'"', b'{"a":"' + b"\xc3\xa9" * 32764 + b'"}', b"[" * 64 + b"]" * 64]
         bad = [b"[" * LARGE, numbers[:-1], b'{"a":' * (LARGE // 5), b'"\0' + b"x" * (LARGE - 3) + b'"']
         not_utf8 = [b'"' + b"\xff" * (LARGE - 2) + b'"']
-        self.expect(NEGATIVE, "emit", "r", "--json", data=b"\n".join([*good, *bad, *not_utf8]), err="5 of 9 lines not JSON")
+        self.expect(NEGATIVE, "emit", "r", "--json", data=b"\n".join([*good, *bad, *not_utf8]), err="5 of 9 lines are not JSON")
         events = self.drain()
         self.assertEqual([event["data"] for event in events[:4]], [json.loads(line) for line in good])
         self.assertEqual([payload(event) for event in events[4:]], bad + not_utf8)
@@ -133,11 +133,11 @@ class Kinds(CommandCase):
     def test_misuse_of_emit_is_said_before_anything_is_written(self):
         self.create()
         for arguments, text in [
-                (["--field", "x"], "'x' is no field"), (["--field", "=x"], "has no key"),
-                (["--field", "a:int=x"], "is no int"), (["--field", "a:int="], "is no int"),
-                (["--field", "a:uint=-1"], "is no uint"),
-                (["--field", "a:bool=1"], "is no bool"), (["--field", "a:time=today"], "is no time"),
-                (["--field", "a:bytes=0"], "is no bytes"), (["--field", "a:blob=0"], "a type that is not known"),
+                (["--field", "x"], "'x' is not a field"), (["--field", "=x"], "has no key"),
+                (["--field", "a:int=x"], "is not of type int"), (["--field", "a:int="], "is not of type int"),
+                (["--field", "a:uint=-1"], "is not of type uint"),
+                (["--field", "a:bool=1"], "is not of type bool"), (["--field", "a:time=today"], "is not of type time"),
+                (["--field", "a:bytes=0"], "is not of type bytes"), (["--field", "a:blob=0"], "an unknown type"),
                 (["--field", "a=1", "--field", "a:int=2"], "the field 'a' stands there twice"),
                 (["--field", "line=1"], "the field 'line' stands there twice"), (["--no-input"], "--field"),
                 (["--json", "--field", "a=1"], "--json"), (["--json", "--truncate"], "--json")]:
@@ -209,10 +209,10 @@ class Kinds(CommandCase):
 
     def test_misuse_of_log_is_status_2(self):
         for arguments, text in [
-                (["--since", "yesterday"], "'yesterday' is no time"), (["--until", "10"], "'10' is no time"),
-                (["--since", "5x"], "is no time"), (["--since", "99999999999999d"], "is no time"),
-                (["--corr", "ab"], "is no correlation id"), (["--corr", "g" * 32], "is no correlation id"),
-                (["--kind", "los"], "'los' is no kind of line"), (["--until", "1h", "-f"], "--follow")]:
+                (["--since", "yesterday"], "'yesterday' is not a time"), (["--until", "10"], "'10' is not a time"),
+                (["--since", "5x"], "is not a time"), (["--since", "99999999999999d"], "is not a time"),
+                (["--corr", "ab"], "is not a correlation id"), (["--corr", "g" * 32], "is not a correlation id"),
+                (["--kind", "los"], "'los' is not a kind of line"), (["--until", "1h", "-f"], "--follow")]:
             self.expect(USAGE, "log", self.folder, *arguments, err=text)
 
     def test_log_follows_a_filtered_log_without_a_gap(self):

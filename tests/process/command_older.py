@@ -44,11 +44,12 @@ class Older(CommandCase):
         (name,) = [ring["ring"] for ring in self.run_it("ls", "-o", "json").lines if ring["ring"] != "r"]
         self.assertRegex(name, r"^r\.old-\d{8}T\d{6}Z$")
         said = daemon.stderr.read()
-        self.assertIn(f"shmringd: ring r: {why}: it was moved aside, and is ring {name} now", said)
+        self.assertIn(f"shmringd: ring r: {why}: it was moved aside, and is now ring {name}", said)
         lines = [json.loads(line) for file in sorted(pathlib.Path(f"{self.folder}/log").glob("*.jsonl"))
                  for line in file.read_text().splitlines()]
         (incident,) = [line for line in lines if line["kind"] == "incident"]
-        self.assertEqual((incident["what"], incident["moved_to"]), (f"the ring that was here was moved aside: {why}", name))
+        self.assertEqual((incident["what"], incident["moved_to"]),
+                         (f"the ring that had this name was moved aside: {why}", name))
         self.expect(OK, "verify", f"{self.folder}/log")
         return name, incident, said
 
@@ -114,7 +115,7 @@ class Older(CommandCase):
     def test_it_is_not_written_into(self):
         image = self.place_version_1()
         done = self.expect(DAMAGED, "emit", "r", data=b"x\n", err="version is 1, expected exactly 2")
-        self.assertIn("libshmring 0.1 made it, and drains it", done.err)
+        self.assertIn("libshmring 0.1 made it, and its shmringd drains it", done.err)
         self.assertEqual(pathlib.Path(self.path()).read_bytes(), image)
 
     def test_shmringd_moves_it_aside_once_every_owner_is_dead(self):

@@ -75,7 +75,8 @@ class Trust(CommandCase):
         daemon = ("--ring", "r", "--log", self.log(VICTIM))
         self.expect_as(VICTIM, PERMISSION, SHMRINGD, *daemon, text=f"belongs to uid {STRANGER}")
         named = ("--owner", str(STRANGER))
-        self.expect_as(VICTIM, PERMISSION, SHMRINGD, *daemon, *named, text="its owner, the directory's, or root may do that")
+        self.expect_as(VICTIM, PERMISSION, SHMRINGD, *daemon, *named,
+                       text="its owner, the directory's owner or root may do that")
         kept = self.expect_as(0, OK, SHMRING, "gc").out
         self.assertIn(f"but: ring r: {self.path()} belongs to uid {STRANGER}".encode(), kept)
         self.assertEqual(os.listdir(self.rings), ["shmring.r"])

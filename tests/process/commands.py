@@ -172,7 +172,7 @@ class Commands(CommandCase):
                 (FIRST_SLOT + SLOT_BYTES, "Q", 9 << 16 | 1 << 3 | 2, "lane 0 slot 1: word is state 2, owner 1, lap 9"),
                 (LANE_0 + LANE_TAIL, "Q", 1000, "lane 0: tail is 1000, expected at most 128 above its head 0"),
                 (ENTRIES + 32, "Q", 99, "producer entry 0: lane is 99, expected below 2"),
-                (ENTRIES + 192, "B", 27, "producer entry 0: the producer's name is not one"),
+                (ENTRIES + 192, "B", 27, "producer entry 0: the producer's name is not valid"),
                 (STATE, "I", 5, "header: state is 5")]:
             self.poke(at, form, value)
             done = self.expect(DAMAGED, "dump", "r", "--state", "ready", err=text)
@@ -329,7 +329,7 @@ class Commands(CommandCase):
         lock = os.open(self.path(), os.O_RDWR)
         lease = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # a collector's, which has not said who it is
         fcntl.fcntl(lock, fcntl.F_OFD_SETLK, lease)
-        done = self.expect(BUSY, "rm", "r", err="a collector has just taken it: see who: shmring stat r")
+        done = self.expect(BUSY, "rm", "r", err="a collector has just taken it: see `shmring stat r`")
         self.assertNotIn("kill", done.err)
         self.poke(HEARTBEAT, "Q", 1)
         (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
@@ -355,7 +355,8 @@ class Commands(CommandCase):
             self.expect(OK, "rm", "--force", "r")
             self.assertEqual(daemon.wait(30), OK)
         for options, status, text in [
-                (["--mode", "0680"], USAGE, "'0680' is no mode: expected octal digits"), (["--mode", "0"], USAGE, "no mode"),
+                (["--mode", "0680"], USAGE, "'0680' is not a mode: expected octal digits"),
+                (["--mode", "0"], USAGE, "not a mode"),
                 (["--mode", "0666"], CONFIGURATION, "mode is 0666, expected no bits beyond 0660"),
                 (["--group", "no such group"], CONFIGURATION, 'there is no group "no such group"')]:
             done = Done(subprocess.run([SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", *options], capture_output=True))

@@ -121,14 +121,14 @@ TEST_CASE("with fewer descriptors than producers a log that is moved away is beg
   CHECK(eventually([&] { return view.status().logged == 150 * 3; }));
   const std::string old = place.home + "/old";
   fs::rename(place.log, old);
-  CHECK(eventually([&] { return daemon.said().find("a new log is begun") != std::string::npos; }));
+  CHECK(eventually([&] { return daemon.said().find("a new log begins") != std::string::npos; }));
   first.process.kill();
   second.write_once();
   CHECK(eventually([&] { return has_event(place.log, *second.journals.back()); }));
   second.process.kill();
   CHECK(all_closed());
   CHECK(daemon.end() == 0);
-  CHECK(daemon.said().find("nothing is released") == std::string::npos);
+  CHECK(daemon.said().find("releases nothing") == std::string::npos);
   CHECK(proven(old));
   CHECK(proven(place.log));
   for (const Crowd* crowd : {&first, &second})
@@ -194,7 +194,7 @@ TEST_CASE("a log that is removed while it is written: said, and a new one has al
     Busy busy;
     if (round % 2 == 0) fs::remove_all(busy.place.log);
     if (round % 2 == 1) fs::remove(log_files(busy.place.log).back());
-    CHECK(busy.says("a new log is begun in its place"));
+    CHECK(busy.says("a new log begins in its place"));
     CHECK(eventually([&] { return has_event(busy.place.log, busy.journal); }));
     busy.end();
     busy.check_each_once();
@@ -221,7 +221,7 @@ TEST_CASE("a log of which only the last file is moved away is not gone on with: 
   const auto says = [&](const char* what) { return eventually([&] { return daemon.said().find(what) != std::string::npos; }); };
   CHECK(says("its end is gone"));
   fs::rename(place.home + "/whole", whole);
-  CHECK(says("a new log is begun in its place"));
+  CHECK(says("a new log begins in its place"));
   Journal& second = place.journal(1'000);
   CHECK(Child([&] { return produce(Workplace::ring, second, {SHMRING_LANE_AUTO, 1'000}); }).wait() == 0);
   CHECK(all_closed());
@@ -236,7 +236,7 @@ TEST_CASE("a log that is removed while nothing is written is noticed, too") {
   CHECK(busy.writer.wait() == 0);
   CHECK(all_closed());
   fs::remove_all(busy.place.log);
-  CHECK(busy.says("a new log is begun in its place"));
+  CHECK(busy.says("a new log begins in its place"));
   CHECK(eventually([&] { return !log_files(busy.place.log).empty(); }));
   CHECK(busy.daemon.end() == 0);
   CHECK(proven(busy.place.log));
@@ -277,7 +277,7 @@ TEST_CASE("a log is not gone on with for another ring of that name while its own
   const auto elsewhere = [&] { ::setenv("SHMRING_DIR", other.c_str(), 1); };
   daemon.start(elsewhere);
   CHECK(daemon.process.wait() == 6);
-  CHECK(daemon.said().find("it is of the ring at " + place.file() + ", which is still there") != std::string::npos);
+  CHECK(daemon.said().find("its ring is " + place.file() + ", which is still there") != std::string::npos);
   CHECK(fs::is_empty(other));
   CHECK(log_text(place.log) == before);
 
@@ -309,7 +309,7 @@ TEST_CASE("a log in whose place something else stands: nothing is released, no w
     const std::string old = busy.place.home + "/old";
     std::ofstream(old) << "a file";
     REQUIRE(::renameat2(AT_FDCWD, busy.place.log.c_str(), AT_FDCWD, old.c_str(), RENAME_EXCHANGE) == 0);
-    REQUIRE(busy.says("nothing is released until it works"));
+    REQUIRE(busy.says("releases nothing until it succeeds"));
     const u64 begun = busy.journal->begun;
     CHECK(eventually([&] { return busy.journal->begun > begun + 2'000; }));  // more than the ring holds
     if (restarted) CHECK(busy.daemon.end() == 7);

@@ -201,7 +201,8 @@ TEST_CASE("where that ring cannot be opened, an incident names who writes into i
   REQUIRE(ghost.daemon.collects());
   const std::string pid = std::to_string(writer.process.pid());
   CHECK(has(ghost.place, "what these processes write into it is in no log\",\"pids\":[" + pid + "],\"why\":"));
-  CHECK(ghost.daemon.said().find("is in no log: " + pid + ". Restart them.") != std::string::npos);
+  CHECK(ghost.daemon.said().find("is in no log: " + pid + ". Restart them, so that they attach to the present ring.") !=
+        std::string::npos);
   CHECK(writer.end() == 0);
   CHECK(ghost.daemon.end() == 0);
   const Findings found = consult(ghost.place.log, ghost.place.journals, {.complete = false});

@@ -194,7 +194,7 @@ class Removal(CommandCase):
         self.abandon()
         self.assertIn("kept r", self.run_it("gc", "-n").out.decode())
         self.assertEqual(self.state(), 2)  # it only looks
-        self.assertIn("whoever attaches opens it again", self.run_it("doctor", "r").out.decode())
+        self.assertIn("the next one that attaches opens the ring again", self.run_it("doctor", "r").out.decode())
         self.assertIn("kept r", self.run_it("gc").out.decode())
         self.assertEqual(self.state(), 1)
         self.assertEqual(self.logged(), ["kept"])

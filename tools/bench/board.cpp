@@ -67,7 +67,7 @@ u32 wait_for_turn(Board& board, Board::Turn wanted) {
   const u64 deadline_ns = os::monotonic_now_ns() + grace_ns;
   for (u32 turn = board.turn.load(std::memory_order_acquire);; turn = board.turn.load(std::memory_order_acquire)) {
     if (turn == wanted || turn == Board::over) return turn;
-    if (os::monotonic_now_ns() > deadline_ns) throw std::runtime_error("a process waited in vain for its turn");
+    if (os::monotonic_now_ns() > deadline_ns) throw std::runtime_error("a process waited too long for its turn");
     os::futex_wait(board.turn, turn, deadline_ns);
   }
 }
@@ -92,7 +92,7 @@ namespace {
 // A child that fails ends the measurement for all.
 void check_on(Board& board, std::vector<Child>& children, u64 deadline_ns) {
   if (stop_requested()) throw Interrupted();
-  if (os::monotonic_now_ns() > deadline_ns) throw std::runtime_error("a process did not come to its end");
+  if (os::monotonic_now_ns() > deadline_ns) throw std::runtime_error("a process did not end in time");
   for (Child& child : children)
     if (child.ended() && child.wait(0) != 0)
       throw std::runtime_error(board.broken[0] != '\0' ? board.broken : "a process of the measurement died");
@@ -105,8 +105,8 @@ bool all_ended(std::vector<Child>& children) {
 void compare(u32 producer, u64 accepted, u64 delivered, const Job& job) {
   const bool overwriting = job.measure == Measure::overwrite;
   if (overwriting ? delivered <= accepted && delivered <= slots_of(job.bytes) : delivered == accepted) return;
-  throw std::runtime_error("of producer " + std::to_string(producer) + " " + std::to_string(accepted) +
-                           " records were accepted and " + std::to_string(delivered) + " delivered");
+  throw std::runtime_error("producer " + std::to_string(producer) + ": " + std::to_string(accepted) +
+                           " records were accepted, and " + std::to_string(delivered) + " delivered");
 }
 
 Round sum_up(const Board& board, const Job& job) {

@@ -60,7 +60,8 @@ class Patience {
   Patience(bool crowded, u64 limit_ns) : crowded_(crowded), deadline_ns_(os::monotonic_now_ns() + limit_ns) {}
   void once() {
     crowded_ ? yield() : ring::HardwareMemory::pause();
-    if (++looks_ % 4096 == 0 && os::monotonic_now_ns() > deadline_ns_) throw std::runtime_error("a process waited in vain");
+    if (++looks_ % 4096 == 0 && os::monotonic_now_ns() > deadline_ns_)
+      throw std::runtime_error("a process waited too long for another");
   }
 
  private:

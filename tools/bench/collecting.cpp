@@ -208,7 +208,7 @@ void collect_by_turns(const Job& job, const ScratchRing& place, Spent& spent) {
   u64 written = 0;
   for (const u64 end_ns = os::monotonic_now_ns() + 2 * job.budget_ns; spent.records == 0 || os::monotonic_now_ns() < end_ns;) {
     for (u32 i = 0; i < bench_slots / 4; ++i, ++written)
-      if (!writer.write()) throw std::runtime_error("full, though it has room for four turns");
+      if (!writer.write()) throw std::runtime_error("the ring is full, though it has room for four turns");
     while (collector.events() < written) {
       const u64 preempted = preemptions(), before = collector.events();
       collector.pass();

@@ -24,7 +24,8 @@ class Collecting {
     must_be_done(os::attach(place.name, segment_));
     const u64 deadline_ns = os::monotonic_now_ns() + grace_ns;
     while (ring::collector_seen<ring::HardwareMemory>(segment_.ring.header->status).pid == 0) {
-      if (child_.ended() || os::monotonic_now_ns() > deadline_ns) throw std::runtime_error("the collector does not start");
+      if (child_.ended() || os::monotonic_now_ns() > deadline_ns)
+        throw std::runtime_error("the collector did not start in time");
       os::sleep_for(1'000'000);
     }
   }

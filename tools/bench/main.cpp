@@ -152,7 +152,7 @@ class Picture {
 int measure(const Options& options) {
   std::vector<Step> steps = options.check ? steps_of_rows() : steps_of(options);
   if (steps.empty()) {
-    complain("bench: of these transports none can do any of these measurements");
+    complain("bench: none of these transports can do any of these measurements; choose others (--only, --measure)");
     return usage;
   }
   give_time(steps, options.quick ? quick_budget_ns : usual_budget_ns);
@@ -191,58 +191,64 @@ constexpr u32 chunked_bytes = 8192;
 std::string check_bytes(const std::string& text) {
   const unsigned long bytes = std::strtoul(text.c_str(), nullptr, 10);
   const bool good = bytes >= min_record && bytes <= chunked_bytes && bytes % 8 == 0;
-  return good ? "" : text + " is no multiple of 8 from 16 to 8192";
+  return good ? "" : text + " is not a multiple of 8 from 16 to 8192";
 }
 
 void add_options(CLI::App& command, Options& options) {
   std::vector<std::string> names;
   for (const Contender& contender : all()) names.push_back(contender.name);
   choose(command.add_option("-o,--output", options.output, "text, or json: one document"), {"text", "json"});
-  command.add_flag("--quick", options.quick, "Shorter measurements, fewer rounds: about 10 s, instead of 60");
-  command.add_option("--rounds", options.rounds, "So many rounds, however long it takes")
+  command.add_flag("--quick", options.quick, "Shorter measurements and fewer rounds: about 10 s instead of 60");
+  command.add_option("--rounds", options.rounds, "Number of rounds, however long they take")
       ->type_name("N")
       ->check(whole_number(1, 1000));
-  auto* bytes = command.add_option("--bytes", options.bytes, "Sizes of the records (default 64); rates are of the first")
-                    ->type_name("N,…")
-                    ->delimiter(',')
-                    ->check(check_bytes);
-  auto* only = command.add_option("--only", options.only, fmt::format("These transports only, of: {}", fmt::join(names, ", ")))
+  auto* bytes =
+      command
+          .add_option("--bytes", options.bytes, "Sizes of the records in bytes (default 64); rates are measured with the first")
+          ->type_name("N,…")
+          ->delimiter(',')
+          ->check(check_bytes);
+  auto* only = command.add_option("--only", options.only, fmt::format("Only these transports, of: {}", fmt::join(names, ", ")))
                    ->type_name("NAME,…")
                    ->delimiter(',')
                    ->check(one_of(names));
   const std::vector<std::string> all_measures{"quiet", "live", "calls", "full", "contended", "rate", "cold", "collector"};
   auto* measures = command
                        .add_option("--measure", options.measures,
-                                   fmt::format("These measurements only, of: {} (default: all but contended and cold)",
+                                   fmt::format("Only these measurements, of: {} (default: all but contended and cold)",
                                                fmt::join(all_measures, ", ")))
                        ->type_name("NAME,…")
                        ->delimiter(',')
                        ->check(one_of(all_measures));
-  auto* reader = choose(command.add_option("--reader", options.reader, "Of live; both (the default): for the first size only"),
-                        {"eager", "polite", "both"});
-  command.add_flag("--check", options.check, "Measure what the figures to reach need, and judge them: 2 min at most")
+  auto* reader =
+      choose(command.add_option("--reader", options.reader,
+                                "How the reader of live looks; both (the default): also polite, with the first size only"),
+             {"eager", "polite", "both"});
+  command.add_flag("--check", options.check, "Measure what the figures to reach need, and judge them; takes at most 2 minutes")
       ->excludes(bytes)
       ->excludes(only)
       ->excludes(measures)
       ->excludes(reader);
-  command.add_option("--svg", options.picture, "Write a picture too")->type_name("FILE");
+  command.add_option("--svg", options.picture, "Write a picture (SVG), too")->type_name("FILE");
 }
 
 void register_bench(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command =
-      app.add_subcommand("bench", "Measure this machine: libshmring beside its alternatives and bare floors");
+      app.add_subcommand("bench", "Measure libshmring on this machine, beside its alternatives and bare rings");
   add_options(*command, *options);
   command->footer(
-      "It makes rings and logs of its own and removes them; run it on a machine that does nothing else. floor: a slot\n"
-      "ring for one writer, without any check; floor-shared: one for many, by fetch-and-add; floor-claim: one for\n"
-      "many, by compare-and-swap on the slot, as whoever survives a writer's death has to. bare: without time and\n"
-      "tripwire; in-place: claim, fill, commit; a record of more than 1024 bytes is written in chunks. collector: how\n"
-      "soon it has a record in hand, polling (-busy) or asleep; lines in the log, which lies in $TMPDIR or /tmp; what\n"
-      "each stage takes; wake-ups when idle. json: machine, rounds, memory, notes, check, and of each of figures:\n"
-      "transport, measure, unit, reader, bytes, writers, crowded, best, median, spread, rounds, attempted, delivered,\n"
-      "dropped, calls (of single ones), parts (of a sum). Exit status: 0 ok, 1 --check: a figure was not reached, or not\n"
-      "measured, 2 usage, 7 no memory, file or process to be had, or a transport lost or changed a record.");
+      "bench makes rings and logs of its own, and removes them. Run it on a machine that does nothing else.\n\n"
+      "Transports: floor is a slot ring for one writer, without any check; floor-shared is one for many writers, by "
+      "fetch-and-add; floor-claim is one for many writers, by compare-and-swap on the slot, as a ring needs that survives a "
+      "writer's death. bare: without time and tripwire. in-place: claim, fill, commit. A record of more than 1024 bytes is "
+      "written in chunks. collector: how soon it has a record in hand, polling (-busy) or asleep; lines in the log, which lies "
+      "in $TMPDIR or /tmp; what each stage takes; wake-ups when idle.\n\n"
+      "The json document has machine, rounds, memory, notes, check and figures. Each of the figures has transport, measure, "
+      "unit, reader, bytes, writers, crowded, best, median, spread, rounds, attempted, delivered, dropped, calls (of single "
+      "calls) and parts (of a sum).\n\n"
+      "Exit status: 0 ok, 1 with --check: a figure was not reached or not measured, 2 usage, 7 memory, a file or a process "
+      "could not be had, or a transport lost or changed a record.");
   command->callback([options, &status] { status = run(*options); });
 }
 

@@ -179,11 +179,11 @@ void print_text(const Report& report) {
                          [](const Job& job) { return meets_full_ring(job.measure); });
   if (timed)
     fmt::print(
-        "quiet: nobody drains while it is written. live: drained at once. polite: the reader, where it found nothing, looks\n"
-        "again after 64 pauses. Timed are batches after the first lap, but for those that met a full ring or left the reader\n"
-        "of one writer more than a 16th of it behind (LEFT OUT: their writes among all), and those in which the kernel gave\n"
-        "the processor to others. crowded: more processes than processors. wait, hybrid: when a write comes back whose 50 µs\n"
-        "were in vain.\n");
+        "quiet: nobody drains the ring while it is written. live: it is drained at once. polite: a reader that found\n"
+        "nothing looks again after 64 pauses. Timed are the batches after the first lap, except those that met a full\n"
+        "ring, those that left the reader of one writer more than a 16th of the ring behind (LEFT OUT: their share of all\n"
+        "writes), and those in which the kernel gave the processor to others. crowded: more processes than processors.\n"
+        "wait, hybrid: how long a write takes that waited its 50 µs without success.\n");
   const auto calls = report.jobs([](const Job& job) { return times_calls(job.measure); });
   for (const Job& job : calls) print_calls(report, job);
   if (!calls.empty())

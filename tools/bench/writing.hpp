@@ -56,7 +56,7 @@ class Writing {
     for (u32 records = 0; records < slots_of(job_.bytes) / 4; records += batch_.count()) {
       if (write_batch() == 0) continue;
       if (T::role == Role::kernel) break;
-      throw std::runtime_error("full, though it has room for four such turns");
+      throw std::runtime_error("the ring is full, though it has room for four such turns");
     }
     board_.accepted.store(mine_.accepted, std::memory_order_release);
     give_turn(board_, Board::readers_turn);

@@ -59,7 +59,7 @@ int check_name(const CLI::App& app, const std::string& command) {
   std::vector<std::string> known;
   for (const CLI::App* one : app.get_subcommands(nullptr)) known.push_back(one->get_name());
   if (std::find(known.begin(), known.end(), command) != known.end()) return ok;
-  return misused(fmt::format("'{}' is no command{}", safe(command), nearest(command, known)),
+  return misused(fmt::format("'{}' is not a command{}", safe(command), nearest(command, known)),
                  fmt::format("shmring {}", fmt::join(known, "|")), "shmring");
 }
 
@@ -69,7 +69,7 @@ namespace {
 int check_command(const CLI::App& app, int argc, char** argv) {
   const std::vector<std::string> flags{"-h", "--help", "-V", "--version"};
   if (argc > 1 && argv[1][0] == '-' && std::find(flags.begin(), flags.end(), argv[1]) == flags.end())
-    return misused(fmt::format("'{}' is not known here{}", safe(argv[1]), nearest(argv[1], flags)),
+    return misused(fmt::format("'{}' is not a known option or argument{}", safe(argv[1]), nearest(argv[1], flags)),
                    "shmring COMMAND [options] …", "shmring");
   const auto first = std::find_if(argv + 1, argv + argc, [](const char* argument) { return argument[0] != '-'; });
   return first == argv + argc ? ok : check_name(app, *first);
@@ -92,13 +92,13 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   for (const CLI::Option* option : command.get_options())
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   if (const auto extra = app.remaining(true); !extra.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
-    what = fmt::format("'{}' is not known here{}", safe(extra.front()), nearest(extra.front(), known));
+    what = fmt::format("'{}' is not a known option or argument{}", safe(extra.front()), nearest(extra.front(), known));
   return misused(command.get_name() + ": " + what, usage_of(command), "shmring " + command.get_name());
 }
 
 // Ends the program when somebody cuts off a mapped file.
 void on_bus_error(int) {
-  constexpr std::string_view text = "shmring: the file was truncated while it was read\n";
+  constexpr std::string_view text = "shmring: the ring's file was truncated while it was read: try again\n";
   if (os::calls.write(2, text.data(), text.size()) < 0) ::_exit(io);
   ::_exit(damaged);
 }
@@ -111,7 +111,7 @@ void watch_for_truncation() {
 
 int run(int argc, char** argv, const Front& front) {
   if (const int error = os::hold_standard_descriptors(); error != 0) {
-    complain(fmt::format("cannot open /dev/null in place of a closed descriptor: {}", std::strerror(-error)));
+    complain(fmt::format("cannot open /dev/null in place of a closed standard descriptor: {}", std::strerror(-error)));
     return io;
   }
   CLI::App app{front.description, "shmring"};

@@ -131,7 +131,7 @@ std::string HelpFormatter::make_footer(const CLI::App* app) const {
 CLI::Validator one_of(std::vector<std::string> words) {
   return {[words = std::move(words)](const std::string& text) {
             if (std::ranges::find(words, text) != words.end()) return std::string();
-            return fmt::format("'{}' is none of {}", text, fmt::join(words, ", "));
+            return fmt::format("'{}' is not one of {}", text, fmt::join(words, ", "));
           },
           "", ""};
 }
@@ -146,8 +146,8 @@ CLI::Validator whole_number(u64 least, u64 most) {
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
             const bool is_number = error == std::errc{} && end == text.data() + text.size();
             if (is_number && value >= least && value <= most) return std::string();
-            return most == ~u64{0} ? fmt::format("'{}' is no whole number of {} or more", text, least)
-                                   : fmt::format("'{}' is no whole number from {} to {}", text, least, most);
+            return most == ~u64{0} ? fmt::format("'{}' is not a whole number of {} or more", text, least)
+                                   : fmt::format("'{}' is not a whole number from {} to {}", text, least, most);
           },
           "", ""};
 }

@@ -10,14 +10,14 @@ namespace shmring::tool {
 // Returns "" or what is wrong, without the text itself, which may hold anything.
 inline std::string check_user(const std::string& text) {
   const bool plain = std::none_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; });
-  return plain && !text.empty() ? "" : "expected the name of a user, or a number";
+  return plain && !text.empty() ? "" : "expected a user's name or number";
 }
 
 inline void add_owner_option(CLI::App& command, std::string& owner) {
   command
       .add_option("--owner", owner,
-                  "Trust this user's rings, too, beside ours, root's, and those of whoever owns a directory\n"
-                  "that nobody else may write (default: $SHMRING_OWNER)")
+                  "Trust this user's rings, too (default: $SHMRING_OWNER). Always trusted are your own, root's, and those of "
+                  "the owner of their directory if nobody else may write there")
       ->type_name("USER")
       ->check(check_user);
 }

@@ -20,9 +20,9 @@ std::string of_damaged(const inspect::Inspection& facts, const inspect::Leftover
   const std::string look = fmt::format("look at it: shmring dump {}", name);
   if (may_be_given_up(facts, leftover)) return fmt::format("{}; every owner is dead: shmring rm --force {}", look, name);
   if (leftover.every_owner_dead)
-    return fmt::format("{}; every owner is dead, so {} decides what becomes of it", look, os::user_text(facts.header.owner));
+    return fmt::format("{}; every owner is dead, so {} may decide what becomes of it", look, os::user_text(facts.header.owner));
   if (facts.lanes.empty()) return look + ", and find out who has it open (fuser)";
-  return fmt::format("{}, and who uses it: shmring stat {}; ask again when they have ended", look, name);
+  return fmt::format("{}, and see who uses it: shmring stat {}; run this again when they have ended", look, name);
 }
 
 }  // namespace
@@ -58,18 +58,19 @@ std::string remedy(const inspect::Inspection& facts, const inspect::Leftover& le
   if (is_damaged(facts)) return of_damaged(facts, leftover);
   const bool drainable = !is_of_another_boot(header) && header.made_by.empty();
   if (!drainable && header.name != header.ring)
-    return fmt::format("it was moved aside, from the name {}: {}", safe(header.ring), way_to_remove(facts, leftover));
+    return fmt::format("it was moved aside, and had the name {} before: {}", safe(header.ring), way_to_remove(facts, leftover));
   if (!drainable && leftover.every_owner_dead)
     return fmt::format("shmringd moves it aside when it starts, and makes a new one: shmringd --ring {} --log DIR",
                        header.name);
   if (!drainable)
     return fmt::format(
-        "{}: stop all who use it, let shmringd of libshmring {} drain it; then shmringd of this one moves it aside",
+        "{}: stop all that use it, and let shmringd of libshmring {} drain it; then shmringd of this version moves it aside",
         leftover.why, header.made_by);
   // The ring is retired and still has its name.
   return fmt::format(
-      "who did that goes on, or was killed: whoever attaches opens it again; {}; `shmring gc` removes it when all who used it "
-      "have ended",
+      "a process is removing it, or was killed while it did so: then the next one that attaches opens the ring again; {}; "
+      "`shmring gc` "
+      "removes it when all who used it have ended",
       way_into_a_log(facts));
 }
 

@@ -27,13 +27,14 @@ int run_bench(std::vector<std::string> arguments) {
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   os::calls.execv(program.c_str(), argv.data());
-  complain(fmt::format("bench: cannot run {}: {}; it is part of the same package", safe(program), std::strerror(errno)));
+  complain(fmt::format("bench: cannot run {}: {}; it is part of the same package: install it beside shmring", safe(program),
+                       std::strerror(errno)));
   return io;
 }
 
 // This is for the list in `shmring --help`. main() runs the command.
 void register_bench(CLI::App& app, int&) {
-  app.add_subcommand("bench", "Measure this machine: libshmring beside its alternatives and bare floors");
+  app.add_subcommand("bench", "Measure libshmring on this machine, beside its alternatives and bare rings");
 }
 
 }  // namespace shmring::tool

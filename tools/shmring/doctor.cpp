@@ -65,30 +65,31 @@ void check_space(const std::string& path, int dir, bool has_rings, Report& repor
   const auto block = static_cast<u64>(fs.f_bsize);
   const u64 size = fs.f_blocks * block, free = fs.f_bavail * block, wanted = default_bytes();
   const bool tmpfs = fs.f_type == TMPFS_MAGIC;
-  report.fact("memory", fmt::format("{}: {}, {}, {} free; a ring of default sizes takes {}", path, tmpfs ? "tmpfs" : "no tmpfs",
-                                    bytes_text(size), bytes_text(free), bytes_text(wanted)));
+  report.fact("memory", fmt::format("{}: {}, {}, {} free; a ring of default sizes takes {}", path,
+                                    tmpfs ? "tmpfs" : "not a tmpfs", bytes_text(size), bytes_text(free), bytes_text(wanted)));
   if (!tmpfs)
-    report.finding("memory", path + " is no tmpfs: the kernel writes pages back to a disk, and a producer may wait for it",
-                   "use /dev/shm, or let SHMRING_DIR be a directory on a tmpfs");
+    report.finding("memory", path + " is not a tmpfs: the kernel writes pages back to a disk, and a producer may wait for that",
+                   "use /dev/shm, or set SHMRING_DIR to a directory on a tmpfs");
   if (free < wanted && !has_rings)
     report.finding("memory", fmt::format("no room for a ring of default sizes: {} free", bytes_text(free)),
-                   "mount -o remount,size=512m " + path + ", docker --shm-size, or fewer --slots or --lanes at creation");
+                   "enlarge it (mount -o remount,size=512m " + path +
+                       ", docker --shm-size), or create rings with fewer --slots or --lanes");
   if (fs.f_files != 0 && fs.f_ffree == 0)
-    report.finding("memory", path + " has no inode free", "mount -o remount,nr_inodes=100k " + path);
+    report.finding("memory", path + " has no free inode", "mount -o remount,nr_inodes=100k " + path);
 }
 
 void check_permissions(const std::string& path, int dir, Report& report) {
   struct stat status {};
   if (os::calls.fstat(dir, &status) != 0) return;
-  report.fact("permissions", fmt::format("{}: mode {:04o}, user {}; we are user {}", path, status.st_mode & 07777u,
+  report.fact("permissions", fmt::format("{}: mode {:04o}, user {}; this process is user {}", path, status.st_mode & 07777u,
                                          status.st_uid, os::calls.geteuid()));
   if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
-    report.finding("permissions", path + " may be written by everybody, and has no sticky bit: anybody can remove a ring",
+    report.finding("permissions", path + " can be written by everybody, and has no sticky bit: anybody can remove a ring",
                    "chmod 1777 " + path);
   os::Fd file;
   const int error = os::open_at(dir, ".", O_TMPFILE | O_RDWR, 0600, file);
   if (error == -EACCES || error == -EROFS)
-    report.finding("permissions", fmt::format("we cannot create rings in {}: {}", path, std::strerror(-error)),
+    report.finding("permissions", fmt::format("this user cannot create rings in {}: {}", path, std::strerror(-error)),
                    "run as a user who may write there, or let that user's shmringd create the ring (--group)");
 }
 
@@ -103,12 +104,12 @@ void check_limits(Report& report) {
                           limit_text(file_size.rlim_cur), limit_text(descriptors.rlim_cur), limit_text(descriptors.rlim_max)));
   if (file_size.rlim_cur < default_bytes())
     report.finding("limits",
-                   fmt::format("files may have {} bytes: too few to create a ring of default sizes", file_size.rlim_cur),
+                   fmt::format("files may have at most {} bytes: too few for a ring of default sizes", file_size.rlim_cur),
                    "ulimit -f unlimited (systemd: LimitFSIZE=infinity)");
   if (descriptors.rlim_max < watched_descriptors)
     report.finding("limits",
-                   fmt::format("at most {} descriptors: too few for a collector to watch {} producers; whether one of the "
-                               "others has ended it asks ten times a second",
+                   fmt::format("at most {} descriptors: too few for a collector to watch {} producers; it checks ten times a "
+                               "second whether one of the others has ended",
                                descriptors.rlim_max, ring::default_producers),
                    "ulimit -n 1024 (systemd: LimitNOFILE=1024) for shmringd");
 }
@@ -121,8 +122,8 @@ void check_machine(Report& report) {
                              "call of clock_gettime");
   report.fact("namespaces", fmt::format("pid namespace {}, time namespace {}", host.pid_namespace, host.time_namespace));
   if (host.boot_id[0] == 0 || host.pid_namespace == 0)
-    report.finding("namespaces", "/proc does not tell the boot or the pid namespace: no process can be proven dead",
-                   "mount /proc (not hidden from us), and allow /proc/sys/kernel/random/boot_id");
+    report.finding("namespaces", "/proc does not show the boot id or the pid namespace: no process can be proven dead",
+                   "mount /proc so that this process sees all of it, and let it read /proc/sys/kernel/random/boot_id");
 }
 
 // Checks a ring that can be read.
@@ -147,7 +148,7 @@ void check_open_ring(const std::string& name, const Look& now, Report& report) {
                                    beats ? ", heartbeat " + duration_text(heartbeat_age(now)) + " ago" : "",
                                    live_producers(facts), facts.undrained()));
   if (facts.header.this_boot.value_or(true) && !facts.header.our_namespaces)
-    report.finding(subject, "it is of another pid or time namespace: deaths cannot be proven from here",
+    report.finding(subject, "it is of another pid or time namespace: it cannot be proven from here that a process is dead",
                    "let all who use it share one pid and time namespace");
   for (const Warning& warning : warnings(now)) report.finding(subject, warning.what, warning.remedy);
 }
@@ -156,13 +157,14 @@ void check_ring(const std::string& name, const std::string& owner, Report& repor
   os::Segment segment;
   std::vector<std::string> findings;
   if (os::open_readonly(name, segment, findings) != 0)
-    return report.finding("ring " + name, safe(os::last_error()), "as it says; whose it is: ls -l " + path_of(name));
+    return report.finding("ring " + name, safe(os::last_error()),
+                          "do what the message says; to see its owner: ls -l " + path_of(name));
   const Look now{inspect::read_segment(segment, findings, true), os::monotonic_now_ns()};
   check_open_ring(name, now, report);
   // Checks what the inspection does not judge: owner, mode, and whether we may write.
   os::Segment attached;
   const int error = findings.empty() ? os::attach(name, attached, or_null(owner)) : 0;
-  if (error != 0) report.finding("ring " + name, "we could not attach: " + safe(os::last_error()), "as it says");
+  if (error != 0) report.finding("ring " + name, "cannot attach: " + safe(os::last_error()), "do what the message says");
 }
 
 void print(const Report& report, const std::string& output) {
@@ -215,14 +217,13 @@ void register_doctor(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("doctor", "Find what keeps rings from working, with remedies");
   command->add_option("NAME", options->name, "Only this ring (default: all)")->check(check_ring_name);
-  choose(command->add_option("-o,--output", options->output, "text, or json: a line a check"), {"text", "json"});
+  choose(command->add_option("-o,--output", options->output, "text, or json: one line for each check"), {"text", "json"});
   add_owner_option(*command, options->owner);
   command->footer(
-      "Looks at the directory of the rings (size, free, permissions), the limits of this shell, the clock, and each "
-      "ring:\n"
-      "whether it can be used, who collects it and when last, who is dead, what is left over. Nothing is changed.\n"
-      "Exit status: 0 no finding, 1 findings, 2 usage, 3 no such ring or directory, 4 permission, 6 SHMRING_DIR, 7 "
-      "I/O.");
+      "Looks at the directory of the rings (size, free space, permissions), the limits of this shell, the clock, and each "
+      "ring: whether it can be used, which collector drains it and when it last did, which producers are dead, and whether the "
+      "ring is left over. doctor changes nothing.\n"
+      "Exit status: 0 no finding, 1 findings, 2 usage, 3 no such ring or directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
   command->callback([options, &status] { status = run(*options); });
 }
 

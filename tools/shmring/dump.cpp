@@ -34,7 +34,7 @@ bool parse_range(std::string_view text, SlotFilter& filter) {
 
 std::string check_range(const std::string& text) {
   SlotFilter filter;
-  return parse_range(text, filter) ? "" : "'" + text + "' is no range of slots: expected A-B, A- or A, from 0";
+  return parse_range(text, filter) ? "" : "'" + text + "' is not a range of slots: expected A-B, A- or A, from 0";
 }
 
 std::string check_ring_or_path(const std::string& name) { return name.find('/') != name.npos ? "" : check_ring_name(name); }
@@ -90,7 +90,7 @@ int run(const DumpOptions& options) {
   const inspect::Findings& findings = facts.findings;
   for (const std::string& text : findings.texts) warn(fmt::format("{}: {}", safe(options.name), safe(text)));
   if (findings.count > findings.texts.size())
-    warn(fmt::format("{}: and {} more of the kind", safe(options.name), findings.count - findings.texts.size()));
+    warn(fmt::format("{}: and {} more of this kind", safe(options.name), findings.count - findings.texts.size()));
   return findings.count == 0 ? ok : damaged;
 }
 
@@ -131,8 +131,8 @@ std::string mask_text(ring::u16 mask, const char* between) {
 
 void register_dump(CLI::App& app, int& status) {
   auto options = std::make_shared<DumpOptions>();
-  CLI::App* const command = app.add_subcommand("dump", "Show a ring's segment, live or as a file");
-  command->add_option("NAME|FILE", options->name, "The ring; with a / in it, a copied segment file")
+  CLI::App* const command = app.add_subcommand("dump", "Show the segment of a live ring, or a copy of it");
+  command->add_option("NAME|FILE", options->name, "A ring's name, or the path of a copied segment, with a / in it")
       ->required()
       ->check(check_ring_or_path);
   command->add_option("--slots", options->slots, "Show these slots of each lane: A-B, A- or A")
@@ -144,15 +144,14 @@ void register_dump(CLI::App& app, int& status) {
   choose(command->add_option("--state", options->state, "Show the slots in this state only"),
          {"empty", "writing", "ready", "reading"});
   command->add_flag("--hex", options->hex, "Show the slots' bytes in hexadecimal");
-  choose(command->add_option("-o,--output", options->output, "text, or json: a line for each thing that is shown"),
+  choose(command->add_option("-o,--output", options->output, "text, or json: one line for each thing that is shown"),
          {"text", "json"});
   command->footer(
-      "The ring is only looked at: nobody who uses it notices. What a live ring shows is of slightly different "
-      "moments.\n"
-      "STALLED slots lie below the head and are not empty yet: their owner is stopped, or died just now. CLAIMED is the "
-      "program that a producer says it is.\n"
-      "Exit status: 0 ok, 2 usage, 3 no such ring or file, 4 permission or a symbolic link, 5 something is wrong with\n"
-      "the segment: what can be read is shown all the same.\n\n"
+      "dump only reads the ring, and disturbs nobody who uses it. The parts of a live ring are shown as they were at slightly "
+      "different moments. STALLED slots lie below the head and are not empty yet: their owner is stopped, or died just now. "
+      "CLAIMED is the program that a producer says it is.\n"
+      "Exit status: 0 ok, 2 usage, 3 no such ring or file, 4 permission or a symbolic link, 5 something is wrong with the "
+      "segment: what can be read is shown all the same.\n\n"
       "Examples: shmring dump payments\n"
       "          shmring dump payments --state ready --hex\n"
       "          cp /dev/shm/shmring.payments copy && shmring dump ./copy --lane 0 --slots 0-15");

@@ -49,7 +49,7 @@ bool parse_type(std::string_view text, Type& type) {
 
 std::string check_type(const std::string& text) {
   Type type;
-  return parse_type(text, type) ? "" : "'" + text + "' is no type: expected N or N=NAME, for instance 7=package";
+  return parse_type(text, type) ? "" : "'" + text + "' is not a type: expected N or N=NAME, for instance 7=package";
 }
 
 std::string check_producer(const std::string& name) {
@@ -69,7 +69,7 @@ std::string parse_fields(const Options& options, std::vector<FieldValue>& out) {
   if (!options.no_input) keys.emplace(line_key);
   for (const std::string& text : options.fields) {
     parse_field(text, out.emplace_back());
-    if (!keys.insert(out.back().key).second) return "the field '" + out.back().key + "' stands there twice";
+    if (!keys.insert(out.back().key).second) return "the field '" + out.back().key + "' is given twice";
   }
   return "";
 }
@@ -146,7 +146,7 @@ int look_at_own(const std::string& name, const shmring_producer* producer, os::S
   std::uint8_t identity[sizeof(ring::RingId)];
   const bool known = shmring_ring_id(producer, identity) == 0 && segment.ring.entries != nullptr;
   if (known && std::memcmp(identity, &segment.ring.identity, sizeof identity) == 0) return ok;
-  complain(fmt::format("ring {}: it was made anew just now: try again", name));
+  complain(fmt::format("ring {}: it was just created anew: try again", name));
   return busy;
 }
 
@@ -166,7 +166,7 @@ void say_ended(const Options& options, const Emitter& emitter, int signal) {
   const u64 left = emitter.unwritten();
   complain(fmt::format("ring {}: ended by {}: {} lines written, {} refused{}", options.name,
                        signal == SIGINT ? "SIGINT" : "SIGTERM", emitter.lines() - emitter.refused(), emitter.refused(),
-                       left != 0 ? fmt::format("; {} that were read were not written, as the ring is full", left) : ""));
+                       left != 0 ? fmt::format("; of the lines read, {} were not written, as the ring is full", left) : ""));
 }
 
 int summarise(const Options& options, const Emitter& emitter, int signal) {
@@ -178,11 +178,11 @@ int summarise(const Options& options, const Emitter& emitter, int signal) {
     complain(fmt::format("ring {}: it was removed after {} lines: the rest was not written", options.name, emitter.lines()));
   if (emitter.refused() != 0)
     complain(
-        fmt::format("ring {}: {} of {} lines refused ({}): the log counts them as lost; a full ring drains while "
-                    "shmringd runs, --wait waits for it, --truncate cuts lines that do not fit",
+        fmt::format("ring {}: {} of {} lines refused ({}): the log counts them as lost; a full ring drains while shmringd "
+                    "runs: --wait waits for that; --truncate cuts lines that do not fit",
                     options.name, emitter.refused(), emitter.lines(), emitter.by_condition()));
   if (emitter.not_json() != 0)
-    complain(fmt::format("ring {}: {} of {} lines not JSON, line {} first: the log has them as text, marked invalid",
+    complain(fmt::format("ring {}: {} of {} lines are not JSON (first line {}): the log has them as text, marked invalid",
                          options.name, emitter.not_json(), emitter.lines(), emitter.first_not_json()));
   if (signal != 0) {
     say_ended(options, emitter, signal);
@@ -235,9 +235,11 @@ int run(const Options& options) {
 
 void register_emit(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand("emit", "Write standard input into a ring, one line one event");
+  CLI::App* const command = app.add_subcommand("emit", "Write each line of standard input into a ring as one event");
   command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
-  command->add_option("--type", options->type, "Type of the events: a number, which =NAME gives a name in the log, for ever")
+  command
+      ->add_option("--type", options->type,
+                   "Type of the events: a number; =NAME is its name in the log, which cannot be changed later")
       ->type_name("N[=NAME]")
       ->check(check_type);
   command->add_option("--producer", options->producer, "Name of the producer in the log (default: shmring)")
@@ -249,17 +251,20 @@ void register_emit(CLI::App& app, int& status) {
   command->add_option("--corr", options->correlation, "Correlation id of the events, for instance a W3C trace id")
       ->type_name("HEX")
       ->transform(CLI::Validator(to_correlation, "", ""));
-  choose(command->add_option("--lane", options->lane, "auto: an exclusive lane if one is free, else the shared one"),
-         {"auto", "shared", "exclusive"});
-  const auto json = command->add_flag("--json", options->json, "Each line is JSON, which the log embeds");
-  const auto field = command
-                         ->add_option("--field", options->fields,
-                                      "Events of fields: this one, again for more, and the input's line as \"line\"")
-                         ->type_name("KEY[:TYPE]=VALUE")
-                         ->allow_extra_args(false)
-                         ->check(check_field)
-                         ->excludes(json);
-  command->add_flag("--no-input", options->no_input, "One event of the fields alone; standard input is not read")->needs(field);
+  choose(
+      command->add_option("--lane", options->lane, "auto (the default): an exclusive lane if one is free, else the shared one"),
+      {"auto", "shared", "exclusive"});
+  const auto json = command->add_flag("--json", options->json, "Take each line as JSON, which the log embeds");
+  const auto field =
+      command
+          ->add_option("--field", options->fields,
+                       "Write events of typed fields: this one (repeat the option for more), and the line of input as \"line\"")
+          ->type_name("KEY[:TYPE]=VALUE")
+          ->allow_extra_args(false)
+          ->check(check_field)
+          ->excludes(json);
+  command->add_flag("--no-input", options->no_input, "Write one event of the fields alone; do not read standard input")
+      ->needs(field);
   command->add_flag("--truncate", options->truncate, "Cut lines that do not fit, instead of having them refused")
       ->excludes(json)
       ->excludes(field);
@@ -267,22 +272,20 @@ void register_emit(CLI::App& app, int& status) {
   add_owner_option(*command, options->owner);
   command
       ->add_flag(fmt::format("--wait{{{}}}", endless), options->wait,
-                 "Wait while the ring is full, as long as it takes: no line is refused for want of room. With =US each line "
-                 "waits up to so many microseconds, and is refused then")
+                 "Wait while the ring is full, however long it takes, so that no line is refused for lack of room. With =US "
+                 "each line waits at most that many microseconds, and is then refused")
       ->option_text("[=US]")
       ->check(CLI::Validator(check_wait, "", ""));
   command->footer(
-      "An empty line is an event of no bytes; a last line counts without its newline. Refused lines are counted in the log as "
-      "losses. Without --wait a line that meets a full ring does what the ring's policy says: it is refused, by default. At "
-      "SIGINT or SIGTERM it ends, and says how many lines were written and refused: what was read is written as far as there "
-      "is room; nothing more is read or waited for.\n"
-      "\n"
-      "TYPE is text (if none is given), int, uint, double, bool, time (RFC 3339, or now) or bytes (hex). A line that is not "
-      "JSON is written too; the log has it as text, and says so.\n"
+      "An empty line is an event of no bytes; the last line needs no newline. The log counts refused lines as losses. Without "
+      "--wait, the ring's policy decides what happens to a line if the ring is full; by default it is refused. On SIGINT or "
+      "SIGTERM, emit neither reads nor waits any more: it writes what it has read as far as there is room, and says how many "
+      "lines were written and how many refused.\n\n"
+      "TYPE is text (the default), int, uint, double, bool, time (RFC 3339, or now) or bytes (hex). With --json, a line that "
+      "is not JSON is written, too; the log has it as text, marked invalid.\n"
       "Exit status: 0 all written, 1 some refused or not JSON, or the ring was removed, 2 usage, 3 no such ring, 4 permission, "
-      "5 not a usable ring, 6 the type has another name, 7 I/O, 8 no place free for a second; 130 ended by SIGINT, 143 by "
-      "SIGTERM.\n"
-      "\n"
+      "5 not a usable ring, 6 the type has another name, 7 I/O, 8 no place became free within a second; 130 ended by SIGINT, "
+      "143 by SIGTERM.\n\n"
       "Example: shmring emit payments --wait < events.txt\n"
       "         tail -F /var/log/dpkg.log | shmring emit payments --producer dpkg --type 7=package\n"
       "         shmring emit payments --no-input --field user=alice --field amount:int=1250");

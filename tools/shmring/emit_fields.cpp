@@ -64,7 +64,7 @@ constexpr struct {
 std::string parse_field(std::string_view argument, FieldValue& out) {
   const std::string quoted = "'" + std::string(argument) + "' ";
   const std::size_t equals = argument.find('=');
-  if (equals == argument.npos) return quoted + "is no field: expected KEY=VALUE or KEY:TYPE=VALUE";
+  if (equals == argument.npos) return quoted + "is not a field: expected KEY=VALUE or KEY:TYPE=VALUE";
   const std::string_view name = argument.substr(0, equals), value = argument.substr(equals + 1);
   const std::size_t colon = name.rfind(':');
   out.key = name.substr(0, colon);
@@ -73,8 +73,8 @@ std::string parse_field(std::string_view argument, FieldValue& out) {
   const std::string_view wanted = colon == name.npos ? "text" : name.substr(colon + 1);
   for (const auto& type : types)
     if (type.name == wanted)
-      return type.parse(value, out) ? "" : quoted + "is no " + std::string(wanted) + ": expected " + type.expected;
-  return quoted + "has a type that is not known: expected one of text, int, uint, double, bool, time, bytes";
+      return type.parse(value, out) ? "" : quoted + "is not of type " + std::string(wanted) + ": expected " + type.expected;
+  return quoted + "has an unknown type: expected one of text, int, uint, double, bool, time, bytes";
 }
 
 void add_to(FieldEncoder& encoder, const FieldValue& field) {

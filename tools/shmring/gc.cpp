@@ -43,7 +43,7 @@ Verdict judge_ring(const std::string& ring, const Options& options, os::Segment&
   verdict.bytes = facts.header.file_bytes;
   verdict.retired = is_retired(facts.header);
   if (facts.lanes.empty()) {
-    verdict.why = fmt::format("it is damaged, so nobody can be judged: look at it with `shmring dump {}`", ring);
+    verdict.why = fmt::format("it is damaged, so it cannot be seen who uses it: look at it with `shmring dump {}`", ring);
     return verdict;
   }
   verdict.leftover = judge(facts);
@@ -56,7 +56,7 @@ Verdict judge_ring(const std::string& ring, const Options& options, os::Segment&
   verdict.remove = options.lose || !verdict.leftover.loses();
   if (!verdict.remove)
     verdict.why = fmt::format("{}; but: {}: {}{}", verdict.why, loss_text(verdict.leftover), way_into_a_log(facts),
-                              may_be_given_up(facts, verdict.leftover) ? "; or say --lose" : "");
+                              may_be_given_up(facts, verdict.leftover) ? "; or give that up with --lose" : "");
   return verdict;
 }
 
@@ -122,17 +122,15 @@ int run(const Options& options) {
 
 void register_gc(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand("gc", "Remove the rings whose every owner is proven dead");
+  CLI::App* const command = app.add_subcommand("gc", "Remove the rings whose owners are all proven dead");
   command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be removed, and why");
-  command->add_flag("--lose", options->lose, "Also rings with records that no log has");
-  choose(command->add_option("-o,--output", options->output, "text, or json: a line a ring"), {"text", "json"});
+  command->add_flag("--lose", options->lose, "Also remove rings with records that are in no log: these are then lost");
+  choose(command->add_option("-o,--output", options->output, "text, or json: one line for each ring"), {"text", "json"});
   add_owner_option(*command, options->owner);
   command->footer(
-      "Owners are the producers that hold a place, the collector, and the creator. A process is dead if its pid is "
-      "gone, "
-      "or\nbelongs to a process that started later; after a boot all are. Who cannot be judged counts as alive: "
-      "another "
-      "pid\nnamespace, or a damaged segment. Only rings whose owner is trusted are removed.\n"
+      "Owners are the producers that hold a place, the collector, and the creator. A process is dead if its pid is gone, or "
+      "belongs to a process that started later; after a reboot all are dead. A process that cannot be judged counts as alive: "
+      "it is in another pid namespace, or the segment is damaged. gc removes only rings whose owner is trusted (see --owner).\n"
       "Exit status: 0 ok, also if rings are kept; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
   command->callback([options, &status] { status = run(*options); });
 }

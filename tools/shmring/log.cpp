@@ -207,8 +207,8 @@ void add_filter(CLI::App& command, LogFilter& filter, CLI::Option* follow) {
   command.add_option("--corr", filter.correlation, "Only events with this correlation id, for instance a W3C trace id")
       ->type_name("HEX")
       ->transform(correlation);
-  command.add_option("--since", filter.since, "Only lines of this time, and later")->type_name("TIME")->transform(time);
-  command.add_option("--until", filter.until, "Only lines of this time, and earlier")
+  command.add_option("--since", filter.since, "Only lines of this time or later")->type_name("TIME")->transform(time);
+  command.add_option("--until", filter.until, "Only lines of this time or earlier")
       ->type_name("TIME")
       ->transform(time)
       ->excludes(follow);
@@ -220,19 +220,20 @@ void register_log(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("log", "Print the lines of a log");
   command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
-  const auto follow = command->add_flag("-f,--follow", options->follow, "Go on as the log grows, across its files");
-  command->add_option("-n,--lines", options->last, "Only the last N lines, of those asked for")
+  const auto follow = command->add_flag("-f,--follow", options->follow, "Follow the log as it grows, also into new files");
+  command->add_option("-n,--lines", options->last, "Only the last N of the lines that match")
       ->type_name("N")
       ->check(whole_number(0));
   add_filter(*command, options->filter, follow);
-  choose(command->add_option("-o,--output", options->output, "short: a line for people · json: the lines as they stand"),
+  choose(command->add_option("-o,--output", options->output,
+                             "short: one readable line for each; json: the lines as they are in the log"),
          {"short", "json"});
   command->footer(
-      "What is given twice lets both through, but for times and --corr; different conditions must all hold. TIME is\n"
-      "RFC 3339, a date (its midnight, UTC), or how long ago: 90s, 10m, 2h, 7d. Lines are in the order of sequences:\n"
-      "one that came late may stand behind younger ones.\n"
-      "Exit status: 0 ok, 2 usage, 3 no such log, 4 permission, 5 damaged: a line (it is named, not printed), or a file of the "
-      "log is none, 7 I/O.\n\n"
+      "If --kind, --producer or --type is given several times, a line may match any of them; different options must all match. "
+      "TIME is RFC 3339, a date (its midnight, UTC), or how long ago: 90s, 10m, 2h, 7d. Lines are printed in the order of the "
+      "log: a late event may stand behind younger ones of other producers.\n"
+      "Exit status: 0 ok, 2 usage, 3 no such log, 4 permission, 5 a line is damaged (it is named, not printed) or a file is "
+      "not one of a log, 7 I/O.\n\n"
       "Example: shmring log /var/log/payments-audit -f --kind loss --kind incident --since 1h");
   command->callback([options, &status] { status = Printer(*options).run(); });
 }

@@ -57,9 +57,9 @@ std::string to_correlation(std::string& text) {
   for (const char c : text)
     if (c != '-') digits += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
   if (digits.size() != 32 || digits.find_first_not_of("0123456789abcdef") != digits.npos)
-    return "'" + text + "' is no correlation id: expected 32 hex digits";
+    return "'" + text + "' is not a correlation id: expected 32 hex digits";
   if (digits.find_first_not_of('0') == digits.npos)
-    return "'" + text + "' is no correlation id: all zero stands for an event that has none";
+    return "'" + text + "' is not a correlation id: all zero stands for an event that has none";
   text = digits;
   return "";
 }
@@ -71,7 +71,7 @@ std::string to_time(std::string& text) {
     ns = duration(text);
     if (ns) ns = static_cast<i64>(os::utc_now_ns()) - *ns;
   }
-  if (!ns) return "'" + text + "' is no time: expected one such as 2026-01-31T12:00:00Z, a date, or 90s, 10m, 2h, 7d ago";
+  if (!ns) return "'" + text + "' is not a time: expected one such as 2026-01-31T12:00:00Z, a date, or 90s, 10m, 2h, 7d ago";
   const auto line_form = log::format_time(*ns);
   text.assign(line_form.data(), line_form.size());
   return "";
@@ -83,7 +83,7 @@ std::string check_kind(const std::string& text) {
     if (kind == text) return "";
     known += (known.empty() ? "" : ", ") + std::string(kind);
   }
-  return "'" + text + "' is no kind of line: expected one of " + known;
+  return "'" + text + "' is not a kind of line: expected one of " + known;
 }
 
 }  // namespace shmring::tool

@@ -100,10 +100,10 @@ int run(const std::string& output) {
 void register_ls(CLI::App& app, int& status) {
   auto output = std::make_shared<std::string>("text");
   CLI::App* const command = app.add_subcommand("ls", "List the rings");
-  choose(command->add_option("-o,--output", *output, "text, or json: a line a ring"), {"text", "json"});
+  choose(command->add_option("-o,--output", *output, "text, or json: one line for each ring"), {"text", "json"});
   command->footer(
-      "GEOMETRY is lanes x slots x bytes a slot. FILL is what no collector has released yet, over all lanes, and how\n"
-      "full the fullest lane is.\n"
+      "GEOMETRY is lanes x slots per lane x bytes per slot. FILL is the number of positions in all lanes that no collector has "
+      "released yet, and how full the fullest lane is.\n"
       "Exit status: 0 ok, also if a ring has a problem; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
   command->callback([output, &status] { status = run(*output); });
 }

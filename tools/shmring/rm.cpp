@@ -28,9 +28,9 @@ std::vector<std::string> reasons(const std::string& name, const inspect::Inspect
   std::vector<std::string> reasons;
   if (facts.collector.holds_lease)
     reasons.push_back(facts.collector.identity.pid != 0
-                          ? fmt::format("a collector ({}) drains it: stop it first: kill -TERM {}",
+                          ? fmt::format("a collector ({}) drains it: stop it first with kill -TERM {}",
                                         collector_text(facts.collector), facts.collector.identity.pid)
-                          : fmt::format("a collector has just taken it: see who: shmring stat {}", name));
+                          : fmt::format("a collector has just taken it: see `shmring stat {}`", name));
   if (const u64 live = live_producers(facts))
     reasons.push_back(fmt::format("{} producer{} attached: see `shmring stat {}`", live, live == 1 ? " is" : "s are", name));
   if (const std::string lost = loss_text(judge(facts)); !lost.empty())
@@ -74,7 +74,7 @@ int run(const Options& options) {
   const std::vector<std::string> against = reasons(options.name, facts);
   if (!against.empty() && !options.force) {
     for (const std::string& reason : against) complain(fmt::format("ring {}: not removed: {}", options.name, reason));
-    if (may_be_given_up(facts, judge(facts))) complain(fmt::format("ring {}: to give that up, say --force", options.name));
+    if (may_be_given_up(facts, judge(facts))) complain(fmt::format("ring {}: to give that up, use --force", options.name));
     return keep(options, facts, busy);
   }
   const os::Unneeded unneeded = options.force ? os::Unneeded::unasked : os::Unneeded::by_anybody;
@@ -94,7 +94,9 @@ void register_rm(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("rm", "Retire a ring and remove it");
   command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
-  command->add_flag("--force", options->force, "Also while it is in use, has records that no log has, or is no usable segment");
+  command->add_flag(
+      "--force", options->force,
+      "Remove it even if it is in use, has records that are in no log (they are then lost), or is not a usable segment");
   choose(command->add_option("-o,--output", options->output, "text, or json: one line"), {"text", "json"});
   add_owner_option(*command, options->owner);
   command->footer("Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");

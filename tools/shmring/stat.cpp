@@ -30,7 +30,7 @@ std::string check_interval(const std::string& text) {
   double seconds = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   const bool good = error == std::errc{} && end == text.data() + text.size() && seconds >= 0 && seconds <= 3600;
-  return good ? "" : "'" + text + "' is no number of seconds from 0 to 3600";
+  return good ? "" : "'" + text + "' is not a number of seconds from 0 to 3600";
 }
 
 u64 percent(u64 part, u64 whole) { return whole == 0 ? 0 : std::min(part, whole) * 100 / whole; }
@@ -220,16 +220,17 @@ void register_stat(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("stat", "Show a ring's rates, fill, losses, lag and producers");
   command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
-  command->add_option("--interval", options->interval, "Seconds between the two looks that rates need; 0: no rates")
+  command
+      ->add_option("--interval", options->interval,
+                   "Seconds between the two readings that rates are computed from (default 1); 0: no rates")
       ->type_name("S")
       ->check(CLI::Validator(check_interval, "", ""));
-  command->add_flag("--watch", options->watch, "Again and again, a document each interval, until the ring is removed");
+  command->add_flag("--watch", options->watch, "Print again after each interval, until the ring is removed");
   choose(command->add_option("-o,--output", options->output, "text, or json: one document"), {"text", "json"});
   command->footer(
       "Places are those of the producer table: one for each producer that is attached, or whose account is not closed yet. "
-      "UNLOGGED are attempts that no line of the log covers yet. REFUSED are a producer's own refusals; they are in "
-      "the\n"
-      "log as losses. Exit status: 0 ok, also with warnings; 2 usage, 3 no such ring, 4 permission, 5 damaged.");
+      "UNLOGGED are attempts that no line of the log covers yet. REFUSED are a producer's own refusals; they are in the log as "
+      "losses. Exit status: 0 ok, also with warnings; 2 usage, 3 no such ring, 4 permission, 5 damaged.");
   command->callback([options, &status] { status = run(*options); });
 }
 

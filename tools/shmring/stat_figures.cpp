@@ -32,12 +32,12 @@ void warn_of_collector(const Look& now, std::vector<Warning>& out) {
              facts.collector.holds_lease && age > late_pass_ns && facts.collector.identity.pid != 0) {
     const u32 pid = facts.collector.identity.pid;
     out.push_back({fmt::format("the collector (pid {}) made no pass for {}", pid, duration_text(age)),
-                   fmt::format("if it is stopped: kill -CONT {}; if not, see whether its log's disk is full", pid)});
+                   fmt::format("if it is stopped: kill -CONT {}; if not, see whether the disk of its log is full", pid)});
   }
   if (usable && !is_retired(facts.header)) return;
   const char* const what = is_of_another_boot(facts.header) ? "the ring is of another boot: nobody can attach to it"
                            : !facts.header.made_by.empty()  ? "the ring is of an older version: this one cannot attach to it"
-                                                            : "the ring is retired: nobody writes into it";
+                                                            : "the ring is retired: nobody can write into it";
   out.push_back({what, remedy(facts, judge(facts))});
 }
 
@@ -46,7 +46,7 @@ void warn_of_lanes(const Inspection& facts, std::vector<Warning>& out) {
   for (const LaneFacts& lane : facts.lanes) {
     if (lane.fill() > slots / 4 * 3)
       out.push_back({fmt::format("lane {}: {} of {} slots are not drained", lane.lane, lane.fill(), slots),
-                     "if it stays so, the ring is too small for its rate: more --slots, at creation"});
+                     "if this persists, the ring is too small for its rate: create it with more --slots"});
     if (lane.stalled > slots / 4)
       out.push_back({fmt::format("lane {}: {} of {} slots are stalled: their writers have claimed them and do not go on",
                                  lane.lane, lane.stalled, slots),
@@ -62,11 +62,12 @@ void warn_of_producer(const ProducerFacts& producer, std::vector<Warning>& out) 
     out.push_back(
         {who + " runs another program since it attached: its place stays taken until that process ends", "detach before exec"});
   if (here && producer.owner.start_time == 0)
-    out.push_back({who + " is in other namespaces than the ring's: it is never judged dead, its place stays taken when it dies",
-                   "let all share one pid and time namespace"});
-  if (const u64 full = producer.counters[static_cast<std::size_t>(ring::Cause::full)].count)
     out.push_back(
-        {fmt::format("{} lost {} records to a full lane", who, full), "a faster collector, or more --slots at creation"});
+        {who + " is in other namespaces than the ring's: it is never judged dead, and its place stays taken when it dies",
+         "let all who use the ring share one pid and time namespace"});
+  if (const u64 full = producer.counters[static_cast<std::size_t>(ring::Cause::full)].count)
+    out.push_back({fmt::format("{} lost {} records to a full lane", who, full),
+                   "make the collector faster, or create the ring with more --slots"});
 }
 
 }  // namespace

@@ -149,7 +149,7 @@ void register_verify(CLI::App& app, int& status) {
       "verify", "Prove that a log is whole: index without a hole, every sequence exactly once, as an event or a loss");
   command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
   command->add_flag("--no-loss", options->no_loss,
-                    "A failure too: a sequence that was lost, a write that took none, an account that is gone");
+                    "Also fail if a sequence was lost, a call was nested (it took no sequence), or an account is gone");
   choose(command->add_option("-o,--output", options->output, "text, or json: one object"), {"text", "json"});
   command->footer(
       "Exit status: 0 proven, 1 a deviation, or with --no-loss a loss, 3 no such log, 4 permission, 5 not an audit log at all, "

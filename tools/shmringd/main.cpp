@@ -15,7 +15,7 @@ namespace {
 
 int run(int argc, char** argv) {
   if (const int error = os::hold_standard_descriptors(); error != 0) {
-    collect::say("shmringd: cannot open /dev/null in place of a closed descriptor: {}\n", std::strerror(-error));
+    collect::say("shmringd: cannot open /dev/null in place of a closed standard descriptor: {}\n", std::strerror(-error));
     return io;
   }
   collect::Settings settings;

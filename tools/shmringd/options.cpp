@@ -17,20 +17,20 @@ namespace shmring::tool {
 namespace {
 
 constexpr const char* footer =
-    "Creates the ring if it is absent; on an existing ring its own geometry, policy and permissions hold. A ring of another "
-    "boot\n"
-    "is moved aside, as NAME.old-TIME, and so is one of libshmring 0.1 when all who used it have ended.\n"
-    "SIGTERM and SIGINT drain, write a stop line and exit 0; SIGHUP and SIGUSR1 are ignored: there is nothing to reload yet.\n"
-    "If 5 s do not suffice for what is in the ring, the rest stays there for the next shmringd: exit 7.\n\n"
-    "Exit status: 0 ok, 2 usage, 4 permission, 5 damaged ring or log, 6 configuration, 7 I/O,\n"
-    "8 another collector holds the ring or the log.\n\n"
+    "shmringd creates the ring if it is absent. An existing ring keeps its own geometry, policy and permissions. A ring of "
+    "another boot is moved aside, as NAME.old-TIME, and so is one of libshmring 0.1 when all who used it have ended.\n\n"
+    "On SIGTERM or SIGINT, shmringd drains the ring, writes a stop line and exits with 0. If its log is too slow to do that in "
+    "5 seconds, the rest stays in the ring for the next shmringd, and the status is 7. SIGHUP and SIGUSR1 are ignored: there "
+    "is nothing to reload yet.\n\n"
+    "Exit status: 0 ok, 2 usage, 4 permission, 5 damaged ring or log, 6 configuration, 7 I/O, 8 another collector holds the "
+    "ring or the log.\n\n"
     "Example: shmringd --ring payments --log /var/log/payments-audit";
 
 // Reads octal digits as chmod takes them. 0 would mean the default.
 std::string read_mode(const std::string& text, std::uint32_t& out) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, 8);
   const bool all = error == std::errc{} && end == text.data() + text.size() && out != 0;
-  return all ? "" : "'" + text + "' is no mode: expected octal digits, for instance 0660";
+  return all ? "" : "'" + text + "' is not a mode: expected octal digits, for instance 0660";
 }
 
 void add_ring_options(CLI::App& app, collect::Settings& out, std::string& durability) {
@@ -43,16 +43,17 @@ void add_ring_options(CLI::App& app, collect::Settings& out, std::string& durabi
              [&create, policies](const std::string& name) {
                create.on_full = static_cast<std::uint32_t>(std::ranges::find(policies, name) - policies.begin());
              },
-             "what a write to a full ring does: it is refused, takes the oldest record's place, or waits; hybrid waits "
-             "shortly (default drop)"),
+             "what a write to a full ring does: drop refuses it, overwrite lets it take the oldest record's place, wait and "
+             "hybrid let it wait (default drop)"),
          policies);
-  app.add_option("--wait-us", create.wait_us, "how long wait and hybrid wait, in microseconds (default 100000, hybrid 1000)")
+  app.add_option("--wait-us", create.wait_us,
+                 "how long a write waits with wait and hybrid, in microseconds (default 100000, hybrid 1000)")
       ->type_name("N")
       ->check(numbers);
-  app.add_option("--slots", create.slots, "slots a lane, a power of two from 64 (default 16384)")
+  app.add_option("--slots", create.slots, "slots per lane, a power of two from 64 (default 16384)")
       ->type_name("N")
       ->check(numbers);
-  app.add_option("--slot-bytes", create.slot_bytes, "bytes a slot, 64 of them header, a power of two from 128 (default 256)")
+  app.add_option("--slot-bytes", create.slot_bytes, "bytes per slot, 64 of them header, a power of two from 128 (default 256)")
       ->type_name("N")
       ->check(numbers);
   app.add_option("--lanes", create.lanes, "lanes, 1 to 64: one shared, the others exclusive (default 8)")
@@ -64,7 +65,8 @@ void add_ring_options(CLI::App& app, collect::Settings& out, std::string& durabi
       ->type_name("N")
       ->check(whole_number(1, ring::max_producers));
   app.add_option("--max-record", create.max_record, "largest payload in bytes (default 65536)")->type_name("N")->check(numbers);
-  app.add_option("--group", out.group, "group whose members may attach, too, if they trust us: see --owner (default: none)")
+  app.add_option("--group", out.group,
+                 "group whose members may attach, too, if they trust this user: see --owner (default: none)")
       ->type_name("GROUP");
   app.add_option_function<std::string>(
          "--mode",
@@ -93,8 +95,8 @@ bool parse(int argc, char** argv, collect::Settings& out, int& status) {
   add_ring_options(app, out, durability);
   add_owner_option(app, out.owner);
   app.add_flag("--busy", out.busy,
-               "never sleep: a record is taken at once, and a processor is spent on it; else it waits for up to 2 ms, or "
-               "25 ms if none came for a second");
+               "never sleep: records are taken at once, but a processor is spent on it; otherwise a record waits for up to 2 "
+               "ms, or 25 ms if none came for a second");
   app.footer(footer);
   try {
     app.parse(argc, argv);

@@ -99,7 +99,7 @@ int open_log_file(int directory, const std::string& dir, const std::string& name
   }
   if (error != 0) return os::fail(-error, "log %s/%s: cannot open it: %s", dir.c_str(), name.c_str(), std::strerror(-error));
   if (S_ISREG(status.st_mode)) return 0;
-  return os::fail(EBADMSG, "log %s/%s: it is %s, and no file of an audit log: move it away", dir.c_str(), name.c_str(),
+  return os::fail(EBADMSG, "log %s/%s: it is %s, and not a file of an audit log: move it elsewhere", dir.c_str(), name.c_str(),
                   kind_of(status.st_mode));
 }
 

@@ -116,7 +116,7 @@ int Recovery::find_whole_lines() {
   int error = open_log_file(directory_, dir_, file_.name, O_RDWR, fd_);
   if (error != 0) return error;
   struct stat status {};
-  if ((error = os::result(os::calls.fstat(fd_.get(), &status))) != 0) return io_error(error, "stat it");
+  if ((error = os::result(os::calls.fstat(fd_.get(), &status))) != 0) return io_error(error, "read its status");
   size_ = static_cast<u64>(status.st_size);
   u64 newline = 0;
   const int found = find_back(fd_.get(), size_, "\n", newline);
@@ -167,7 +167,7 @@ int Recovery::apply_lines(u64 offset) {
       return damage(next, "the lines that were here a moment ago");
     if (!parse(at.text, line, mistake)) return damage(next, mistake.expected);
     if (line.ring != ring_) {
-      return os::fail(EINVAL, "log %s: is the log of ring %.*s, not of %.*s; give each ring a directory of its own",
+      return os::fail(EINVAL, "log %s: it is the log of ring %.*s, not of %.*s; give each ring a directory of its own",
                       dir_.c_str(), static_cast<int>(line.ring.size()), line.ring.data(), static_cast<int>(ring_.size()),
                       ring_.data());
     }
@@ -260,7 +260,7 @@ int Recovery::cut_tail() {
   } else {
     // A full disk must not keep the log from going on. Nobody was ever told that the torn bytes were stored.
     os::calls.unlinkat(directory_, name.c_str(), 0);
-    if (error != -ENOSPC && error != -EDQUOT) return io_error(error, "keep its torn end aside");
+    if (error != -ENOSPC && error != -EDQUOT) return io_error(error, "keep its torn end in a file beside it");
   }
   error = os::result(os::calls.ftruncate(fd_.get(), static_cast<off_t>(whole_)));
   if (error == 0) return 0;

@@ -68,8 +68,9 @@ int Writer::lock() {
   os::calls.fstat(directory_.get(), &status);
   const int pid = lock_holder(status.st_ino);
   const std::string who = pid > 0 ? "process " + std::to_string(pid) : "another process";
-  return os::fail(EBUSY, "log %s: %s already writes it; one collector a log: end that one, or give another directory",
-                  dir_.c_str(), who.c_str());
+  return os::fail(
+      EBUSY, "log %s: %s already writes it, and a log has only one collector: stop that process, or give another directory",
+      dir_.c_str(), who.c_str());
 }
 
 int Writer::begin_file(u64 time_ns, u64 first_index, std::string_view first_line) {
@@ -101,7 +102,7 @@ int Writer::write(std::string_view lines) {
   std::size_t written = 0;
   if (const int error = os::write_full(file_.get(), lines.data(), lines.size(), &written)) {
     if (written > 0) cut();
-    return fail(error, "append");
+    return fail(error, "append to it");
   }
   if (const int error = in_place()) return cut(), error;
   file_bytes_ += lines.size();
@@ -112,7 +113,7 @@ int Writer::in_place() const {
   const std::string path = dir_ + "/" + file_name_;
   struct stat open {
   }, named{};
-  if (os::calls.fstat(file_.get(), &open) != 0) return fail(-errno, "stat it");
+  if (os::calls.fstat(file_.get(), &open) != 0) return fail(-errno, "read its status");
   if (os::calls.fstatat(AT_FDCWD, path.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0) {
     if (named.st_ino == open.st_ino && named.st_dev == open.st_dev) return 0;
   } else if (errno != ENOENT && errno != ENOTDIR) {
@@ -124,7 +125,8 @@ int Writer::in_place() const {
 int Writer::read_back(u64 next_index, Recovered& out) const {
   if (const int error = recover(directory_.get(), dir_, ring_, out)) return error;
   if (out.file == file_name_ && out.next_index == next_index) return 0;
-  return os::fail(ESTALE, "log %s/%s: it does not end where it was written to", dir_.c_str(), file_name_.c_str());
+  return os::fail(ESTALE, "log %s/%s: it does not end where the last write ended, so it was changed", dir_.c_str(),
+                  file_name_.c_str());
 }
 
 }  // namespace shmring::log

@@ -232,7 +232,7 @@ TEST_CASE("who attaches waits for whoever removes the ring, not for ever, and ch
   Remover remover(box);
   SlowTime time;
   CHECK(attach() == nullptr);
-  CHECK(says("another process removes it at this moment"));
+  CHECK(says("another process is removing it"));
   CHECK(SlowTime::sleeps == 200);
   CHECK(box.is_retired());
   CHECK(os::unlink("audit") == -EBUSY);

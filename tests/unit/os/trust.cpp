@@ -133,7 +133,7 @@ TEST_CASE("an owner who is no user is EINVAL, whosever the ring is, and before o
     CHECK(says(("there is no user \"" + std::string(name) + "\"").c_str()));
     Environment named(name);
     CHECK(attach() == -EINVAL);
-    CHECK(says("(SHMRING_OWNER)"));
+    CHECK(says("(from SHMRING_OWNER)"));
   }
   REQUIRE(os::unlink("audit") == 0);
   shmring_create_options create{};
