@@ -42,10 +42,10 @@ inline u64 ticks() {
   static const ring::Clock clock = os::choose_clock();
   return ring::HardwareMemory::ticks(clock);
 }
-// Measured once per process, over 20 ms.
+// Measured once, over 20 ms.
 double ns_per_tick();
-// Returns what it costs to read the time: the median distance of consecutive reads. Measured once per process, in the same way
-// as single calls are.
+// Returns what it costs to read the time: the median distance of consecutive reads. Measured once, in the same way as single
+// calls are.
 double timer_ticks();
 // Returns the time that the fraction `part` of single calls do not exceed, less the timer's own cost. `part` 0 is the shortest
 // call.

@@ -33,7 +33,7 @@ constexpr u32 usual_rounds = 9, quick_rounds = 2, check_rounds = 25;
 constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 5'000'000'000, check_limit_ns = 100'000'000'000;
 constexpr u64 usual_budget_ns = 40'000'000, quick_budget_ns = 20'000'000;  // of one measurement
 constexpr u64 cold_budget_ns = 2'500'000'000;                              // three idle seconds
-constexpr u64 collector_budget_ns = 250'000'000;  // longer, since these sleep for milliseconds or fill a file
+constexpr u64 collector_budget_ns = 250'000'000;  // of handoff, logged and idle, which sleep for milliseconds or fill a file
 
 const std::vector<Contender>& all() {
   static const std::vector<Contender> all = contenders();
