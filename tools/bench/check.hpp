@@ -27,7 +27,7 @@ struct Row {
   double or_factor = 0;
   bool by_distance = true;         // the figure depends on the distance between the cores
   bool needs_cores = false;        // the figure means something only if each process has a processor of its own
-  const char* stand_in = nullptr;  // a floor that is judged by the same bound: if it misses the bound too, so may we
+  const char* stand_in = nullptr;  // a floor that is judged by the same bound, for the verdict `floor`
 };
 const std::vector<Row>& rows_to_reach();
 

@@ -1,7 +1,7 @@
 // A job is what is measured of a transport: the kind of measurement, the size of the records, and the number of writers. Each
 // round of it gives a figure.
 //
-//   quiet      writer and reader take turns on one processor, so nobody drains while it writes. Each turn fits into the ring
+//   quiet      writer and reader take turns on one processor, so nobody drains during a write. Each turn fits into the ring
 //   live       the reader drains on another processor, and keeps up
 //   calls      like live, but each write() is timed for itself
 //   rate       writers and reader are all as fast as they can. A refused record is dropped

@@ -17,7 +17,7 @@ struct RoundTrip {
 // Measures with two processes on the first two processors, which pass one word to and fro.
 RoundTrip measure_round_trip(const std::vector<int>& processors);
 
-// Returns what the system says about how the two processors lie. In a virtual machine this may be wrong.
+// Returns what the system says about the distance of the two processors. In a virtual machine this may be wrong.
 std::string distance_text(const std::vector<int>& processors);
 
 }  // namespace shmring::bench

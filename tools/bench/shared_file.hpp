@@ -55,7 +55,7 @@ class SharedFile {
       std::string path;
       os::Fd directory;
       if (os::open_directory(name, path, directory) == 0) os::calls.unlinkat(directory.get(), file_name(name).c_str(), 0);
-    } catch (const std::bad_alloc&) {  // then it stays
+    } catch (const std::bad_alloc&) {  // the file stays
     }
   }
 
