@@ -89,7 +89,7 @@ int play(Board& board, int processor, const std::function<void()>& part) {
 
 namespace {
 
-// A child that fails ends the measurement for all.
+// Throws if a child has failed, so that the failure of one ends the measurement for all.
 void check_on(Board& board, std::vector<Child>& children, u64 deadline_ns) {
   if (stop_requested()) throw Interrupted();
   if (os::monotonic_now_ns() > deadline_ns) throw std::runtime_error("a process did not end in time");

@@ -1,6 +1,6 @@
-// What the processes of one measurement share, and how they wait for each other.
+// The memory that the processes of one measurement share, and how these processes wait for each other.
 //
-// Invariant: a process that waits gives up `grace_ns` after the end of the measurement's budget.
+// Invariant: no process waits for ever. A child gives up after `grace_ns`, supervise() after the budget and twice `grace_ns`.
 #pragma once
 
 #include <atomic>
@@ -21,8 +21,8 @@ namespace shmring::bench {
 struct Board {
   enum Turn : u32 { writers_turn = 0, readers_turn = 1, over = 2 };
   struct WriterLine {
-    alignas(64) u64 attempted, accepted, refused, newest;  // newest: sequence of the last that was accepted
-    u64 ticks, timed;                                      // ticks of `timed` writes
+    alignas(64) u64 attempted, accepted, refused, newest;  // newest: the sequence of the last accepted record
+    u64 ticks, timed;                                      // `timed` writes took `ticks`
     u64 left_out;
     Histogram calls;
   };
@@ -30,11 +30,11 @@ struct Board {
   alignas(64) std::atomic<u32> go;
   alignas(64) std::atomic<u32> turn;
   alignas(64) std::atomic<u32> writers_done;
-  alignas(64) std::atomic<u64> accepted;                // quiet: so far
-  alignas(64) std::atomic<u64> delivered[max_writers];  // so far, checked
-  alignas(64) u64 first_ticks;
-  u64 last_ticks;  // of the reader's last record
-  char broken[256];
+  alignas(64) std::atomic<u64> accepted;                // up to the end of the writer's last turn; used by quiet only
+  alignas(64) std::atomic<u64> delivered[max_writers];  // delivered so far, with every byte checked
+  alignas(64) u64 first_ticks;                          // when the writers were let go
+  u64 last_ticks;                                       // when the reader had its last record
+  char broken[256];                                     // the first error of a child, or ""
   WriterLine writers[max_writers];
 };
 
@@ -42,9 +42,13 @@ inline u64 ticks() {
   static const ring::Clock clock = os::choose_clock();
   return ring::HardwareMemory::ticks(clock);
 }
-double ns_per_tick();  // measured once, for 20 ms
-double timer_ticks();  // what reading the time costs, measured once as calls are: the median of reads one after the other
-// Returns the time that the fraction `part` of single calls do not exceed (0: the shortest call), less the timer's own cost.
+// Measured once, over 20 ms.
+double ns_per_tick();
+// Returns what it costs to read the time: the median distance of consecutive reads. Measured once, in the same way as single
+// calls are.
+double timer_ticks();
+// Returns the time that the fraction `part` of single calls do not exceed, less the timer's own cost. `part` 0 is the shortest
+// call.
 double call_ns(const Histogram& calls, double part);
 std::string fresh_name();
 
@@ -54,7 +58,7 @@ struct Interrupted : std::exception {
 
 inline constexpr u64 grace_ns = 15'000'000'000;
 
-// How a process waits for another one: for a bounded time, and yielding if there are too few processors.
+// Waits for another process by polling, for a bounded time. It yields if there are fewer processors than processes.
 class Patience {
  public:
   Patience(bool crowded, u64 limit_ns) : crowded_(crowded), deadline_ns_(os::monotonic_now_ns() + limit_ns) {}
@@ -72,11 +76,12 @@ class Patience {
 
 void be_ready(Board& board, bool crowded);
 void give_turn(Board& board, Board::Turn turn);
-u32 wait_for_turn(Board& board, Board::Turn wanted);  // that, or over
+// Returns `wanted`, or Board::over if that comes first.
+u32 wait_for_turn(Board& board, Board::Turn wanted);
 void break_off(Board& board, const std::string& why);
-// Runs a child's part on this processor (−1: any), and returns its exit status. An error is reported on the board.
+// Runs a child's part on this processor (−1: any) and returns its exit status. An exception is reported on the board.
 int play(Board& board, int processor, const std::function<void()>& part);
-// Runs the children to their end, and makes a Round of what they left on the board.
+// Waits until all children have ended, and sums up what they left on the board. Throws if a child fails.
 Round supervise(Board& board, std::vector<Child>& children, const Job& job);
 
 }  // namespace shmring::bench

@@ -1,4 +1,4 @@
-// See channel.hpp. Calls that only a benchmark needs are not in the system's table of calls, and are made here directly.
+// See channel.hpp. System calls that only the benchmark needs are not in os::calls, and are made here directly.
 #include "tools/bench/channel.hpp"
 
 #include <fcntl.h>
@@ -23,14 +23,14 @@ namespace {
 
 [[noreturn]] void fail(const char* what) { throw std::runtime_error(std::string(what) + ": " + std::strerror(errno)); }
 
-// Returns what a call that does not wait has done: the number of bytes, or 0 if it would have waited.
+// Returns the result of a non-blocking call: the number of bytes, or 0 if it would have blocked.
 std::size_t done(ssize_t bytes, const char* what) {
   if (bytes >= 0) return static_cast<std::size_t>(bytes);
   if (errno == EAGAIN || errno == EINTR) return 0;
   fail(what);
 }
 
-constexpr std::size_t granted_to_all = 10;  // messages, and 8 KiB each: the kernel's defaults
+constexpr std::size_t granted_to_all = 10;  // messages of up to 8 KiB: the kernel's default for unprivileged processes
 
 }  // namespace
 
@@ -45,7 +45,7 @@ Ends open_pipe(std::size_t records, std::size_t bytes) {
 Ends open_seqpacket(std::size_t records, std::size_t bytes) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) fail("seqpacket");
-  constexpr std::size_t overhead = 768;  // of a packet, about
+  constexpr std::size_t overhead = 768;  // what the kernel adds to each packet, about
   const int room = static_cast<int>(records * (bytes + overhead));
   if (::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) != 0)
     ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
@@ -54,7 +54,7 @@ Ends open_seqpacket(std::size_t records, std::size_t bytes) {
 
 Ends open_queue(std::size_t records, std::size_t bytes) {
   const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
-  ::setrlimit(RLIMIT_MSGQUEUE, &all);  // where we may
+  ::setrlimit(RLIMIT_MSGQUEUE, &all);  // fails if we are not privileged
   const std::string unique = std::to_string(os::calls.getpid()) + "." + std::to_string(os::monotonic_now_ns());
   const std::string name = "/shmring-bench." + unique;
   for (std::size_t room = records;; room = granted_to_all) {

@@ -1,4 +1,5 @@
-// The kernel's own channels between processes, as descriptors. Nothing here waits: 0 or false says full, or empty.
+// The kernel's own channels between processes, as descriptors. Nothing here waits: a call on a full or empty channel returns 0
+// or false.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +8,12 @@ namespace shmring::bench {
 
 struct Ends {
   int in, out;
-  std::size_t packet;   // of the largest record
-  std::size_t records;  // room that was granted; 0: it is counted in bytes
+  std::size_t packet;   // bytes of the largest record
+  std::size_t records;  // how many records the channel holds; 0: its limit is in bytes
 };
 
-// Opens a channel with room for so many records of so many bytes, or with what the kernel grants. Throws if that is impossible.
+// Opens a channel with room for `records` records of `bytes` bytes each, or with as much room as the kernel grants. Throws if
+// that is impossible.
 Ends open_pipe(std::size_t records, std::size_t bytes);
 Ends open_seqpacket(std::size_t records, std::size_t bytes);
 Ends open_queue(std::size_t records, std::size_t bytes);

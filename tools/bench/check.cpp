@@ -16,7 +16,7 @@ Subject calls(const char* transport) { return {transport, {Measure::calls, 64}};
 Subject full(const char* transport) { return {transport, {Measure::full, 64}}; }
 Subject cheaper(const char* transport) { return {transport, {Measure::live, 64}, true}; }
 
-// Returns one figure for each round, and 0 for a round that has none.
+// Returns the figure of each round, or 0 for a round that has none.
 std::vector<double> series(const Report& report, const Subject& subject) {
   auto rounds = [&](bool polite) {
     Job job = subject.job;
@@ -34,10 +34,10 @@ std::vector<double> series(const Report& report, const Subject& subject) {
 
 struct Judged {
   double figure = 0, bound = 0, of_bound = 0;
-  std::size_t left_out = 0;  // rounds
+  std::size_t left_out = 0;  // rounds that were not judged
 };
 
-// For a run whose cores are mostly near: returns the rounds before or after which the cores were far apart.
+// Returns which rounds had far cores, before or after.
 std::vector<bool> far_rounds(const Report& report, std::size_t rounds) {
   std::vector<bool> out(rounds);
   if (report.trips.size() != rounds + 1) return out;
@@ -46,7 +46,7 @@ std::vector<bool> far_rounds(const Report& report, std::size_t rounds) {
   return out;
 }
 
-// Returns whether enough rounds are left to stand for all.
+// Returns true if at least a third of the rounds are left. That is enough to judge the run.
 bool leaves_enough(const std::vector<bool>& out) {
   return static_cast<std::size_t>(std::count(out.begin(), out.end(), false)) * 3 >= out.size();
 }
@@ -55,7 +55,7 @@ bool is_far(const Row& row, const Report& report) {
   return row.by_distance && (report.round_trip_ns() > far_ns || !leaves_enough(far_rounds(report, report.rounds)));
 }
 
-// Returns which rounds are not judged: in a run whose cores are mostly near, those in which they were far apart.
+// Returns which rounds are not judged: those with far cores, in a run whose cores were mostly near.
 std::vector<bool> rounds_left_out(const Row& row, const Report& report, std::size_t rounds) {
   return row.by_distance && !is_far(row, report) ? far_rounds(report, rounds) : std::vector<bool>(rounds);
 }
@@ -78,7 +78,7 @@ Judged compare(const Row& row, const Report& report, const char* transport) {
   return {median_of(known), median_of(bounds), median_of(ratios), left_out};
 }
 
-// Returns true if our figure is as high as that of a contender without any guarantee, or little higher.
+// Returns true if our figure is at most a little higher than that of a ring without any guarantee.
 bool is_like(const Judged& bare, const Judged& ours) { return ours.figure <= 1.3 * bare.figure + 20; }
 
 bool holds(const Row& row, const Judged& judged) { return row.at_least ? judged.of_bound >= 1 : judged.of_bound <= 1; }

@@ -1,11 +1,11 @@
-// Figures to reach: a table of rows, and what a run says of each.
+// The figures that libshmring is to reach, and the verdict of a run on each of them.
 //
 // Invariants:
-//   - a row is judged by the median, over the rounds, of the ratio of figure to bound, each from the same round. One run is
-//     never compared with another;
-//   - a row whose figures were not measured never reads ok;
-//   - for a row that depends on distance, rounds before or after which the cores were far apart are not judged, if the cores
-//     were mostly near in that run. The number of these rounds is reported.
+//   - each round has a ratio of figure to bound, both from that round, and a row is judged by the median of these ratios. One
+//     run is never compared with another;
+//   - the verdict is never `ok` if a figure was not measured;
+//   - if the cores were mostly near in a run, the rounds with far cores do not count for a row that depends on distance. A
+//     round has far cores if they were far apart before or after it. The number of rounds that count is reported.
 #pragma once
 
 #include "tools/bench/figures.hpp"
@@ -15,24 +15,24 @@ namespace shmring::bench {
 struct Subject {
   const char* transport;
   Job job;
-  bool cheaper = false;  // of both kinds of reader
+  bool cheaper = false;  // in each round, take the reader (eager or polite) with which the transport is cheaper
 };
 
 struct Row {
   const char* what;
   Subject figure;
-  bool at_least = false;           // else at most
-  Subject reference{nullptr, {}};  // none: the bound is `extra`
-  double factor = 0, extra = 0;    // bound = factor × reference + extra
-  double or_factor = 0;            // or this × reference, where that is more
-  bool by_distance = true;         // cores far apart decide it
-  bool needs_cores = false;        // says something only where each process has a processor
-  const char* stand_in = nullptr;  // a bare floor that is judged beside it: where it does not hold, it is the reason
+  bool at_least = false;           // the bound is a minimum; otherwise a maximum
+  Subject reference{nullptr, {}};  // without one the bound is `extra`
+  double factor = 0, extra = 0;    // bound = max(factor × reference + extra, or_factor × reference)
+  double or_factor = 0;
+  bool by_distance = true;         // the figure depends on the distance between the cores
+  bool needs_cores = false;        // the figure means something only if each process has a processor of its own
+  const char* stand_in = nullptr;  // a floor that is judged by the same bound, for the verdict `floor`
 };
 const std::vector<Row>& rows_to_reach();
 
-// floor: the bound was not reached, but neither was it by the contender without any guarantee: our figure is at most 1.3 times
-// that one's plus 20 ns.
+// `floor` means that neither we nor the row's stand-in, a ring without any guarantee, reached the bound, and that our figure is
+// at most 1.3 times the stand-in's plus 20 ns.
 enum class Verdict : std::uint8_t { ok, failed, far, crowded, floor, missing };
 const char* verdict_name(Verdict verdict);
 
@@ -40,14 +40,15 @@ struct Line {
   std::string what;
   Unit unit;
   bool at_least;
-  double figure = 0, bound = 0;  // medians
-  double of_bound = 0;           // how many times the bound the figure is, by the rounds
+  double figure = 0, bound = 0;  // medians of the rounds
+  double of_bound = 0;           // the median, over the rounds, of figure / bound
   Verdict verdict = Verdict::missing;
   std::string reason{};
 };
-std::string value_text(Unit unit, double value);  // of a line; "–" where there is none
+// Returns "–" for 0, which means that there is no value.
+std::string value_text(Unit unit, double value);
 Line judge(const Row& row, const Report& report);
-// Returns whether a run with such lines is a negative finding.
+// Returns true if a line's figure missed its bound or was not measured.
 bool falls_short(const std::vector<Line>& lines);
 
 }  // namespace shmring::bench

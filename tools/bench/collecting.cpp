@@ -1,4 +1,4 @@
-// A collector that is watched while it works, for the measurements handoff and stages. See collecting.hpp.
+// The measurements handoff and stages: a collector whose host, log and write() take the time. See collecting.hpp.
 #include "tools/bench/collecting.hpp"
 
 #include <array>
@@ -51,7 +51,7 @@ constexpr std::array<const char*, stages> stage_names{"walk", "order", "encode",
 
 using Ticks = std::array<u64, stages>;
 
-// The figures of the last pass. A pass without a record has no stages.
+// Takes the time of each stage of a pass. A pass without a record has no stages.
 class Watch {
  public:
   void begin() { last_ = ticks(), in_hand_ = false, spent_ = {}; }
@@ -61,7 +61,7 @@ class Watch {
     last_ = now;
   }
   bool in_hand() const { return in_hand_; }
-  // The collector asks for the records' times when it has copied everything of this pass.
+  // The collector asks for the records' times when it has copied all records of this pass.
   void take(std::span<const u64> written) {
     if (written.empty()) return;
     lap(walking);
@@ -69,7 +69,7 @@ class Watch {
     for (const u64 when : written) hands_.add(last_ - when);
   }
   const Ticks& spent() const { return spent_; }
-  const Histogram& hands() const { return hands_; }  // over all passes
+  const Histogram& hands() const { return hands_; }  // from a record's timestamp to its copy, over all passes
 
  private:
   Ticks spent_{};
@@ -90,8 +90,8 @@ class WatchedHost final : public collect::SystemHost {
   Watch& watch_;
 };
 
-// The time between the ledger's lines and the kernel's write is encoding. That write, and the look at the file's name behind
-// it, is writing.
+// The stage `encode` is from the ledger's lines to the call of write(). The stage `write` is that call, and the check of the
+// file's name after it.
 class WatchedLog final : public collect::Log {
  public:
   explicit WatchedLog(Watch& watch) : watch_(watch) {}
@@ -114,7 +114,7 @@ class WatchedLog final : public collect::Log {
   Watch& watch_;
 };
 
-// Stands in the table of calls of a process that does nothing else.
+// watched_write() replaces write() in os::calls. The process does nothing but collect, so a global is enough.
 Watch* watched = nullptr;
 ssize_t watched_write(int file, const void* bytes, std::size_t count) {
   static constexpr auto write = ::write;
@@ -135,7 +135,7 @@ class WatchedCollector {
     collector_.emplace(segment_.ring, ring::Pace{}, *host_, log_);
     if (!collector_->start({})) throw std::runtime_error("the log cannot be written");
   }
-  // Follows shmringd's rhythm: the entries are read ten times a second, or when somebody has died.
+  // Reads the entries when shmringd would: ten times a second, and when a producer has died.
   bool pass(bool death = false) {
     host_->look_at_clocks();
     const bool due = death || host_->now_ns() - entries_read_ns_ >= 100'000'000;
@@ -159,7 +159,7 @@ class WatchedCollector {
   u64 entries_read_ns_ = 0;
 };
 
-// Collects until the writer is done and all that it wrote has been in hand.
+// Collects until the writer is done and all of its records are logged.
 void collect(Board& board, const ScratchRing& place, bool busy, bool crowded) {
   WatchedCollector collector(place);
   collect::Idle idle(busy);
@@ -175,7 +175,7 @@ void collect(Board& board, const ScratchRing& place, bool busy, bool crowded) {
   board.writers[0].calls.add(collector.watch().hands());
 }
 
-// Writes one record at a time: the next one when this one is stored and the collector has found nothing for a while.
+// Writes one record at a time. The next one follows when this one is logged and the collector has been idle for a while.
 void write_alone(Board& board, const Job& job, const ScratchRing& place, bool busy, bool crowded) {
   TextWriter writer(place);
   be_ready(board, crowded);
@@ -186,7 +186,8 @@ void write_alone(Board& board, const Job& job, const ScratchRing& place, bool bu
     mine.attempted = ++mine.accepted;
     Patience patience(crowded, grace_ns);
     while (board.delivered[0].load(std::memory_order_acquire) < mine.accepted) patience.once();
-    // Longer than the longest sleep while records come, and not in step with it.
+    // The distance between records is longer than the collector's longest sleep while records come. It varies, so that it is
+    // not in step with these sleeps.
     constexpr u64 between_ns = 2'000'000, of_step_ns = 379'000, within_ns = 1'500'000, busy_ns = 10'000;
     const u64 until_ns = os::monotonic_now_ns() + busy_ns;
     if (!busy) os::sleep_for(between_ns + mine.accepted * of_step_ns % within_ns);
@@ -200,8 +201,8 @@ struct Spent {
   u64 records;
 };
 
-// One process writes a quarter of a ring and then collects it. As in a writer's batches, the first lap, and passes in which the
-// kernel gave the processor to others, have no figure.
+// Writes a quarter of a ring and then collects it, in one process. The first lap is not timed, nor are passes in which the
+// kernel gave the processor to others.
 void collect_by_turns(const Job& job, const ScratchRing& place, Spent& spent) {
   WatchedCollector collector(place);
   TextWriter writer(place);

@@ -1,10 +1,10 @@
-// What a collector does with the records: how soon it has one, what each stage costs, and how many come into the log.
+// The measurements of a collector: how soon it has a record, what each stage costs, and how many records it logs.
 //
 // Invariants:
-//   - the measured collector is made of shmringd's own parts: the collector, its host, its log, and how it sleeps. logged and
-//     idle measure shmringd's own loop;
-//   - verify counts in the log what the log should have;
-//   - ring and log are private to one measurement, and are removed after it. The log lies in the folder for temporary files.
+//   - the measured collector is made of shmringd's own parts: the collector, its host, its log, and how it sleeps. `logged` and
+//     `idle` run shmringd's own loop;
+//   - after `logged`, verify must find in the log exactly the records that were delivered;
+//   - ring and log are private to one measurement, and are removed after it. The log is in the folder for temporary files.
 #pragma once
 
 #include <string>
@@ -21,11 +21,11 @@ Round run_encode(const Job& job);
 Round run_stages(const Job& job);
 Round run_idle(const Job& job);
 
-// 64 bytes as an application writes them.
+// A record as an application would write it.
 inline constexpr std::string_view usual_text = "order 0000000000000017 authorised, EUR 12.50, by card 4111 .. 42";
 static_assert(usual_text.size() == 64);
 
-// A ring for one writer in a lane of its own, and where its log will be.
+// A ring for one writer in an exclusive lane, and the place of its log. The destructor removes both.
 struct ScratchRing {
   ScratchRing(u32 slots, u32 on_full);
   ScratchRing(const ScratchRing&) = delete;

@@ -1,4 +1,4 @@
-// See contenders.hpp. This is the one file that compiles the measurement of each transport.
+// See contenders.hpp. Only this file instantiates the measurement of each transport.
 #include "tools/bench/contenders.hpp"
 
 #include "tools/bench/collecting.hpp"
@@ -35,7 +35,7 @@ Contender variant() {
   return contender<ShmringLane<Variant>>(false);
 }
 
-// The size of its records is compiled in, so the next larger one is used.
+// The queue's record size is a template parameter, so the smallest one that is large enough is used.
 Round run_lockfree(const Job& job) {
   if (job.bytes <= 64) return Measurement<LockfreeQueue<bench_slots, 64>>(job).run();
   if (job.bytes <= 256) return Measurement<LockfreeQueue<bench_slots, 256>>(job).run();

@@ -1,4 +1,4 @@
-// Everything that can be measured side by side, by name.
+// The contenders: everything that can be measured, by name.
 #pragma once
 
 #include <algorithm>
@@ -13,12 +13,12 @@ namespace shmring::bench {
 struct Contender {
   const char* name;
   Role role;
-  bool usual;       // measured where nobody asks for others
-  bool overwrites;  // knows the policy
+  bool usual;       // measured unless the caller names other contenders
+  bool overwrites;  // has the policy overwrite
   u32 max_producers, max_bytes;
   std::function<Round(const Job&)> run;
-  std::function<std::string()> note = nullptr;  // what the report has to say of it, "" if nothing
-  std::vector<Measure> collects{};              // of a collector: which
+  std::function<std::string()> note = nullptr;  // a note for the report, or ""
+  std::vector<Measure> collects{};              // the measures of a collector that it has
 
   bool can(const Job& job) const {
     const bool its_own = std::find(collects.begin(), collects.end(), job.measure) != collects.end();
@@ -29,7 +29,7 @@ struct Contender {
   }
 };
 
-// In the order of the tables.
+// Returns all contenders, in the order in which the report shows them.
 std::vector<Contender> contenders();
 
 }  // namespace shmring::bench

@@ -1,4 +1,4 @@
-// The figures of all rounds, and what may be said of them.
+// The figures of all rounds, and the statistics that are reported of them.
 #pragma once
 
 #include <algorithm>
@@ -11,13 +11,14 @@
 
 namespace shmring::bench {
 
-double median_of(std::vector<double> values);  // 0 where there is none
+// Returns 0 if there are no values.
+double median_of(std::vector<double> values);
 
 struct Figure {
   std::string transport;
   Role role;
   Job job;
-  std::vector<double> rounds{};                                 // one each; 0: not one whole batch in time
+  std::vector<double> rounds{};                                 // one each; 0: no batch of that round could be timed
   u64 attempted = 0, delivered = 0, dropped = 0, left_out = 0;  // over all rounds
   Histogram calls{};                                            // over all rounds
   struct Series {
@@ -26,16 +27,16 @@ struct Figure {
   };
   std::vector<Series> parts{};
 
-  // Returns 0 if no round had a figure.
+  // Each of these returns 0 if no round had a figure.
   double best() const;
   double median() const;
-  double spread() const;  // largest less smallest, as a part of the median
-  // Returns how many times `other` this is, by the median of the rounds. Each round is compared with itself, because a machine
-  // changes in between.
+  double spread() const;  // (largest − smallest) / median
+  // Returns the median, over the rounds, of the ratio of this to `other`. Both are taken from the same round, because the
+  // machine changes between rounds.
   double times(const Figure& other) const;
 
  private:
-  std::vector<double> known() const;  // without those that had none
+  std::vector<double> known() const;  // the rounds that have a figure
 };
 
 struct Report {
@@ -48,7 +49,7 @@ struct Report {
 
   const Figure* find(const std::string& transport, const Job& job) const;
   void add(const std::string& transport, Role role, const Job& job, const Round& round);
-  // Returns the jobs for which `wanted` (Job → bool) holds, in the order in which they were measured.
+  // Returns the jobs for which `wanted` (Job → bool) is true, in the order in which they were measured.
   template <class Wanted>
   std::vector<Job> jobs(const Wanted& wanted) const {
     std::vector<Job> found;
@@ -58,11 +59,11 @@ struct Report {
     }
     return found;
   }
-  double round_trip_ns() const;  // median of all; 0: not known
+  double round_trip_ns() const;  // the median over the run; 0: not known
   bool crowded(const Job& job) const;
 };
 
-// The names that both outputs use.
+// The names that the text report and the JSON report share.
 const char* measure_name(Measure measure);
 const char* role_name(Role role);
 const char* unit_name(Unit unit);

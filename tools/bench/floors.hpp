@@ -1,10 +1,10 @@
-// The least that a ring of slots can cost: no timestamp, no hash, no account, no owner. A writer that dies may take records
-// with it.
+// Floors: bare rings, which show the least that a ring of slots can cost. They have no timestamp, no hash, no account and no
+// owner, so a writer that dies may take records with it.
 //
-// Invariants:
-//   - the slot's word says position + 1 once the record of that position is whole (release); the reader acquires it;
-//   - the reader gives slots back by its head, once per batch (release). A writer looks at the head (acquire) only if the ring
-//     seems full.
+// Invariants of the first two floors:
+//   - a slot's word is position + 1 once the record of that position is whole. The store is release, the reader's load acquire;
+//   - the reader gives slots back by storing its head (release) once per batch. A writer loads the head (acquire) only if the
+//     ring seems full.
 #pragma once
 
 #include <algorithm>
@@ -17,11 +17,11 @@ namespace shmring::bench {
 
 struct FloorControl {
   Shape shape;
-  alignas(line) std::atomic<u64> tail{0};  // many writers only
+  alignas(line) std::atomic<u64> tail{0};  // not used by SingleFloor
   alignas(line) std::atomic<u64> head{0};
 };
 
-// Records are read in place.
+// The sink gets each record in its slot, without a copy.
 class FloorReader {
  public:
   explicit FloorReader(const std::string& file) : ring_(file), head_(ring_.control().head.load(std::memory_order_relaxed)) {}
@@ -59,7 +59,7 @@ struct FloorBase {
   }
 };
 
-// One writer, which has its own tail.
+// A floor for one writer, which keeps the tail to itself.
 struct SingleFloor : FloorBase {
   static constexpr const char* name = "floor";
   static constexpr u32 max_producers = 1;
@@ -88,9 +88,9 @@ struct SingleFloor : FloorBase {
   };
 };
 
-// Many writers, each of which takes its position by fetch-and-add. A writer must not take a position that is not free. So it
-// looks at head and tail for some positions at once, and leaves as many to each other writer. It calls the ring full that much
-// earlier.
+// A floor for many writers. Each takes its position by fetch-and-add, which cannot be undone, so it must know beforehand that
+// the position is free. It therefore looks at head and tail once for several positions, its credit, and leaves as many for each
+// other writer. So it takes the ring for full that much too early.
 struct SharedFloor : FloorBase {
   static constexpr const char* name = "floor-shared";
   static constexpr u32 max_producers = 8;
@@ -118,14 +118,14 @@ struct SharedFloor : FloorBase {
   };
 };
 
-// Many writers, each of which takes a position by changing its slot's word, so that a taken position always has a taker. Then
-// the first to come advances the tail. The writers contend for two lines, where fetch-and-add has one. This is the price of
-// surviving a writer's death, without anything else that libshmring does. The words have a format of their own.
+// A floor for many writers that take a position by a compare-and-swap on its slot's word, so that a taken position always has
+// an owner. Any writer may then advance the tail. The writers contend for two cache lines instead of one. This is what it costs
+// to survive a writer's death, without anything else that libshmring does.
 struct ClaimFloor : FloorBase {
   static constexpr const char* name = "floor-claim";
   static constexpr u32 max_producers = 8;
 
-  // 4 × lap + state.
+  // The states of a slot. Unlike in the other floors, its word is 4 × lap + state.
   static constexpr u64 free = 0, taken = 1, whole = 2;
 
   class Reader {
@@ -160,7 +160,7 @@ struct ClaimFloor : FloorBase {
         Slot& slot = ring_.at(position);
         const u64 lap = position >> lap_shift_;
         u64 word = slot.word.load(std::memory_order_relaxed);
-        if (word < 4 * lap) return false;  // not read yet
+        if (word < 4 * lap) return false;  // full: the record of the lap before was not read yet
         const bool mine =
             word == 4 * lap + free && slot.word.compare_exchange_strong(word, 4 * lap + taken, std::memory_order_acq_rel);
         tail.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel);

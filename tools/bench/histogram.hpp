@@ -1,10 +1,10 @@
-// Times of single calls: counts in cells whose width grows with the value, so that memory is fixed and no value is known
-// worse than to 1/32 of itself.
+// A histogram of the times of single calls. The width of its cells grows with the value, so that its memory is fixed and the
+// error of a value is at most 1/32 of it.
 //
 // Invariants:
-//   - below 64 each value has its own cell; above, each power of two has 32 of them;
-//   - zeros are an empty histogram: it lives in memory that processes share, where nothing constructs it;
-//   - least and largest are exact.
+//   - each value below 64 has a cell of its own. Above, each power of two has 32 cells;
+//   - all bytes zero is an empty histogram. It lives in memory that processes share, where no constructor runs;
+//   - the least and the largest value are exact.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace shmring::bench {
 class Histogram {
  public:
   static constexpr unsigned cells_bits = 5, cells_a_power = 1u << cells_bits, powers = 40;
-  static constexpr std::uint64_t largest = (std::uint64_t{1} << powers) - 1;  // what is more counts as this
+  static constexpr std::uint64_t largest = (std::uint64_t{1} << powers) - 1;  // larger values count as this one
 
   void add(std::uint64_t value) {
     value = std::min(value, largest);
@@ -38,8 +38,8 @@ class Histogram {
   std::uint64_t count() const { return count_; }
   std::uint64_t least() const { return least_; }
   std::uint64_t most() const { return most_; }
-  // Returns the value that the fraction `part` (0 … 1) of all values do not exceed, as the middle of its cell, or 0 if there is
-  // none.
+  // Returns the value that the fraction `part` (0 … 1) of all values do not exceed, to the middle of its cell, or 0 if the
+  // histogram is empty.
   double at(double part) const {
     if (count_ == 0) return 0;
     const auto wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(part * static_cast<double>(count_))));

@@ -1,21 +1,22 @@
-// What is measured: one transport, one kind of measurement, one size, so many writers; and what one round of it came to.
+// A job is what is measured of a transport: the kind of measurement, the size of the records, and the number of writers. Each
+// round of it gives a figure.
 //
-//   quiet      writer and reader take turns on one processor: nobody drains while it writes; each turn fits into the ring
+//   quiet      writer and reader take turns on one processor, so nobody drains during a write. Each turn fits into the ring
 //   live       the reader drains on another processor, and keeps up
-//   calls      as live, each write() timed for itself
-//   rate       writers and the reader, everybody as fast as he can; a refused record is dropped
-//   full       nobody drains and there is no room: what a refused write costs
-//   overwrite  the same under the policy that the oldest makes room: what such a write costs
-//   wait, hybrid  the same under these policies, with a deadline of 50 µs: when a write comes back that waits in vain
+//   calls      like live, but each write() is timed for itself
+//   rate       writers and reader are all as fast as they can. A refused record is dropped
+//   full       the ring is full and nobody drains: what a refused write costs
+//   overwrite  the same under the policy overwrite: what a write costs that replaces the oldest record
+//   wait, hybrid  the same under these policies, with a deadline of 50 µs: how long a write takes that waits in vain
 //   cold       the first write after an idle second
 //
-// and of a collector, as shmringd is one:
+// The following are of a collector that works like shmringd:
 //
-//   handoff    from the time in a record to the collector that has it in hand, and found nothing right before
-//   logged     one writer that waits for room: from the first write to the last line in the log
+//   handoff    the time from a record's timestamp until the collector has copied it. The collector was idle before
+//   logged     one writer that waits for room: from its first write to the last line in the log
 //   encode     the encoder of lines alone
-//   stages     what the collector does for one record, stage by stage, alone on a processor
-//   idle       nothing to do
+//   stages     the time that the collector takes for one record, stage by stage, alone on a processor
+//   idle       what the collector does when there are no records
 #pragma once
 
 #include <vector>
@@ -45,8 +46,8 @@ inline constexpr Measure collector_measures[] = {Measure::handoff, Measure::logg
                                                  Measure::idle};
 inline constexpr bool is_collectors(Measure measure) { return measure >= Measure::handoff; }
 
-// What a figure of it counts.
-enum class Unit : std::uint8_t { ns, records, lines, wakeups };  // the others: a second
+// The unit of a figure. All but `ns` are per second.
+enum class Unit : std::uint8_t { ns, records, lines, wakeups };
 inline constexpr Unit unit_of(Measure measure) {
   if (measure == Measure::rate || measure == Measure::logged) return Unit::records;
   if (measure == Measure::idle) return Unit::wakeups;
@@ -60,13 +61,13 @@ inline constexpr WhenFull when_full(Measure measure) {
   if (measure == Measure::overwrite) return WhenFull::overwrite;
   return measure == Measure::wait ? WhenFull::wait : measure == Measure::hybrid ? WhenFull::hybrid : WhenFull::refuse;
 }
-// Writer and reader have one processor, and are never at work at the same time.
+// Returns true if writer and reader share one processor and never run at the same time.
 inline constexpr bool takes_turns(Measure measure) {
   const bool one_process = measure == Measure::encode || measure == Measure::stages || measure == Measure::idle;
   return measure == Measure::quiet || meets_full_ring(measure) || one_process;
 }
 inline constexpr bool times_calls(Measure measure) { return measure == Measure::calls || measure == Measure::cold; }
-// The reader is at work, and nearly as far as the writer.
+// Returns true if the reader runs beside the writer and keeps up with it.
 inline constexpr bool is_drained(Measure measure) { return measure == Measure::live || times_calls(measure); }
 
 struct Job {
@@ -74,24 +75,24 @@ struct Job {
   u32 bytes;
   u32 producers = 1;
   u64 budget_ns = 0;
-  bool polite = false;  // the reader, where it found nothing, looks again after some pauses only
+  bool polite = false;  // a reader that found nothing pauses before it looks again
 };
 
-// The same figure, however long it is measured.
+// Returns true if both jobs measure the same figure. The budget does not matter.
 inline bool same(const Job& a, const Job& b) {
   return a.measure == b.measure && a.bytes == b.bytes && a.producers == b.producers && a.polite == b.polite;
 }
 
-// A ring of 8 KiB records has fewer of them: all rings of a run fit into a container's shared memory.
+// A ring of 8 KiB records has fewer slots, so that it fits into a container's shared memory.
 inline constexpr u32 bench_slots = 16384, bench_large_slots = 512, bench_small_bytes = 1024, bench_wait_us = 50;
 inline constexpr u32 slots_of(u32 bytes) { return bytes <= bench_small_bytes ? bench_slots : bench_large_slots; }
-// Records that are timed together; a turn, a quarter of a ring, is several of them.
+// Returns how many records are timed together. A turn, which is a quarter of a ring, consists of several such batches.
 inline constexpr u32 batch_of(const Job& job) {
   return job.measure == Measure::cold ? 1 : waits_in_vain(job.measure) ? 16 : job.bytes <= bench_small_bytes ? 256 : 16;
 }
 
-// Whether a writer has outrun the reader that is to drain at once: it writes to lines that nobody wants yet. Several may, and
-// where he has no processor of his own.
+// Returns true if the writer has outrun a reader that should keep up. Its writes are then too cheap, because they go to cache
+// lines that the reader does not touch. Several writers may outrun it, and so may any writer if the job is crowded.
 inline constexpr bool is_outrun(const Job& job, bool crowded, u64 records_behind) {
   return is_drained(job.measure) && job.producers == 1 && !crowded && records_behind > slots_of(job.bytes) / 16;
 }
@@ -102,21 +103,22 @@ struct Part {
 };
 
 struct Round {
-  // Nanoseconds a write; calls: that 99.9 % do not exceed, cold, handoff: 50 %; others: so many a second. 0: none.
+  // In unit_of(measure), 0 if there is none. For nanoseconds it is the mean of the timed writes, but for `calls` the time that
+  // 99.9 % of them do not exceed, and for `cold` and `handoff` the median.
   double figure = 0;
   u64 attempted = 0, delivered = 0, dropped = 0;
-  u64 left_out = 0;           // writes without a figure: their batch met a full ring, or outran the reader
-  Histogram calls;            // calls, cold, handoff: ticks, the timer's included
-  std::vector<Part> parts{};  // stages: what it is made of; idle: what was measured beside it
+  u64 left_out = 0;           // writes that were not timed, because their batch met a full ring or outran the reader
+  Histogram calls;            // of calls, cold and handoff: in ticks, including the timer's own cost
+  std::vector<Part> parts{};  // of stages: the parts of the figure; of idle: another figure
 };
 
-// Where reader and writers run; −1: where the kernel likes.
+// Where reader and writers run. −1 means anywhere.
 struct Placement {
   Placement(const std::vector<int>& processors, const Job& job);
   int reader = -1;
   int writer(u32 producer) const { return writers.empty() ? -1 : writers[producer]; }
   std::vector<int> writers;
-  bool crowded = false;  // more processes than processors: who waits lets others run
+  bool crowded = false;  // there are more processes than processors, so a process that waits yields
 };
 
 }  // namespace shmring::bench

@@ -1,11 +1,12 @@
-// Channels of the kernel: a pipe, a pair of sequenced-packet sockets, a POSIX message queue; none of them waits.
+// The kernel's channels as transports: a pipe, a pair of sequenced-packet sockets, and a POSIX message queue. None of them
+// waits.
 //
 // Invariants:
-//   - who creates one holds both its ends until remove(); writers and readers are processes that inherit them, so none
-//     has a name that could be left behind;
-//   - they take a record whole or refuse it: a pipe up to PIPE_BUF, length included;
-//   - room: what the kernel grants, up to what was asked for; a message queue has 10 messages where this process is not
-//     privileged.
+//   - the creator of a channel holds both ends until remove(). Writers and readers are processes that inherit them, so no
+//     channel has a name that could be left behind;
+//   - a channel takes a record whole or refuses it. For a pipe this holds up to PIPE_BUF, including the record's length;
+//   - a channel has the room that the kernel grants, up to what was asked for. A message queue has 10 messages if this process
+//     is not privileged.
 #pragma once
 
 #include <cstring>
@@ -19,7 +20,7 @@
 
 namespace shmring::bench {
 
-// By the name of the transport.
+// The open channels, by the name that create() was given.
 inline std::map<std::string, Ends>& kernel_ends() {
   static std::map<std::string, Ends> ends;
   return ends;
@@ -46,7 +47,7 @@ struct KernelChannel {
   };
 };
 
-// Packets: one call a record.
+// A channel of packets: one system call per record.
 template <Ends (*make)(std::size_t records, std::size_t bytes), bool (*put)(int, const void*, std::size_t),
           std::size_t (*take)(int, void*, std::size_t)>
 struct PacketChannel : KernelChannel<make> {
@@ -86,10 +87,10 @@ struct PosixQueue : PacketChannel<open_queue, send_queued, receive_queued> {
   }
 };
 
-// A stream: each record has its length in front; the reader takes many at a time.
+// A stream of records, each after its length. The reader takes many records with one system call.
 struct Pipe : KernelChannel<open_pipe> {
   static constexpr const char* name = "pipe";
-  static constexpr u32 max_bytes = 4096 - sizeof(u64);  // PIPE_BUF
+  static constexpr u32 max_bytes = 4096 - sizeof(u64);  // PIPE_BUF less the length
 
   struct Writer : End {
     using End::End;

@@ -1,8 +1,9 @@
-// Rings under a lock that processes share: a robust mutex, which outlives its owner, and a reader-writer lock.
+// Rings under a lock that processes share: a robust mutex, which survives the death of its owner, or a reader-writer lock.
 //
 // Invariants:
-//   - head and tail move under the lock only, each by one store and last: wherever an owner dies, the ring is whole;
-//   - the reader looks without the lock whether there is anything, and copies many records out under one lock.
+//   - head and tail change only under the lock, each by one store as the last step. So the ring is consistent wherever the
+//     lock's owner dies;
+//   - the reader looks for records without the lock. It copies many records out under one lock.
 #pragma once
 
 #include <pthread.h>
@@ -19,7 +20,7 @@ inline void must_be_zero(int error, const char* what) {
   if (error != 0) throw std::runtime_error(std::string(what) + ": " + std::strerror(error));
 }
 
-// Attempts before a waiter sleeps in the kernel: a critical section here is shorter than a sleep.
+// How often a waiter tries the lock before it sleeps in the kernel. A critical section here is shorter than a sleep.
 inline constexpr int lock_spins = 100;
 
 template <class Try, class Block>
@@ -57,7 +58,7 @@ class RobustMutex {
   pthread_mutex_t mutex_;
 };
 
-// Writers first: the default lets a polling reader starve them.
+// Prefers writers, because under the default kind a polling reader starves them.
 class ReaderWriterLock {
  public:
   static constexpr const char* name = "rwlock";
@@ -150,7 +151,7 @@ class LockedRing {
     }
 
    private:
-    // The only reader moves the head, under a shared lock too: that keeps the writers out.
+    // A shared lock is enough to move the head: there is one reader, and the lock keeps the writers out.
     std::size_t take() {
       Control& control = ring_.control();
       if (control.tail.load(relaxed) == head_) return 0;
@@ -171,7 +172,7 @@ class LockedRing {
 
     Ring ring_;
     std::vector<std::byte> copies_;
-    u64 head_ = 0;  // as this reader left it
+    u64 head_ = 0;  // the head as this reader stored it
   };
 };
 

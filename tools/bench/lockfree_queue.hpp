@@ -1,6 +1,7 @@
-// boost::lockfree::queue in shared memory: fixed capacity, so that its nodes lie inside it and it knows them by index.
+// boost::lockfree::queue in shared memory. It has a fixed capacity, so that its nodes are inside the object and are known by
+// their index instead of a pointer.
 //
-// Invariant: it never allocates; a record is copied into a node whole, so `room` is what each one costs.
+// Invariant: the queue never allocates. Each record is copied as a whole node, so it costs as much as `room` bytes.
 #pragma once
 
 #include <boost/lockfree/queue.hpp>
@@ -22,7 +23,7 @@ class LockfreeQueue {
   static constexpr const char* name = "boost-lockfree";
   static constexpr Role role = Role::alternative;
   static constexpr bool overwrites = false;
-  static constexpr bool survives_death = true;  // at the price of a node
+  static constexpr bool survives_death = true;  // but a node is lost
   static constexpr u32 max_producers = 64;
 
   static void create(const std::string& name, const Shape& shape) {

@@ -1,5 +1,5 @@
-// shmringd's own loop in a process of its own: how many lines come into the log, and what it does when nothing comes; and
-// the encoder alone. See collecting.hpp.
+// The measurements logged and idle, which run shmringd's own loop in a process of its own, and the measurement encode. See
+// collecting.hpp.
 #include <csignal>
 #include <ctime>
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr u32 logged_slots = 65536;
 
-// The collector, from when it is up until it is asked to stop and has ended.
+// A collector in a process of its own. It is running when the constructor returns.
 class Collecting {
  public:
   Collecting(const ScratchRing& place, int processor) : child_([&] { return run(place, processor); }) {
@@ -51,7 +51,7 @@ class Collecting {
   os::Segment segment_;
 };
 
-// The one producer's.
+// Returns the producer's highest logged sequence. Only one entry of the ring is in use.
 u64 logged(const ring::Ring& ring) {
   u64 most = 0;
   for (u32 entry = 0; entry < ring.geometry.producers; ++entry)
@@ -73,10 +73,10 @@ void write_until(Board& board, const Job& job, const ScratchRing& place, const r
   Patience patience(crowded, grace_ns);
   while (logged(ring) < mine.attempted) patience.once();
   board.last_ticks = ticks();
-  board.delivered[0].store(mine.accepted, std::memory_order_release);  // verify counts them
+  board.delivered[0].store(mine.accepted, std::memory_order_release);  // count_lines() checks this
 }
 
-// In the log, each once.
+// Throws unless verify finds exactly these records in the log.
 void count_lines(const ScratchRing& place, const Round& round) {
   log::Verdict verdict;
   must_be_done(log::verify(place.log, verdict));
@@ -127,8 +127,8 @@ Round run_logged(const Job& job) {
 Round run_idle(const Job& job) {
   const ScratchRing place(bench_slots, SHMRING_POLICY_DROP);
   Collecting collector(place, processors().front());
-  TextWriter writer(place);          // who is attached and writes nothing
-  os::sleep_for(job.budget_ns / 4);  // what it does at first
+  TextWriter writer(place);          // a producer that is attached and writes nothing
+  os::sleep_for(job.budget_ns / 4);  // leaves out what the collector does only at first
   const u64 start_ns = os::monotonic_now_ns(), start = wakeups(collector.pid());
   const double start_cpu_ns = cpu_ns(collector.pid());
   os::sleep_for(2 * job.budget_ns);
@@ -170,7 +170,7 @@ Round run_encode(const Job& job) {
   });
   Round round = supervise(*board, children, job);
   const Board::WriterLine& done = board->writers[0];
-  if (done.timed == 0) return round;  // others had the processor all the time
+  if (done.timed == 0) return round;  // every batch was preempted
   round.figure = static_cast<double>(done.timed) / static_cast<double>(done.ticks) / ns_per_tick() * 1e9;
   return round;
 }

@@ -9,7 +9,7 @@
 namespace shmring::bench {
 namespace {
 
-// What follows `key` and a colon, to the end of the line.
+// Returns what follows `key` and a colon, up to the end of the line.
 std::string value_of(const std::string& text, const std::string& key) {
   const std::size_t at = text.find(key);
   const std::size_t from = at == std::string::npos ? at : text.find(": ", at);
@@ -30,7 +30,7 @@ std::string compiler() {
 #endif
 }
 
-// Who runs where, as Placement decides it.
+// Describes where writers and reader run, as Placement decides it.
 std::string placement_text(const std::vector<int>& processors) {
   const std::string first = std::to_string(processors.front());
   if (processors.size() == 1) return "quiet, full: writer and reader on " + first + "; else: all share it";

@@ -1,4 +1,4 @@
-// On what the figures were taken.
+// The machine and the build that the figures are of.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@ namespace shmring::bench {
 
 struct Machine {
   std::string processor, kernel, compiler, commit, time_source, placement, distance;
-  double timer_ns;         // what reading the time costs
-  std::size_t processors;  // that this process may use
+  double timer_ns;         // what it costs to read the time
+  std::size_t processors;  // the number of processors that this process may use
 };
 
-// A part that cannot be found out is "unknown".
+// A text that cannot be determined is "unknown".
 Machine this_machine();
 
 }  // namespace shmring::bench

@@ -1,7 +1,7 @@
-// shmring-bench, which `shmring bench` runs: what a write costs, and how many records arrive, beside the alternatives and the
-// floors, in one run.
+// shmring-bench, which `shmring bench` runs. It measures what a write costs and how many records arrive, for libshmring, the
+// alternatives and the floors in the same run.
 //
-// Invariant: what is measured is a list of steps, made from the options or from the rows to reach; how, is run.hpp's.
+// Invariant: the options, or the rows to reach, determine a list of steps. Only run.hpp measures them.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -29,11 +29,11 @@ struct Options {
 };
 
 constexpr u32 usual_rounds = 9, quick_rounds = 2, check_rounds = 25;
-// After these no further round begins, unless the caller has said how many he wants.
+// No round begins after these times, unless the caller gave the number of rounds.
 constexpr u64 usual_limit_ns = 45'000'000'000, quick_limit_ns = 5'000'000'000, check_limit_ns = 100'000'000'000;
 constexpr u64 usual_budget_ns = 40'000'000, quick_budget_ns = 20'000'000;  // of one measurement
 constexpr u64 cold_budget_ns = 2'500'000'000;                              // three idle seconds
-constexpr u64 collector_budget_ns = 250'000'000;                           // what sleeps for milliseconds, or fills a file
+constexpr u64 collector_budget_ns = 250'000'000;  // of handoff, logged and idle, which sleep for milliseconds or fill a file
 
 const std::vector<Contender>& all() {
   static const std::vector<Contender> all = contenders();
@@ -44,7 +44,8 @@ bool listed(const std::vector<std::string>& list, const char* name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-// In the order of the tables. Rates, contention and a polite reader are of the first size: the rest says little more.
+// Returns the jobs in the order of the tables. Rates, contention and a polite reader are measured with the first size only,
+// since other sizes say little more.
 std::vector<Job> jobs_of(const Options& options) {
   std::vector<Job> jobs;
   const std::vector<u32> sizes = options.bytes.empty() ? std::vector<u32>{64} : options.bytes;
@@ -69,7 +70,7 @@ std::vector<Job> jobs_of(const Options& options) {
   return jobs;
 }
 
-// A full ring is for ours and the floors.
+// Only libshmring and the floors are measured with a full ring, and no kernel channel with a polite reader.
 bool makes_sense(const Contender& contender, const Job& job) {
   const bool ours = contender.role == Role::libshmring, floor = contender.role == Role::floor;
   if (!contender.can(job)) return false;
@@ -79,7 +80,7 @@ bool makes_sense(const Contender& contender, const Job& job) {
 
 std::vector<Step> steps_of(const Options& options) {
   std::vector<Step> steps;
-  for (const Job& job : jobs_of(options))  // side by side in time: a round's figures are compared with each other
+  for (const Job& job : jobs_of(options))  // the outer loop, so that figures that are compared are measured close together
     for (const Contender& contender : all()) {
       const bool wanted = options.only.empty() ? contender.usual : listed(options.only, contender.name);
       if (wanted && makes_sense(contender, job)) steps.push_back({&contender, job});
@@ -87,7 +88,7 @@ std::vector<Step> steps_of(const Options& options) {
   return steps;
 }
 
-// What the rows to reach are made of, each once.
+// Returns the steps that the rows to reach need, each once.
 std::vector<Step> steps_of_rows() {
   std::vector<Step> steps;
   auto need = [&](const char* transport, const Job& job) {
@@ -125,7 +126,7 @@ Limits limits_of(const Options& options) {
   return {usual_rounds, usual_limit_ns};
 }
 
-// Opened before anything is measured: what cannot be written is said at once.
+// The file of the picture. It is opened before the measurements, so that an error is reported at once.
 class Picture {
  public:
   explicit Picture(const std::string& path) : path_(path) {
@@ -179,7 +180,7 @@ int run(const Options& options) {
     end_by_signal();
     return io;
   } catch (const std::system_error&) {
-    throw;  // standard output
+    throw;  // standard output cannot be written, which run_commands() reports
   } catch (const std::exception& error) {
     complain(fmt::format("bench: {}", error.what()));
     return io;
@@ -255,7 +256,7 @@ void register_bench(CLI::App& app, int& status) {
 }  // namespace
 }  // namespace shmring::tool
 
-// As `shmring bench …`, which its messages and its help say.
+// Runs as `shmring bench …`, so that messages and help show that command.
 int main(int argc, char** argv) {
   using namespace shmring::tool;
   char shmring[] = "shmring", bench[] = "bench";

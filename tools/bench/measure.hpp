@@ -1,10 +1,10 @@
-// One measurement of one transport: its processes, and what came of it.
+// One measurement of one transport, in processes of its own.
 //
 // Invariants:
-//   - a record counts once the reader has it and has checked every byte. For each writer, exactly what was accepted must be
-//     delivered, or the measurement is an error. If records were overwritten, no more than that, and the newest, must be
-//     delivered;
-//   - the memory is private to one measurement, and is removed after it.
+//   - a record counts as delivered when the reader has checked every byte of it. For each writer, exactly the accepted records
+//     must be delivered; anything else is an error. If records are overwritten, the newest must be delivered, and no more than
+//     were accepted or than the ring holds;
+//   - the shared memory is private to one measurement, and is removed after it.
 #pragma once
 
 #include "tools/bench/reading.hpp"

@@ -1,6 +1,7 @@
-// boost::interprocess::message_queue, non-blocking, all of one priority, with its faster index.
+// boost::interprocess::message_queue as a transport: non-blocking, with one priority for all records, and with the faster of
+// its two indexes.
 //
-// Invariant: it names its own shared memory, which is always in /dev/shm.
+// Invariant: the queue opens its shared memory itself, always in /dev/shm.
 #pragma once
 
 #define BOOST_INTERPROCESS_MSG_QUEUE_CIRCULAR_INDEX

@@ -1,7 +1,7 @@
-// Records whose every byte follows from producer, sequence and size, and the reader's check of them.
+// Records in which every byte follows from producer, sequence and size, and the reader's check of them.
 //
-// Invariant: a Checker accepts each record once, in its producer's order, and unchanged; gaps are the caller's to
-// count.
+// Invariant: a Checker accepts each record only once, unchanged, and in its producer's order. It accepts gaps, which the caller
+// counts.
 #pragma once
 
 #include <array>
@@ -14,9 +14,10 @@
 namespace shmring::bench {
 
 inline constexpr u32 max_writers = 8;
-inline constexpr std::size_t min_record = 16;  // records are whole words, two at least
+inline constexpr std::size_t min_record = 16;  // a record consists of at least two words of 8 bytes
 
-// Word 0: producer and sequence. The others differ in every word from those of any record near it.
+// Returns a word of a record whose word 0, `first`, has producer and sequence. Each word differs from the same word of any
+// record near it.
 inline u64 pattern_word(u64 first, std::size_t index, std::size_t bytes) {
   return first * 0x9e3779b97f4a7c15 + index * 0xd1b54a32d192ed03 + bytes;
 }
@@ -32,8 +33,8 @@ inline void make_record(std::byte* out, std::size_t bytes, u32 producer, u64 seq
 
 class Checker {
  public:
-  // Returns false if the record is not what its producer wrote next or later. `broken` then says why, for the first such
-  // record.
+  // Returns false if the record is not one that its producer wrote after the last one. `broken` then says why, for the first
+  // such record.
   bool add(const std::byte* record, std::size_t bytes) {
     u64 first = 0, wrong = 0;
     if (bytes < min_record || bytes % 8 != 0)
@@ -66,7 +67,7 @@ class Checker {
   }
 };
 
-// Records made beforehand, so that a timed loop only writes them.
+// Records that are made in advance, so that a timed loop only writes them.
 class Batch {
  public:
   static constexpr u32 most = 256;

@@ -1,4 +1,4 @@
-// See process.hpp. Calls that only a benchmark needs are not in the system's table of calls, and are made here directly.
+// See process.hpp. System calls that only the benchmark needs are not in os::calls, and are made here directly.
 #include "tools/bench/process.hpp"
 
 #include <sched.h>

@@ -1,9 +1,9 @@
-// Processes of the benchmark, the processors that they run on, and the memory in which they report.
+// The processes of the benchmark, the processors on which they run, and the memory that they share.
 //
 // Invariants:
-//   - no child outlives its Child, nor its parent;
-//   - between stop_on_signals() and its end SIGINT and SIGTERM end nothing by themselves: stop_requested() says that
-//     one came, and whoever waits for a child asks it. A child ends by them at once.
+//   - a child process outlives neither its Child object nor its parent process;
+//   - after stop_on_signals(), SIGINT and SIGTERM do not end this process. stop_requested() tells that one came, and code that
+//     waits for a child calls it. A child process is ended by these signals at once.
 #pragma once
 
 #include <sys/types.h>
@@ -15,18 +15,17 @@
 
 namespace shmring::bench {
 
-// The processors that this process may use, ascending.
+// Returns the processors that this process may use, in ascending order.
 std::vector<int> processors();
-// Runs the calling process on this processor only. Returns false if that is impossible.
+// Binds the calling process to this processor. Returns false if that is impossible.
 bool pin(int processor);
-// Lets another process of this processor run.
 void yield();
-// Returns how often the kernel has taken the processor away from the calling process, which did not want to wait.
+// Returns how often the kernel has taken the processor away from the calling process although it was not waiting.
 std::uint64_t preemptions();
 
 class Child {
  public:
-  // The return value of `role` is the exit status. An exception gives 99.
+  // Runs `role` in a new process. Its return value is the exit status; after an exception the status is 99.
   explicit Child(const std::function<int()>& role);
   Child(Child&& other) noexcept;
   Child& operator=(Child&&) = delete;
@@ -35,7 +34,8 @@ class Child {
   void kill() const;
   pid_t pid() const { return pid_; }
   bool ended();
-  // Returns the exit status, −signal, or `running` if the deadline (CLOCK_MONOTONIC) has passed.
+  // Waits until the process has ended or the deadline (CLOCK_MONOTONIC) has passed. Returns the exit status, −signal, or
+  // `running`.
   int wait(std::uint64_t deadline_ns);
   static constexpr int running = -1000;
 
@@ -47,12 +47,12 @@ class Child {
 
 void stop_on_signals();
 bool stop_requested();
-// Ends by the signal that came, as if it had not been caught.
+// Ends this process by the signal that came, as if it had not been caught.
 void end_by_signal();
 
-// One T that this process shares with its children, zeroed at first.
 void* shared_zeros(std::size_t bytes);
 void free_shared(void* at, std::size_t bytes);
+// A T that this process shares with its children. It begins as zeros; no constructor runs.
 template <class T>
 class SharedWithChildren {
  public:

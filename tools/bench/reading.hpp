@@ -1,6 +1,6 @@
-// The reader's part of a measurement. It lasts until everything accepted is here and the writers are done.
+// The reader's part of a measurement. It ends when the writers are done and every accepted record has come.
 //
-// Invariant: a record counts once every byte of it was checked.
+// Invariant: a record counts as delivered only after every byte of it was checked.
 #pragma once
 
 #include "tools/bench/board.hpp"
@@ -35,7 +35,7 @@ class Reading {
  private:
   static constexpr u32 polite_pauses = 64;
 
-  // Asked when the ring seems empty.
+  // Called when the ring seems empty.
   bool all_are_here() const {
     if (board_.writers_done.load(std::memory_order_acquire) < job_.producers) return false;
     u64 sum = 0;
@@ -66,7 +66,8 @@ class Reading {
     }
   }
 
-  // Published equally often for each transport, since a writer asks how far the reader is.
+  // A writer asks how far the reader has come. The count is stored equally often for each transport, so that this costs all
+  // transports the same.
   void publish() {
     for (u32 producer = 0; producer < job_.producers; ++producer)
       board_.delivered[producer].store(checker_.delivered[producer], std::memory_order_release);

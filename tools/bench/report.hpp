@@ -1,4 +1,4 @@
-// A report for people, one for machines, and a picture.
+// The forms of a report: a text for people, JSON for programs, and a picture.
 #pragma once
 
 #include "tools/bench/check.hpp"
@@ -7,10 +7,11 @@
 namespace shmring::bench {
 
 void print_text(const Report& report);
-void print_json(const Report& report, const std::vector<Line>& lines);  // one document
+void print_json(const Report& report, const std::vector<Line>& lines);
 void print_lines(const std::vector<Line>& lines);
 
-// Latency curves, and throughput by producers: one SVG, for light and dark.
+// Returns one SVG with the latency of single calls and the throughput by number of writers, in colours for a light and for a
+// dark page.
 std::string svg(const Report& report);
 
 }  // namespace shmring::bench

@@ -1,4 +1,4 @@
-// The report for machines. See report.hpp.
+// The JSON report. See report.hpp.
 #include "tools/bench/board.hpp"
 #include "tools/bench/report.hpp"
 #include "tools/common/text.hpp"

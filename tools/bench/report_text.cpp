@@ -1,4 +1,4 @@
-// The report for people. See report.hpp.
+// The text report. See report.hpp.
 #include "tools/bench/board.hpp"
 #include "tools/bench/report.hpp"
 #include "tools/common/text.hpp"
@@ -13,7 +13,7 @@ std::string cell(const Figure* figure) {
   return fmt::format("{:.1f} / {:.1f} ±{:.0f}%", figure->best() / unit, figure->median() / unit, figure->spread() * 50);
 }
 
-// Against the single-writer floor of the same run.
+// Returns the ratio to the floor for one writer, of the same run.
 std::string ratio(const Report& report, const Figure* mine, const Job& job) {
   const Figure* floor = report.find("floor", job);
   const double times = mine != nullptr && floor != nullptr ? mine->times(*floor) : 0;
@@ -93,7 +93,6 @@ void print_calls(const Report& report, const Job& job) {
 
 constexpr u64 micro = 1000;
 
-// The collector's figures, as far as they were measured.
 void print_hands(const Report& report, const Job& job) {
   fmt::print("\n{}\n", tool::bold(fmt::format("From write() into a collector's hands, {} B, µs", job.bytes)));
   tool::Table table({"COLLECTOR", ">MIN", ">P50", ">P99", ">MAX", ">RECORDS"});
@@ -136,7 +135,7 @@ void print_collector(const Report& report) {
   if (!text.empty()) fmt::print("\n{}\n{}", tool::bold("The collector, durability write"), text);
 }
 
-// From the geometry.
+// Describes the memory of a ring of 64-byte records.
 std::string memory_text() {
   constexpr u64 slot = 128, ring = bench_slots * slot;
   return fmt::format("a slot of up to {} B: {} B; a producer: {} B, and in a lane of its own {} B and its slots, here {}",

@@ -9,17 +9,18 @@
 namespace shmring::bench {
 namespace {
 
-constexpr u32 bursts = 400, passes = 50;  // there and back, a burst
-constexpr u64 limit_ns = 500'000'000;     // of all bursts, where others have the processors
+constexpr u32 bursts = 400, passes = 50;  // a burst is so many round trips
+constexpr u64 limit_ns = 500'000'000;     // for all bursts, in case other processes have the processors
 
+// The word `ball` goes to and fro between two processes, of which one serves and measures.
 struct Table {
-  alignas(64) std::atomic<u64> ball;  // odd: it is the other's
+  alignas(64) std::atomic<u64> ball;  // odd: it is the other process's turn
   alignas(64) std::atomic<u32> over;
-  alignas(64) u64 taken[bursts];
-  u32 count;
+  alignas(64) u64 taken[bursts];  // ticks of each burst
+  u32 count;                      // of these
 };
 
-// False: it did not come, for the game is over or took too long.
+// Returns false if the ball did not come, because the other process has ended or the time is over.
 bool wait_for(Table& table, u64 ball, u64 end_ns) {
   for (u32 looks = 1; table.ball.load(std::memory_order_acquire) != ball; ++looks) {
     if (looks % 4096 != 0) continue;
@@ -40,7 +41,7 @@ int serve(Table& table, int processor) {
       table.over.store(1, std::memory_order_release);
       return 0;
     }
-    if (burst != 0) table.taken[table.count++] = ticks() - start;  // the first one waits for the other to be there
+    if (burst != 0) table.taken[table.count++] = ticks() - start;  // the first burst includes the start of the other process
   }
   table.over.store(1, std::memory_order_release);
   return 0;

@@ -24,7 +24,7 @@ Round measure(const Step& step) {
 
 Report run_steps(const std::vector<Step>& steps, const Limits& limits) {
   Report report;
-  report.machine = this_machine();  // before the first child, which inherits what it measured of the clock
+  report.machine = this_machine();  // first, since the children inherit what it measures of the clock
   for (const Step& step : steps)
     if (std::find(report.transports.begin(), report.transports.end(), step.contender->name) == report.transports.end())
       report.transports.push_back(step.contender->name);

@@ -1,6 +1,6 @@
-// A run: its measurements, side by side, round after round.
+// A run: rounds in each of which every step is measured once.
 //
-// Invariant: every step has its turn in each round, so that what disturbs the machine disturbs all alike.
+// Invariant: each round has all steps, so that a disturbance of the machine affects all of them alike.
 #pragma once
 
 #include "tools/bench/contenders.hpp"
@@ -14,7 +14,7 @@ struct Step {
 };
 struct Limits {
   u32 rounds;
-  u64 limit_ns;  // after this no further round begins
+  u64 limit_ns;  // no round begins after this time
 };
 Report run_steps(const std::vector<Step>& steps, const Limits& limits);
 

@@ -1,7 +1,6 @@
-// Memory that processes share: a file in $SHMRING_DIR or /dev/shm; and an array of slots in it, behind what controls
-// it.
+// Memory that processes share, in a file in $SHMRING_DIR or /dev/shm, and a ring of slots in such a file.
 //
-// Invariants: all of a file's memory is reserved before it is used; nothing in it is a pointer.
+// Invariants: all memory of a file is reserved before it is used. No pointer is stored in it.
 #pragma once
 
 #include <fcntl.h>
@@ -26,7 +25,7 @@ inline std::string file_name(const std::string& name) { return "shmring-bench." 
 
 class SharedFile {
  public:
-  // bytes 0: open what is there; else create it, zeroed.
+  // Creates the file with `bytes` zeros. If `bytes` is 0, it opens the file instead.
   SharedFile(const std::string& name, std::size_t bytes) {
     std::string path;
     os::Fd directory, file;
@@ -56,7 +55,7 @@ class SharedFile {
       std::string path;
       os::Fd directory;
       if (os::open_directory(name, path, directory) == 0) os::calls.unlinkat(directory.get(), file_name(name).c_str(), 0);
-    } catch (const std::bad_alloc&) {  // then it stays
+    } catch (const std::bad_alloc&) {  // the file stays
     }
   }
 
@@ -65,14 +64,14 @@ class SharedFile {
   std::size_t size_ = 0;
 };
 
-// One record: `word` is for those who know by it whose turn the slot is. The payload follows.
+// A place for one record. In some rings `word` tells whether a writer or the reader has the slot. The payload follows.
 struct Slot {
   std::atomic<u64> word;
   u64 length;
   std::byte* payload() { return reinterpret_cast<std::byte*>(this + 1); }
 };
 
-// A Control, which has a Shape `shape`, and its slots. A position counts slots from the start, over all laps.
+// A Control, which has a member `Shape shape`, and the slots behind it. A position counts slots from the start, over all laps.
 template <class Control>
 class SlotRing {
  public:

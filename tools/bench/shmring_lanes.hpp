@@ -2,9 +2,8 @@
 //
 // Invariants:
 //   - timestamp and tripwire are on unless the variant's name says otherwise;
-//   - a record that the reader finds corrupt is an exception. A process that dies is found dead and its places are freed, as by
-//     a collector;
-//   - a record that does not fit a slot of the default size is written in chunks, and handed over whole.
+//   - the reader throws if it finds a corrupt record. It finds dead producers and frees their places, as a collector does;
+//   - a record of more than 1 KiB is written in chunks, into slots of the default size. The reader hands it over whole.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +41,7 @@ class LaneReader {
     reader_->look_over();
   }
 
-  // Makes one pass.
+  // Makes one pass, which looks at as many slots as a collector's pass.
   template <class Sink>
   std::size_t read(Sink&& sink) {
     const bool entries_due = is_due();
@@ -67,7 +66,7 @@ class LaneReader {
   static constexpr u64 patience_ns = 1'000'000, entries_every_ns = 100'000'000;
   static constexpr u32 passes_a_clock = 64;
 
-  // A large record of which not all chunks came was given up, and is not handed over.
+  // A record of which not all chunks came was given up by its writer, and is not handed over.
   template <class Sink>
   void hand_over(const ring::RawRecord& taken, Sink&& sink) {
     const ring::RecordHeader& header = *taken.header;
@@ -78,7 +77,7 @@ class LaneReader {
     parts.insert(parts.end(), taken.payload.begin(), taken.payload.end());
     if (header.chunk + 1 == header.chunks) sink(static_cast<const std::byte*>(parts.data()), parts.size());
   }
-  // Follows the collector's rhythm: tails and entries are read 10 times a second, and sooner if nothing comes any more.
+  // Tails and entries are read as often as by a collector: 10 times a second, and more often if nothing comes any more.
   bool is_due() {
     idle_ = places_.empty() ? idle_ + 1 : 0;
     if (++passes_ % passes_a_clock != 1) return false;
@@ -87,7 +86,7 @@ class LaneReader {
     looked_ns_ = now_ns;
     return true;
   }
-  // The record of a stalled slot is taken after those behind it, in the same pass.
+  // The sink needs each producer's records in order, but in a pass the record of a stalled slot is taken after those behind it.
   const std::vector<const ring::RawRecord*>& in_order() {
     ordered_.clear();
     bool late = false;
@@ -108,7 +107,7 @@ class LaneReader {
   std::optional<ring::Reader<os::ProcessMemory>> reader_;
   std::vector<const ring::RawRecord*> ordered_;
   std::vector<ring::HeldSlot> places_;
-  std::map<u64, std::vector<std::byte>> parts_;  // of a large record, by incarnation
+  std::map<u64, std::vector<std::byte>> parts_;  // the chunks of a record so far, by incarnation
   u64 looked_ns_ = 0;
   u32 passes_ = 0, idle_ = 0;
 };
@@ -144,7 +143,7 @@ class ShmringLane {
   static void remove(const std::string& ring) noexcept {
     try {
       os::unlink(ring, true);
-    } catch (const std::bad_alloc&) {  // then it stays
+    } catch (const std::bad_alloc&) {  // the ring stays
     }
   }
 
@@ -154,7 +153,7 @@ class ShmringLane {
       shmring_attach_options options{};
       options.struct_size = sizeof options;
       options.lane = Variant::lane;
-      // A place comes back when the reader has seen that its last holder is gone.
+      // A place becomes free only when the reader has noticed that its last holder is gone.
       const u64 deadline_ns = os::monotonic_now_ns() + patience_ns;
       int error = shmring_attach(ring.c_str(), &options, &producer_);
       while ((error == -EBUSY || error == -EUSERS) && os::monotonic_now_ns() < deadline_ns) {

@@ -1,7 +1,9 @@
-// The picture: how long single calls take, and how many records arrive from so many writers. See report.hpp.
+// The picture: how long single calls take, and how many records arrive for each number of writers. See report.hpp.
 //
-// Invariants: well-formed XML whatever the machine is called; both axes logarithmic, each curve inside its panel; colours
-// follow the reader's light or dark.
+// Invariants:
+//   - the XML is well-formed, whatever the name of the machine is;
+//   - both axes are logarithmic, and each curve is inside its panel;
+//   - the colours follow the viewer's light or dark scheme.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -58,7 +60,8 @@ std::string label(double x, double y, const std::string& text, const char* ancho
                      escaped(text));
 }
 
-// On white, on black. Each role has its own: floors grey, ours cold, alternatives warm, the kernel's between.
+// A colour on a light and on a dark page. Floors are grey, libshmring has cold colours, the alternatives warm ones, and the
+// kernel's channels colours in between.
 struct Colour {
   Role role;
   const char *light, *dark;
@@ -72,7 +75,7 @@ constexpr Colour colours[] = {{Role::floor, "#8c959f", "#9198a1"},       {Role::
                               {Role::alternative, "#9a6700", "#e3b341"}, {Role::alternative, "#d4569a", "#ff9bce"},
                               {Role::kernel, "#a626a4", "#e879f9"},      {Role::kernel, "#b07d48", "#d6b48a"},
                               {Role::kernel, "#6e5494", "#b8a1e3"}};
-// The number of a transport's colour: the next of its role; beyond the last, the last.
+// Returns the index of a transport's colour. The transports of a role get its colours in turn; all beyond these get the last.
 std::size_t colour_of(const Report& report, std::size_t transport) {
   auto role_of = [&](std::size_t i) {
     for (const Figure& figure : report.figures)
@@ -113,7 +116,7 @@ std::string time_text(double ns) {
 }
 std::string rate_text(double millions) { return fmt::format("{:g} M/s", millions); }
 
-// The decades of a panel's values: the axis from the first to the last.
+// Returns the first and the last power of ten on a panel's axis of values.
 std::pair<double, double> decades(const Panel& panel) {
   double least = 1e300, most = 0;
   for (const Curve& curve : panel.curves)
@@ -204,7 +207,7 @@ Panel throughput(const Report& report) {
   return panel;
 }
 
-// What stands in one of the panels.
+// Lists the transports that have a curve in one of the panels.
 std::string legend(const Panel& one, const Panel& other, const Report& report) {
   std::string out;
   std::size_t shown = 0;

@@ -1,12 +1,13 @@
 // The writer's part of a measurement.
 //
 // Invariants:
-//   - write times are of whole batches, after the first lap, in which all was accepted (full: all refused) and the kernel
-//     did not take the processor away for others (a transport that puts its writer to sleep is timed); records are made
-//     before the batch is timed;
-//   - what met a full ring, or outran the reader where he is to drain at once, has no figure: the ring is left to run empty
-//     before the next batch, and it is counted;
-//   - calls are timed from the end of one to the end of the next; a refused one is left out, what the kernel did is not.
+//   - writes are timed in whole batches, whose records are made before. A batch counts if it began after the first lap, if all
+//     of its records were accepted (for full, wait and hybrid: refused), and if the kernel did not preempt the writer. The time
+//     that a writer sleeps in its transport counts;
+//   - a batch that met a full ring, or outran a reader that should keep up, is counted as left out. The writer then waits until
+//     the ring is empty;
+//   - single calls are timed from the end of one call to the end of the next. A refused call does not count, but one that the
+//     kernel interrupted does.
 #pragma once
 
 #include "tools/bench/board.hpp"
@@ -22,7 +23,7 @@ class Writing {
 
   void run() {
     be_ready(board_, crowded_);
-    // The first lap has no figure: it is not of the budget, but where a lap takes for ever.
+    // The first lap is not timed, so the budget begins after it. `longest_lap` limits that lap in case it takes very long.
     const u64 start_ns = os::monotonic_now_ns();
     u64 end_ns = start_ns + longest_lap * job_.budget_ns;
     for (u64 now_ns = start_ns; now_ns < end_ns; now_ns = os::monotonic_now_ns()) {
@@ -36,7 +37,7 @@ class Writing {
 
  private:
   static constexpr u64 idle_ns = 1'000'000'000;
-  static constexpr u64 longest_lap = 10;  // budgets
+  static constexpr u64 longest_lap = 10;  // in budgets
 
   bool is_warm() const { return mine_.accepted + mine_.refused >= (job_.measure == Measure::cold ? 1 : slots_of(job_.bytes)); }
 
@@ -51,7 +52,7 @@ class Writing {
 
   u64 delivered() const { return board_.delivered[producer_].load(std::memory_order_acquire); }
 
-  // A kernel's channel may have room for less than a turn: then it is over sooner.
+  // A channel of the kernel may have less room than a turn needs. The turn then ends when the channel is full.
   void take_turn() {
     for (u32 records = 0; records < slots_of(job_.bytes) / 4; records += batch_.count()) {
       if (write_batch() == 0) continue;
@@ -63,7 +64,7 @@ class Writing {
     wait_for_turn(board_, Board::writers_turn);
   }
 
-  // How many were refused.
+  // Returns how many records were refused.
   u64 write_batch() {
     batch_.make();
     const bool warm = is_warm();
@@ -92,7 +93,7 @@ class Writing {
   u64 write_all(u64& spent) {
     const bool dropping = job_.measure == Measure::rate;
     u64 refused = 0;
-    u32 newest = 0;  // the last accepted, plus one
+    u32 newest = 0;  // index of the last accepted record + 1; 0: none
     const u64 start = ticks();
     for (u32 i = 0; i < batch_.count(); ++i) {
       if (writer_.write(batch_.at(i), job_.bytes)) [[likely]] {
@@ -129,9 +130,9 @@ class Writing {
   const u32 producer_;
   typename T::Writer writer_;
   Batch batch_;
-  std::array<u64, Batch::most + 1> moments_{};  // of the last batch, where calls are timed one by one
+  std::array<u64, Batch::most + 1> moments_{};  // when each call of the last batch began, if single calls are timed
   std::array<bool, Batch::most> accepted_{};
-  bool is_outrun_ = false;  // by the last batch
+  bool is_outrun_ = false;  // the last batch outran the reader
 };
 
 }  // namespace shmring::bench

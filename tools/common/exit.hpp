@@ -7,7 +7,7 @@ namespace shmring::tool {
 
 enum Exit : int {
   ok = 0,
-  negative = 1,  // a deviation, a refused record: not a failure of the program
+  negative = 1,  // a deviation or a refused record, but no failure of the program
   usage = 2,
   absent = 3,
   permission = 4,
@@ -15,8 +15,8 @@ enum Exit : int {
   configuration = 6,
   io = 7,
   busy = 8,
-  interrupted = 130,  // by SIGINT, and …
-  terminated = 143,   // … by SIGTERM, as a shell has them: 128 and the signal's number
+  interrupted = 130,  // by SIGINT. Like a shell, this is 128 + the signal's number
+  terminated = 143,   // by SIGTERM
 };
 
 // Converts a −errno of the library.

@@ -96,7 +96,7 @@ int report(const CLI::App& app, const CLI::ParseError& error) {
   return misused(command.get_name() + ": " + what, usage_of(command), "shmring " + command.get_name());
 }
 
-// Ends the program when somebody cuts off a mapped file.
+// Ends the program if another process truncates a mapped file.
 void on_bus_error(int) {
   constexpr std::string_view text = "shmring: the ring's file was truncated while it was read: try again\n";
   if (os::calls.write(2, text.data(), text.size()) < 0) ::_exit(io);

@@ -1,9 +1,8 @@
-// What comes before and after the subcommands of a program: its parser, its usage errors, and how it ends.
+// What the subcommands of a program have in common: the parser, usage errors, and the end of the program.
 //
 // Invariants:
 //   - data goes to stdout and messages to stderr; a usage error is exit status 2;
-//   - output that could not be written is never a success. It is status 7, or 0 if the reader has gone away (EPIPE). SIGPIPE is
-//     left as it was;
+//   - output that could not be written is status 7, or 0 if the reader has gone away (EPIPE). SIGPIPE is left as it was;
 //   - no exception leaves run_commands(). It becomes a message and status 7.
 #pragma once
 
@@ -14,7 +13,7 @@
 
 namespace shmring::tool {
 
-// Adds a subcommand to the parser; it sets `status` (exit.hpp) when it has run.
+// Adds a subcommand to the parser. The subcommand sets `status` (exit.hpp) when it has run.
 using Register = void (*)(CLI::App& app, int& status);
 
 struct Front {
@@ -22,7 +21,7 @@ struct Front {
   std::vector<Register> commands;
 };
 
-// Parses the arguments, runs the subcommand, and reports what is left to report. Returns the exit status.
+// Parses the arguments, runs the subcommand and reports errors. Returns the exit status.
 int run_commands(int argc, char** argv, const Front& front);
 
 // Returns 0, or the status of a usage error that was reported.

@@ -1,4 +1,4 @@
-// The option --owner of all programs that write into a ring: whom they trust, see lib/os/users.hpp.
+// The option --owner of all programs that write into a ring: a user whose rings they trust (see lib/os/users.hpp).
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -7,7 +7,7 @@
 
 namespace shmring::tool {
 
-// Returns "" or what is wrong, without the text itself, which may hold anything.
+// Returns "" or what is wrong. The message does not repeat the text, which may contain anything.
 inline std::string check_user(const std::string& text) {
   const bool plain = std::none_of(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; });
   return plain && !text.empty() ? "" : "expected a user's name or number";

@@ -1,7 +1,7 @@
-// What both programs say, and how they end if standard output cannot be written.
+// The messages of both programs on standard error, and their exit status if standard output cannot be written.
 //
-// Invariants: a message is written at once. A message that cannot be written is lost, with no other effect (standard error may
-// be a full disk just when there is something to say). Output that could not be written is never a success.
+// Invariants: a message is written at once. A message that cannot be written is lost, with no other effect, since standard
+// error may be a file on a full disk. Output that could not be written is a success only if its reader has gone away.
 #pragma once
 
 #include <fmt/format.h>
@@ -34,7 +34,7 @@ inline void write_out() {
   if (std::fflush(stdout) != 0) throw std::system_error(errno != 0 ? errno : EIO, std::generic_category());
 }
 
-// Returns the exit status if standard output failed with this errno. A reader that has gone away (EPIPE) wants no more.
+// Returns the exit status if standard output failed with this errno. EPIPE is a success, since the reader has gone away.
 inline int cannot_write(const char* program, int error, void (*tell)(std::string_view) = write_message) {
   if (error == EPIPE) return ok;
   tell(fmt::format("{}: cannot write to standard output: {}: what was printed is not complete\n", program,
@@ -42,7 +42,7 @@ inline int cannot_write(const char* program, int error, void (*tell)(std::string
   return io;
 }
 
-// Returns the exit status of a program that has only to write out what it printed.
+// Writes out what was printed, as the last step of a program. Returns `status`, or another exit status if that fails.
 inline int finish(const char* program, int status, void (*tell)(std::string_view) = write_message) {
   errno = 0;
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;

@@ -1,7 +1,8 @@
-// What the subcommands print with: safe texts, units, tables, JSON objects. It also has the look at a ring that they share.
+// Functions for the output of the subcommands: safe texts, units, tables and JSON objects. It also has functions for looking at
+// a ring.
 //
 // Invariants:
-//   - data goes to stdout through fmt::print, which throws std::system_error if it cannot be written; main() reports that;
+//   - data goes to stdout through fmt::print. It throws std::system_error if it cannot write, which main() reports;
 //   - no byte of a segment reaches a terminal or a JSON text unescaped.
 #pragma once
 
@@ -23,12 +24,12 @@ using ring::u64;
 std::string safe(std::string_view text);
 std::string in_quotes(std::string_view text);  // a JSON string
 std::string hex_of(std::span<const std::byte> bytes);
-std::string ring_id_text(const ring::RingId& identity);  // 32 hex digits, as its bytes stand in memory
+std::string ring_id_text(const ring::RingId& identity);  // 32 hex digits, in the order of the bytes
 
 std::string bytes_text(u64 bytes);     // 33.2 MiB
 std::string time_text(u64 utc_ns);     // 2026-01-31T12:00:00.000000000Z
 std::string duration_text(u64 ns);     // 1.2 s
-const char* policy_name(u32 on_full);  // a number that is none: "?"
+const char* policy_name(u32 on_full);  // "?" for an unknown number, as in the next functions
 const char* slot_state_name(std::size_t state);
 const char* owner_state_name(ring::OwnerState state);
 const char* segment_state_name(u32 state);
@@ -37,8 +38,8 @@ const char* standing_name(inspect::Standing standing);
 
 // Returns the causes that have a count, each in the format `form`, or "" if there is none.
 std::string counters_text(const inspect::ProducerFacts& producer, const char* form, const char* between);
-// The same for what the collector has written as lost. A ring of version 1 has three causes, and all others as one. `all`
-// includes causes without a count.
+// Does the same for the losses that the collector has logged. A ring of version 1 has three causes, and counts all others as
+// one. `all` includes causes without a count.
 std::string losses_text(const inspect::CollectorFacts& collector, const char* form, const char* between, bool all = false);
 
 // Prints a message on stderr: `shmring: ` and the text.

@@ -1,4 +1,4 @@
-// shmring bench: runs the program shmring-bench, which lies beside this one.
+// shmring bench: runs the program shmring-bench, which is in the same folder as this one.
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -32,7 +32,7 @@ int run_bench(std::vector<std::string> arguments) {
   return io;
 }
 
-// This is for the list in `shmring --help`. main() runs the command.
+// Registers the command only for the list in `shmring --help`. main() runs it without this parser.
 void register_bench(CLI::App& app, int&) {
   app.add_subcommand("bench", "Measure libshmring on this machine, beside its alternatives and bare rings");
 }

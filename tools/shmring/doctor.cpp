@@ -24,7 +24,8 @@
 namespace shmring::tool {
 namespace {
 
-// The descriptors of a collector: one pidfd for each producer, those it leaves free, and those it holds besides.
+// How many descriptors a collector of a default ring needs: a pidfd for each producer, those that it leaves free for other
+// uses, and 8 more.
 constexpr u64 watched_descriptors = ring::default_producers + os::spare_descriptors + 8;
 
 struct Options {
@@ -32,7 +33,7 @@ struct Options {
 };
 
 struct Check {
-  std::string subject, what, remedy;  // without a remedy it is a fact
+  std::string subject, what, remedy;  // a fact if there is no remedy, otherwise a finding
 };
 
 class Report {
@@ -53,7 +54,7 @@ class Report {
   u64 findings_ = 0;
 };
 
-// Returns what a ring of default sizes takes.
+// Returns the memory of a ring of default sizes.
 u64 default_bytes() {
   os::CreateOptions options;
   return os::resolve("r", nullptr, options) == 0 ? options.geometry.size : 0;

@@ -1,4 +1,5 @@
-// shmring dump NAME|FILE: shows what is in a segment, be it live (without disturbing it), a copy, damaged, or of a dead boot.
+// shmring dump NAME|FILE: shows what is in a segment. It may be live, which is not disturbed, a copy, damaged, or of another
+// boot.
 //
 // Invariant: everything that can be read is printed before a finding decides the exit status.
 #include "tools/shmring/dump.hpp"

@@ -1,6 +1,6 @@
-// shmring dump: what it was asked for, and its two forms of output.
+// shmring dump: its options, and its two forms of output.
 //
-// Invariant: an Inspection and its slots come in as plain values. The forms only print them.
+// Invariant: the functions for output get an Inspection and its slots as plain values, and only print them.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// shmring dump for programs: one JSON object a line, "what" first: header, collector, type, lane, producer, slot.
+// shmring dump for programs: one JSON object per line, whose first key "what" is header, collector, type, lane, producer or
+// slot.
 #include "lib/include/shmring/shmring.h"
 #include "lib/log/format/encoder.hpp"
 #include "tools/common/text.hpp"

@@ -1,4 +1,4 @@
-// shmring dump for people: aligned, compact, the header in a dozen lines.
+// shmring dump for people: aligned and compact.
 #include "lib/include/shmring/shmring.h"
 #include "lib/inspect/leftover.hpp"
 #include "lib/log/format/encoder.hpp"

@@ -63,7 +63,7 @@ std::string check_field(const std::string& text) {
   return parse_field(text, field);
 }
 
-// Accepts each key only once, since the log would otherwise have the record as invalid. Returns "" or what is wrong.
+// Accepts each key only once, since otherwise the record would be invalid. Returns "" or what is wrong.
 std::string parse_fields(const Options& options, std::vector<FieldValue>& out) {
   std::set<std::string> keys;
   if (!options.no_input) keys.emplace(line_key);
@@ -97,7 +97,8 @@ class Input {
   Signals& signals_;
 };
 
-// Returns what the ring's own policy says. It says nothing for a ring that does not exist yet, whose default is to drop.
+// Returns how long a write waits by the ring's own policy. This is 0 for a ring that does not exist yet, since the default
+// policy is drop.
 u32 policy_wait_us(const std::string& name) {
   os::Segment segment;
   std::vector<std::string> findings;
@@ -139,7 +140,7 @@ int attach(const Options& options, const Patience& patience, Signals& signals, s
   }
 }
 
-// Maps the handle's own ring for looking, and not a ring that has got its name since.
+// Maps the handle's own ring for reading. A ring that was created under the same name since is an error.
 int look_at_own(const std::string& name, const shmring_producer* producer, os::Segment& segment) {
   std::vector<std::string> findings;
   if (const int status = look(name, segment, findings)) return status;

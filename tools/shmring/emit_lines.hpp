@@ -89,7 +89,8 @@ class Emitter {
     open_ = false;
   }
 
-  // If the fields did not fit, they are longer than a record may be. The library counts the event, and reads nothing of it.
+  // If the fields did not fit, they are longer than a record may be. The library then counts the event as too big, and reads
+  // nothing of it.
   void write(const FieldEncoder& encoder) { write(encoder.bytes().data(), encoder.fits() ? encoder.bytes().size() : most_); }
 
   void write(const void* payload, std::size_t bytes) {
@@ -116,7 +117,7 @@ class Emitter {
     return room == Room::yes;
   }
 
-  // The collector checks again, and reports it in the log. This check is for the author of the line.
+  // Tells the user at once about a line that is not JSON. The collector checks again, and marks the record in the log.
   void check_json() {
     canonical_.clear();
     if (line_.size() == most_ || log::append_canonical(canonical_, line_)) return;

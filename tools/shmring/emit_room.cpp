@@ -15,14 +15,14 @@ namespace {
 
 using Memory = ring::HardwareMemory;
 
-constexpr u32 most_inside_us = 100'000;        // a signal is noticed at most this late
-constexpr u32 endless_inside_us = 10'000'000;  // if nothing may be lost; rare, see Lane::has_room
+constexpr u32 most_inside_us = 100'000;        // the longest time before a signal is noticed
+constexpr u32 endless_inside_us = 10'000'000;  // the same if nothing may be lost; it is rarely needed, see Lane::has_room
 constexpr u64 first_pause_ns = 1'000'000, last_pause_ns = 20'000'000;
 constexpr u64 warn_after_ns = 1'000'000'000;
 
 timespec timespec_of(u64 ns) { return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)}; }
 
-// Returns the handle's lane, which its entry tells under the handle's incarnation.
+// Returns the handle's lane, which is in the entry with the handle's incarnation.
 u32 lane_of(const ring::Ring& ring, u64 incarnation) {
   for (u32 index = 0; index < ring.geometry.producers; ++index) {
     const ring::Entry& entry = ring.entries[index];
@@ -51,7 +51,7 @@ Signals::Signals() {
 
 Signals::~Signals() { os::calls.pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
-// A ppoll that finds a descriptor ready lets no signal in, but one that waits for nothing does.
+// Uses a ppoll without descriptors, because a ppoll that finds a descriptor ready delivers no signal.
 int Signals::let_in() {
   const timespec at_once{};
   os::calls.ppoll(nullptr, 0, &at_once, &before_);
@@ -83,7 +83,7 @@ bool Lane::has_room(std::size_t bytes) const {
     if (word.state == ring::SlotState::empty && word.lap <= lap) {
       if (--wanted == 0) return true;
     } else if (word.lap < lap && !ring::collector_is_past<Memory>(ring, lane, position)) {
-      return false;  // any other word is stepped over
+      return false;  // a producer would find the lane full here; it steps over any other word
     }
   }
   return false;

@@ -1,9 +1,9 @@
 // shmring emit: waiting for room in the ring before a record is written, and the signals that end the wait.
 //
 // Invariants:
-//   - waiting is no attempt and takes no sequence, so nothing that was waited for is counted as lost;
-//   - the ring is only looked at, through a mapping of its own, by the rules by which a producer claims (lib/ring/lane.hpp);
-//   - SIGINT and SIGTERM are let in only by let_in() and wait(), so that no write is left half-way.
+//   - waiting is not an attempt and takes no sequence, so a record that only waited is not counted as lost;
+//   - the ring is only looked at, through a separate mapping, and by the rules by which a producer claims (lib/ring/lane.hpp);
+//   - SIGINT and SIGTERM are delivered only in let_in() and wait(), so that no write is interrupted.
 #pragma once
 
 #include <csignal>
@@ -19,7 +19,7 @@ class Signals {
   ~Signals();
   Signals(const Signals&) = delete;
 
-  // Takes the pending signals. Returns the first signal that came, or 0.
+  // Lets pending signals be delivered. Returns the first signal that came, or 0.
   int let_in();
   int caught() const { return caught_; }
 
@@ -37,9 +37,9 @@ struct Patience {
   bool endless = false;
   ring::u32 limit_us = 0;  // used if not endless; 0: it does not wait
 
-  // The part of the limit that the library waits inside a write, where no signal is let in. For a short limit it is all of it,
-  // so that the attempt decides. Otherwise it is the end of the limit, for a shared lane whose room another producer may have
-  // taken since.
+  // Returns how much of the limit the library waits inside a write, where no signal is delivered. A short limit is spent there
+  // as a whole, so that the attempt decides. Of a longer limit it is the last part, for a shared lane in which another producer
+  // may have taken the room since.
   ring::u32 inside_us() const;
 };
 
@@ -50,7 +50,7 @@ class Lane {
  public:
   Lane(const os::Segment& segment, const shmring_producer* producer, Patience patience, Signals& signals);
 
-  // Waits for room for a record of this many bytes. yes means to write it now, even if the limit is nearly over.
+  // Waits for room for a record of this many bytes. `yes` means that it is to be written now, also if the limit is nearly over.
   Room wait_for(std::size_t bytes);
 
  private:

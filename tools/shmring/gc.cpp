@@ -30,7 +30,7 @@ struct Verdict {
   bool remove = false, retired = false;
 };
 
-// `segment` is what was judged.
+// Leaves the segment that it judged open in `segment`.
 Verdict judge_ring(const std::string& ring, const Options& options, os::Segment& segment) {
   Verdict verdict;
   verdict.ring = ring;
@@ -79,8 +79,8 @@ void print(const Verdict& verdict, const Options& options) {
              lost.empty() ? "" : "; lost: " + lost);
 }
 
-// Called for a ring that is kept. If its remover was killed, attach opens it again. If that fails, the next one to meet it
-// tries.
+// Called for a ring that is kept. If its remover was killed, attach opens it again. If that fails, the next process to find it
+// retired tries.
 void open_again(const std::string& ring, const Options& options) {
   os::Segment segment;
   os::attach(ring, segment, or_null(options.owner));
@@ -94,7 +94,7 @@ int remove(const Options& options, const os::Segment& segment, Verdict& verdict)
     verdict.remove = false;
     verdict.why = os::last_error();
   } else if (options.lose) {
-    verdict.leftover = judge(inspect::read_segment(segment, {}, false));  // what was lost; nobody writes into it any more
+    verdict.leftover = judge(inspect::read_segment(segment, {}, false));  // what was lost, read when nobody writes any more
   }
   return error == -EBUSY ? 0 : error;
 }

@@ -60,7 +60,7 @@ void print_accounts(fmt::memory_buffer& out, const Parsed& line) {
   fmt::format_to(std::back_inserter(out), "{} open, {} closed", open, line.accounts.size() - open);
 }
 
-// date time kind producer incarnation/sequence …
+// Prints a line in the form: date time kind producer incarnation/sequence …
 void print_short(fmt::memory_buffer& out, const Parsed& line) {
   auto to = std::back_inserter(out);
   fmt::format_to(to, "{} {} {:<8} ", line.time.substr(0, 10), line.time.substr(11, 15), line.kind_name);
@@ -133,7 +133,7 @@ class Printer {
     return exit_of(error);
   }
 
-  // Indexes have no hole, so the last file's lines tell where the last N begin.
+  // Line indexes have no gaps, so the index of the last line gives the index of the first one to print.
   int skip_to_last(Cursor& log) {
     Cursor counter;
     if (const int error = counter.open(options_.dir)) return error;
@@ -170,7 +170,7 @@ class Printer {
     }
   }
 
-  // The line in out_ is among the last ones so far.
+  // Keeps the line in out_ as one of the last lines so far.
   void hold() {
     held_.emplace_back(out_.data(), out_.size());
     out_.clear();

@@ -1,6 +1,6 @@
 // Which lines of a log `shmring log` shows.
 //
-// Invariant: this is pure. A line is judged by what it says, and a condition that was not given holds for every line.
+// Invariant: the result depends only on the line and the filter. A condition that was not given is true for every line.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@
 namespace shmring::tool {
 
 struct LogFilter {
-  std::vector<std::string> kinds, producers, types;  // any of them
+  std::vector<std::string> kinds, producers, types;  // each is a list of alternatives; an empty one lets all through
   std::string correlation;                           // 32 hex digits in lower case, or empty
-  std::string since, until;                          // as times stand in a line, both included, or empty
+  std::string since, until;                          // in the form of a line's time, both inclusive, or empty
 
   bool any() const;
   bool lets_through(const log::Parsed& line) const;

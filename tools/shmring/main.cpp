@@ -1,5 +1,5 @@
-// shmring: look at rings, feed them, read and verify their logs. Invariant: `shmring help COMMAND` prints what
-// `shmring COMMAND --help` does.
+// shmring: looks at rings, writes into them, and reads and verifies their logs. Invariant: `shmring help COMMAND` prints the
+// same as `shmring COMMAND --help`.
 #include <fmt/format.h>
 
 #include <string_view>

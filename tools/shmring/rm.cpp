@@ -53,7 +53,7 @@ void print_removed(const Options& options, const std::string& path, const inspec
   fmt::print("\n");
 }
 
-// Keeps the ring. If its remover was killed, attach opens it again. If that fails, the next one to meet it tries.
+// Keeps the ring. If its remover was killed, attach opens it again. If that fails, the next process to find it retired tries.
 int keep(const Options& options, const inspect::Inspection& facts, int status) {
   os::Segment segment;
   if (is_retired(facts.header)) os::attach(options.name, segment, or_null(options.owner));

@@ -179,7 +179,7 @@ void print_json(const Look& before, const Look& now) {
       .print();
 }
 
-// On a terminal each document replaces the one before it. In a file they follow each other.
+// Prints one document. On a terminal it replaces the document before it; elsewhere documents follow each other.
 void print(const Options& options, const Look& before, const Look& now, bool first) {
   const bool terminal = os::calls.isatty(1) == 1;
   if (options.output == "json") return print_json(before, now);

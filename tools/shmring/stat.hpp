@@ -1,6 +1,6 @@
-// shmring stat: two looks at a ring as figures, and what they warn of.
+// shmring stat: the rates between two looks at a ring, and the warnings that a look gives reason for.
 //
-// Invariant: this is pure: plain values in, plain values out. Nothing here reads a clock or a ring.
+// Invariant: results depend only on the arguments. Nothing here reads a clock or a ring.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ struct Look {
 struct Rates {
   bool of_producers = false, of_collector = false;
   double attempted = 0, logged = 0, lost = 0, wakeups = 0;
-  double cpu = 0;  // part of one processor
+  double cpu = 0;  // fraction of one processor
 };
 Rates rates(const Look& before, const Look& now);
 

@@ -1,6 +1,7 @@
-// shmringd: drain one ring into one audit log. It parses its options, sets up, and runs.
+// shmringd: drains one ring into one audit log.
 //
-// Invariant: an exception (there is no memory left) is reported and becomes status 7. What the log has by then is whole.
+// Invariant: an exception, for instance because there is no memory left, is reported and becomes status 7. The log is whole up
+// to that moment.
 #include <cstring>
 #include <exception>
 

@@ -26,7 +26,7 @@ constexpr const char* footer =
     "ring or the log.\n\n"
     "Example: shmringd --ring payments --log /var/log/payments-audit";
 
-// Reads octal digits as chmod takes them. 0 would mean the default.
+// Reads octal digits like chmod. 0 is refused, because it would mean the default.
 std::string read_mode(const std::string& text, std::uint32_t& out) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, 8);
   const bool all = error == std::errc{} && end == text.data() + text.size() && out != 0;
@@ -36,7 +36,7 @@ std::string read_mode(const std::string& text, std::uint32_t& out) {
 void add_ring_options(CLI::App& app, collect::Settings& out, std::string& durability) {
   shmring_create_options& create = out.create;
   const CLI::Validator numbers = whole_number(0, ~std::uint32_t{0});  // 0: the default
-  // These are in the order of shmring_policy.
+  // In the order of shmring_policy.
   const std::vector<std::string> policies{"drop", "overwrite", "wait", "hybrid"};
   choose(app.add_option_function<std::string>(
              "--on-full",

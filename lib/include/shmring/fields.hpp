@@ -2,10 +2,10 @@
 // shmring.hpp: include that one.
 //
 // Invariants:
-//   - nothing is written outside the room, nothing is cut, nothing allocates or throws;
-//   - a record that the collector would not accept as fields is refused here, and its first fault says why. But the caller must
-//     make sure that keys are UTF-8.
-// Thread role: one thread at a time.
+//   - nothing is written outside the caller's memory, nothing is cut, and nothing allocates or throws;
+//   - a record that the collector would not accept as fields is refused here, and code() gives its first fault. Only that keys
+//     are UTF-8 is up to the caller.
+// Thread role: an encoder is used by one thread at a time.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -46,7 +46,7 @@ concept FieldInteger = std::integral<T> && sizeof(T) <= 8 && !std::same_as<T, ch
 template <class T>
 concept FieldReal = std::same_as<T, float> || std::same_as<T, double>;
 
-// Encodes into the caller's memory. The first field that cannot be added spoils the whole record; code() then says why.
+// Encodes into the caller's memory. The first field that cannot be added makes the whole record invalid, and code() says why.
 class FieldEncoder {
  public:
   explicit FieldEncoder(std::span<std::byte> room) noexcept : room_(room.first(std::min(room.size(), most_bytes))) {}
@@ -74,15 +74,15 @@ class FieldEncoder {
   FieldEncoder& add(std::string_view key, std::span<const std::byte> bytes) noexcept {
     return content(FieldType::bytes, key, bytes);
   }
-  // The years 1677 to 2262 can be encoded.
+  // Adds a time in nanoseconds since 1970, so only the years 1677 to 2262 can be encoded.
   template <class D>
   FieldEncoder& add(std::string_view key, std::chrono::sys_time<D> time) noexcept {
     using ns = std::chrono::duration<std::int64_t, std::nano>;
     return signed_number(FieldType::time, key, std::chrono::duration_cast<ns>(time.time_since_epoch()).count());
   }
 
-  // Returns 0 if all that was added is in bytes(), or SHMRING_TOO_BIG if it did not fit, or was more than max_fields. Returns
-  // −EINVAL if a key was there already or is not 1 … 255 bytes, or if a text is NULL.
+  // Returns 0 if bytes() has all fields, SHMRING_TOO_BIG if they did not fit or were more than max_fields, or −EINVAL if a key
+  // was given twice or does not have 1 … 255 bytes, or if a text is NULL.
   int code() const noexcept { return code_; }
   bool fits() const noexcept { return code_ == 0; }
   std::span<const std::byte> bytes() const noexcept { return room_.first(used_); }
@@ -158,7 +158,7 @@ class FieldEncoder {
     }
     return false;
   }
-  // The room may be shared memory. Whatever it contains by now, nothing beyond it is read.
+  // The room may be shared memory that others have overwritten since. Whatever it contains, nothing beyond it is read.
   bool is_key(std::size_t i, std::string_view key) const noexcept {
     if (i >= fields_) return false;
     const std::span<const std::byte> field = bytes().subspan(offsets_[i]);
@@ -175,7 +175,7 @@ class FieldEncoder {
   std::span<std::byte> room_;
   std::size_t used_ = 0, fields_ = 0;
   int code_ = 0;
-  // One for each field so far. What lies behind them is never read.
+  // Only the elements of the fields so far are initialized.
   std::array<std::uint64_t, max_fields / 8> tags_;
   std::array<std::uint32_t, max_fields> offsets_;
 };

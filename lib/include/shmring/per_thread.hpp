@@ -1,5 +1,5 @@
-// One object for all threads. Each thread has a handle of its own in it, and nobody needs to manage it. This is part of
-// shmring.hpp.
+// One object through which all threads write. It attaches a handle for each thread, and manages these handles by itself. This
+// is part of shmring.hpp.
 //
 //   shmring::PerThread audit("payments", {.name = "api"}, {{1, "payment.authorised"}});      global, static or a member
 //   audit.write("order 17 authorised", {.type = 1});                                         in any thread
@@ -10,14 +10,14 @@
 //     one time;
 //   - a call that finds the ring unlinked, or itself in a forked child, attaches again and goes on. So FORKED is never
 //     returned, and RETIRED only if the new ring is unlinked, too. Such a call, and a thread's first call, allocate and make
-//     system calls. Any other call is only shmring_write's: no allocation, no lock, no system call;
-//   - if no handle can be had (no such ring, no place in its table …), calls return that −errno. At most once a second one of
-//     them tries again, in whichever thread;
-//   - nothing here is a lock, so fork() at any moment leaves the child a pool that works;
-//   - destructors may write while a thread ends and has given its handle back. Each such write uses a handle of the pool for
-//     that one call. A call that would keep a handle (claim, fields, producer) returns −ECANCELED;
-//   - the destructor detaches the handles of the pool and of its own thread. Another thread's handle is detached when that
-//     thread ends (or first uses another PerThread), however long after. No call may come after the destruction.
+//     system calls. Any other call does what shmring_write does: no allocation, no lock, and a system call only to wait;
+//   - if there is no handle to be had (no such ring, no place in its table …), calls return that −errno. At most once a second
+//     one call, in any thread, tries to attach again;
+//   - nothing here is a lock, so after fork() at any moment the child has a pool that works;
+//   - a destructor may write when its thread is ending and has given its handle back. Each such write borrows a handle from the
+//     pool for that one call. A call that needs to keep a handle (claim, fields, producer) fails with −ECANCELED;
+//   - the destructor detaches the handles of the pool and of its own thread. The handle of any other thread is detached when
+//     that thread ends or first uses another PerThread, which may be much later. No call may come after the destruction.
 // Thread role: any thread. A signal handler may write if its thread has a handle already (producer() gives it one). If it
 // interrupts a call, its own call is refused as NESTED.
 // SPDX-License-Identifier: MIT
@@ -35,13 +35,13 @@
 
 namespace shmring {
 
-// Names of record types, given to each ring that is attached; see shmring_name_type.
+// Names of record types, which are given to each ring at attach; see shmring_name_type.
 using TypeNames = std::vector<std::pair<std::uint32_t, std::string>>;
 
 namespace detail {
 
-// Handles that no thread has at the moment, and how new ones are attached. The atomics are sequentially consistent: if a handle
-// is given back while the pool is closed, either the closing thread or the giving thread sees it.
+// The handles that no thread has at the moment, and the options for new ones. The atomics are sequentially consistent, so that
+// a handle that is given back while the pool is closed is seen by the closing thread or by the thread that gives it back.
 class HandlePool {
  public:
   HandlePool(std::string ring, const AttachOptions& options, TypeNames types)
@@ -53,14 +53,14 @@ class HandlePool {
   ~HandlePool() { empty(); }
   HandlePool(const HandlePool&) = delete;
 
-  // Returns an empty handle if there was none. The handle may be of a retired ring, or the parent process's.
+  // Returns an empty Producer if the pool has none. The handle may belong to a retired ring or to the parent process.
   Producer take() noexcept {
     Producer taken;
     for (auto& place : idle_)
       if (place.load() != nullptr && (taken.handle_ = place.exchange(nullptr)) != nullptr) break;
     return taken;
   }
-  // A handle that finds no place is detached.
+  // Puts the handle into the pool. If the pool is full or closed, the handle is detached.
   void give(Producer handle) noexcept {
     shmring_abort(handle.handle_);
     for (auto& place : idle_) {
@@ -71,7 +71,7 @@ class HandlePool {
       return;
     }
   }
-  // Called when no thread will want a handle any more.
+  // Called when no thread will need a handle any more.
   void close() noexcept {
     closed_ = true;
     empty();
@@ -123,23 +123,23 @@ class HandlePool {
   const TypeNames types_;
   std::array<std::atomic<shmring_producer*>, 256> idle_{};
   std::atomic<bool> closed_ = false;
-  std::atomic<std::int64_t> due_ns_ = 0;  // not 0: the last attach failed, with error_; this is when the next may be tried
-  std::atomic<int> error_ = 0;
+  std::atomic<std::int64_t> due_ns_ = 0;       // not 0: the last attach failed, and the next one may be tried at this time
+  std::atomic<int> error_ = 0;                 // of the attach that failed
   std::array<std::atomic<char>, 512> text_{};  // the text of that error
 };
 
-// A thread's handle of one PerThread.
+// What a thread has of one PerThread: its handle.
 struct Seat {
   std::shared_ptr<HandlePool> pool;
   Seat* next;
   Producer producer{};
-  std::uint32_t life = 0;      // changes when the handle goes
-  volatile bool busy = false;  // the handle is being changed, which a signal handler must find out
+  std::uint32_t life = 0;      // changes when the handle is given back
+  volatile bool busy = false;  // the handle is being replaced, and a signal handler must not use it
 };
 inline constinit thread_local Seat* seats = nullptr;
-inline constinit thread_local bool leaving = false;  // the thread has given its handles back, and is ending
+inline constinit thread_local bool leaving = false;  // the thread is ending and has given its handles back
 
-// Gives back what the calling thread has of the pools for which `of` is true.
+// Gives the calling thread's handles back to those pools for which `of` is true.
 template <class Of>
 void leave(const Of& of) noexcept {
   for (Seat** at = &seats; *at != nullptr;) {
@@ -174,7 +174,7 @@ inline Seat* take_seat(const std::shared_ptr<HandlePool>& pool) noexcept {
 
 class PerThread : public Writer<PerThread> {
  public:
-  // This attaches nothing. `options.create` need not outlive this call.
+  // Attaches nothing yet. `options.create` need not outlive this call.
   explicit PerThread(std::string ring, const AttachOptions& options = {}, TypeNames types = {})
       : pool_(std::make_shared<detail::HandlePool>(std::move(ring), options, std::move(types))) {}
   ~PerThread() {
@@ -183,8 +183,8 @@ class PerThread : public Writer<PerThread> {
   }
   PerThread(const PerThread&) = delete;
 
-  // Returns the calling thread's own handle. Only this thread may use it, and only until its next call here. Throws Error if
-  // the thread has no handle, and can have none.
+  // Returns the calling thread's own handle. Only this thread may use it, and only until the thread's next call of this object.
+  // Throws Error if the thread has no handle and cannot get one.
   Producer& producer() {
     const int code = with_own_handle(
         [](shmring_producer* handle, const std::uint32_t*) { return shmring_incarnation(handle) != 0 ? 0 : SHMRING_FORKED; });
@@ -193,8 +193,8 @@ class PerThread : public Writer<PerThread> {
     throw Error(code, text.empty() ? shmring_strerror(code) : text);
   }
 
-  // Returns why the last attach, or the name of a type, failed, in whichever thread: ring, what was found, what was expected,
-  // what to do. Returns "" if nothing failed.
+  // Returns the text of the last error of an attach, or of naming a type, in any thread: ring, what was found, what was
+  // expected, what to do. Returns "" if nothing failed.
   std::string last_error() const { return pool_->last_error(); }
 
  private:
@@ -225,7 +225,7 @@ class PerThread : public Writer<PerThread> {
     return detail::leaving ? may_borrow ? borrow(call) : -ECANCELED : renew(seat, call);
   }
 
-  // Called if the thread has no handle, or one that is no longer usable.
+  // Called if the thread has no handle, or one that cannot be used any more.
   template <class Call>
   [[gnu::noinline]] int renew(detail::Seat* seat, const Call& call) noexcept {
     if (seat == nullptr) seat = detail::take_seat(pool_);
@@ -237,8 +237,7 @@ class PerThread : public Writer<PerThread> {
     seat->busy = false;
     return result;
   }
-  // Called if a destructor writes while the thread ends and has given its handle back. The handle is returned after that one
-  // call.
+  // Called if a destructor writes when its thread is ending and has given its handle back.
   template <class Call>
   [[gnu::noinline]] int borrow(const Call& call) noexcept {
     Producer borrowed;
@@ -246,7 +245,7 @@ class PerThread : public Writer<PerThread> {
     if (borrowed) pool_->give(std::move(borrowed));
     return result;
   }
-  // Tries one handle after the other, those of the pool first, then a new one, until one is usable.
+  // Tries handles until one is usable: those of the pool, then a new one.
   template <class Call>
   int try_handles(Producer& handle, const Call& call) noexcept {
     for (bool is_new = false;;) {

@@ -6,16 +6,17 @@
 //   fields.add("amount", 1250).add("currency", "EUR");
 //   const shmring::Result result = fields.commit();
 //
-// PerThread (per_thread.hpp) attaches by itself. Producer is one handle, and one thread's at a time, for those who keep it
-// themselves; both write in the same ways.
+// PerThread (per_thread.hpp) attaches by itself. Producer is a single handle for callers that manage handles themselves. Both
+// have the same functions for writing.
 //
 // Invariants:
-//   - constructors, create(), unlink() and name_type() throw shmring::Error; write() never throws, and neither does anything
+//   - constructors, create(), unlink() and name_type() throw shmring::Error. write() never throws, and neither does anything
 //     else on the write path;
-//   - a Producer is moved, not copied; a moved-from one is empty, as a default one is: it refuses with −EINVAL; its destructor
-//     detaches;
-//   - a Claim, and Fields, abort unless they were committed, when an exception passes; the Producer outlives them.
-// Thread role: Producer, Claim, Fields: as the C handle, one thread at a time. The rest: any thread.
+//   - a Producer can be moved, but not copied. One that was moved from is empty, like a default one, and refuses with −EINVAL.
+//     The destructor detaches;
+//   - the destructor of a Claim or of Fields aborts what was not committed, also when an exception passes. Their Producer must
+//     outlive them.
+// Thread role: a Producer, a Claim and Fields are used by one thread at a time, like the C handle. All else: any thread.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -41,7 +42,8 @@ namespace detail {
 class HandlePool;  // per_thread.hpp
 }
 
-// Reports any result of the C ABI that is not 0: −errno with the text of shmring_last_error(), or a condition with its text.
+// Reports a result of the C ABI that is not 0. The text of a −errno is that of shmring_last_error(), the text of a condition
+// that of shmring_strerror().
 class Error : public std::runtime_error {
  public:
   explicit Error(int code) : Error(code, code < 0 ? shmring_last_error() : shmring_strerror(code)) {}
@@ -73,13 +75,13 @@ enum class OnFull : std::uint32_t {
   hybrid = SHMRING_POLICY_HYBRID
 };
 
-// 16 bytes, so that a W3C trace id fits. All zero means absent.
+// A correlation id has the size of a W3C trace id. All zero means absent.
 using Correlation = std::array<std::uint8_t, 16>;
-// A ring's identity, see shmring_ring_id. All zero means none.
+// The identity of a ring (see shmring_ring_id). All zero means none.
 using RingId = std::array<std::uint8_t, 16>;
 
-// The result of write(). It is true if the record is in the ring. Otherwise `code` is a condition (> 0, see shmring.h) or
-// −errno. −EINVAL means a wrong argument, no handle (default or moved-from), or an invalid record of fields.
+// The result of a write. It is true if the record is in the ring. Otherwise `code` is a condition (> 0, see shmring.h) or
+// −errno. −EINVAL means a wrong argument, an empty Producer, a claim that is over, or an invalid record of fields.
 struct [[nodiscard]] Result {
   int code;
   explicit operator bool() const noexcept { return code == 0; }
@@ -93,7 +95,7 @@ struct Meta {
   bool truncate = false;  // cut what is longer than max_record, and say so in the log
 };
 
-// Zero in a field means the default; see shmring_create_options.
+// See shmring_create_options for units and limits. Zero in a field means the default.
 struct CreateOptions {
   std::uint32_t slots = 0, slot_bytes = 0, lanes = 0;
   OnFull on_full = OnFull::drop;
@@ -109,13 +111,15 @@ struct CreateOptions {
 };
 
 struct AttachOptions {
-  std::string name{};  // of the producer, in the log; if empty, the program's
+  std::string name{};  // the producer's name in the log; if empty, the program's name
   Lane lane = Lane::automatic;
   const CreateOptions* create = nullptr;  // if not NULL, the ring is created if it is absent
   std::string owner{};                    // a user whose rings are trusted as well: see shmring_attach_options
-  std::uint32_t wait_us = 0;              // if not 0, how long this handle waits for room, whatever the ring's policy
+  std::uint32_t wait_us = 0;              // if not 0, how many µs this handle waits for room, whatever the ring's policy is
 };
 
+// See shmring_create and shmring_unlink. They throw Error, whose code is −errno. Thread role: any thread, not in a signal
+// handler.
 inline void create(const std::string& ring, const CreateOptions& options = {}) {
   const shmring_create_options c = options.c();
   if (const int code = shmring_create(ring.c_str(), &c); code != 0) throw Error(code);
@@ -127,7 +131,8 @@ inline void unlink(const std::string& ring) {
 
 // ----------------------------------------------------------------------------------------------------------- in place
 
-// A claimed slot: fill span(), then commit(). shmring_claim says what else may be done with the producer meanwhile.
+// A claimed slot: fill span(), then commit(). shmring_abort says what may be done with the producer in between. Thread role:
+// the thread that claimed. Nothing here throws.
 class [[nodiscard]] Claim {
  public:
   Claim(Claim&& other) noexcept
@@ -137,11 +142,11 @@ class [[nodiscard]] Claim {
   ~Claim() { abort(); }
 
   explicit operator bool() const noexcept { return open_; }
-  Result result() const noexcept { return {code_}; }            // of the claim itself
+  Result result() const noexcept { return {code_}; }            // of the claim, not of commit()
   std::span<std::byte> span() const noexcept { return span_; }  // empty if nothing was claimed
 
-  // Publishes the first `bytes` of the span. If nothing was claimed, this returns the claim's result. −EINVAL: it is over
-  // already.
+  // Publishes the first `bytes` bytes of the span; see shmring_commit. If nothing was claimed, this returns result(). If the
+  // claim is over already, this returns −EINVAL.
   Result commit(std::size_t bytes) noexcept {
     if (!end()) return {code_ != 0 ? code_ : -EINVAL};
     return {shmring_commit(handle_, &meta_, bytes)};
@@ -155,7 +160,7 @@ class [[nodiscard]] Claim {
   friend class Writer;
   explicit Claim(const shmring_meta& meta) noexcept : meta_(meta) {}
 
-  // `life` (if not NULL) changes when the handle goes.
+  // `life` is NULL or points to a number that changes when the handle is given back.
   int begin(shmring_producer* handle, const std::uint32_t* life, std::size_t bytes) noexcept {
     void* payload = nullptr;
     const int code = shmring_claim(handle, bytes, &payload);
@@ -166,7 +171,8 @@ class [[nodiscard]] Claim {
     open_ = true;
     return 0;
   }
-  // Returns true once, and only if no other call of the handle has ended the claim. A later claim is not this object's to end.
+  // Returns true once, and only if no other call of the handle has ended the claim, since a later claim of the same handle must
+  // stay open.
   bool end() noexcept {
     return std::exchange(open_, false) && (life_ == nullptr || *life_ == begun_in_) && shmring_sequence(handle_) == sequence_;
   }
@@ -181,9 +187,10 @@ class [[nodiscard]] Claim {
   bool open_ = false;
 };
 
-// Fields encoded straight into a claimed slot. What does not fit into one slot is refused as TOO_BIG, however large max_record
-// is (for larger records, use FieldEncoder). An invalid record of fields (see FieldEncoder::code) is refused as −EINVAL. Both
-// are counted, the second as `aborted`.
+// Fields that are encoded straight into a claimed slot. commit() returns TOO_BIG if they do not fit into one slot, whatever
+// max_record is (FieldEncoder can be used for larger records). It returns −EINVAL for an invalid record of fields (see
+// FieldEncoder::code). Both are counted losses, the second of cause `aborted`. Thread role: the thread that claimed. Nothing
+// here throws.
 class [[nodiscard]] Fields {
  public:
   template <class T>
@@ -207,13 +214,13 @@ class [[nodiscard]] Fields {
 
 // ------------------------------------------------------------------------------------------------------------ writing
 
-// The ways to write. Self gives the handle. with_handle() calls its argument with a handle and returns the result, or why there
-// is no handle. with_own_handle() does the same, and the handle stays there for a claim to end.
+// The functions for writing, which Producer and PerThread share. See shmring_write for results, sequences and thread roles.
+// Self gives the handle: with_handle() calls its argument with a handle and returns the result, or the reason why there is no
+// handle. with_own_handle() does the same, with a handle that stays for the end of a claim.
 template <class Self>
 class Writer {
  public:
-  // Writes UTF-8 text. It takes a sequence whatever the result; see shmring_write. A const char* that is NULL is −EINVAL and
-  // takes none.
+  // Writes UTF-8 text, or bytes. A const char* that is NULL is −EINVAL and takes no sequence.
   Result write(std::string_view text, const Meta& meta = {}) noexcept {
     return put(Kind::text, text.data(), text.size(), meta);
   }
@@ -224,7 +231,7 @@ class Writer {
   Result write(std::span<const std::byte> bytes, const Meta& meta = {}) noexcept {
     return put(Kind::bytes, bytes.data(), bytes.size(), meta);
   }
-  // Writes text that is JSON. The collector checks it and embeds it in its line.
+  // Writes text that is JSON. The collector checks it and embeds it in its line of the log.
   Result write_json(std::string_view json, const Meta& meta = {}) noexcept {
     return put(Kind::json, json.data(), json.size(), meta);
   }
@@ -233,8 +240,8 @@ class Writer {
   }
   Result write_json(std::nullptr_t, const Meta& = {}) = delete;
 
-  // Writes fields of any number of slots, encoded by the caller. meta.truncate means nothing here. Refusals are as for Fields:
-  // TOO_BIG also if the fields did not fit where they were encoded, and −EINVAL is counted as `aborted`.
+  // Writes fields that the caller has encoded, up to max_record. meta.truncate has no effect. TOO_BIG is also returned if the
+  // fields did not fit where they were encoded. An invalid record of fields is −EINVAL and a counted loss of cause `aborted`.
   Result write(const FieldEncoder& fields, const Meta& meta = {}) noexcept {
     if (fields.code() == -EINVAL) {
       Claim counted = claim(0, meta, Kind::fields);
@@ -244,9 +251,9 @@ class Writer {
     whole.truncate = false;
     return put(Kind::fields, fields.bytes().data(), fields.fits() ? fields.bytes().size() : SIZE_MAX, whole);
   }
-  // Begins a record of fields in one slot: add(), then commit().
+  // Claims a slot for a record of fields: add(), then commit().
   Fields fields(const Meta& meta = {}) noexcept { return Fields(begin(Kind::fields, meta, shmring_slot_payload)); }
-  // Begins a record of at most `bytes` in place, and of at most one slot (else TOO_BIG). meta.truncate means nothing here.
+  // Claims a slot for a record of at most `bytes` bytes; TOO_BIG if one slot cannot hold them. meta.truncate has no effect.
   Claim claim(std::size_t bytes, const Meta& meta = {}, Kind kind = Kind::bytes) noexcept {
     return begin(kind, meta, [bytes](const shmring_producer*) { return bytes; });
   }
@@ -280,7 +287,7 @@ class Writer {
   Self& self() noexcept { return static_cast<Self&>(*this); }
 };
 
-// One handle.
+// One handle. Thread role: one thread at a time; see shmring.h.
 class Producer : public Writer<Producer> {
  public:
   Producer() noexcept = default;  // empty
@@ -297,11 +304,12 @@ class Producer : public Writer<Producer> {
 
   explicit operator bool() const noexcept { return handle_ != nullptr; }
 
-  // Call this once per ring; the log then shows the name. Throws Error (EEXIST: the type has another name).
+  // See shmring_name_type. Throws Error, for instance with −EEXIST if the type has another name.
   void name_type(std::uint32_t type, const std::string& name) {
     if (const int code = shmring_name_type(handle_, type, name.c_str()); code != 0) throw Error(code);
   }
 
+  // Each of these is 0 if the handle is empty or the parent process's.
   std::uint64_t sequence() const noexcept { return shmring_sequence(handle_); }        // of the last attempt
   std::uint64_t incarnation() const noexcept { return shmring_incarnation(handle_); }  // of this attachment
   RingId ring_id() const noexcept {
