@@ -147,6 +147,7 @@ void Daemon::take_new_ring() {
   announce(segment);
   const ring::RingId id = segment.ring.identity;
   drains_.push_back(std::make_unique<Drain>(std::move(segment), *this, log::RecoveredRing{id, {}, {}}));
+  show_log_state();  // the log may be failing
   start_present();
 }
 

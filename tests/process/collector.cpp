@@ -285,6 +285,25 @@ TEST_CASE("while its log cannot be written a collector lives on: its heart beats
   CHECK_MESSAGE(found.problems.empty(), found.text());
 }
 
+TEST_CASE("a ring that is made anew while the log cannot be written says so on its status page") {
+  Cramped cramped;
+  REQUIRE(::unlink(cramped.place.file().c_str()) == 0);
+  make_default_ring();
+  const View view;
+  const auto state = [&] { return static_cast<shmring::ring::StatusState>(view.ring().header->status_more.state.load()); };
+  CHECK(eventually([&] {
+    return view.collector() == static_cast<u32>(cramped.daemon.process.pid()) &&
+           state() != shmring::ring::StatusState::collecting;
+  }));
+  CHECK(state() == shmring::ring::StatusState::log_failing);
+  limit_files(cramped.daemon.process.pid(), RLIM_INFINITY);
+  CHECK(eventually([&] { return state() == shmring::ring::StatusState::collecting; }));
+  CHECK(all_closed());
+  CHECK(cramped.daemon.end() == 0);
+  const Findings found = consult(cramped.place.log, cramped.place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+}
+
 TEST_CASE("a collector stopped while its log cannot be written ends with status 7; nothing is lost") {
   Cramped cramped;
   CHECK(cramped.daemon.end() == 7);
