@@ -79,7 +79,9 @@ struct Play {
   Journal& journal;
   Told& told;
   shmring_producer* producer = nullptr;
-  Record record{};
+  // At the same place in a page each time: the C library copies in another direction where source and target lie badly to each
+  // other in their pages, and the place that is tried must be on the way that was recorded.
+  alignas(ring::page_bytes) Record record{};
   u64 key = 0;
   void* place = nullptr;  // claimed
 
