@@ -1,4 +1,5 @@
 """What `run` searches: bounds by mode, and which bounds show each mutation."""
+import random
 from typing import NamedTuple
 
 
@@ -26,6 +27,7 @@ class Mutation(NamedTuple):
 
 
 MODES = ["quick", "check", "long"]
+MUTATIONS_IN_CHECK = 10  # beside those of quick
 COARSE = "ENTRY_AT_ONCE=1 ATTACH_AT_ONCE=1 "
 
 
@@ -153,10 +155,15 @@ def is_for_later(mode, row):
     return bool(same) and all(MODES.index(search.mode) > MODES.index(mode) for search in same)
 
 
-def chosen(mode, names, part):
-    """The rows with these names, or those of that mode (a later mode runs the earlier one's too); of long, the share K/N."""
+def chosen(mode, names, part, seed):
+    """The rows with these names, or those of that mode (a later mode runs the earlier one's too). Of check's mutations, the seed
+    chooses some; of long, it is the share K/N."""
     if names:
         return [row for row in ALL if row.name in names]
     rows = [row for row in ALL if MODES.index(row.mode) <= MODES.index(mode)]
+    if mode == "check":
+        mutations = [row for row in rows if isinstance(row, Mutation) and row.mode == "check"]
+        left_out = random.Random(seed).sample(mutations, len(mutations) - MUTATIONS_IN_CHECK)
+        return [row for row in rows if row not in left_out]
     which, parts = map(int, part.split("/")) if mode == "long" else (1, 1)
     return rows[which - 1::parts]

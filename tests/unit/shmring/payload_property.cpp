@@ -320,7 +320,7 @@ bool holds(u64 cases, const std::function<void()>& property) {
 
 TEST_CASE("any sequence of writes, under each policy and on each kind of lane: every sequence once, every payload as written") {
   Tally tally;
-  REQUIRE(holds(shmring::test::by_mode<u64>(1000, 2000, shmring::test::part_of(100'000)) / slower, [&] {
+  REQUIRE(holds(shmring::test::by_mode<u64>(500, 1000, shmring::test::part_of(100'000)) / slower, [&] {
     const auto policy = *rc::gen::inRange(0u, 4u).as("policy: drop, overwrite, wait, hybrid");
     const auto shape = *rc::gen::inRange(0u, u32{std::size(shapes)}).as("shape");
     const auto todo = *rc::gen::scale(3, rc::gen::container<std::vector<Action>>(actions())).as("actions");
