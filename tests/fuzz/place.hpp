@@ -8,12 +8,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <string>
 #include <vector>
 
 #include "tests/fuzz/input.hpp"
+#include "tools/common/command_line.hpp"
 
 namespace shmring::fuzz {
 
@@ -72,21 +72,17 @@ inline std::string read_file(const std::string& path) {
 
 // A subcommand as main() has it; its exit status, −1 if its arguments were refused. Not under the memory sanitizer, which does
 // not see all that CLI11 writes.
-using Register = void (*)(CLI::App&, int&);
+using Register = void (*)(tool::Command);
 inline int command([[maybe_unused]] Register add, [[maybe_unused]] std::vector<std::string> words) {
 #if SHMRING_MEMORY_SANITIZER
   return 0;
 #else
-  CLI::App app;
-  int status = 0;
-  add(app, status);
-  std::reverse(words.begin(), words.end());
-  try {
-    app.parse(words);
-  } catch (const CLI::ParseError&) {
-    return -1;
-  }
-  return status;
+  tool::CommandLine line("", "shmring");
+  add(line.program());
+  std::vector<const char*> arguments{"shmring"};
+  for (const std::string& word : words) arguments.push_back(word.c_str());
+  const tool::Parsing parsing = line.parse(static_cast<int>(arguments.size()), arguments.data());
+  return parsing.end == tool::Parsing::End::ran ? parsing.status : -1;
 #endif
 }
 

@@ -23,8 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
 
 // Left out: see place.hpp.
 namespace shmring::tool {
-void register_dump(CLI::App&, int&) {}
-void register_log(CLI::App&, int&) {}
+void register_dump(Command) {}
+void register_log(Command) {}
 }  // namespace shmring::tool
 
 // The nodes of std::map and std::set are linked in the library.

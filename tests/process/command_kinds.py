@@ -138,8 +138,8 @@ class Kinds(CommandCase):
                 (["--field", "a:uint=-1"], "is not of type uint"),
                 (["--field", "a:bool=1"], "is not of type bool"), (["--field", "a:time=today"], "is not of type time"),
                 (["--field", "a:bytes=0"], "is not of type bytes"), (["--field", "a:blob=0"], "an unknown type"),
-                (["--field", "a=1", "--field", "a:int=2"], "the field 'a' stands there twice"),
-                (["--field", "line=1"], "the field 'line' stands there twice"), (["--no-input"], "--field"),
+                (["--field", "a=1", "--field", "a:int=2"], "the field 'a' is given twice"),
+                (["--field", "line=1"], "the field 'line' is given twice"), (["--no-input"], "--field"),
                 (["--json", "--field", "a=1"], "--json"), (["--json", "--truncate"], "--json")]:
             self.expect(USAGE, "emit", "r", *arguments, data=b"line\n", err=text)
         self.assertEqual(self.slots("--state", "ready"), [])

@@ -99,7 +99,7 @@ class Commands(CommandCase):
         (slot,) = self.slots("--state", "ready")
         keys = ["type", "type_name", "producer", "sev", "lane", "kind", "data", "hash"]
         self.assertEqual([slot[key] for key in keys], [7, "package", "dpkg", 255, 0, "text", "line", "ok"])
-        self.expect(CONFIGURATION, "emit", "r", "--type", "7=other", err="type 7 has another name")
+        self.expect(CONFIGURATION, "emit", "r", "--type", "7=other", err="type 7 already has another name")
 
     def test_create_makes_an_absent_ring(self):
         self.expect(OK, "emit", "r", "--create", data=b"line\n")

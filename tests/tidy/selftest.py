@@ -13,7 +13,7 @@ HEAD = "// | label | access | order | partner | what it orders |\n// |---|---|--
 GOOD = {
     "meson.build": "# Builds.\n",
     "lib/meson.build": "# Builds.\nfiles('os/calls.cpp', 'os/file.cpp', 'log/files/log.cpp')\n",
-    "tools/meson.build": "# Builds.\nfiles('shmring/main.cpp', 'a.cpp')\n",
+    "tools/meson.build": "# Builds.\nfiles('shmring/main.cpp', 'common/command_line.cpp', 'a.cpp')\n",
     "tests/meson.build": "# Builds.\nfiles('unit/a.cpp')\n",
     "tests/golden/a.py": "# Compiles tests/golden/b.cpp\n",
     "tests/golden/b.cpp": "// Compiled by a.py.\n",
@@ -55,6 +55,7 @@ int read(int fd);
 int all(int fd) { return read(fd) + link(fd) + other::write(fd) + file.close() + calls.open("close(1)"); }  // open()
 """,
     "tools/shmring/main.cpp": '// The command.\n#include "lib/os/file.hpp"\n#include <fmt/format.h>\n',
+    "tools/common/command_line.cpp": "// Options.\n#include <CLI/CLI.hpp>\n",
     "tests/breaks/a.break": "bound: --relax take --relax publish\n",
     "tests/breaks/b.break": "bound: --relax bump\n",
     "tests/breaks/c.break": "bound: --relax show --relax see\n",
@@ -85,6 +86,9 @@ FAULTS = [
     ("includes", FILE, "// Files.\n", '// Files.\n#include "file.hpp"\n'),
     ("includes", FILE, "// Files.\n", "// Files.\n#include <fmt/format.h>\n"),
     ("includes", TOOL, "<fmt/format.h>", "<boost/interprocess/offset_ptr.hpp>"),
+    ("includes", TOOL, "<fmt/format.h>", "<CLI/CLI.hpp>"),
+    ("includes", "tools/common/command_line.hpp", "// Options.\n#include <CLI/App.hpp>\n"),
+    ("includes", "tests/unit/a.cpp", "// Tests.\n", "// Tests.\n#include <CLI/CLI.hpp>\n"),
     ("includes", TOOL, "lib/os/file.hpp", "tests/support/ring.hpp"),
     ("includes", "lib/log/format/line.hpp", '// Line.\n#include "lib/os/file.hpp"\n'),
     ("includes", "lib/log/files/names.hpp", '// Names.\n#include "lib/ring/layout.hpp"\n'),

@@ -36,6 +36,7 @@ DIRECTIONS = [
     ("examples/", ("shmring/", "examples/"))]
 PUBLIC = "lib/include/shmring/"
 NOT_IN_LIB = re.compile(r"(fmt|CLI|openssl|toml\+\+|doctest)/|zstd\.h|iostream|mutex|condition_variable")
+PARSER = "tools/common/command_line.cpp"  # it alone includes CLI11, which takes longer to compile than all else in the tools
 IN_COLLECT = "fmt/"  # what the collector says is text like that of the programs
 
 SYSTEM_CALLS = set("""
@@ -142,6 +143,8 @@ def includes(tree):
             if path.startswith("lib/") and NOT_IN_LIB.match(name):
                 if not (path.startswith("lib/collect/") and name.startswith(IN_COLLECT)):
                     yield path, line, f"{name} does not belong into lib/"
+            if name.startswith("CLI/") and not path.startswith("lib/") and path != PARSER:
+                yield path, line, f"CLI11 stands only in {PARSER}: options are declared through its header"
             # The alternatives that the benchmark compares with are Boost's own.
             boost_here = path.startswith(("lib/os/", "tests/", BENCH)) or path == "lib/ring/layout.hpp"
             if name.startswith("boost/") and not boost_here:

@@ -195,50 +195,47 @@ std::string check_bytes(const std::string& text) {
   return good ? "" : text + " is not a multiple of 8 from 16 to 8192";
 }
 
-void add_options(CLI::App& command, Options& options) {
+void add_options(Command command, Options& options) {
   std::vector<std::string> names;
   for (const Contender& contender : all()) names.push_back(contender.name);
-  choose(command.add_option("-o,--output", options.output, "text, or json: one document"), {"text", "json"});
-  command.add_flag("--quick", options.quick, "Shorter measurements and fewer rounds: about 10 s instead of 60");
-  command.add_option("--rounds", options.rounds, "Number of rounds, however long they take")
-      ->type_name("N")
-      ->check(whole_number(1, 1000));
-  auto* bytes =
-      command
-          .add_option("--bytes", options.bytes, "Sizes of the records in bytes (default 64); rates are measured with the first")
-          ->type_name("N,…")
-          ->delimiter(',')
-          ->check(check_bytes);
-  auto* only = command.add_option("--only", options.only, fmt::format("Only these transports, of: {}", fmt::join(names, ", ")))
-                   ->type_name("NAME,…")
-                   ->delimiter(',')
-                   ->check(one_of(names));
+  command.value("-o,--output", options.output, "text, or json: one document").choose({"text", "json"});
+  command.flag("--quick", options.quick, "Shorter measurements and fewer rounds: about 10 s instead of 60");
+  command.value("--rounds", options.rounds, "Number of rounds, however long they take").form("N").check(whole_number(1, 1000));
+  const Option bytes =
+      command.value("--bytes", options.bytes, "Sizes of the records in bytes (default 64); rates are measured with the first")
+          .form("N,…")
+          .comma_list()
+          .check(check_bytes);
+  const Option only =
+      command.value("--only", options.only, fmt::format("Only these transports, of: {}", fmt::join(names, ", ")))
+          .form("NAME,…")
+          .comma_list()
+          .check(one_of(names));
   const std::vector<std::string> all_measures{"quiet", "live", "calls", "full", "contended", "rate", "cold", "collector"};
-  auto* measures = command
-                       .add_option("--measure", options.measures,
-                                   fmt::format("Only these measurements, of: {} (default: all but contended and cold)",
-                                               fmt::join(all_measures, ", ")))
-                       ->type_name("NAME,…")
-                       ->delimiter(',')
-                       ->check(one_of(all_measures));
-  auto* reader =
-      choose(command.add_option("--reader", options.reader,
-                                "How the reader of live looks; both (the default): also polite, with the first size only"),
-             {"eager", "polite", "both"});
-  command.add_flag("--check", options.check, "Measure what the figures to reach need, and judge them; takes at most 2 minutes")
-      ->excludes(bytes)
-      ->excludes(only)
-      ->excludes(measures)
-      ->excludes(reader);
-  command.add_option("--svg", options.picture, "Write a picture (SVG), too")->type_name("FILE");
+  const Option measures = command
+                              .value("--measure", options.measures,
+                                     fmt::format("Only these measurements, of: {} (default: all but contended and cold)",
+                                                 fmt::join(all_measures, ", ")))
+                              .form("NAME,…")
+                              .comma_list()
+                              .check(one_of(all_measures));
+  const Option reader = command
+                            .value("--reader", options.reader,
+                                   "How the reader of live looks; both (the default): also polite, with the first size only")
+                            .choose({"eager", "polite", "both"});
+  command.flag("--check", options.check, "Measure what the figures to reach need, and judge them; takes at most 2 minutes")
+      .excludes(bytes)
+      .excludes(only)
+      .excludes(measures)
+      .excludes(reader);
+  command.value("--svg", options.picture, "Write a picture (SVG), too").form("FILE");
 }
 
-void register_bench(CLI::App& app, int& status) {
+void register_bench(Command program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command =
-      app.add_subcommand("bench", "Measure libshmring on this machine, beside its alternatives and bare rings");
-  add_options(*command, *options);
-  command->footer(
+  Command command = program.add("bench", "Measure libshmring on this machine, beside its alternatives and bare rings");
+  add_options(command, *options);
+  command.footer(
       "bench makes rings and logs of its own, and removes them. Run it on a machine that does nothing else.\n\n"
       "Transports: floor is a slot ring for one writer, without any check; floor-shared is one for many writers, by "
       "fetch-and-add; floor-claim is one for many writers, by compare-and-swap on the slot, as a ring needs that survives a "
@@ -250,7 +247,7 @@ void register_bench(CLI::App& app, int& status) {
       "calls) and parts (of a sum).\n\n"
       "Exit status: 0 ok, 1 with --check: a figure was not reached or not measured, 2 usage, 7 memory, a file or a process "
       "could not be had, or a transport lost or changed a record.");
-  command->callback([options, &status] { status = run(*options); });
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace

@@ -55,45 +55,34 @@ int misused(std::string_view what, std::string_view usage_line, const std::strin
 
 }  // namespace
 
-int check_name(const CLI::App& app, const std::string& command) {
-  std::vector<std::string> known;
-  for (const CLI::App* one : app.get_subcommands(nullptr)) known.push_back(one->get_name());
-  if (std::find(known.begin(), known.end(), command) != known.end()) return ok;
-  return misused(fmt::format("'{}' is not a command{}", safe(command), nearest(command, known)),
+int check_name(const Command& program, const std::string& name) {
+  const std::vector<std::string> known = program.commands();
+  if (std::find(known.begin(), known.end(), name) != known.end()) return ok;
+  return misused(fmt::format("'{}' is not a command{}", safe(name), nearest(name, known)),
                  fmt::format("shmring {}", fmt::join(known, "|")), "shmring");
 }
 
 namespace {
 
 // All options before a subcommand are flags, so the first argument that is not an option is the subcommand.
-int check_command(const CLI::App& app, int argc, char** argv) {
+int check_command(const Command& program, int argc, char** argv) {
   const std::vector<std::string> flags{"-h", "--help", "-V", "--version"};
   if (argc > 1 && argv[1][0] == '-' && std::find(flags.begin(), flags.end(), argv[1]) == flags.end())
     return misused(fmt::format("'{}' is not a known option or argument{}", safe(argv[1]), nearest(argv[1], flags)),
                    "shmring COMMAND [options] …", "shmring");
   const auto first = std::find_if(argv + 1, argv + argc, [](const char* argument) { return argument[0] != '-'; });
-  return first == argv + argc ? ok : check_name(app, *first);
+  return first == argv + argc ? ok : check_name(program, *first);
 }
 
-std::string usage_of(const CLI::App& command) {
-  std::string text = "shmring " + command.get_name() + " [options]";
-  for (const CLI::Option* option : command.get_options())
-    if (option->get_positional())
-      text += option->get_required() ? " " + option->get_name(true) : " [" + option->get_name(true) + "]";
-  return text;
-}
-
-int report(const CLI::App& app, const CLI::ParseError& error) {
-  const auto used = app.get_subcommands();
-  if (used.empty()) return misused(safe(error.what()), "shmring COMMAND [options] …", "shmring");
-  const CLI::App& command = *used.front();
-  std::string what = safe(error.what());
-  std::vector<std::string> known;
-  for (const CLI::Option* option : command.get_options())
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  if (const auto extra = app.remaining(true); !extra.empty() && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
-    what = fmt::format("'{}' is not a known option or argument{}", safe(extra.front()), nearest(extra.front(), known));
-  return misused(command.get_name() + ": " + what, usage_of(command), "shmring " + command.get_name());
+int report(const Parsing& parsing) {
+  std::string what = safe(parsing.text);
+  if (!parsing.used) return misused(what, "shmring COMMAND [options] …", "shmring");
+  const Command& command = *parsing.used;
+  if (parsing.extra)
+    what = fmt::format("'{}' is not a known option or argument{}", safe(*parsing.extra),
+                       nearest(*parsing.extra, command.options()));
+  const std::string name = command.name();
+  return misused(name + ": " + what, "shmring " + name + " [options]" + command.arguments(), "shmring " + name);
 }
 
 // Ends the program if another process truncates a mapped file.
@@ -114,23 +103,19 @@ int run(int argc, char** argv, const Front& front) {
     complain(fmt::format("cannot open /dev/null in place of a closed standard descriptor: {}", std::strerror(-error)));
     return io;
   }
-  CLI::App app{front.description, "shmring"};
-  app.formatter(std::make_shared<HelpFormatter>());
-  int status = ok;
-  for (const Register add : front.commands) add(app, status);
-  app.require_subcommand(1);
-  app.set_version_flag("-V,--version", front.version);
-  app.footer(front.footer);
+  CommandLine line(front.description, "shmring");
+  for (const Register add : front.commands) add(line.program());
+  line.version(front.version);
+  line.program().footer(front.footer);
   watch_for_truncation();
-  if (const int misuse = check_command(app, argc, argv)) return misuse;
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& wanted) {
-    return answer("shmring", app, wanted);
-  } catch (const CLI::ParseError& error) {
-    return report(app, error);
+  if (const int misuse = check_command(line.program(), argc, argv)) return misuse;
+  const Parsing parsing = line.parse(argc, argv);
+  switch (parsing.end) {
+    case Parsing::End::asked: return answer("shmring", parsing.text);
+    case Parsing::End::misused: return report(parsing);
+    case Parsing::End::ran: break;
   }
-  return finish("shmring", status);
+  return finish("shmring", parsing.status);
 }
 
 }  // namespace

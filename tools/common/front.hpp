@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "tools/common/help.hpp"
+#include "tools/common/command_line.hpp"
 
 namespace shmring::tool {
 
-// Adds a subcommand to the parser. The subcommand sets `status` (exit.hpp) when it has run.
-using Register = void (*)(CLI::App& app, int& status);
+// Adds a subcommand to the program.
+using Register = void (*)(Command program);
 
 struct Front {
   std::string description, version, footer;
@@ -25,6 +25,6 @@ struct Front {
 int run_commands(int argc, char** argv, const Front& front);
 
 // Returns 0, or the status of a usage error that was reported.
-int check_name(const CLI::App& app, const std::string& command);
+int check_name(const Command& program, const std::string& name);
 
 }  // namespace shmring::tool

@@ -1,9 +1,10 @@
 // The option --owner of all programs that write into a ring: a user whose rings they trust (see lib/os/users.hpp).
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <string>
+
+#include "tools/common/command_line.hpp"
 
 namespace shmring::tool {
 
@@ -13,13 +14,13 @@ inline std::string check_user(const std::string& text) {
   return plain && !text.empty() ? "" : "expected a user's name or number";
 }
 
-inline void add_owner_option(CLI::App& command, std::string& owner) {
+inline void add_owner_option(Command command, std::string& owner) {
   command
-      .add_option("--owner", owner,
-                  "Trust this user's rings, too (default: $SHMRING_OWNER). Always trusted are your own, root's, and those of "
-                  "the owner of their directory if nobody else may write there")
-      ->type_name("USER")
-      ->check(check_user);
+      .value("--owner", owner,
+             "Trust this user's rings, too (default: $SHMRING_OWNER). Always trusted are your own, root's, and those of "
+             "the owner of their directory if nobody else may write there")
+      .form("USER")
+      .check(check_user);
 }
 
 // Returns the option in the form that the library takes.

@@ -42,6 +42,12 @@ inline int cannot_write(const char* program, int error, void (*tell)(std::string
   return io;
 }
 
+// Prints what --help or --version asked for, and returns the exit status.
+inline int answer(const char* program, std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return written ? ok : cannot_write(program, errno);
+}
+
 // Writes out what was printed, as the last step of a program. Returns `status`, or another exit status if that fails.
 inline int finish(const char* program, int status, void (*tell)(std::string_view) = write_message) {
   errno = 0;

@@ -77,7 +77,7 @@ class Json {
 };
 std::string json_array(const std::vector<std::string>& values);
 
-// Checks whether the name may name a ring, in the form that CLI11 expects: "" or what is wrong, not escaped yet.
+// Checks whether the name may name a ring, as a Check of command_line.hpp: "" or what is wrong, not escaped yet.
 std::string check_ring_name(const std::string& name);
 
 // Opens the ring, or the file if `name` holds a '/', for reading only. Returns 0, or an exit status with the reason on stderr.

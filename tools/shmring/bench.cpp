@@ -33,8 +33,8 @@ int run_bench(std::vector<std::string> arguments) {
 }
 
 // Registers the command only for the list in `shmring --help`. main() runs it without this parser.
-void register_bench(CLI::App& app, int&) {
-  app.add_subcommand("bench", "Measure libshmring on this machine, beside its alternatives and bare rings");
+void register_bench(Command program) {
+  program.add("bench", "Measure libshmring on this machine, beside its alternatives and bare rings");
 }
 
 }  // namespace shmring::tool

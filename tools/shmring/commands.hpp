@@ -1,23 +1,23 @@
-// The subcommands of shmring: each file adds its own to the parser and sets `status` (tools/common/exit.hpp) when it has run.
+// The subcommands of shmring: each file adds its own to the program. When it has run, it returns the exit status.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "tools/common/help.hpp"
+#include "tools/common/command_line.hpp"
 
 namespace shmring::tool {
 
-void register_bench(CLI::App& app, int& status);
-void register_doctor(CLI::App& app, int& status);
-void register_dump(CLI::App& app, int& status);
-void register_emit(CLI::App& app, int& status);
-void register_gc(CLI::App& app, int& status);
-void register_log(CLI::App& app, int& status);
-void register_ls(CLI::App& app, int& status);
-void register_rm(CLI::App& app, int& status);
-void register_stat(CLI::App& app, int& status);
-void register_verify(CLI::App& app, int& status);
+void register_bench(Command program);
+void register_doctor(Command program);
+void register_dump(Command program);
+void register_emit(Command program);
+void register_gc(Command program);
+void register_log(Command program);
+void register_ls(Command program);
+void register_rm(Command program);
+void register_stat(Command program);
+void register_verify(Command program);
 
 // Becomes the program shmring-bench. If that fails, it returns the exit status.
 int run_bench(std::vector<std::string> arguments);

@@ -214,18 +214,18 @@ int run(const Options& options) {
 
 }  // namespace
 
-void register_doctor(CLI::App& app, int& status) {
+void register_doctor(Command program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand("doctor", "Find what keeps rings from working, with remedies");
-  command->add_option("NAME", options->name, "Only this ring (default: all)")->check(check_ring_name);
-  choose(command->add_option("-o,--output", options->output, "text, or json: one line for each check"), {"text", "json"});
-  add_owner_option(*command, options->owner);
-  command->footer(
+  Command command = program.add("doctor", "Find what keeps rings from working, with remedies");
+  command.value("NAME", options->name, "Only this ring (default: all)").check(check_ring_name);
+  command.value("-o,--output", options->output, "text, or json: one line for each check").choose({"text", "json"});
+  add_owner_option(command, options->owner);
+  command.footer(
       "Looks at the directory of the rings (size, free space, permissions), the limits of this shell, the clock, and each "
       "ring: whether it can be used, which collector drains it and when it last did, which producers are dead, and whether the "
       "ring is left over. doctor changes nothing.\n"
       "Exit status: 0 no finding, 1 findings, 2 usage, 3 no such ring or directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
-  command->callback([options, &status] { status = run(*options); });
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

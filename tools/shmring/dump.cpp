@@ -130,24 +130,22 @@ std::string mask_text(ring::u16 mask, const char* between) {
   return text;
 }
 
-void register_dump(CLI::App& app, int& status) {
+void register_dump(Command program) {
   auto options = std::make_shared<DumpOptions>();
-  CLI::App* const command = app.add_subcommand("dump", "Show the segment of a live ring, or a copy of it");
-  command->add_option("NAME|FILE", options->name, "A ring's name, or the path of a copied segment, with a / in it")
-      ->required()
-      ->check(check_ring_or_path);
-  command->add_option("--slots", options->slots, "Show these slots of each lane: A-B, A- or A")
-      ->type_name("A-B")
-      ->check(check_range);
-  command->add_option("--lane", options->lane, "Show the slots of this lane only")
-      ->type_name("N")
-      ->check(whole_number(0, ring::max_lanes - 1));
-  choose(command->add_option("--state", options->state, "Show the slots in this state only"),
-         {"empty", "writing", "ready", "reading"});
-  command->add_flag("--hex", options->hex, "Show the slots' bytes in hexadecimal");
-  choose(command->add_option("-o,--output", options->output, "text, or json: one line for each thing that is shown"),
-         {"text", "json"});
-  command->footer(
+  Command command = program.add("dump", "Show the segment of a live ring, or a copy of it");
+  command.value("NAME|FILE", options->name, "A ring's name, or the path of a copied segment, with a / in it")
+      .required()
+      .check(check_ring_or_path);
+  command.value("--slots", options->slots, "Show these slots of each lane: A-B, A- or A").form("A-B").check(check_range);
+  command.value("--lane", options->lane, "Show the slots of this lane only")
+      .form("N")
+      .check(whole_number(0, ring::max_lanes - 1));
+  command.value("--state", options->state, "Show the slots in this state only")
+      .choose({"empty", "writing", "ready", "reading"});
+  command.flag("--hex", options->hex, "Show the slots' bytes in hexadecimal");
+  command.value("-o,--output", options->output, "text, or json: one line for each thing that is shown")
+      .choose({"text", "json"});
+  command.footer(
       "dump only reads the ring, and disturbs nobody who uses it. The parts of a live ring are shown as they were at slightly "
       "different moments. STALLED slots lie below the head and are not empty yet: their owner is stopped, or died just now. "
       "CLAIMED is the program that a producer says it is.\n"
@@ -156,7 +154,7 @@ void register_dump(CLI::App& app, int& status) {
       "Examples: shmring dump payments\n"
       "          shmring dump payments --state ready --hex\n"
       "          cp /dev/shm/shmring.payments copy && shmring dump ./copy --lane 0 --slots 0-15");
-  command->callback([options, &status] { status = run(*options); });
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

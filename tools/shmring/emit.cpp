@@ -234,50 +234,48 @@ int run(const Options& options) {
 
 }  // namespace
 
-void register_emit(CLI::App& app, int& status) {
+void register_emit(Command program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand("emit", "Write each line of standard input into a ring as one event");
-  command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
+  Command command = program.add("emit", "Write each line of standard input into a ring as one event");
+  command.value("NAME", options->name, "The ring").required().check(check_ring_name);
   command
-      ->add_option("--type", options->type,
-                   "Type of the events: a number; =NAME is its name in the log, which cannot be changed later")
-      ->type_name("N[=NAME]")
-      ->check(check_type);
-  command->add_option("--producer", options->producer, "Name of the producer in the log (default: shmring)")
-      ->type_name("NAME")
-      ->check(check_producer);
-  command->add_option("--severity", options->severity, "Severity of the events, 0 to 255 (default 0)")
-      ->type_name("N")
-      ->check(whole_number(0, 255));
-  command->add_option("--corr", options->correlation, "Correlation id of the events, for instance a W3C trace id")
-      ->type_name("HEX")
-      ->transform(CLI::Validator(to_correlation, "", ""));
-  choose(
-      command->add_option("--lane", options->lane, "auto (the default): an exclusive lane if one is free, else the shared one"),
-      {"auto", "shared", "exclusive"});
-  const auto json = command->add_flag("--json", options->json, "Take each line as JSON, which the log embeds");
+      .value("--type", options->type,
+             "Type of the events: a number; =NAME is its name in the log, which cannot be changed later")
+      .form("N[=NAME]")
+      .check(check_type);
+  command.value("--producer", options->producer, "Name of the producer in the log (default: shmring)")
+      .form("NAME")
+      .check(check_producer);
+  command.value("--severity", options->severity, "Severity of the events, 0 to 255 (default 0)")
+      .form("N")
+      .check(whole_number(0, 255));
+  command.value("--corr", options->correlation, "Correlation id of the events, for instance a W3C trace id")
+      .form("HEX")
+      .transform(to_correlation);
+  command.value("--lane", options->lane, "auto (the default): an exclusive lane if one is free, else the shared one")
+      .choose({"auto", "shared", "exclusive"});
+  const auto json = command.flag("--json", options->json, "Take each line as JSON, which the log embeds");
   const auto field =
       command
-          ->add_option("--field", options->fields,
-                       "Write events of typed fields: this one (repeat the option for more), and the line of input as \"line\"")
-          ->type_name("KEY[:TYPE]=VALUE")
-          ->allow_extra_args(false)
-          ->check(check_field)
-          ->excludes(json);
-  command->add_flag("--no-input", options->no_input, "Write one event of the fields alone; do not read standard input")
-      ->needs(field);
-  command->add_flag("--truncate", options->truncate, "Cut lines that do not fit, instead of having them refused")
-      ->excludes(json)
-      ->excludes(field);
-  command->add_flag("--create", options->create, "Create the ring with default sizes if it is absent");
-  add_owner_option(*command, options->owner);
+          .value("--field", options->fields,
+                 "Write events of typed fields: this one (repeat the option for more), and the line of input as \"line\"")
+          .form("KEY[:TYPE]=VALUE")
+          .one_each_time()
+          .check(check_field)
+          .excludes(json);
+  command.flag("--no-input", options->no_input, "Write one event of the fields alone; do not read standard input").needs(field);
+  command.flag("--truncate", options->truncate, "Cut lines that do not fit, instead of having them refused")
+      .excludes(json)
+      .excludes(field);
+  command.flag("--create", options->create, "Create the ring with default sizes if it is absent");
+  add_owner_option(command, options->owner);
   command
-      ->add_flag(fmt::format("--wait{{{}}}", endless), options->wait,
-                 "Wait while the ring is full, however long it takes, so that no line is refused for lack of room. With =US "
-                 "each line waits at most that many microseconds, and is then refused")
-      ->option_text("[=US]")
-      ->check(CLI::Validator(check_wait, "", ""));
-  command->footer(
+      .flag("--wait", options->wait, endless,
+            "Wait while the ring is full, however long it takes, so that no line is refused for lack of room. With =US "
+            "each line waits at most that many microseconds, and is then refused")
+      .form_of_flag("[=US]")
+      .check(check_wait);
+  command.footer(
       "An empty line is an event of no bytes; the last line needs no newline. The log counts refused lines as losses. Without "
       "--wait, the ring's policy decides what happens to a line if the ring is full; by default it is refused. On SIGINT or "
       "SIGTERM, emit neither reads nor waits any more: it writes what it has read as far as there is room, and says how many "
@@ -290,7 +288,7 @@ void register_emit(CLI::App& app, int& status) {
       "Example: shmring emit payments --wait < events.txt\n"
       "         tail -F /var/log/dpkg.log | shmring emit payments --producer dpkg --type 7=package\n"
       "         shmring emit payments --no-input --field user=alice --field amount:int=1250");
-  command->callback([options, &status] { status = run(*options); });
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

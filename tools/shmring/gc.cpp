@@ -120,19 +120,19 @@ int run(const Options& options) {
 
 }  // namespace
 
-void register_gc(CLI::App& app, int& status) {
+void register_gc(Command program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand("gc", "Remove the rings whose owners are all proven dead");
-  command->add_flag("-n,--dry-run", options->dry_run, "Only say what would be removed, and why");
-  command->add_flag("--lose", options->lose, "Also remove rings with records that are in no log: these are then lost");
-  choose(command->add_option("-o,--output", options->output, "text, or json: one line for each ring"), {"text", "json"});
-  add_owner_option(*command, options->owner);
-  command->footer(
+  Command command = program.add("gc", "Remove the rings whose owners are all proven dead");
+  command.flag("-n,--dry-run", options->dry_run, "Only say what would be removed, and why");
+  command.flag("--lose", options->lose, "Also remove rings with records that are in no log: these are then lost");
+  command.value("-o,--output", options->output, "text, or json: one line for each ring").choose({"text", "json"});
+  add_owner_option(command, options->owner);
+  command.footer(
       "Owners are the producers that hold a place, the collector, and the creator. A process is dead if its pid is gone, or "
       "belongs to a process that started later; after a reboot all are dead. A process that cannot be judged counts as alive: "
       "it is in another pid namespace, or the segment is damaged. gc removes only rings whose owner is trusted (see --owner).\n"
       "Exit status: 0 ok, also if rings are kept; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
-  command->callback([options, &status] { status = run(*options); });
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

@@ -192,50 +192,41 @@ class Printer {
   int status_ = ok;
 };
 
-void add_filter(CLI::App& command, LogFilter& filter, CLI::Option* follow) {
-  const CLI::Validator kind(check_kind, "", ""), time(to_time, "", ""), correlation(to_correlation, "", "");
-  command.add_option("--kind", filter.kinds, "Only lines of this kind: event, loss, attach, incident …")
-      ->type_name("KIND")
-      ->allow_extra_args(false)
-      ->check(kind);
-  command.add_option("--producer", filter.producers, "Only lines about the producer of this name")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
-  command.add_option("--type", filter.types, "Only events of this type: its name, or its number if it has none")
-      ->type_name("TYPE")
-      ->allow_extra_args(false);
-  command.add_option("--corr", filter.correlation, "Only events with this correlation id, for instance a W3C trace id")
-      ->type_name("HEX")
-      ->transform(correlation);
-  command.add_option("--since", filter.since, "Only lines of this time or later")->type_name("TIME")->transform(time);
-  command.add_option("--until", filter.until, "Only lines of this time or earlier")
-      ->type_name("TIME")
-      ->transform(time)
-      ->excludes(follow);
+void add_filter(Command command, LogFilter& filter, Option follow) {
+  command.value("--kind", filter.kinds, "Only lines of this kind: event, loss, attach, incident …")
+      .form("KIND")
+      .one_each_time()
+      .check(check_kind);
+  command.value("--producer", filter.producers, "Only lines about the producer of this name").form("NAME").one_each_time();
+  command.value("--type", filter.types, "Only events of this type: its name, or its number if it has none")
+      .form("TYPE")
+      .one_each_time();
+  command.value("--corr", filter.correlation, "Only events with this correlation id, for instance a W3C trace id")
+      .form("HEX")
+      .transform(to_correlation);
+  command.value("--since", filter.since, "Only lines of this time or later").form("TIME").transform(to_time);
+  command.value("--until", filter.until, "Only lines of this time or earlier").form("TIME").transform(to_time).excludes(follow);
 }
 
 }  // namespace
 
-void register_log(CLI::App& app, int& status) {
+void register_log(Command program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand("log", "Print the lines of a log");
-  command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
-  const auto follow = command->add_flag("-f,--follow", options->follow, "Follow the log as it grows, also into new files");
-  command->add_option("-n,--lines", options->last, "Only the last N of the lines that match")
-      ->type_name("N")
-      ->check(whole_number(0));
-  add_filter(*command, options->filter, follow);
-  choose(command->add_option("-o,--output", options->output,
-                             "short: one readable line for each; json: the lines as they are in the log"),
-         {"short", "json"});
-  command->footer(
+  Command command = program.add("log", "Print the lines of a log");
+  command.value("DIR", options->dir, "The directory that shmringd --log writes to").required();
+  const auto follow = command.flag("-f,--follow", options->follow, "Follow the log as it grows, also into new files");
+  command.value("-n,--lines", options->last, "Only the last N of the lines that match").form("N").check(whole_number(0));
+  add_filter(command, options->filter, follow);
+  command.value("-o,--output", options->output, "short: one readable line for each; json: the lines as they are in the log")
+      .choose({"short", "json"});
+  command.footer(
       "If --kind, --producer or --type is given several times, a line may match any of them; different options must all match. "
       "TIME is RFC 3339, a date (its midnight, UTC), or how long ago: 90s, 10m, 2h, 7d. Lines are printed in the order of the "
       "log: a late event may stand behind younger ones of other producers.\n"
       "Exit status: 0 ok, 2 usage, 3 no such log, 4 permission, 5 a line is damaged (it is named, not printed) or a file is "
       "not one of a log, 7 I/O.\n\n"
       "Example: shmring log /var/log/payments-audit -f --kind loss --kind incident --since 1h");
-  command->callback([options, &status] { status = Printer(*options).run(); });
+  command.run([options] { return Printer(*options).run(); });
 }
 
 }  // namespace shmring::tool

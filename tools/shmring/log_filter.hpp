@@ -19,7 +19,7 @@ struct LogFilter {
   bool lets_through(const log::Parsed& line) const;
 };
 
-// For CLI11: each function replaces the text by its form above, and returns "" or what is wrong.
+// For an option's values: each function replaces the text by its form above, and returns "" or what is wrong.
 std::string to_correlation(std::string& text);
 // Accepts an RFC 3339 time, a date (its midnight UTC), or an age: 90s, 10m, 2h, 7d.
 std::string to_time(std::string& text);

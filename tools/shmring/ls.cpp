@@ -97,15 +97,15 @@ int run(const std::string& output) {
 
 }  // namespace
 
-void register_ls(CLI::App& app, int& status) {
+void register_ls(Command program) {
   auto output = std::make_shared<std::string>("text");
-  CLI::App* const command = app.add_subcommand("ls", "List the rings");
-  choose(command->add_option("-o,--output", *output, "text, or json: one line for each ring"), {"text", "json"});
-  command->footer(
+  Command command = program.add("ls", "List the rings");
+  command.value("-o,--output", *output, "text, or json: one line for each ring").choose({"text", "json"});
+  command.footer(
       "GEOMETRY is lanes x slots per lane x bytes per slot. FILL is the number of positions in all lanes that no collector has "
       "released yet, and how full the fullest lane is.\n"
       "Exit status: 0 ok, also if a ring has a problem; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
-  command->callback([output, &status] { status = run(*output); });
+  command.run([output] { return run(*output); });
 }
 
 }  // namespace shmring::tool

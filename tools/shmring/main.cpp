@@ -13,17 +13,17 @@
 namespace shmring::tool {
 namespace {
 
-void register_help(CLI::App& app, int& status) {
+void register_help(Command program) {
   auto name = std::make_shared<std::string>();
-  CLI::App* const command = app.add_subcommand("help", "Print this help, or that of a command");
-  command->add_option("COMMAND", *name, "The command (default: shmring itself)");
-  command->footer("Exit status: 0 ok, 2 usage, 7 I/O.\n\nExample: shmring help emit");
-  command->callback([name, &app, &status] {
-    if (*name == "bench") status = run_bench({"--help"});
-    if (!name->empty() && *name != "bench") status = check_name(app, *name);
-    if (status != ok || *name == "bench") return;
-    fmt::print("{}", name->empty() ? app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal)
-                                   : app.get_subcommand(*name)->help(app.get_name()));
+  Command command = program.add("help", "Print this help, or that of a command");
+  command.value("COMMAND", *name, "The command (default: shmring itself)");
+  command.footer("Exit status: 0 ok, 2 usage, 7 I/O.\n\nExample: shmring help emit");
+  command.run([name, program]() -> int {
+    if (*name == "bench") return run_bench({"--help"});
+    if (!name->empty())
+      if (const int misuse = check_name(program, *name)) return misuse;
+    fmt::print("{}", program.help(*name));
+    return ok;
   });
 }
 

@@ -90,17 +90,17 @@ int run(const Options& options) {
 
 }  // namespace
 
-void register_rm(CLI::App& app, int& status) {
+void register_rm(Command program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand("rm", "Retire a ring and remove it");
-  command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
-  command->add_flag(
+  Command command = program.add("rm", "Retire a ring and remove it");
+  command.value("NAME", options->name, "The ring").required().check(check_ring_name);
+  command.flag(
       "--force", options->force,
       "Remove it even if it is in use, has records that are in no log (they are then lost), or is not a usable segment");
-  choose(command->add_option("-o,--output", options->output, "text, or json: one line"), {"text", "json"});
-  add_owner_option(*command, options->owner);
-  command->footer("Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");
-  command->callback([options, &status] { status = run(*options); });
+  command.value("-o,--output", options->output, "text, or json: one line").choose({"text", "json"});
+  add_owner_option(command, options->owner);
+  command.footer("Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

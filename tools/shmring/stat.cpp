@@ -216,22 +216,22 @@ int run(const Options& options) {
 
 }  // namespace
 
-void register_stat(CLI::App& app, int& status) {
+void register_stat(Command program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand("stat", "Show a ring's rates, fill, losses, lag and producers");
-  command->add_option("NAME", options->name, "The ring")->required()->check(check_ring_name);
+  Command command = program.add("stat", "Show a ring's rates, fill, losses, lag and producers");
+  command.value("NAME", options->name, "The ring").required().check(check_ring_name);
   command
-      ->add_option("--interval", options->interval,
-                   "Seconds between the two readings that rates are computed from (default 1); 0: no rates")
-      ->type_name("S")
-      ->check(CLI::Validator(check_interval, "", ""));
-  command->add_flag("--watch", options->watch, "Print again after each interval, until the ring is removed");
-  choose(command->add_option("-o,--output", options->output, "text, or json: one document"), {"text", "json"});
-  command->footer(
+      .value("--interval", options->interval,
+             "Seconds between the two readings that rates are computed from (default 1); 0: no rates")
+      .form("S")
+      .check(check_interval);
+  command.flag("--watch", options->watch, "Print again after each interval, until the ring is removed");
+  command.value("-o,--output", options->output, "text, or json: one document").choose({"text", "json"});
+  command.footer(
       "Places are those of the producer table: one for each producer that is attached, or whose account is not closed yet. "
       "UNLOGGED are attempts that no line of the log covers yet. REFUSED are a producer's own refusals; they are in the log as "
       "losses. Exit status: 0 ok, also with warnings; 2 usage, 3 no such ring, 4 permission, 5 damaged.");
-  command->callback([options, &status] { status = run(*options); });
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

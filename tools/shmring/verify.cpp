@@ -143,18 +143,18 @@ int run(const Options& options) {
 
 }  // namespace
 
-void register_verify(CLI::App& app, int& status) {
+void register_verify(Command program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand(
+  Command command = program.add(
       "verify", "Prove that a log is whole: index without a hole, every sequence exactly once, as an event or a loss");
-  command->add_option("DIR", options->dir, "The directory that shmringd --log writes to")->required();
-  command->add_flag("--no-loss", options->no_loss,
-                    "Also fail if a sequence was lost, a call was nested (it took no sequence), or an account is gone");
-  choose(command->add_option("-o,--output", options->output, "text, or json: one object"), {"text", "json"});
-  command->footer(
+  command.value("DIR", options->dir, "The directory that shmringd --log writes to").required();
+  command.flag("--no-loss", options->no_loss,
+               "Also fail if a sequence was lost, a call was nested (it took no sequence), or an account is gone");
+  command.value("-o,--output", options->output, "text, or json: one object").choose({"text", "json"});
+  command.footer(
       "Exit status: 0 proven, 1 a deviation, or with --no-loss a loss, 3 no such log, 4 permission, 5 not an audit log at all, "
       "7 I/O.");
-  command->callback([options, &status] { status = run(*options); });
+  command.run([options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

@@ -3,14 +3,16 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 
 #include "lib/collect/messages.hpp"
 #include "lib/log/format/json.hpp"
+#include "lib/ring/layout.hpp"
+#include "tools/common/command_line.hpp"
 #include "tools/common/exit.hpp"
-#include "tools/common/help.hpp"
 #include "tools/common/owner.hpp"
+#include "tools/common/say.hpp"
 
 namespace shmring::tool {
 
@@ -33,79 +35,78 @@ std::string read_mode(const std::string& text, std::uint32_t& out) {
   return all ? "" : "'" + text + "' is not a mode: expected octal digits, for instance 0660";
 }
 
-void add_ring_options(CLI::App& app, collect::Settings& out, std::string& durability) {
+void add_ring_options(Command program, collect::Settings& out, std::string& durability) {
   shmring_create_options& create = out.create;
-  const CLI::Validator numbers = whole_number(0, ~std::uint32_t{0});  // 0: the default
+  const Check numbers = whole_number(0, ~std::uint32_t{0});  // 0: the default
   // In the order of shmring_policy.
   const std::vector<std::string> policies{"drop", "overwrite", "wait", "hybrid"};
-  choose(app.add_option_function<std::string>(
-             "--on-full",
-             [&create, policies](const std::string& name) {
-               create.on_full = static_cast<std::uint32_t>(std::ranges::find(policies, name) - policies.begin());
-             },
-             "what a write to a full ring does: drop refuses it, overwrite lets it take the oldest record's place, wait and "
-             "hybrid let it wait (default drop)"),
-         policies);
-  app.add_option("--wait-us", create.wait_us,
-                 "how long a write waits with wait and hybrid, in microseconds (default 100000, hybrid 1000)")
-      ->type_name("N")
-      ->check(numbers);
-  app.add_option("--slots", create.slots, "slots per lane, a power of two from 64 (default 16384)")
-      ->type_name("N")
-      ->check(numbers);
-  app.add_option("--slot-bytes", create.slot_bytes, "bytes per slot, 64 of them header, a power of two from 128 (default 256)")
-      ->type_name("N")
-      ->check(numbers);
-  app.add_option("--lanes", create.lanes, "lanes, 1 to 64: one shared, the others exclusive (default 8)")
-      ->type_name("N")
-      ->check(numbers);
-  app.add_option("--producers", create.producers,
-                 fmt::format("places for producers that are attached at one time, 1 to {} (default {})", ring::max_producers,
-                             ring::default_producers))
-      ->type_name("N")
-      ->check(whole_number(1, ring::max_producers));
-  app.add_option("--max-record", create.max_record, "largest payload in bytes (default 65536)")->type_name("N")->check(numbers);
-  app.add_option("--group", out.group,
-                 "group whose members may attach, too, if they trust this user: see --owner (default: none)")
-      ->type_name("GROUP");
-  app.add_option_function<std::string>(
-         "--mode",
-         [&create](const std::string& text) {
-           if (const std::string error = read_mode(text, create.mode); !error.empty())
-             throw CLI::ValidationError("--mode", error);
-         },
-         "permissions of the ring, octal, at most 0660 (default 0600; with --group 0660)")
-      ->type_name("MODE");
-  app.add_option("--durability", durability, "when a line counts as stored; this version knows one level: write")
-      ->type_name("LEVEL")
-      ->check(one_of({"write"}));
+  program
+      .value(
+          "--on-full",
+          [&create, policies](const std::string& name) {
+            create.on_full = static_cast<std::uint32_t>(std::ranges::find(policies, name) - policies.begin());
+            return std::string();
+          },
+          "what a write to a full ring does: drop refuses it, overwrite lets it take the oldest record's place, wait and "
+          "hybrid let it wait (default drop)")
+      .choose(policies);
+  program
+      .value("--wait-us", create.wait_us,
+             "how long a write waits with wait and hybrid, in microseconds (default 100000, hybrid 1000)")
+      .form("N")
+      .check(numbers);
+  program.value("--slots", create.slots, "slots per lane, a power of two from 64 (default 16384)").form("N").check(numbers);
+  program.value("--slot-bytes", create.slot_bytes, "bytes per slot, 64 of them header, a power of two from 128 (default 256)")
+      .form("N")
+      .check(numbers);
+  program.value("--lanes", create.lanes, "lanes, 1 to 64: one shared, the others exclusive (default 8)")
+      .form("N")
+      .check(numbers);
+  program
+      .value("--producers", create.producers,
+             fmt::format("places for producers that are attached at one time, 1 to {} (default {})", ring::max_producers,
+                         ring::default_producers))
+      .form("N")
+      .check(whole_number(1, ring::max_producers));
+  program.value("--max-record", create.max_record, "largest payload in bytes (default 65536)").form("N").check(numbers);
+  program
+      .value("--group", out.group, "group whose members may attach, too, if they trust this user: see --owner (default: none)")
+      .form("GROUP");
+  program
+      .value(
+          "--mode", [&create](const std::string& text) { return read_mode(text, create.mode); },
+          "permissions of the ring, octal, at most 0660 (default 0600; with --group 0660)")
+      .form("MODE");
+  program.value("--durability", durability, "when a line counts as stored; this version knows one level: write")
+      .form("LEVEL")
+      .check(one_of({"write"}));
 }
 
 }  // namespace
 
 bool parse(int argc, char** argv, collect::Settings& out, int& status) {
-  CLI::App app{"Collect the audit records of one ring into one log.", "shmringd"};
+  CommandLine line("Collect the audit records of one ring into one log.", "shmringd");
+  Command program = line.program();
   std::string durability = "write";
   out.create.struct_size = sizeof out.create;
   out.status_if_damaged = damaged;
-  app.formatter(std::make_shared<HelpFormatter>());
-  app.set_version_flag("-V,--version", fmt::format("shmringd {}.{}", SHMRING_VERSION_MAJOR, SHMRING_VERSION_MINOR));
-  app.add_option("--ring", out.ring, "name of the ring: 1 to 63 of A-Z a-z 0-9 . _ -")->required()->type_name("NAME");
-  app.add_option("--log", out.log_dir, "directory of the log; created if absent")->required()->type_name("DIR");
-  add_ring_options(app, out, durability);
-  add_owner_option(app, out.owner);
-  app.add_flag("--busy", out.busy,
+  line.version(fmt::format("shmringd {}.{}", SHMRING_VERSION_MAJOR, SHMRING_VERSION_MINOR));
+  program.value("--ring", out.ring, "name of the ring: 1 to 63 of A-Z a-z 0-9 . _ -").required().form("NAME");
+  program.value("--log", out.log_dir, "directory of the log; created if absent").required().form("DIR");
+  add_ring_options(program, out, durability);
+  add_owner_option(program, out.owner);
+  program.flag("--busy", out.busy,
                "never sleep: records are taken at once, but a processor is spent on it; otherwise a record waits for up to 2 "
                "ms, or 25 ms if none came for a second");
-  app.footer(footer);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {
-    status = answer("shmringd", app, success);
+  program.footer(footer);
+  const Parsing parsing = line.parse(argc, argv);
+  if (parsing.end == Parsing::End::asked) {
+    status = answer("shmringd", parsing.text);
     return false;
-  } catch (const CLI::ParseError& error) {
+  }
+  if (parsing.end == Parsing::End::misused) {
     std::string what;
-    log::append_escaped(what, error.what());
+    log::append_escaped(what, parsing.text);
     collect::say("shmringd: {}\nusage: shmringd --ring NAME --log DIR [options]; see shmringd --help\n", what);
     status = usage;
     return false;
