@@ -13,8 +13,9 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-LIBRARIES = ["tests/libplain_ring.a", "tools/libbench_parts.a", "lib/libshmring_collect.a", "lib/libshmring_core.a",
+LIBRARIES = ["tests/libtest_support.a", "tools/libbench_parts.a", "lib/libshmring_collect.a", "lib/libshmring_core.a",
              "lib/libshmring.a"]
+SHARED = ["tests/unit/log/support.cpp", "tests/io/scenario.cpp"]  # members of a library, too
 OTHERS = ["-lfmt", "-lrapidcheck", "-pthread"]
 SANITIZER = "-fsanitize=thread"
 DROPPED = {"-MD", "-c", "-fpch-preprocess"}
@@ -36,7 +37,7 @@ class Build:
             self.commands[source], self.objects[source] = shlex.split(entry["command"]), entry["output"]
             self.sources[entry["output"]] = source
         self.members = {output.split("/")[-1]: source for output, source in self.sources.items()
-                        if source.startswith(("lib/", "tools/", "tests/support/"))}
+                        if source.startswith(("lib/", "tools/", "tests/support/")) or source in SHARED}
         words = self.commands["lib/shmring.cpp"]
         self.compiler = words[:next(n for n, word in enumerate(words) if word.startswith("-"))]
         self.version = subprocess.run([*self.compiler, "--version"], check=True, capture_output=True, text=True).stdout

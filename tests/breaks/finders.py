@@ -57,7 +57,6 @@ class Test:
         own = [self.source, "tests/support/doctest.cpp", "tests/support/doctest_main.cpp"]
         programs = {"test": (own, [self.source] if self.sanitized else [])}
         if self.source.startswith("tests/process/"):
-            own.append("tests/support/oracle.cpp")
             programs["shmringd"] = ([source for source in build.objects
                                      if source.startswith(("tools/common/", "tools/shmringd/"))], [])
         for name, (sources, sanitized) in programs.items():

@@ -43,7 +43,8 @@ def sources_of(root):
 
 def build(root, folder):
     os.makedirs(folder, exist_ok=True)
-    common = [*sources_of(root), "tools/shmring/emit_fields.cpp", "tests/fuzz/replay.cpp"]
+    common = [*sources_of(root), "tools/shmring/emit_fields.cpp", "tests/support/memory_log.cpp",
+              "tests/fuzz/replay.cpp"]
     text = RULES.format(compiler=clang(), flags=FLAGS, root=root, folder=folder,
                         wrapped=" ".join(f"-Wl,--wrap={name}" for name in WRAPPED))
     for source in common + [f"tests/fuzz/{name}.cpp" for name in CHOSEN]:

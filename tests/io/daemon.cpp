@@ -7,10 +7,14 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "tests/support/daemon.hpp"
 #include "tests/support/every_fault.hpp"
+#include "tests/support/failing_calls.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
+#include "tests/support/sandbox.hpp"
 #include "tools/common/exit.hpp"
 
 using namespace shmring::test;

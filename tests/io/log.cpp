@@ -1,6 +1,9 @@
 // Every system call of the log fails once, with each error that is plausible for it: begin, append, recover, roll.
+#include <doctest/doctest.h>
+
 #include "lib/log/files/verify.hpp"
 #include "tests/io/scenario.hpp"
+#include "tests/support/mode.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;

@@ -1,11 +1,18 @@
 // Every system call of create, attach, detach, look, list and unlink fails once, with each error that is plausible for it.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "lib/include/shmring/shmring.h"
 #include "lib/inspect/aside.hpp"
+#include "lib/os/error.hpp"
 #include "lib/os/segment.hpp"
 #include "lib/ring/account.hpp"
 #include "tests/io/scenario.hpp"
+#include "tests/support/failing_calls.hpp"
+#include "tests/support/mode.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/sandbox.hpp"
 
 using namespace shmring;
 using namespace shmring::test;

@@ -156,8 +156,8 @@ def is_for_later(mode, row):
 
 
 def chosen(mode, names, part, seed):
-    """The rows with these names, or those of that mode (a later mode runs the earlier one's too). Of check's mutations, the seed
-    chooses some; of long, it is the share K/N."""
+    """The rows with these names, or those of that mode (a later mode runs the earlier one's too). Of check's mutations, the
+    seed chooses some; of long, it is the share K/N."""
     if names:
         return [row for row in ALL if row.name in names]
     rows = [row for row in ALL if MODES.index(row.mode) <= MODES.index(mode)]

@@ -26,3 +26,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+// Else each source compiles the members of these that it uses: in C++20 the C++ library no longer stands in for std::string's.
+// They are in support/strings.cpp.
+extern template class std::basic_string<char>;
+extern template class std::vector<std::string>;

@@ -5,8 +5,10 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "lib/log/files/verify.hpp"
 #include "lib/os/process.hpp"

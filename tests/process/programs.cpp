@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"

@@ -1,6 +1,8 @@
 // The role of a stepped producer, see scenario.hpp.
 #include "tests/step/scenario.hpp"
 
+#include <sys/wait.h>
+
 namespace shmring::test {
 
 namespace {

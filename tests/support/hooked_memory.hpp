@@ -86,4 +86,8 @@ struct HookedMemory : shmring::ring::HardwareMemory {
 using ProducerMemory = HookedMemory<0>;
 using CollectorMemory = HookedMemory<1>;
 
+// Compiled once, in hooked_memory.cpp.
+extern template struct HookedMemory<0>;
+extern template struct HookedMemory<1>;
+
 }  // namespace plain

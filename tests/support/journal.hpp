@@ -6,13 +6,9 @@
 //   - type, severity, correlation and bytes of a record are a function of (producer, key), so that each of them can be checked.
 #pragma once
 
-#include <sched.h>
-
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string>
 
 #include "lib/include/shmring/shmring.h"
@@ -69,15 +65,8 @@ inline void make_record(u32 producer, u64 key, std::size_t max_record, Record& o
 
 class Journal {
  public:
-  Journal(u32 number, u64 capacity, std::size_t max_record) : producer(number), max_record(max_record), capacity_(capacity) {
-    const std::size_t bytes = sizeof(Counts) + capacity * (sizeof(u32) + 1);
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) std::perror("mmap"), std::abort();
-    counts_ = ::new (memory) Counts{};
-    keys_ = reinterpret_cast<u32*>(counts_ + 1);
-    results_ = reinterpret_cast<std::uint8_t*>(keys_ + capacity);
-  }
-  ~Journal() { ::munmap(counts_, sizeof(Counts) + capacity_ * (sizeof(u32) + 1)); }
+  Journal(u32 number, u64 capacity, std::size_t max_record);
+  ~Journal();
   Journal(const Journal&) = delete;
 
   struct Counts {
@@ -91,7 +80,7 @@ class Journal {
   };
   Counts* operator->() const { return counts_; }
 
-  std::string name() const { return "p" + std::to_string(producer); }
+  std::string name() const;
   bool full() const { return counts_->begun >= capacity_; }
   u64 capacity() const { return capacity_; }
   std::uint8_t result(u64 sequence) const { return results_[sequence - 1]; }
@@ -122,42 +111,12 @@ class Journal {
 // ------------------------------------------------------------------------------------------------- roles of a producer
 
 // Attach under the journal's name, and wait for a place if there is none. NULL: no.
-inline shmring_producer* attach(const char* ring, Journal& journal, u32 lane, const shmring_create_options* create = nullptr) {
-  const std::string name = journal.name();
-  const shmring_attach_options options{sizeof options, lane, name.c_str(), nullptr, create, 0, 0};
-  shmring_producer* producer = nullptr;
-  int result = 0;
-  eventually([&] { return (result = shmring_attach(ring, &options, &producer)) != -EBUSY && result != -EUSERS; });
-  if (result != 0) std::fprintf(stderr, "attach: %s\n", shmring_last_error());
-  if (producer != nullptr) journal->incarnation = shmring_incarnation(producer);
-  return producer;
-}
+shmring_producer* attach(const char* ring, Journal& journal, u32 lane, const shmring_create_options* create = nullptr);
 
 // One write, noted.
-inline int write_noted(shmring_producer* producer, Journal& journal) {
-  Record record;
-  const u64 sequence = journal->begun + 1;
-  make_record(journal.producer, journal.key(sequence), journal.max_record, record);
-  journal.begin(sequence);
-  const int result = shmring_write(producer, &record.meta, record.payload, record.bytes);
-  if (result >= 0 && result != SHMRING_NESTED && result != SHMRING_FORKED && result != SHMRING_RETIRED) {
-    journal.end(sequence, result);
-    if (shmring_sequence(producer) != sequence) ++journal->wrong;
-  } else {
-    journal->begun = sequence - 1;
-    if (result < 0) ++journal->wrong;
-    if (result == SHMRING_NESTED) ++journal->nested;
-    if (result == SHMRING_FORKED) ++journal->forked;
-    if (result == SHMRING_RETIRED) ++journal->retired;
-  }
-  return result;
-}
+int write_noted(shmring_producer* producer, Journal& journal);
 
-inline void detach(shmring_producer* producer, Journal& journal) {
-  journal->detaching = 1;
-  shmring_detach(producer);
-  journal->detached = 1;
-}
+void detach(shmring_producer* producer, Journal& journal);
 
 struct Load {
   u32 lane = SHMRING_LANE_AUTO;
@@ -169,22 +128,6 @@ struct Load {
 };
 
 // The role of an ordinary producer: attach, write, detach.
-inline int produce(const char* ring, Journal& journal, const Load& load) {
-  shmring_producer* producer = attach(ring, journal, load.lane);
-  if (producer == nullptr) return 1;
-  for (u64 n = 1; n <= load.attempts && !journal.full() && (load.stop == nullptr || !*load.stop); ++n) {
-    const Steady::time_point begin = load.timed ? Steady::now() : Steady::time_point{};
-    write_noted(producer, journal);
-    if (load.timed) journal->longest_ns = std::max<u64>(journal->longest_ns, nanoseconds_since(begin));
-    if (n % load.burst != 0) continue;
-    if (load.pause_us == 0) {
-      ::sched_yield();
-    } else {
-      ::usleep(load.pause_us);
-    }
-  }
-  detach(producer, journal);
-  return 0;
-}
+int produce(const char* ring, Journal& journal, const Load& load);
 
 }  // namespace shmring::test

@@ -10,6 +10,11 @@
 
 namespace shmring::test {
 
+Findings::Findings() = default;
+Findings::Findings(Findings&&) noexcept = default;
+Findings& Findings::operator=(Findings&&) noexcept = default;
+Findings::~Findings() = default;
+
 namespace {
 
 constexpr std::size_t enough_problems = 20;

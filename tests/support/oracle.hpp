@@ -35,6 +35,11 @@ struct LoggedAccount {
 };
 
 struct Findings {
+  Findings();
+  Findings(Findings&&) noexcept;
+  Findings& operator=(Findings&&) noexcept;
+  ~Findings();
+
   std::vector<std::string> problems;  // none: the log is exact
   std::map<u64, LoggedAccount> accounts;
   std::map<std::string, u64> lines;  // by kind

@@ -8,19 +8,13 @@
 
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
-#include <fstream>
 #include <functional>
 #include <new>
 #include <random>
-#include <string>
-#include <thread>
-#include <utility>
 
 #include "tests/support/mode.hpp"
 
@@ -28,64 +22,51 @@ namespace shmring::test {
 
 using Steady = std::chrono::steady_clock;
 
+// Pauses between two looks at a condition, up to a deadline.
+class Waiting {
+ public:
+  explicit Waiting(std::chrono::milliseconds deadline);
+  // False, and no pause: the deadline has passed.
+  bool goes_on() const;
+
+ private:
+  Steady::time_point end_;
+};
+
 // Poll `condition` until it is true; false: it was not within the deadline.
 template <class F>
 bool eventually(F&& condition, std::chrono::milliseconds deadline = std::chrono::seconds(60)) {
-  const auto end = Steady::now() + deadline;
-  while (!condition()) {
-    if (Steady::now() > end) return condition();
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
+  for (const Waiting waiting(deadline); !condition();)
+    if (!waiting.goes_on()) return condition();
   return true;
 }
 
-inline double milliseconds_since(Steady::time_point begin) {
-  return std::chrono::duration<double, std::milli>(Steady::now() - begin).count();
-}
-
-inline std::uint64_t nanoseconds_since(Steady::time_point begin) {
-  return static_cast<std::uint64_t>(std::chrono::nanoseconds(Steady::now() - begin).count());
-}
+double milliseconds_since(Steady::time_point begin);
+std::uint64_t nanoseconds_since(Steady::time_point begin);
 
 // How long a process of one thread has stood ready so far, and no core took it; 0: the kernel does not say.
-inline std::uint64_t ready_ns(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/schedstat");
-  std::uint64_t running = 0, ready = 0;
-  file >> running >> ready;
-  return ready;
-}
+std::uint64_t ready_ns(pid_t pid);
 
 // The letter by which /proc names what the process does: S sleeps, Z is dead and not reaped; 0: it is gone.
-inline char state_of(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string name;
-  char state = 0;
-  std::getline(file, name, ')');
-  file >> state;
-  return state;
-}
+char state_of(pid_t pid);
 
 // A moment of chance, up to `most` microseconds long: where a fault strikes.
-inline void random_pause(std::mt19937_64& random, std::uint64_t most) {
-  std::this_thread::sleep_for(std::chrono::microseconds(below(random, most + 1)));
-}
+void random_pause(std::mt19937_64& random, std::uint64_t most);
+
+// Memory that processes forked later share, all zero.
+void* shared_memory(std::size_t bytes);
 
 // An object that processes forked later share, and that survives each of them.
 template <class T>
 class Shared {
  public:
-  Shared() : object_(::new (map()) T{}) {}
+  Shared() : object_(::new (shared_memory(sizeof(T))) T{}) {}
   ~Shared() { ::munmap(object_, sizeof(T)); }
   Shared(const Shared&) = delete;
   T* operator->() { return object_; }
   T& operator*() { return *object_; }
 
  private:
-  static void* map() {
-    void* memory = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) std::perror("mmap"), std::abort();
-    return memory;
-  }
   T* object_;
 };
 
@@ -93,55 +74,27 @@ class Child {
  public:
   Child() = default;
   // What `role` returns is the exit status.
-  explicit Child(const std::function<int()>& role) {
-    std::fflush(nullptr);
-    const pid_t parent = ::getpid();
-    pid_ = ::fork();
-    if (pid_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::signal(SIGTERM, SIG_DFL), ::signal(SIGINT, SIG_DFL);  // doctest has handlers
-    if (::getppid() != parent) ::_exit(99);
-    ::_exit(role());
-  }
-  Child(Child&& other) noexcept { swap(other); }
-  Child& operator=(Child&& other) noexcept {
-    Child(std::move(other)).swap(*this);
-    return *this;
-  }
-  ~Child() {
-    if (running()) signal(SIGKILL), wait();
-  }
+  explicit Child(const std::function<int()>& role);
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&& other) noexcept;
+  ~Child();
 
   pid_t pid() const { return pid_; }
   void signal(int number) const { ::kill(pid_, number); }
 
   // Reaped if it has ended.
-  bool running() {
-    if (pid_ > 0 && !ended_ && ::waitpid(pid_, &status_, WNOHANG) == pid_) ended_ = true;
-    return pid_ > 0 && !ended_;
-  }
+  bool running();
   // The exit status; −signal if it was killed; −1000: it runs on past the deadline.
-  int wait(std::chrono::milliseconds deadline = std::chrono::seconds(120)) {
-    if (!eventually([this] { return !running(); }, deadline)) return -1000;
-    return WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_);
-  }
-  int kill() {
-    signal(SIGKILL);
-    return wait();
-  }
+  int wait(std::chrono::milliseconds deadline = std::chrono::seconds(120));
+  int kill();
   // It is in a system call that waits.
-  bool sleeps() { return running() && state_of(pid_) == 'S'; }
+  bool sleeps();
   // SIGSTOP, and it stands still when this returns.
-  void stop() {
-    signal(SIGSTOP);
-    int status = 0;
-    ::waitpid(pid_, &status, WUNTRACED);
-    if (!WIFSTOPPED(status)) status_ = status, ended_ = true;
-  }
+  void stop();
   void go_on() const { signal(SIGCONT); }
 
  private:
-  void swap(Child& other) { std::swap(pid_, other.pid_), std::swap(status_, other.status_), std::swap(ended_, other.ended_); }
+  void swap(Child& other);
   pid_t pid_ = 0;
   int status_ = 0;
   bool ended_ = false;

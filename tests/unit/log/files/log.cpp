@@ -1,4 +1,5 @@
 // The writer of a log: files, accounts lines, and batches that are whole or not there.
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>

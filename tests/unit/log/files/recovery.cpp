@@ -1,4 +1,5 @@
 // Recovery from the log alone: whatever the end of the log looks like, the accounts and the next index are right.
+#include <doctest/doctest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,5 +1,7 @@
 // Rings of one name: an incarnation is a number of one ring, and a ring made anew may give out the same one. What lines say of
 // that, what a new collector makes of it, and what verify proves.
+#include <doctest/doctest.h>
+
 #include <memory>
 
 #include "lib/log/files/names.hpp"

@@ -1,6 +1,7 @@
 // Verify: a whole log is proven with its numbers, and every damage is named by file and line.
 #include "lib/log/files/verify.hpp"
 
+#include <doctest/doctest.h>
 #include <unistd.h>
 
 #include <cerrno>

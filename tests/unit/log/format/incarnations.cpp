@@ -1,6 +1,8 @@
 // Incarnations that are over: the set of them, and what a log's first line says of those before it.
 #include "lib/log/format/incarnations.hpp"
 
+#include <doctest/doctest.h>
+
 #include "lib/log/files/names.hpp"
 #include "lib/log/files/verify.hpp"
 #include "tests/unit/log/support.hpp"
