@@ -1,6 +1,8 @@
 // Every system call of the log fails once, with each error that is plausible for it: begin, append, recover, roll.
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include "lib/log/files/verify.hpp"
 #include "tests/io/scenario.hpp"
 #include "tests/support/mode.hpp"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"

@@ -1,6 +1,8 @@
 // Load without a kill: every record that was reported as written is in the log, every other one in a loss line.
 #include <doctest/doctest.h>
 
+#include <thread>
+
 #include "tests/support/daemon.hpp"
 #include "tests/support/oracle.hpp"
 

@@ -6,6 +6,10 @@
 // signal than SIGBUS, and that only where the file was cut off.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
 #include "lib/os/process.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"

@@ -10,6 +10,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <filesystem>
+#include <thread>
+
 #include "lib/log/files/verify.hpp"
 #include "lib/os/process.hpp"
 #include "tests/support/daemon.hpp"

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"

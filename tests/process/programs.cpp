@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <filesystem>
+
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
 

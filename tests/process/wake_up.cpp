@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "lib/os/memory.hpp"
 #include "lib/ring/producer.hpp"

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 
 #include "tests/support/failing_calls.hpp"

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <filesystem>
 #include <functional>
 
 #include "lib/include/shmring/shmring.h"

@@ -1,4 +1,5 @@
 // Values that no correct process writes: each is an incident or a loss, costs what it stands for, never stops the ring.
+#include <algorithm>
 #include <random>
 
 #include "tests/support/collector_bench.hpp"

@@ -4,6 +4,8 @@
 // looks on.
 //
 // Each attempt must be in the log once, as what its producer saw of it.
+#include <thread>
+
 #include "lib/inspect/inspect.hpp"
 #include "tests/support/mode.hpp"
 #include "tests/support/thread_roles.hpp"

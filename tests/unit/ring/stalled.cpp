@@ -1,4 +1,5 @@
 // The stalled list, the release, the head, and the look of a restarted collector: each row once.
+#include <algorithm>
 #include <array>
 
 #include "tests/support/collector_bench.hpp"

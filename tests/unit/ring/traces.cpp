@@ -1,5 +1,7 @@
 // Interleavings and deaths that break the promise as soon as one rule of the protocol is left out: each test makes the
 // shortest such steps by hand, and its name is the rule. Here: what a restarted collector must know.
+#include <algorithm>
+
 #include "tests/support/collector_bench.hpp"
 
 using namespace plain;

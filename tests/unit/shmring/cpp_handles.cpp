@@ -1,4 +1,6 @@
 // The interfaces themselves: a Producer's life, what is refused to the face of who calls with what cannot be, and texts.
+#include <doctest/doctest.h>
+
 #include <array>
 #include <cerrno>
 #include <concepts>

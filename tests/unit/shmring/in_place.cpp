@@ -1,5 +1,7 @@
 // The guards of shmring.hpp over a real ring: what was committed is there, everything else is a counted loss, whatever
 // path left.
+#include <doctest/doctest.h>
+
 #include <cerrno>
 #include <csetjmp>
 #include <cstring>

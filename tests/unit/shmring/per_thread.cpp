@@ -1,5 +1,7 @@
 // PerThread over a real ring: each thread has a handle of its own, whatever threads, forks and rings do; nobody gets FORKED,
 // and the table of producers has no more of them than there were threads at one time.
+#include <doctest/doctest.h>
+
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>

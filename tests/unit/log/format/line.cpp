@@ -1,6 +1,7 @@
 // The text of a line: format, and that no payload can break it.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <tuple>
 
 #include "lib/log/format/json.hpp"
