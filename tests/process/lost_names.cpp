@@ -7,8 +7,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include <algorithm>
-
 #include "lib/log/files/verify.hpp"
 #include "lib/os/ghost.hpp"
 #include "tests/support/daemon.hpp"

@@ -148,3 +148,5 @@ std::vector<Line> small_batch() {
 }
 
 }  // namespace log_test
+
+template class std::vector<shmring::log::Line>;

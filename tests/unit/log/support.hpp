@@ -86,3 +86,6 @@ struct TestLog {
 std::vector<Line> small_batch();
 
 }  // namespace log_test
+
+// Compiled once, in support.cpp.
+extern template class std::vector<shmring::log::Line>;
