@@ -11,7 +11,7 @@ using Plans = std::vector<std::string>;
 
 // A producer with an old tail claims as the collector steps over: too deep for few preemptions.
 constexpr const char* claims_late =
-    "--random 1 --executions 300000 --producers 3 --writes 3 --preemptions 7 --kills 0 --restarts 0 --cuts 7";
+    "--random 1 --executions 100000 --producers 3 --writes 3 --preemptions 7 --kills 0 --restarts 0 --cuts 7";
 
 // All of them together take each row of the protocol, in a quarter of a minute.
 const Plans quick = {

@@ -19,6 +19,7 @@ SHMRING, SHMRINGD, LIBRARY = map(os.path.abspath, sys.argv[1:4])
 OK, NEGATIVE, USAGE, ABSENT, PERMISSION, DAMAGED, CONFIGURATION, IO, BUSY = range(9)
 SLOTS, SLOT_BYTES, LANES, PRODUCERS = 64, 128, 2, 256
 PAYLOAD = SLOT_BYTES - 64
+HAS_BENCH = os.environ.get("SHMRING_TEST_MODE") != "quick"  # which does not build the benchmark
 # Offsets in the segment, as lib/LAYOUT.md has them.
 VERSION, BOOT_ID, PID_NAMESPACE, GEOMETRY_SLOTS, CREATOR_PID, STATE, RING_NAME = 8, 24, 40, 72, 176, 192, 448
 STATUS, STATUS_MORE = 320, 512 + 64 * 64

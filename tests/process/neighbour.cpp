@@ -222,7 +222,7 @@ void damage_once(bool cut, std::mt19937_64& random, Sums& sums) {
 TEST_CASE("a neighbour that scribbles over the segment costs records, never the collector, and never in silence") {
   std::mt19937_64 random = seeded(71);
   // For the six twelve seconds, in long ten minutes, and of them no part less than 20 s.
-  const std::chrono::milliseconds time(by_mode<u64>(500, 1'000, std::max<u64>(part_of(100'000), 3'500)));
+  const std::chrono::milliseconds time(by_mode<u64>(200, 1'000, std::max<u64>(part_of(100'000), 3'500)));
   for (const Target target :
        {Target::state_words, Target::slot_bytes, Target::lanes, Target::entries, Target::header, Target::anything}) {
     Sums sums;
@@ -290,7 +290,7 @@ TEST_CASE("a neighbour that cuts the segment off, or punches holes, ends the col
   std::mt19937_64 random = seeded(72);
   for (const bool cut : {true, false}) {
     Sums sums;
-    for (u64 i = by_mode<u64>(3, 4, part_of(80)); i > 0; --i) damage_once(cut, random, sums);
+    for (u64 i = by_mode<u64>(2, 4, part_of(80)); i > 0; --i) damage_once(cut, random, sums);
     report("%lu times %s: %lu collectors ended with status 5, %lu producers by SIGBUS, %lu events, %lu lost, %lu incidents",
            sums.scribbles, cut ? "cut off" : "punched", sums.exit_5, sums.bus, sums.events, sums.lost, sums.incidents);
   }
