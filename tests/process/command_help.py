@@ -7,7 +7,8 @@ import pathlib
 import re
 import subprocess
 
-from command_case import ABSENT, CONFIGURATION, CommandCase, Done, HAS_BENCH, NEGATIVE, OK, SHMRING, SHMRINGD, USAGE, main, until
+from command_case import (ABSENT, CONFIGURATION, CommandCase, Done, HAS_BENCH, NEGATIVE, OK, SHMRING, SHMRINGD, USAGE, main,
+                          until)
 
 EXIT = pathlib.Path(__file__).resolve().parents[2] / "tools/common/exit.hpp"
 COLUMNS = 100
