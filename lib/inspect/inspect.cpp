@@ -12,7 +12,6 @@ namespace {
 
 using Memory = ring::HardwareMemory;
 using ring::OwnerState;
-using ring::SlotState;
 
 std::string number(u64 value) { return std::to_string(value); }
 

@@ -56,7 +56,7 @@ ssize_t read_full(int fd, void* buffer, std::size_t bytes, std::uint64_t at);
 
 // Reads a whole small file (at most `limit` bytes, more is −EFBIG), for /proc, where the size is not known before. Returns 0 or
 // −errno.
-int read_small(const char* path, std::string& out, std::size_t limit = 64 * 1024);
+int read_small(const char* path, std::string& out, std::size_t limit = 64 << 10);
 
 // Returns −errno for a call that returned −1, and otherwise its value.
 int result(int value);

@@ -16,7 +16,7 @@ constexpr uid_t no_user = static_cast<uid_t>(-1);  // chown's "leave it"
 template <class Key, class Entry>
 int look_up(int (*call)(Key, Entry*, char*, std::size_t, Entry**), Key key, Entry& out, std::string& buffer) {
   constexpr std::size_t most = 1 << 22;
-  buffer.resize(16 * 1024);
+  buffer.resize(16 << 10);
   Entry* found = nullptr;
   int error;
   while ((error = call(key, &out, buffer.data(), buffer.size(), &found)) == ERANGE && buffer.size() < most)

@@ -278,8 +278,9 @@ void register_emit(Command program) {
   command.footer(
       "An empty line is an event of no bytes; the last line needs no newline. The log counts refused lines as losses. Without "
       "--wait, the ring's policy decides what happens to a line if the ring is full; by default it is refused. On SIGINT or "
-      "SIGTERM, emit neither reads nor waits any more: it writes what it has read as far as there is room, and says how many "
-      "lines were written and how many refused.\n\n"
+      "SIGTERM, emit stops reading and waiting. It writes the lines that it has already read, as far as there is room, and "
+      "says "
+      "how many were written and how many refused.\n\n"
       "TYPE is text (the default), int, uint, double, bool, time (RFC 3339, or now) or bytes (hex). With --json, a line that "
       "is not JSON is written, too; the log has it as text, marked invalid.\n"
       "Exit status: 0 all written, 1 some refused or not JSON, or the ring was removed, 2 usage, 3 no such ring, 4 permission, "

@@ -32,8 +32,11 @@ void warn_of_collector(const Look& now, std::vector<Warning>& out) {
              facts.collector.holds_lease && age > late_pass_ns && facts.collector.identity.pid != 0) {
     const u32 pid = facts.collector.identity.pid;
     out.push_back({fmt::format("the collector (pid {}) made no pass for {}", pid, duration_text(age)),
-                   fmt::format("if it is stopped: kill -CONT {}; if not, see whether the disk of its log is full", pid)});
+                   fmt::format("if it is stopped: kill -CONT {}; if not, see whether the disk of its log hangs", pid)});
   }
+  if (facts.collector.holds_lease && facts.collector.log_is_failing())
+    out.push_back({"the collector cannot write its log: it keeps trying, and releases nothing until it succeeds",
+                   "see why: its messages on standard error name the file; most often its disk is full"});
   if (usable && !is_retired(facts.header)) return;
   const char* const what = is_of_another_boot(facts.header) ? "the ring is of another boot: nobody can attach to it"
                            : !facts.header.made_by.empty()  ? "the ring is of an older version: this one cannot attach to it"

@@ -77,7 +77,10 @@ void add_ring_options(Command program, collect::Settings& out, std::string& dura
           "--mode", [&create](const std::string& text) { return read_mode(text, create.mode); },
           "permissions of the ring, octal, at most 0660 (default 0600; with --group 0660)")
       .form("MODE");
-  program.value("--durability", durability, "when a line counts as stored; this version knows one level: write")
+  program
+      .value(
+          "--durability", durability,
+          "when a line counts as stored; this version knows one level, write: when the kernel has it. A power cut can lose it")
       .form("LEVEL")
       .check(one_of({"write"}));
 }

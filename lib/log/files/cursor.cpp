@@ -105,7 +105,7 @@ int Cursor::find_later_file() {
 int Cursor::fail(int error) const {
   if (error == -EFBIG) {
     return os::fail(EBADMSG, "log %s/%s: line %llu is longer than %zu bytes: it is not a line of an audit log", dir_.c_str(),
-                    file_.name.c_str(), static_cast<unsigned long long>(lines_.number() + 1), max_line_bytes);
+                    file_.name.c_str(), static_cast<unsigned long long>(lines_.number()) + 1, max_line_bytes);
   }
   return os::fail(-error, "log %s/%s: cannot read: %s", dir_.c_str(), file_.name.c_str(), std::strerror(-error));
 }

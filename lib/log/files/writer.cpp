@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <sstream>
 
 #include "lib/log/files/names.hpp"
 #include "lib/os/error.hpp"
@@ -20,10 +21,12 @@ int lock_holder(u64 inode) {
   if (os::read_small("/proc/locks", text, std::size_t{1} << 20) != 0) return 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string line = text.substr(at, end - at);
-    int pid;
-    unsigned long long found;
-    if (std::sscanf(line.c_str(), "%*d: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &found) == 2 && found == inode) return pid;
+    // "12: FLOCK ADVISORY WRITE 3456 08:01:789", and more: the pid, and behind the device the inode.
+    std::istringstream words(text.substr(at, end - at));
+    std::string number, kind, advisory, access, place;
+    int pid = 0;
+    words >> number >> kind >> advisory >> access >> pid >> place;
+    if (words && kind == "FLOCK" && place.substr(place.rfind(':') + 1) == std::to_string(inode)) return pid;
     at = end + 1;
   }
   return 0;

@@ -20,7 +20,7 @@ inline constexpr i64 second_ns = 1'000'000'000;
 
 inline constexpr auto pairs_of_digits = [] {
   std::array<char, 200> text{};
-  for (unsigned i = 0; i < 100; ++i)
+  for (std::size_t i = 0; i < 100; ++i)
     text[2 * i] = static_cast<char>('0' + i / 10), text[2 * i + 1] = static_cast<char>('0' + i % 10);
   return text;
 }();
