@@ -30,7 +30,8 @@ class Explorer:
                      if re.match(r"tests/explore/(?!self_test|weak_test)", source))
         if copy.edited:
             program = folder / "explorer"
-            linked = copy.link(program, own, "-O1")
+            # What tests share is compiled with the header of doctest.
+            linked = copy.link(program, [*own, "tests/support/doctest.cpp"], "-O1")
         else:
             linked = set(own) | {source for source in build.sources.values() if source.startswith("lib/")}
         self.files = set().union(*(build.deps[source] for source in linked))

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-IN_CHECK = 4
+IN_CHECK = 3
 
 
 def chosen(sources):
