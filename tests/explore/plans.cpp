@@ -42,16 +42,12 @@ const Plans quick = {
 const Plans check = {
     // A kill and a restart in one execution of these: in long.
     "--writes 2 --preemptions 2 --cuts 0 --restarts 0",
-    "--writes 1 --preemptions 2 --cuts 1 --restarts 0",
     "--writes 2 --preemptions 2 --cuts 0 --slots 1 --restarts 0",
     "--policy overwrite --producers 1 --writes 3 --preemptions 2 --cuts 0 --steps 20000",
     "--policy overwrite --producers 1 --writes 2 --chunks 2 --preemptions 2 --cuts 0 --steps 20000",
     "--policy wait --writes 2 --preemptions 2 --cuts 0 --kills 0 --restarts 0",
-    "--policy wait --producers 1 --writes 3 --preemptions 2 --cuts 0",
     "--policy wait --producers 1 --writes 3 --preemptions 1 --cuts 1",
     "--policy overwrite --writes 1 --preemptions 2 --cuts 0 --kills 0",
-    // Half a lane, of two slots.
-    "--policy overwrite --slots 4 --chunks 2 --writes 1 --preemptions 1 --cuts 0 --steps 20000",
     "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --restarts 0",
     "--chunks 2 --producers 1 --writes 2 --preemptions 2 --cuts 0",
     "--lanes 2 --producers 1 --writes 3 --preemptions 2 --cuts 0",
@@ -117,6 +113,9 @@ const Plans once_of_long = {
     "--policy overwrite --slots 4 --writes 2 --preemptions 1 --cuts 0 --steps 20000",
     "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --kills 0",
     "--lanes 2 --heirs 1 --entries 2 --producers 1 --writes 1 --preemptions 2 --cuts 0",
+    "--policy overwrite --slots 4 --chunks 2 --writes 1 --preemptions 1 --cuts 0 --steps 20000",
+    "--writes 1 --preemptions 2 --cuts 1 --restarts 0",
+    "--policy wait --producers 1 --writes 3 --preemptions 2 --cuts 0",
 };
 
 // Each for half a minute from each of two seeds, which SHMRING_TEST_SEED decides.

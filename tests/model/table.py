@@ -27,7 +27,7 @@ class Mutation(NamedTuple):
 
 
 MODES = ["quick", "check", "long"]
-MUTATIONS_IN_CHECK = 10  # beside those of quick
+MUTATIONS_IN_CHECK = 6  # beside those of quick
 COARSE = "ENTRY_AT_ONCE=1 ATTACH_AT_ONCE=1 "
 
 
