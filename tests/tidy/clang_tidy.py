@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-IN_CHECK = 3
+IN_CHECK = 2
 
 
 def chosen(sources):
