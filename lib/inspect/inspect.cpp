@@ -79,7 +79,7 @@ std::vector<TypeFacts> types_of(const ring::Header& header, Findings& findings) 
     const ring::TypeWord word = ring::type_seen<Memory>(place);
     if (word.state != 2) continue;
     char name[sizeof ring::TypeName::name];
-    if (ring::copy_type<Memory>(name, place, word)) {
+    if (ring::copy_type<Memory>(name, place, word, header.version != ring::version)) {
       types.push_back({word.type, name});
     } else {
       const auto place_number = static_cast<u64>(&place - header.types);

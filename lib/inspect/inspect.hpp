@@ -104,7 +104,7 @@ struct Inspection {
 // `segment` comes from os::open_readonly, and `findings` is what that found. `with_slots` reads every slot's state word too.
 Inspection read_segment(const os::Segment& segment, const std::vector<std::string>& findings, bool with_slots);
 
-enum class Hash : ring::u8 { absent, good, bad, unknown };  // unknown: there is no whole record to judge
+enum class Hash : ring::u8 { absent, good, bad, unknown };  // unknown: no whole record, no producer, or not of this version
 
 struct SlotFacts {
   u32 lane = 0, index = 0;

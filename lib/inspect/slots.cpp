@@ -5,7 +5,7 @@
 
 #include "lib/include/shmring/shmring.h"
 #include "lib/inspect/inspect.hpp"
-#include "lib/ring/tripwire.hpp"
+#include "lib/ring/account.hpp"
 
 namespace shmring::inspect {
 namespace {
@@ -36,6 +36,9 @@ SlotFacts read_slot(const ring::Ring& ring, u32 lane, u32 index, std::byte* cell
   facts.word = ring::observe<Memory>(slot);
   facts.position = ring.position(facts.word.lap, index);
   ring::copy_out<Memory>(cell, &slot.header, sizeof slot.header + ring.slot_payload());
+  // The producer's entry keeps its incarnation until the slot is released, so what is read before the second look is of both.
+  const bool has_entry = facts.word.owner != 0 && facts.word.owner <= ring.geometry.producers;
+  const u64 incarnation = has_entry ? ring::incarnation_seen<Memory>(ring.entries[facts.word.owner - 1]) : 0;
   facts.moved = !(ring::observe<Memory>(slot) == facts.word);
   const auto* record = reinterpret_cast<const ring::RecordHeader*>(cell);
   facts.header = *record;
@@ -49,10 +52,14 @@ SlotFacts read_slot(const ring::Ring& ring, u32 lane, u32 index, std::byte* cell
   facts.bytes = facts.bytes.first(record->length);
   if (!(ring.geometry.flags & ring::with_tripwire)) {
     facts.hash = Hash::absent;
-  } else {
-    facts.hash = ring::tripwire(*record) == record->hash ? Hash::good : Hash::bad;
+  } else if (ring.header->version == ring::version && incarnation != 0) {  // older versions hash otherwise
+    facts.hash = ring::tripwire(ring::standing(facts.position, facts.word.owner, lane), incarnation, *record) == record->hash
+                     ? Hash::good
+                     : Hash::bad;
     if (facts.hash == Hash::bad)
-      findings.add(at(facts) + "the hash does not match: the record was changed after it was written");
+      findings.add(
+          at(facts) +
+          "the hash does not match: the record, its slot's owner or its producer's entry was changed after it was written");
   }
   return facts;
 }

@@ -34,7 +34,7 @@ using u64 = std::uint64_t;
 
 inline constexpr std::size_t line_bytes = 64;
 inline constexpr u64 magic = 0x31676e69726d6873;  // "shmring1" in memory
-inline constexpr u32 version = 2;
+inline constexpr u32 version = 3;
 inline constexpr std::size_t name_bytes = 64;     // a name of at most 63 bytes and its NUL
 inline constexpr std::size_t program_bytes = 56;  // a program's name of at most 55 bytes and its NUL
 inline constexpr std::size_t type_names = 64;
@@ -98,7 +98,8 @@ struct TypeName {
   char name[name_bytes - 8];
 };
 
-// What a slot says of its record. The hash is XXH3 over all fields that follow it here, and over the payload after them.
+// What a slot says of its record. The hash covers all fields that follow it here, the payload after them, and what
+// tripwire.hpp says.
 struct RecordHeader {
   u32 hash;
   u32 refused;  // refusals of this producer before this record, mod 2^32

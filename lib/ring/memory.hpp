@@ -7,6 +7,7 @@
 //   bool cas(At, std::atomic<T>&, T& expected, T desired, std::memory_order success, std::memory_order failure)
 //   T    add(At, std::atomic<T>&, T, std::memory_order)                returns the value before
 //   void copy(At, void* to, const void* from, std::size_t bytes)       plain bytes that the protocol gives to one role
+//   bool fills_from_registers                                           whether a fill need not be one copy: see slot.hpp
 //   void pause()                                                        in a spin
 //   void sleep(At, std::atomic<u32>&, u32 expected, u64 deadline_ns)   while the word is expected; may wake for nothing
 //   u64  now_ns()                                                       CLOCK_MONOTONIC
@@ -110,8 +111,60 @@ enum class At : u8 {
   clock_again,
 };
 
+// The empty instruction keeps the word in a register of its own: gcc would load and store two words at once in a vector, whose
+// halves take a way over the stack to be multiplied.
+[[gnu::always_inline]] inline u64 word_at(const std::byte* from) {
+  u64 word;
+  std::memcpy(&word, from, sizeof word);
+  asm("" : "+r"(word));
+  return word;
+}
+[[gnu::always_inline]] inline void store_word(std::byte* to, u64 word) { std::memcpy(to, &word, sizeof word); }
+
+// Shows `see` the bytes as pairs of words, from first to last, and, if `stores`, puts each pair to the same place of `to`. Each
+// byte is read from memory before its pair is stored, and is not looked at again. The last pair may overlap the one before it,
+// and both words of a string of less than 16 bytes overlap or are shorter than a word, so that nothing beyond the string is
+// touched.
+template <bool stores, class See>
+[[gnu::always_inline]] inline void each_pair(std::byte* to, const std::byte* from, std::size_t bytes, See& see) {
+  const auto pair = [&](std::size_t first, std::size_t second) __attribute__((always_inline)) {
+    const u64 a = word_at(from + first), b = word_at(from + second);
+    see(a, b);
+    if constexpr (stores) store_word(to + first, a), store_word(to + second, b);
+  };
+  if (bytes >= 16) {
+    const std::size_t last = bytes - 16;
+    const auto up_to_three = [&](std::size_t at) __attribute__((always_inline)) {
+      if (at < last) pair(at, at + 8);
+      if (at + 16 < last) pair(at + 16, at + 24);
+      if (at + 32 < last) pair(at + 32, at + 40);
+    };
+    if (last <= 48) {
+      up_to_three(0);
+    } else {
+      std::size_t at = 0;
+      for (; at + 48 < last; at += 64) pair(at, at + 8), pair(at + 16, at + 24), pair(at + 32, at + 40), pair(at + 48, at + 56);
+      up_to_three(at);
+    }
+    pair(last, last + 8);
+  } else if (bytes >= 8) {
+    pair(0, bytes - 8);
+  } else if (bytes >= 4) {
+    u32 a, b;
+    std::memcpy(&a, from, sizeof a), std::memcpy(&b, from + bytes - sizeof b, sizeof b);
+    see(a, b);
+    if constexpr (stores) std::memcpy(to, &a, sizeof a), std::memcpy(to + bytes - sizeof b, &b, sizeof b);
+  } else if (bytes > 0) {
+    const std::byte a = from[0], b = from[bytes / 2], c = from[bytes - 1];
+    see(static_cast<u64>(a) << 8 | static_cast<u64>(b), static_cast<u64>(c));
+    if constexpr (stores) to[0] = a, to[bytes / 2] = b, to[bytes - 1] = c;
+  }
+}
+
 // The memory of the real machine, except for sleep, which the operating system provides: os/memory.hpp.
 struct HardwareMemory {
+  static constexpr bool fills_from_registers = true;
+
   template <class T>
   [[gnu::always_inline]] static T load(At, const std::atomic<T>& word, std::memory_order order) {
     return word.load(order);

@@ -10,12 +10,12 @@
 //   - an open claim is an attempt under way: commit, abort, or the handle's next call ends it.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 
 #include "lib/include/shmring/shmring.h"
 #include "lib/ring/account.hpp"
 #include "lib/ring/lane.hpp"
-#include "lib/ring/tripwire.hpp"
 #include "lib/ring/twins.hpp"
 
 namespace shmring::ring {
@@ -69,15 +69,19 @@ class Producer {
   int enter();
   int enter_claim();
   int refuse_nested();
-  int leave(Outcome outcome);
-  void finish(Outcome outcome);
+  int leave(Outcome outcome, u64 sequence);
+  int leave(Outcome outcome) { return leave(outcome, sequence_); }
+  void finish(Outcome outcome, u64 sequence);
   Outcome attempt(const shmring_meta& meta, const void* payload, std::size_t bytes);
-  Outcome attempt_chunks(const shmring_meta& meta, u16 flags, const std::byte* payload, std::size_t bytes);
+  Outcome attempt_chunks(const shmring_meta& meta, u32 flags, const std::byte* payload, std::size_t bytes);
   Claim try_claim();
   Claim place(u64& deadline_ns);
   Claim wait_for_place(u64& deadline_ns);
-  RecordHeader describe(const shmring_meta& meta, u16 flags, u32 bytes) const;
-  void publish_record(u64 position, const RecordHeader& header, const void* payload);
+  HeaderWords describe(const shmring_meta& meta, u64 sequence, u32 flags, u64 length, u64 chunks = 1) const;
+  template <bool in_place>
+  void publish_record(Slot& slot, u64 position, Word ready, HeaderWords words, const void* payload, std::size_t length);
+  u64 other_ticks() const;
+  void publish_record(u64 position, const HeaderWords& words, const void* payload, std::size_t length);
   Outcome publish_refused(u64 position, Cause cause);
   Outcome refuse(Cause cause);
   Outcome refuse(Claimed why) { return refuse(cause_of(why)); }
@@ -85,13 +89,21 @@ class Producer {
 
   static Cause cause_of(Claimed why);
   OnFull policy() const { return static_cast<OnFull>(ring_.geometry.on_full); }
-  Slot& slot_at(u64 position) { return ring_.slot(lane_, ring_.index(position)); }
+  Slot& slot_at(u64 position) const {
+    return *reinterpret_cast<Slot*>(lane_slots_ + ((position & last_index_) << ring_.slot_bytes_log2));
+  }
 
   Ring ring_;
   Entry* entry_ = nullptr;
-  u32 self_ = 0;  // entry index + 1: the owner of the slots
-  u32 lane_ = 0;  // 0: shared
-  u64 tail_ = 0;  // of the exclusive lane
+  u32 self_ = 0;              // entry index + 1: the owner of the slots
+  u32 lane_ = 0;              // 0: shared
+  Lane* own_lane_ = nullptr;  // NULL: shared
+  bool reads_tsc_ = false;    // for each record's time
+  std::byte* lane_slots_ = nullptr;
+  u64 last_index_ = 0;        // of a lane's slots
+  u64 standing_ = 0;          // of position 0
+  u64 tail_ = 0;              // of the exclusive lane
+  std::size_t too_long_ = 0;  // for one slot of a lane of its own, in bytes: from here on, and in the shared lane always
   u64 sequence_ = 0;
   u32 refusals_ = 0;  // mod 2^32
   u16 mask_ = 0;      // causes since the last publish
@@ -102,6 +114,7 @@ class Producer {
   std::size_t open_bytes_ = 0;
   u32 counts_[refusal_causes] = {};
   u64 incarnation_ = 0;
+  u64 seed_ = 0;  // of this incarnation's hashes
   Owner me_{};
 };
 
@@ -113,8 +126,19 @@ int Producer<M>::write(const shmring_meta* meta, const void* payload, std::size_
     return -EINVAL;
   if (const int refused = enter(); refused != 0) [[unlikely]]
     return refused;
-  begin_attempt<M>(*entry_, ++sequence_);
-  return leave(attempt(about, payload, bytes));
+  const u64 sequence = ++sequence_;
+  begin_attempt<M>(*entry_, sequence);
+  if (bytes < too_long_) [[likely]] {
+    const u64 position = tail_;
+    const Word ready{ring_.lap(position), self_, SlotState::ready};
+    Slot& slot = slot_at(position);
+    if (claim_free<M>(*own_lane_, slot, position, ready.lap, ready.owner)) [[likely]] {
+      tail_ = position + 1;
+      publish_record<false>(slot, position, ready, describe(about, sequence, 0, bytes), payload, bytes);
+      return leave({0, true}, sequence);
+    }
+  }
+  return leave(attempt(about, payload, bytes), sequence);
 }
 
 // The beginning that all calls which take a sequence have in common. If it does not return 0, the call is refused and takes no
@@ -136,8 +160,8 @@ template <class M>
 
 // Ends a call that took a sequence.
 template <class M>
-[[gnu::always_inline]] inline int Producer<M>::leave(Outcome outcome) {
-  finish(outcome);
+[[gnu::always_inline]] inline int Producer<M>::leave(Outcome outcome, u64 sequence) {
+  finish(outcome, sequence);
   signal_fence();
   inside_ = false;
   return outcome.result;
@@ -146,79 +170,52 @@ template <class M>
 // Ends an attempt. The mask is cleared after the account is finished: a collector that sees the finished account together with
 // a mask knows that the mask is not older than the last publish.
 template <class M>
-[[gnu::always_inline]] inline void Producer<M>::finish(Outcome outcome) {
-  finish_attempt<M>(*entry_, sequence_);
+[[gnu::always_inline]] inline void Producer<M>::finish(Outcome outcome, u64 sequence) {
+  finish_attempt<M>(*entry_, sequence);
   if (outcome.published && mask_ != 0) [[unlikely]] {
     mask_ = 0;
     set_refusals<M>(*entry_, {refusals_, 0, last_refused_});
   }
 }
 
+// The first of several chunks, of which all others differ in shape alone, or the whole.
 template <class M>
-[[gnu::always_inline]] inline auto Producer<M>::attempt(const shmring_meta& meta, const void* payload, std::size_t bytes)
-    -> Outcome {
-  u16 flags = 0;
-  if (bytes > ring_.geometry.max_record) [[unlikely]] {
-    if ((meta.flags & SHMRING_META_TRUNCATE) == 0) return refuse(Cause::too_big);
-    bytes = cut_at(meta.kind, static_cast<const unsigned char*>(payload), ring_.geometry.max_record);
-    flags = flag_truncated;
-  }
-  if (bytes > ring_.slot_payload()) [[unlikely]]
-    return attempt_chunks(meta, flags, static_cast<const std::byte*>(payload), bytes);
-  u64 deadline_ns = 0;
-  const Claim claim = place(deadline_ns);
-  if (claim.result != Claimed::yes) [[unlikely]]
-    return refuse(claim.result);
-  publish_record(claim.position, describe(meta, flags, static_cast<u32>(bytes)), payload);
-  return {0, true};
+[[gnu::always_inline]] inline HeaderWords Producer<M>::describe(const shmring_meta& meta, u64 sequence, u32 flags, u64 length,
+                                                                u64 chunks) const {
+  const auto* const correlation = reinterpret_cast<const std::byte*>(meta.correlation);
+  return {u64{refusals_} << 32,
+          sequence,
+          reads_tsc_ ? M::ticks(Clock::tsc) : other_ticks(),
+          {word_at(correlation), word_at(correlation + sizeof(u64))},
+          HeaderWords::shape_of(meta.type, length, 0),
+          HeaderWords::about_of(chunks, meta.kind, meta.severity, flags, mask_)};
 }
 
+// `in_place`: the payload is already in the slot.
 template <class M>
-[[gnu::always_inline]] inline RecordHeader Producer<M>::describe(const shmring_meta& meta, u16 flags, u32 bytes) const {
-  RecordHeader header{};
-  header.refused = refusals_;
-  header.sequence = sequence_;
-  if (ring_.geometry.flags & with_timestamp) header.ticks = M::ticks(static_cast<Clock>(ring_.geometry.clock));
-  std::memcpy(header.correlation, meta.correlation, sizeof header.correlation);
-  header.type = meta.type;
-  header.length = static_cast<u16>(bytes);
-  header.chunks = 1;
-  header.kind = meta.kind;
-  header.severity = meta.severity;
-  header.flags = flags;
-  header.why = mask_;
-  return header;
-}
-
-// `payload` is NULL if the payload is already in the slot.
-template <class M>
-[[gnu::always_inline]] inline void Producer<M>::publish_record(u64 position, const RecordHeader& header, const void* payload) {
-  Slot& slot = slot_at(position);
+template <bool in_place>
+[[gnu::always_inline]] inline void Producer<M>::publish_record(Slot& slot, u64 position, Word ready, HeaderWords words,
+                                                               const void* payload, std::size_t length) {
   const Slot& ahead = slot_at(position + prefetch_slots);
   M::prefetch(&ahead);
   M::prefetch(&ahead + 1);
-  const u32 lines = 1 + (header.length + u32{sizeof(Slot)} - 1) / u32{sizeof(Slot)};
-  for (u32 line = 2; line < lines && line < most_prefetched; ++line) M::prefetch(&ahead + line);
-  fill<M>(&slot.header, &header, sizeof header);
-  if (payload != nullptr && header.length != 0) fill<M>(Ring::payload(slot), payload, header.length);
-  if (ring_.geometry.flags & with_tripwire) slot.header.hash = tripwire(&slot.header, header.length);
-  publish<M>(slot, ring_.lap(position), self_);
-}
-
-template <class M>
-[[gnu::always_inline]] inline Claim Producer<M>::try_claim() {
-  const bool overwriting = policy() == OnFull::overwrite;
-  return lane_ == 0 ? claim_shared<M>(ring_, 0, self_, overwriting)
-                    : claim_exclusive<M>(ring_, lane_, self_, overwriting, tail_);
-}
-
-// Takes one position, by the policy. `deadline_ns` is set when the first wait begins, so that all chunks of a record share it.
-template <class M>
-[[gnu::always_inline]] inline Claim Producer<M>::place(u64& deadline_ns) {
-  const Claim claim = try_claim();
-  if (claim.result == Claimed::yes || policy() == OnFull::drop || policy() == OnFull::overwrite) [[likely]]
-    return claim;
-  return wait_for_place(deadline_ns);
+  for (std::size_t line = 1; line * line_bytes < length && line < most_prefetched; ++line) M::prefetch(&ahead + 1 + line);
+  fill_header<M>(slot.header, words);
+  std::byte* const to = Ring::payload(slot);
+  if (ring_.geometry.flags & with_tripwire) {
+    Tripwire hash(seed_);
+    add_header(hash, standing_ + position, words);
+    if constexpr (in_place) {
+      each_pair<false>(nullptr, to, length, hash);  // what the application put there: read only here
+    } else {
+      fill_hashed<M>(to, static_cast<const std::byte*>(payload), length, hash);
+    }
+    words.hash_refused |= hash.value();
+  } else if (!in_place && length != 0) {
+    fill<M>(to, payload, length);
+  }
+  fill_hash<M>(slot.header, words);
+  publish<M>(slot, ready.lap, ready.owner);
 }
 
 }  // namespace shmring::ring

@@ -25,6 +25,7 @@ int Producer<M>::attach(const Ring& ring, Owner me, const Identity& identity, u3
     return -ESTALE;
   }
   incarnation_ = next_incarnation<M>(*ring_.header, ring_.incarnation_base);
+  seed_ = Tripwire::seed_of(incarnation_);
   set_incarnation<M>(*entry_, incarnation_);
   if (!take_lane(lane)) {
     // Nothing was attempted. Without an incarnation the collector frees the entry and writes no line.
@@ -52,6 +53,12 @@ bool Producer<M>::take_lane(u32 lane) {
   for (u32 index = 1; lane != SHMRING_LANE_SHARED && index < ring_.geometry.lanes && lane_ == 0; ++index)
     if (lane_owner<M>(ring_.lanes[index]) == 0 && lane_take<M>(ring_.lanes[index], self_)) lane_ = index;
   if (lane_ != 0) tail_ = tail_seen<M>(ring_.lanes[lane_]);
+  own_lane_ = lane_ != 0 ? &ring_.lanes[lane_] : nullptr;
+  standing_ = standing(0, self_, lane_);
+  last_index_ = ring_.geometry.slots - 1;
+  lane_slots_ = reinterpret_cast<std::byte*>(&ring_.slot(lane_, 0));
+  too_long_ = lane_ != 0 ? std::min(ring_.geometry.max_record, ring_.slot_payload()) + 1 : 0;
+  reads_tsc_ = (ring_.geometry.flags & with_timestamp) != 0 && ring_.geometry.clock == static_cast<u32>(Clock::tsc);
   return lane_ != 0 || lane != SHMRING_LANE_EXCLUSIVE;
 }
 
@@ -101,15 +108,62 @@ template <class M>
 
 // ------------------------------------------------------------------------------------------------------------- chunks
 
+// The time of a record of a ring that has none, or another clock than the TSC.
+template <class M>
+u64 Producer<M>::other_ticks() const {
+  return ring_.geometry.flags & with_timestamp ? M::ticks(static_cast<Clock>(ring_.geometry.clock)) : 0;
+}
+
+// Every attempt but one that finds a free slot in a lane of its own.
+template <class M>
+[[gnu::noinline]] auto Producer<M>::attempt(const shmring_meta& meta, const void* payload, std::size_t bytes) -> Outcome {
+  u32 flags = 0;
+  if (bytes > ring_.geometry.max_record) {
+    if ((meta.flags & SHMRING_META_TRUNCATE) == 0) return refuse(Cause::too_big);
+    bytes = cut_at(meta.kind, static_cast<const unsigned char*>(payload), ring_.geometry.max_record);
+    flags = flag_truncated;
+  }
+  if (bytes > ring_.slot_payload()) return attempt_chunks(meta, flags, static_cast<const std::byte*>(payload), bytes);
+  u64 deadline_ns = 0;
+  const Claim claim = place(deadline_ns);
+  if (claim.result != Claimed::yes) [[unlikely]]
+    return refuse(claim.result);
+  publish_record(claim.position, describe(meta, sequence_, flags, bytes), payload, bytes);
+  return {0, true};
+}
+
+template <class M>
+[[gnu::always_inline]] inline void Producer<M>::publish_record(u64 position, const HeaderWords& words, const void* payload,
+                                                               std::size_t length) {
+  const Word ready{ring_.lap(position), self_, SlotState::ready};
+  if (payload == nullptr) return publish_record<true>(slot_at(position), position, ready, words, payload, length);
+  publish_record<false>(slot_at(position), position, ready, words, payload, length);
+}
+
+template <class M>
+[[gnu::always_inline]] inline Claim Producer<M>::try_claim() {
+  const bool overwriting = policy() == OnFull::overwrite;
+  return lane_ == 0 ? claim_shared<M>(ring_, 0, self_, overwriting)
+                    : claim_exclusive<M>(ring_, lane_, self_, overwriting, tail_);
+}
+
+// Takes one position, by the policy. `deadline_ns` is set when the first wait begins, so that all chunks of a record share it.
+template <class M>
+[[gnu::always_inline]] inline Claim Producer<M>::place(u64& deadline_ns) {
+  const Claim claim = try_claim();
+  if (claim.result == Claimed::yes || policy() == OnFull::drop || policy() == OnFull::overwrite) [[likely]]
+    return claim;
+  return wait_for_place(deadline_ns);
+}
+
 // A record of several slots has one sequence and one deadline. If not all of it can be placed, the record is given up: the
 // collector drops the chunks that were published, and the sequence is one loss.
 template <class M>
-[[gnu::noinline]] auto Producer<M>::attempt_chunks(const shmring_meta& meta, u16 flags, const std::byte* payload,
+[[gnu::noinline]] auto Producer<M>::attempt_chunks(const shmring_meta& meta, u32 flags, const std::byte* payload,
                                                    std::size_t bytes) -> Outcome {
   const u32 room = ring_.slot_payload();
   const u32 chunks = static_cast<u32>((bytes + room - 1) / room);
-  RecordHeader header = describe(meta, flags, room);
-  header.chunks = static_cast<u16>(chunks);
+  const HeaderWords whole = describe(meta, sequence_, flags, room, chunks);
   u64 deadline_ns = 0, first = 0;
   for (u32 chunk = 0; chunk < chunks; ++chunk) {
     const Claim claim = place(deadline_ns);
@@ -120,9 +174,10 @@ template <class M>
     // that waits for us.
     if (claim.position - first >= ring_.geometry.slots) return publish_refused(claim.position, Cause::no_room);
     const std::size_t at = std::size_t{chunk} * room;
-    header.chunk = static_cast<u16>(chunk);
-    header.length = static_cast<u16>(bytes - at < room ? bytes - at : room);
-    publish_record(claim.position, header, payload + at);
+    const std::size_t length = bytes - at < room ? bytes - at : room;
+    HeaderWords words = whole;
+    words.shape = HeaderWords::shape_of(meta.type, length, chunk);
+    publish_record(claim.position, words, payload + at, length);
   }
   return {0, true};
 }
@@ -155,10 +210,11 @@ template <class M>
 // `kind` is its cause.
 template <class M>
 auto Producer<M>::publish_refused(u64 position, Cause cause) -> Outcome {
-  RecordHeader header = describe(shmring_meta{}, flag_aborted, 0);
-  header.kind = static_cast<u8>(cause);
+  shmring_meta meta{};
+  meta.kind = static_cast<u8>(cause);
+  const HeaderWords words = describe(meta, sequence_, flag_aborted, 0);
   const Outcome outcome = refuse(cause);
-  publish_record(position, header, nullptr);
+  publish_record(position, words, nullptr, 0);
   return {outcome.result, true};
 }
 
@@ -202,7 +258,7 @@ int Producer<M>::commit(const shmring_meta* meta, std::size_t bytes) {
   if (const int refused = enter_claim(); refused != 0) return refused;
   open_ = false;
   if (bytes > open_bytes_) return leave(publish_refused(open_position_, Cause::too_big));
-  publish_record(open_position_, describe(about, 0, static_cast<u32>(bytes)), nullptr);
+  publish_record(open_position_, describe(about, sequence_, 0, bytes), nullptr, bytes);
   return leave({0, true});
 }
 
@@ -220,7 +276,7 @@ int Producer<M>::abort() {
 template <class M>
 [[gnu::noinline]] void Producer<M>::end_stale_claim() {
   open_ = false;
-  finish(publish_refused(open_position_, Cause::aborted));
+  finish(publish_refused(open_position_, Cause::aborted), sequence_);
 }
 
 // -------------------------------------------------------------------------------------------------------------- names

@@ -24,7 +24,6 @@
 #include "lib/include/shmring/shmring.h"
 #include "lib/ring/found.hpp"
 #include "lib/ring/lane.hpp"
-#include "lib/ring/tripwire.hpp"
 
 namespace shmring::ring {
 
@@ -145,7 +144,7 @@ class Reader {
   bool may_take_listed(const LaneView& view, bool as_last_seen) const;
   bool is_published_on_list(u32 lane, u32 owner) const;
   void hold(u32 lane, u32 index, Word word, bool late);
-  bool is_sound(const RecordHeader& record, u32 entry);
+  bool is_sound(const RecordHeader& record, Word word, u32 lane, u32 index);
   bool is_met(u32 owner);
   bool meet(u32 entry, Owner owner);
   template <class Witness>

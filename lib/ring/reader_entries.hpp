@@ -118,8 +118,11 @@ void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
 // Checks what a record says of itself against its hash and its owner's entry. The entry is read only if the sequence is not the
 // next one.
 template <class M>
-bool Reader<M>::is_sound(const RecordHeader& record, u32 entry) {
-  if ((ring_.geometry.flags & with_tripwire) && tripwire(record) != record.hash) return false;
+bool Reader<M>::is_sound(const RecordHeader& record, Word word, u32 lane, u32 index) {
+  const u32 entry = word.owner - 1;
+  if ((ring_.geometry.flags & with_tripwire) && tripwire(standing(ring_.position(word.lap, index), word.owner, lane),
+                                                         occupants_[entry].incarnation, record) != record.hash)
+    return false;
   const bool aborted = (record.flags & flag_aborted) != 0;
   if (record.kind >= (aborted ? refusal_causes : SHMRING_KIND_BYTES + 1)) return false;
   const u32 room = ring_.slot_payload();

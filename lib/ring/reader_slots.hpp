@@ -225,7 +225,7 @@ void Reader<M>::hold(u32 lane, u32 index, Word word, bool late) {
     taken.fault = RawRecord::Fault::unknown_owner;
   } else {
     taken.incarnation = occupants_[taken.entry].incarnation;
-    if (!fits || !is_sound(*copy, taken.entry)) {
+    if (!fits || !is_sound(*copy, word, lane, index)) {
       taken.fault = RawRecord::Fault::corrupt;
       taken.not_above = account_seen<M>(ring_.entries[taken.entry]).attempted;
     }

@@ -41,6 +41,7 @@
 
 #include "lib/ring/memory.hpp"
 #include "lib/ring/ring.hpp"
+#include "lib/ring/tripwire.hpp"
 
 namespace shmring::ring {
 
@@ -57,7 +58,7 @@ struct Word {
   static constexpr Word of(u64 bits) {
     return {bits >> 16, static_cast<u32>(bits >> 3) & owner_mask, static_cast<SlotState>(bits & 7)};
   }
-  constexpr u64 bits() const { return (lap & lap_mask) << 16 | u64{owner & owner_mask} << 3 | static_cast<u64>(state); }
+  constexpr u64 bits() const { return lap << 16 | u64{owner} << 3 | static_cast<u64>(state); }  // of an owner of 13 bits
   constexpr bool operator==(const Word&) const = default;
 };
 
@@ -109,10 +110,38 @@ bool overwrite(Slot& slot, Word ready, u64 lap, u32 me) {
                 std::memory_order_relaxed);
 }
 
-// Role: the owner of the slot, in WRITING.
+// Role: the owner of the slot, in WRITING. The fills store into the slot and never load from it. The line may still be on
+// its way from the collector's processor: the stores wait in the store buffer, and a load would make the caller wait with them.
 template <class M>
 void fill(void* to, const void* from, std::size_t bytes) {
   M::copy(At::fill, to, from, bytes);
+}
+
+// The same, and shows the bytes to the hash on their way.
+template <class M>
+[[gnu::always_inline]] inline void fill_hashed(std::byte* to, const std::byte* from, std::size_t bytes, Tripwire& hash) {
+  if constexpr (!M::fills_from_registers)
+    if (bytes != 0) M::copy(At::fill, to, from, bytes);
+  each_pair<M::fills_from_registers>(to, from, bytes, hash);
+}
+
+// Each word of the header is stored whole, the one with the hash at last. A header that is put together in memory and then
+// copied is read by wider loads than it was stored with, which wait until all those stores have left the store buffer.
+template <class M>
+[[gnu::always_inline]] inline void fill_header(RecordHeader& to, const HeaderWords& words) {
+  if constexpr (!M::fills_from_registers) return;
+  auto* const at = reinterpret_cast<std::byte*>(&to);
+  store_word(at + 8, words.sequence);
+  store_word(at + 16, words.ticks);
+  store_word(at + 24, words.correlation[0]);
+  store_word(at + 32, words.correlation[1]);
+  store_word(at + 40, words.shape);
+  store_word(at + 48, words.about);
+}
+template <class M>
+[[gnu::always_inline]] inline void fill_hash(RecordHeader& to, const HeaderWords& words) {
+  if constexpr (!M::fills_from_registers) return M::copy(At::fill, &to, &words, sizeof words);
+  store_word(reinterpret_cast<std::byte*>(&to), words.hash_refused);
 }
 
 // WRITING(L, me) → READY(L, me). Role: the owner. The store is release, so that whoever sees READY also sees the record. A

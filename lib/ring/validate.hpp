@@ -90,7 +90,8 @@ struct OlderVersion {
   u64 header_bytes;
   const char* library;  // the version that makes and drains them
 };
-inline constexpr OlderVersion older_versions[] = {{1, 0xe73466c03b9bf4fe, offsetof(Header, status_more), "0.1"}};
+inline constexpr OlderVersion older_versions[] = {{1, 0xe73466c03b9bf4fe, offsetof(Header, status_more), "0.1"},
+                                                  {2, 0x0791071f99c037ea, 4864, "0.2"}};
 
 // Returns NULL for this version, or for one that is unknown.
 constexpr const OlderVersion* find_older(u32 number) {

@@ -6,6 +6,7 @@
 namespace explore {
 
 struct ExploreMemory {
+  static constexpr bool fills_from_registers = false;
   using Use = WeakMemory::Use;
 
   template <class T>

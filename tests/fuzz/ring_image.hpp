@@ -10,7 +10,6 @@
 #include "lib/os/segment.hpp"
 #include "lib/ring/account.hpp"
 #include "lib/ring/slot.hpp"
-#include "lib/ring/tripwire.hpp"
 #include "tests/fuzz/place.hpp"
 
 namespace shmring::fuzz {
@@ -129,8 +128,12 @@ class Scribbler {
     header.chunks = static_cast<u16>(input_.take<u8>() % 20), header.chunk = static_cast<u16>(input_.take<u8>() % 20);
     header.length = input_.flip() ? static_cast<u16>(ring_.slot_payload()) : input_.take<u16>();
     header.kind = input_.take<u8>() % 16, header.flags = input_.take<u8>() % 4, header.why = input_.take<u16>();
-    if (header.length <= ring_.slot_payload()) header.hash = ring::tripwire(header);
     state_word(slot);
+    const ring::Word word = ring::Word::of(slot.word);
+    if (header.length > ring_.slot_payload() || word.owner == 0 || word.owner > ring_.geometry.producers) return;
+    const auto number = static_cast<u32>((reinterpret_cast<std::byte*>(&slot) - ring_.slots) >> ring_.slot_bytes_log2);
+    const u64 at = ring::standing(ring_.position(word.lap, ring_.index(number)), word.owner, number >> ring_.slots_log2);
+    header.hash = ring::tripwire(at, ring_.entries[word.owner - 1].incarnation, header);
   }
   void copy_entry() {
     ring::Entry& to = entry();
@@ -194,6 +197,7 @@ class SplitRing {
 
 // The memory of one SplitRing.
 struct BoundedMemory : ring::HardwareMemory {
+  static constexpr bool fills_from_registers = false;
   static inline ring::Ring ring;
 
   static void copy(ring::At at, void* to, const void* from, std::size_t bytes) {

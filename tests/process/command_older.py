@@ -99,7 +99,7 @@ class Older(CommandCase):
         self.poke(STATUS + 48, "Q", 3)
         self.poke(STATUS + 96, "4Q", 1, 0, 0, 2)  # its losses, which are by four causes
         for name in ["r", self.path()]:
-            done = self.expect(DAMAGED, "dump", name, "--state", "ready", err="version is 1, expected exactly 2")
+            done = self.expect(DAMAGED, "dump", name, "--state", "ready", err="version is 1, expected exactly 3")
             for text in [b"of libshmring 0.1", b"3 lost (full 1, other 2)", b"order 3 authorised", b"order 4 authorised",
                          b"order 5 authorised", b"1=payment.authorised", b"too_big 1"]:
                 self.assertIn(text, done.out)
@@ -114,7 +114,7 @@ class Older(CommandCase):
 
     def test_it_is_not_written_into(self):
         image = self.place_version_1()
-        done = self.expect(DAMAGED, "emit", "r", data=b"x\n", err="version is 1, expected exactly 2")
+        done = self.expect(DAMAGED, "emit", "r", data=b"x\n", err="version is 1, expected exactly 3")
         self.assertIn("libshmring 0.1 made it, and its shmringd drains it", done.err)
         self.assertEqual(pathlib.Path(self.path()).read_bytes(), image)
 

@@ -69,21 +69,23 @@ const std::vector<Reach::Operand>& Reach::operands(std::uintptr_t pc) {
     const cs_x86_op& operand = x86.operands[i];
     if (operand.type != X86_OP_MEM || operand.mem.segment == X86_REG_FS || operand.mem.segment == X86_REG_GS) continue;
     place->second.push_back({operand.mem.base, operand.mem.index, operand.mem.scale, operand.mem.disp,
-                             static_cast<std::int64_t>(pc + decoded->size), operand.size});
+                             static_cast<std::int64_t>(pc + decoded->size), operand.size, (operand.access & CS_AC_READ) != 0,
+                             (operand.access & CS_AC_WRITE) != 0});
   }
   cs_free(decoded, 1);
   return place->second;
 }
 
-bool Reach::reaches(const user_regs_struct& registers) {
+std::vector<Access> Reach::accesses(const user_regs_struct& registers) {
+  std::vector<Access> found;
   for (const Operand& operand : operands(registers.rip)) {
     const std::uintptr_t at = value_of(operand.base, registers, operand.next) +
                               value_of(operand.index, registers, operand.next) * static_cast<std::uintptr_t>(operand.scale) +
                               static_cast<std::uintptr_t>(operand.displacement);
     for (const auto& [begin, end] : mapped_)
-      if (at < end && at + operand.bytes > begin) return true;
+      if (at < end && at + operand.bytes > begin) found.push_back({at - begin, operand.bytes, operand.loads, operand.stores});
   }
-  return false;
+  return found;
 }
 
 }  // namespace shmring::test

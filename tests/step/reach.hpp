@@ -1,5 +1,5 @@
-// Which instructions of a stepped process reach into a mapping, those that only read among them: told before each step from
-// the instruction's operands and the registers.
+// Where the instructions of a stepped process reach into a mapping, to read or to write: told before each step from the
+// instruction's operands and the registers.
 //
 // Invariants:
 //   - the code is this program's own, at the same addresses (see tracee.hpp), so that it is decoded from here, and once;
@@ -18,6 +18,13 @@ struct user_regs_struct;
 
 namespace shmring::test {
 
+// Of an instruction, to memory that is mapped.
+struct Access {
+  std::uint64_t offset;  // in the mapping
+  unsigned bytes;
+  bool loads, stores;
+};
+
 class Reach {
  public:
   // `file`: what is mapped.
@@ -25,8 +32,8 @@ class Reach {
   ~Reach();
   Reach(const Reach&) = delete;
 
-  // Whether the instruction at which the process stands reads or writes there.
-  bool reaches(const user_regs_struct& registers);
+  // What the instruction at which the process stands reads or writes there.
+  std::vector<Access> accesses(const user_regs_struct& registers);
   // The process may have mapped it meanwhile, or let it go.
   void look_again();
 
@@ -35,6 +42,7 @@ class Reach {
     unsigned base, index;                    // capstone's registers
     std::int64_t scale, displacement, next;  // next: what `rip` is for it, the address behind the instruction
     unsigned bytes;
+    bool loads, stores;
   };
   const std::vector<Operand>& operands(std::uintptr_t pc);
 

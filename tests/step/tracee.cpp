@@ -107,11 +107,13 @@ std::vector<Step> Tracee::walk(const std::byte* watched, std::size_t bytes, cons
   while (stands_) {
     if (::ptrace(PTRACE_GETREGS, pid_, nullptr, &registers) != 0) break;
     const std::uintptr_t here = registers.rip;
-    steps.push_back({{here, ++hits[here]}});
+    steps.push_back({});
+    steps.back().at = {here, ++hits[here]};
     if (here == reinterpret_cast<std::uintptr_t>(&call_ends)) break;
     steps.back().system_call = is_system_call(here);
     steps.back().in_vdso = is_in_vdso(here);
-    steps.back().reaches = reach.reaches(registers);
+    steps.back().accesses = reach.accesses(registers);
+    steps.back().reaches = !steps.back().accesses.empty();
     go(PTRACE_SINGLESTEP, 0);
     if (steps.back().system_call && stands_) reach.look_again();
     if (std::memcmp(before.data(), watched, bytes) != 0) {

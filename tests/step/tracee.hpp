@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/step/reach.hpp"
+
 namespace shmring::test {
 
 // The role brackets the call under test with these; each stops it for its tracer.
@@ -30,8 +32,9 @@ struct Point {
 
 struct Step {
   Point at;
-  bool stores = false;   // it changed the memory that was watched
-  bool reaches = false;  // it read or wrote there, whether that changed anything or not
+  bool stores = false;           // it changed the memory that was watched
+  bool reaches = false;          // it read or wrote there, whether that changed anything or not
+  std::vector<Access> accesses;  // there
   bool system_call = false;
   bool in_vdso = false;  // the kernel's code in the process: it reads a clock again while the kernel is setting it
 };

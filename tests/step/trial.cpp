@@ -141,7 +141,7 @@ Outcome run(const Trial& trial) {
   return outcome;
 }
 
-std::vector<Step> walk(const Scenario& scenario, std::string& problem) {
+std::vector<Step> walk(const Scenario& scenario, std::string& problem, shmring::ring::Geometry* geometry) {
   {  // once in this process: what happens the first time only (the loader binds names) shall happen in no tracee
     Scene scene(scenario.shape);
     scene.collect();
@@ -153,6 +153,7 @@ std::vector<Step> walk(const Scenario& scenario, std::string& problem) {
   Scene scene(shape);
   Shared<Told> told;
   Journal& journal = scene.place.journal(256);
+  if (geometry != nullptr) *geometry = scene.view->ring().geometry;
   Tracee tracee([&] { return play(scenario, journal, *told); });
   expect(problem, tracee.stands() && scene.trouble.empty(), "it did not begin");
   if (!problem.empty()) return {};

@@ -39,7 +39,7 @@ struct Outcome {
 Outcome run(const Trial& trial);
 
 // The call's instructions, undisturbed; `problem` as above.
-std::vector<Step> walk(const Scenario& scenario, std::string& problem);
+std::vector<Step> walk(const Scenario& scenario, std::string& problem, shmring::ring::Geometry* geometry = nullptr);
 
 // Which of the instructions are tried: every `every`-th (0: none of these), and those before and behind a system call and what
 // changes the segment, or whatever reads or writes there; of a loop the first `most_hits` rounds.

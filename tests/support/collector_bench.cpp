@@ -105,7 +105,7 @@ void Hand::fill(const std::string& payload) const {
   header.refused = refused, header.sequence = sequence, header.chunks = 1, header.why = mask;
   header.length = static_cast<u16>(payload.size());
   std::memcpy(Ring::payload(slot()), payload.data(), payload.size());
-  header.hash = tripwire(header);
+  header.hash = hash_of(ring, slot());
 }
 
 void Hand::publish() const {

@@ -20,6 +20,7 @@ struct Crash {};
 
 template <int Role>
 struct HookedMemory : shmring::ring::HardwareMemory {
+  static constexpr bool fills_from_registers = false;
   using At = shmring::ring::At;
 
   class Hook {

@@ -76,6 +76,9 @@ class PlainRing {
   std::vector<Line> memory_;
 };
 
+// The hash that the producer of a whole record in this slot would give it; 0 if the slot has no owner.
+u32 hash_of(const Ring& ring, const Slot& slot);
+
 inline Owner owner(u32 pid) { return {pid, 1, OwnerState::free}; }
 
 Identity identity(const std::string& name);

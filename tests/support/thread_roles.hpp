@@ -35,6 +35,7 @@ struct Died {};
 
 // The Memory that is shipped, its sleep included, under which a thread may die before its n-th access from now on.
 struct RoleMemory : shmring::os::ProcessMemory {
+  static constexpr bool fills_from_registers = false;
   static inline thread_local u64 accesses_left = 0;  // 0: it lives
   static inline std::atomic<u64> sleeps = 0;
 

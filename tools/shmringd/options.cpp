@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* footer =
     "shmringd creates the ring if it is absent. An existing ring keeps its own geometry, policy and permissions. A ring of "
-    "another boot is moved aside, as NAME.old-TIME, and so is one of libshmring 0.1 when all who used it have ended.\n\n"
+    "another boot is moved aside, as NAME.old-TIME, and so is one of libshmring 0.1 or 0.2 when all who used it have ended.\n\n"
     "On SIGTERM or SIGINT, shmringd drains the ring, writes a stop line and exits with 0. If its log is too slow to do that in "
     "5 seconds, the rest stays in the ring for the next shmringd, and the status is 7. SIGHUP and SIGUSR1 are ignored: there "
     "is nothing to reload yet.\n\n"

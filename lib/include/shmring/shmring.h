@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 #define SHMRING_VERSION_MAJOR 0
-#define SHMRING_VERSION_MINOR 2
+#define SHMRING_VERSION_MINOR 3
 #define SHMRING_VERSION (SHMRING_VERSION_MAJOR << 16 | SHMRING_VERSION_MINOR) /* of this header; see shmring_version */
 
 /* Conditions (> 0). A call that returns one has taken a sequence, which is in the log, unless it returned NESTED, FORKED, or
@@ -180,7 +180,8 @@ SHMRING_API int shmring_attach(const char* ring, const shmring_attach_options* o
 
 /* Writes one record of `bytes` bytes, at most max_record. It takes a sequence, unless it returns < 0, NESTED, FORKED, or
  * RETIRED before it waited. It takes no lock, allocates nothing, and makes no system call under the policies drop and
- * overwrite. `meta` NULL: text of type 0. `payload` may be NULL if `bytes` is 0. With SHMRING_META_TRUNCATE a record longer
+ * overwrite. `meta` NULL: text of type 0. `payload` may be NULL if `bytes` is 0, and must not
+ * change during the call: otherwise the record may be lost as corrupt. With SHMRING_META_TRUNCATE a record longer
  * than max_record is cut to that length; text is cut between two characters. Async-signal-safe.
  * Thread role: the handle's thread.
  * Conditions: FULL, TOO_BIG (above max_record), NESTED, RETIRED, FORKED, TIMEOUT.
