@@ -220,4 +220,4 @@ template <bool in_place>
 
 }  // namespace shmring::ring
 
-#include "lib/ring/producer_cold.hpp"
+#include "lib/ring/producer_cold.ipp"

@@ -11,7 +11,7 @@
 //   - death is proven before the entry's words are read, and these are read before the tail that an observation waits for;
 //   - nothing here waits, and each pass does a bounded amount of work whatever the memory says;
 //   - with the policy overwrite at most half of a lane is READING. A record that is left READY for that reason is never called
-//     lost: reader_room.hpp.
+//     lost: reader_room.ipp.
 //
 // `Witness` proves deaths: bool dead(u32 entry, u64 owner_word), void forget(u32 entry). It is os::Deaths, or a test's.
 #pragma once
@@ -173,6 +173,6 @@ class Reader {
 
 }  // namespace shmring::ring
 
-#include "lib/ring/reader_entries.hpp"
-#include "lib/ring/reader_room.hpp"
-#include "lib/ring/reader_slots.hpp"
+#include "lib/ring/reader_entries.ipp"
+#include "lib/ring/reader_room.ipp"
+#include "lib/ring/reader_slots.ipp"

@@ -185,7 +185,7 @@ inline u64 next_lap(const Ring& ring, u32 index, u64 own_lap, u64 head) {
 }
 
 // READING(L) → EMPTY. Role: the collector, once the log holds the record's line. That includes a line that was there already;
-// with the policy overwrite, a kept copy of a chunk is enough (see reader_room.hpp). The store is release, so that the copy is
+// with the policy overwrite, a kept copy of a chunk is enough (see reader_room.ipp). The store is release, so that the copy is
 // done before the next owner fills the slot. If the slot were released earlier, a collector's death would lose the record.
 template <class M>
 void release(Slot& slot, u64 lap) {

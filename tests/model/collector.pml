@@ -1,4 +1,4 @@
-/* The collector: passes in the order of lib/collect/collector.hpp, steps of lib/ring/reader_slots.hpp, reader_entries.hpp.
+/* The collector: passes in the order of lib/collect/collector.hpp, steps of lib/ring/reader_slots.ipp, reader_entries.ipp.
  *
  * Appending lines is one step with a crash possible before each line: no producer reads the log. */
 

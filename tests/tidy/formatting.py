@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 FOLDERS = ["lib", "tools", "examples", "tests"]
-ENDINGS = {".c", ".h", ".cpp", ".hpp"}
+ENDINGS = {".c", ".h", ".cpp", ".hpp", ".ipp"}
 
 
 def main(root):

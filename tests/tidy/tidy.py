@@ -75,7 +75,7 @@ class Tree:
                     self.text[str(here / name)] = (pathlib.Path(folder) / name).read_text(encoding="utf-8")
                 except UnicodeDecodeError:
                     pass  # binary: a fixture
-        self.code = {path: cxx.code(text) for path, text in self.text.items() if re.search(r"\.(c|h|cpp|hpp)$", path)}
+        self.code = {path: cxx.code(text) for path, text in self.text.items() if re.search(r"\.(c|h|cpp|hpp|ipp)$", path)}
 
     @staticmethod
     def _ignored(folder):
