@@ -22,7 +22,7 @@ PAYLOAD = SLOT_BYTES - 64
 HAS_BENCH = os.environ.get("SHMRING_TEST_MODE") != "quick"  # which does not build the benchmark
 # Offsets in the segment, as lib/LAYOUT.md has them.
 VERSION, BOOT_ID, PID_NAMESPACE, GEOMETRY_SLOTS, CREATOR_PID, STATE, RING_NAME = 8, 24, 40, 72, 176, 192, 448
-STATUS, STATUS_MORE = 320, 512 + 64 * 64
+STATUS, TYPES, STATUS_MORE = 320, 512, 512 + 64 * 64
 ENTRIES, ENTRY = STATUS_MORE + 256, 320
 ENTRIES_1 = STATUS_MORE  # in version 1, which has no second part of the status page
 LANE_0 = ENTRIES + PRODUCERS * ENTRY

@@ -8,7 +8,8 @@ import os
 import pathlib
 import subprocess
 
-from command_case import BOOT_ID, BUSY, CommandCase, DAMAGED, OK, SHMRINGD, STATUS, main, until, version_1
+from command_case import (BOOT_ID, BUSY, CommandCase, DAMAGED, FIRST_SLOT, OK, SHMRINGD, STATUS, TYPES, VERSION, main, until,
+                          version_1)
 
 SMALL = ["--slots", "64", "--slot-bytes", "128", "--lanes", "2"]
 
@@ -111,6 +112,20 @@ class Older(CommandCase):
                          [("left", "dead", 1), ("killed", "dead", 3)])
         self.gc_keeps("r", "shmringd of libshmring 0.1 drains it")
         self.expect(BUSY, "rm", "r", err="3 positions not drained, 4 attempts in no log")
+
+    def test_a_ring_of_version_2_can_be_looked_at_but_for_its_hashes(self):
+        self.create()
+        self.expect(OK, "emit", "r", "--type", "7=login", "--lane", "shared", data=b"alice\n")
+        self.poke(TYPES, "Q", 7 << 32 | 0x123456 << 8 | 2)  # a check that version 2 may have made
+        self.poke(FIRST_SLOT + 8, "I", 0x12345678)          # and a hash
+        self.expect(DAMAGED, "dump", "r", err="type name 0, of type 7: a stray write hit it")
+        self.poke(VERSION, "I", 2)
+        done = self.expect(DAMAGED, "dump", "r", "-o", "json", "--state", "ready", err="version is 2, expected exactly 3")
+        self.assertNotIn("stray", done.err)
+        self.assertNotIn("hash", done.err)
+        (slot,) = [line for line in done.lines if line["what"] == "slot"]
+        self.assertEqual(slot["hash"], "unknown")
+        self.assertIn(b"7=login", self.expect(DAMAGED, "dump", "r", err="libshmring 0.2").out)
 
     def test_it_is_not_written_into(self):
         image = self.place_version_1()
