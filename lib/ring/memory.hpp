@@ -121,10 +121,9 @@ enum class At : u8 {
 }
 [[gnu::always_inline]] inline void store_word(std::byte* to, u64 word) { std::memcpy(to, &word, sizeof word); }
 
-// Shows `see` the bytes as pairs of words, from first to last, and, if `stores`, puts each pair to the same place of `to`. Each
-// byte is read from memory before its pair is stored, and is not looked at again. The last pair may overlap the one before it,
-// and both words of a string of less than 16 bytes overlap or are shorter than a word, so that nothing beyond the string is
-// touched.
+// Shows `see` the bytes as pairs of words, from first to last, and, if `stores`, puts each pair to the same place of `to`. A
+// pair is read before it is stored. The last pair may overlap the one before it, whose bytes are then read and stored twice.
+// The words of a string of less than 16 bytes overlap or are shorter. So nothing beyond the string is touched.
 template <bool stores, class See>
 [[gnu::always_inline]] inline void each_pair(std::byte* to, const std::byte* from, std::size_t bytes, See& see) {
   const auto pair = [&](std::size_t first, std::size_t second) __attribute__((always_inline)) {

@@ -100,7 +100,8 @@ class Producer {
   Lane* own_lane_ = nullptr;  // NULL: shared
   bool reads_tsc_ = false;    // for each record's time
   std::byte* lane_slots_ = nullptr;
-  u64 last_index_ = 0;        // of a lane's slots
+  u64 last_index_ = 0;  // of a lane's slots
+  u64 position_mask_ = 0;
   u64 standing_ = 0;          // of position 0
   u64 tail_ = 0;              // of the exclusive lane
   std::size_t too_long_ = 0;  // for one slot of a lane of its own, in bytes: from here on, and in the shared lane always
@@ -204,7 +205,7 @@ template <bool in_place>
   std::byte* const to = Ring::payload(slot);
   if (ring_.geometry.flags & with_tripwire) {
     Tripwire hash(seed_);
-    add_header(hash, standing_ + position, words);
+    add_header(hash, standing_ + (position & position_mask_), words);  // a scribbled tail may have more bits than a word
     if constexpr (in_place) {
       each_pair<false>(nullptr, to, length, hash);  // what the application put there: read only here
     } else {

@@ -56,6 +56,7 @@ bool Producer<M>::take_lane(u32 lane) {
   own_lane_ = lane_ != 0 ? &ring_.lanes[lane_] : nullptr;
   standing_ = standing(0, self_, lane_);
   last_index_ = ring_.geometry.slots - 1;
+  position_mask_ = ring_.position_mask();
   lane_slots_ = reinterpret_cast<std::byte*>(&ring_.slot(lane_, 0));
   too_long_ = lane_ != 0 ? std::min(ring_.geometry.max_record, ring_.slot_payload()) + 1 : 0;
   reads_tsc_ = (ring_.geometry.flags & with_timestamp) != 0 && ring_.geometry.clock == static_cast<u32>(Clock::tsc);

@@ -24,6 +24,8 @@ struct Ring {
   u64 lap(u64 position) const { return position >> slots_log2; }
   u32 index(u64 position) const { return static_cast<u32>(position) & (geometry.slots - 1); }
   u64 position(u64 lap, u32 index) const { return lap << slots_log2 | index; }
+  // Of the bits that a position has if its lap is one of a slot's word.
+  u64 position_mask() const { return slots_log2 < 16 ? (u64{1} << (48 + slots_log2)) - 1 : ~u64{0}; }
   // Returns NULL if the ring's version has none.
   const StatusMore* status_more() const { return header_bytes < sizeof(Header) ? nullptr : &header->status_more; }
   u32 slot_payload() const { return geometry.slot_bytes - static_cast<u32>(sizeof(Slot)); }

@@ -97,7 +97,7 @@ class Access {
     std::memcpy(&now, part_.data(), part_.size());
     if (lie_->is_state_word() && part_.size() == sizeof now) {
       const u64 lap = ring::Word::of(now).lap + input.take<u8>() % 4 - 1;
-      const u32 owner = input.take<u16>();
+      const u32 owner = input.take<u16>() & ring::Word::owner_mask;
       now = ring::Word{lap, owner, static_cast<ring::SlotState>(input.take<u8>() % 8)}.bits();
     } else {
       now = input.value(now);

@@ -115,7 +115,7 @@ class Scribbler {
   }
   void state_word(ring::Slot& slot) {
     const u64 lap = input_.flip() ? input_.take<u8>() % 4 : input_.take<u64>();
-    slot.word = ring::Word{lap, input_.flip() ? input_.take<u8>() % 8u : input_.take<u16>(),
+    slot.word = ring::Word{lap, input_.flip() ? input_.take<u8>() % 8u : input_.take<u16>() & ring::Word::owner_mask,
                            static_cast<ring::SlotState>(input_.take<u8>() % 8)}
                     .bits();
   }

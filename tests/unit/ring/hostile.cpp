@@ -165,7 +165,7 @@ TEST_CASE("a slot of a lap far ahead is passed, and the ring goes on without it"
 TEST_CASE("a tail far above the head is a repair: what lies in the lane is taken, and the ring goes on") {
   for (u64 tail : {u64{13}, u64{1} << 20, u64{1} << 48, u64{1} << 62}) {
     CAPTURE(tail);
-    Bench bench({.slots = 4});
+    Bench bench({.slots = 4, .flags = with_tripwire});
     Producer<Memory> producer;
     REQUIRE(producer.attach(bench.plain.ring, owner(1), identity("p"), SHMRING_LANE_SHARED) == 0);
     use(producer);
