@@ -115,7 +115,9 @@ TEST_CASE("the value of a record's hash is the same on every machine") {
                                        {7, 3699779949u},  {8, 695281063u},   {15, 3544683511u},   {16, 3934714550u},
                                        {17, 828347304u},  {31, 3736040310u}, {32, 2146096607u},   {33, 1589279789u},
                                        {64, 4201001546u}, {192, 830036412u}, {1000, 1008349048u}, {4096, 4280372732u}};
-  for (const auto& [length, hash] : known) {
+  for (const auto& row : known) {
+    const auto length = row.first;
+    const auto hash = row.second;
     CAPTURE(length);
     record.header.length = length;
     CHECK(shmring::ring::tripwire(shmring::ring::standing(11, 12, 1), 13, record.header) == hash);
