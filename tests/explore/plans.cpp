@@ -105,16 +105,9 @@ const Plans once_of_long = {
     "--writes 1 --preemptions 2 --cuts 1",
     "--writes 2 --preemptions 2 --cuts 0 --slots 1",
     "--writes 2 --preemptions 1 --cuts 1",
-    "--writes 2 --preemptions 2 --cuts 0 --kills 0",
-    "--writes 1 --preemptions 2 --cuts 1 --kills 0",
-    "--writes 2 --preemptions 2 --cuts 0 --slots 1 --kills 0",
-    "--writes 1 --preemptions 1 --cuts 0 --heirs 1",
-    "--policy overwrite --writes 2 --preemptions 2 --cuts 0 --restarts 0 --steps 20000",
     "--policy overwrite --slots 4 --writes 2 --preemptions 1 --cuts 0 --steps 20000",
-    "--chunks 2 --writes 1 --preemptions 2 --cuts 0 --kills 0",
     "--lanes 2 --heirs 1 --entries 2 --producers 1 --writes 1 --preemptions 2 --cuts 0",
     "--policy overwrite --slots 4 --chunks 2 --writes 1 --preemptions 1 --cuts 0 --steps 20000",
-    "--writes 1 --preemptions 2 --cuts 1 --restarts 0",
     "--policy wait --producers 1 --writes 3 --preemptions 2 --cuts 0",
 };
 
