@@ -32,23 +32,27 @@ class Tripwire {
   // Seeds of different incarnations, or of different types, lie far apart.
   static constexpr u64 seed_of(u64 number) { return (number + 1) * 0xd6e8feb86659fd93; }
 
- private:
-  // From one pair's key to the next, and between the two keys of a pair: so small that an address computation can add them.
-  static constexpr u64 step = 0x0f1bbcdd, between = 0x065667b1;
-  static constexpr u64 last_factor = 0x9e3779b97f4a7c15;
-
-  // The two halves of the product of 64-bit words, one on the other.
+  // The two halves of the product of 64-bit words, one on the other: in any C++, and …
+  static constexpr u64 folded_anywhere(u64 a, u64 b) {
+    const u64 low = (a & 0xffffffff) * (b & 0xffffffff), cross = (a >> 32) * (b & 0xffffffff);
+    const u64 other = (low >> 32) + (cross & 0xffffffff) + (a & 0xffffffff) * (b >> 32);
+    return (other << 32 | (low & 0xffffffff)) ^ ((a >> 32) * (b >> 32) + (cross >> 32) + (other >> 32));
+  }
+  // … by the processor.
   [[gnu::always_inline]] static u64 folded(u64 a, u64 b) {
 #if defined(__x86_64__)
     u64 high;  // gcc 12 keeps the halves of an unsigned __int128 on the stack
     asm("mulq %2" : "+a"(a), "=d"(high) : "r"(b) : "cc");
     return a ^ high;
 #else
-    const u64 low = (a & 0xffffffff) * (b & 0xffffffff), cross = (a >> 32) * (b & 0xffffffff);
-    const u64 other = (low >> 32) + (cross & 0xffffffff) + (a & 0xffffffff) * (b >> 32);
-    return (other << 32 | (low & 0xffffffff)) ^ ((a >> 32) * (b >> 32) + (cross >> 32) + (other >> 32));
+    return folded_anywhere(a, b);
 #endif
   }
+
+ private:
+  // From one pair's key to the next, and between the two keys of a pair: so small that an address computation can add them.
+  static constexpr u64 step = 0x0f1bbcdd, between = 0x065667b1;
+  static constexpr u64 last_factor = 0x9e3779b97f4a7c15;
 
   u64 sum_ = 0, key_;
 };

@@ -124,6 +124,19 @@ TEST_CASE("the value of a record's hash is the same on every machine") {
   }
 }
 
+TEST_CASE("the processor and plain C++ fold a product alike") {
+  using shmring::ring::Tripwire;
+  static_assert(Tripwire::folded_anywhere(~u64{0}, ~u64{0}) == ~u64{0});  // 2^128 − 2^65 + 1: the halves are 2^64 − 2 and 1
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 10'000; ++i) {
+    const u64 a = random() >> random() % 64, b = random() >> random() % 64;
+    REQUIRE(Tripwire::folded(a, b) == Tripwire::folded_anywhere(a, b));
+  }
+  for (const u64 a : {u64{0}, u64{1}, u64{0xffffffff}, u64{1} << 32, ~u64{0}})
+    for (const u64 b : {u64{0}, u64{1}, u64{0xffffffff}, u64{1} << 32, ~u64{0}})
+      CHECK(Tripwire::folded(a, b) == Tripwire::folded_anywhere(a, b));
+}
+
 TEST_CASE("a record of every length is hashed to its last byte, and what is written is what was hashed") {
   const std::string bytes(300, 'x');
   for (u32 length = 0; length <= bytes.size(); ++length) {
