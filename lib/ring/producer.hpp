@@ -78,10 +78,11 @@ class Producer {
   Claim place(u64& deadline_ns);
   Claim wait_for_place(u64& deadline_ns);
   HeaderWords describe(const shmring_meta& meta, u64 sequence, u32 flags, u64 length, u64 chunks = 1) const;
+  // `in_place`: the payload is already in the slot. Of the other one, that is so if `payload` is NULL.
   template <bool in_place>
   void publish_record(Slot& slot, u64 position, Word ready, HeaderWords words, const void* payload, std::size_t length);
-  u64 other_ticks() const;
   void publish_record(u64 position, const HeaderWords& words, const void* payload, std::size_t length);
+  u64 other_ticks() const;
   Outcome publish_refused(u64 position, Cause cause);
   Outcome refuse(Cause cause);
   Outcome refuse(Claimed why) { return refuse(cause_of(why)); }
@@ -159,7 +160,8 @@ template <class M>
   return SHMRING_RETIRED;
 }
 
-// Ends a call that took a sequence.
+// Ends a call that took a sequence. `sequence` is the caller's copy of sequence_, which each store to the ring would make the
+// compiler load again.
 template <class M>
 [[gnu::always_inline]] inline int Producer<M>::leave(Outcome outcome, u64 sequence) {
   finish(outcome, sequence);
@@ -192,7 +194,6 @@ template <class M>
           HeaderWords::about_of(chunks, meta.kind, meta.severity, flags, mask_)};
 }
 
-// `in_place`: the payload is already in the slot.
 template <class M>
 template <bool in_place>
 [[gnu::always_inline]] inline void Producer<M>::publish_record(Slot& slot, u64 position, Word ready, HeaderWords words,

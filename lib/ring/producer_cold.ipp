@@ -83,31 +83,7 @@ int Producer<M>::refuse_nested() {
   return SHMRING_NESTED;
 }
 
-// ------------------------------------------------------------------------------------------------------------ waiting
-
-// Spins, then sleeps, then tries once more, and then gives up.
-template <class M>
-[[gnu::noinline]] Claim Producer<M>::wait_for_place(u64& deadline_ns) {
-  if (deadline_ns == 0) deadline_ns = M::now_ns() + u64{ring_.geometry.wait_us} * 1000;
-  Claim claim{Claimed::full, 0};
-  auto try_again = [&] {
-    claim = try_claim();
-    return claim.result == Claimed::yes;
-  };
-  for (u32 spin = 0; spin < wait_spins; ++spin) {
-    M::pause();
-    if (try_again()) return claim;
-  }
-  for (u64 now_ns = M::now_ns(); now_ns < deadline_ns; now_ns = M::now_ns()) {
-    if (is_retired<M>(*ring_.header)) return {Claimed::retired, 0};
-    const u64 slice_ns = now_ns + wait_slice_ns;
-    if (sleep_until_freed<M>(ring_.lanes[lane_], slice_ns < deadline_ns ? slice_ns : deadline_ns, try_again)) return claim;
-    if (try_again()) return claim;
-  }
-  return try_again() ? claim : Claim{Claimed::timeout, 0};
-}
-
-// ------------------------------------------------------------------------------------------------------------- chunks
+// ----------------------------------------------------------------------------------------------------------- attempts
 
 // The time of a record of a ring that has none, or another clock than the TSC.
 template <class M>
@@ -156,6 +132,32 @@ template <class M>
     return claim;
   return wait_for_place(deadline_ns);
 }
+
+// ------------------------------------------------------------------------------------------------------------ waiting
+
+// Spins, then sleeps, then tries once more, and then gives up.
+template <class M>
+[[gnu::noinline]] Claim Producer<M>::wait_for_place(u64& deadline_ns) {
+  if (deadline_ns == 0) deadline_ns = M::now_ns() + u64{ring_.geometry.wait_us} * 1000;
+  Claim claim{Claimed::full, 0};
+  auto try_again = [&] {
+    claim = try_claim();
+    return claim.result == Claimed::yes;
+  };
+  for (u32 spin = 0; spin < wait_spins; ++spin) {
+    M::pause();
+    if (try_again()) return claim;
+  }
+  for (u64 now_ns = M::now_ns(); now_ns < deadline_ns; now_ns = M::now_ns()) {
+    if (is_retired<M>(*ring_.header)) return {Claimed::retired, 0};
+    const u64 slice_ns = now_ns + wait_slice_ns;
+    if (sleep_until_freed<M>(ring_.lanes[lane_], slice_ns < deadline_ns ? slice_ns : deadline_ns, try_again)) return claim;
+    if (try_again()) return claim;
+  }
+  return try_again() ? claim : Claim{Claimed::timeout, 0};
+}
+
+// ------------------------------------------------------------------------------------------------------------- chunks
 
 // A record of several slots has one sequence and one deadline. If not all of it can be placed, the record is given up: the
 // collector drops the chunks that were published, and the sequence is one loss.
