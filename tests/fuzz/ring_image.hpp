@@ -11,6 +11,7 @@
 #include "lib/ring/account.hpp"
 #include "lib/ring/slot.hpp"
 #include "tests/fuzz/place.hpp"
+#include "tests/support/slot_hash.hpp"
 
 namespace shmring::fuzz {
 
@@ -131,9 +132,7 @@ class Scribbler {
     state_word(slot);
     const ring::Word word = ring::Word::of(slot.word);
     if (header.length > ring_.slot_payload() || word.owner == 0 || word.owner > ring_.geometry.producers) return;
-    const auto number = static_cast<u32>((reinterpret_cast<std::byte*>(&slot) - ring_.slots) >> ring_.slot_bytes_log2);
-    const u64 at = ring::standing(ring_.position(word.lap, ring_.index(number)), word.owner, number >> ring_.slots_log2);
-    header.hash = ring::tripwire(at, ring_.entries[word.owner - 1].incarnation, header);
+    header.hash = test::hash_of(ring_, slot);
   }
   void copy_entry() {
     ring::Entry& to = entry();

@@ -41,14 +41,6 @@ std::string PlainRing::entry_bytes(u32 index) const {
   return std::string(reinterpret_cast<const char*>(&entry(index)), sizeof(Entry));
 }
 
-u32 hash_of(const Ring& ring, const Slot& slot) {
-  const Word word = Word::of(slot.word);
-  if (word.owner == 0) return 0;
-  const auto number = static_cast<u32>((reinterpret_cast<const std::byte*>(&slot) - ring.slots) >> ring.slot_bytes_log2);
-  const u64 at = shmring::ring::standing(ring.position(word.lap, ring.index(number)), word.owner, number >> ring.slots_log2);
-  return shmring::ring::tripwire(at, ring.entries[word.owner - 1].incarnation, slot.header);
-}
-
 Identity identity(const std::string& name) {
   Identity out{};
   std::strncpy(out.name, name.c_str(), sizeof out.name - 1);

@@ -13,6 +13,7 @@
 #include "lib/ring/lane.hpp"
 #include "lib/ring/ring.hpp"
 #include "lib/ring/slot.hpp"
+#include "tests/support/slot_hash.hpp"
 
 namespace plain {
 
@@ -76,8 +77,7 @@ class PlainRing {
   std::vector<Line> memory_;
 };
 
-// The hash that the producer of a whole record in this slot would give it; 0 if the slot has no owner.
-u32 hash_of(const Ring& ring, const Slot& slot);
+using shmring::test::hash_of;
 
 inline Owner owner(u32 pid) { return {pid, 1, OwnerState::free}; }
 
