@@ -64,7 +64,7 @@ struct HeaderFacts {
 struct CollectorFacts : ring::StatusSeen {
   bool holds_lease = false;         // there is one now
   std::optional<os::Anchor> clock;  // nothing: ticks cannot be converted to UTC
-  bool log_is_failing() const { return state == static_cast<u64>(ring::StatusState::log_failing); }
+  bool log_is_failing() const { return holds_lease && state == static_cast<u64>(ring::StatusState::log_failing); }
 };
 
 inline constexpr std::size_t slot_states = 5;  // the four, and one for words whose state has no meaning

@@ -49,7 +49,7 @@ void print_collector(const Inspection& facts) {
   text += fmt::format(", epoch {}", collector.epoch);
   if (facts.header.this_boot.value_or(false) && collector.heartbeat_ns != 0 && now >= collector.heartbeat_ns)
     text += fmt::format(", heartbeat {} ago", duration_text(now - collector.heartbeat_ns));
-  if (collector.holds_lease && collector.log_is_failing()) text += ", cannot write its log";
+  if (collector.log_is_failing()) text += ", cannot write its log";
   const std::string causes = losses_text(collector, "{} {}", ", ");
   text += fmt::format("; {} logged, {} lost{}, {} stalled", collector.logged, collector.lost,
                       causes.empty() ? "" : " (" + causes + ")", collector.stalled);

@@ -52,7 +52,7 @@ void print_summary(const Look& now, const Rates& rates) {
   if (collector.epoch != 0) text += fmt::format(", epoch {}", collector.epoch);
   if (collector.holds_lease && collector.heartbeat_ns != 0)
     text += fmt::format(", heartbeat {} ago", duration_text(heartbeat_age(now)));
-  if (collector.holds_lease && collector.log_is_failing()) text += ", cannot write its log";
+  if (collector.log_is_failing()) text += ", cannot write its log";
   if (rates.of_collector) text += fmt::format("; {:.0f} wake-ups/s, {:.1f}% of a processor", rates.wakeups, rates.cpu * 100);
   fact("collector", text);
   const std::string causes = losses_text(collector, "{} {}", ", ");

@@ -34,7 +34,7 @@ void warn_of_collector(const Look& now, std::vector<Warning>& out) {
     out.push_back({fmt::format("the collector (pid {}) made no pass for {}", pid, duration_text(age)),
                    fmt::format("if it is stopped: kill -CONT {}; if not, see whether the disk of its log hangs", pid)});
   }
-  if (facts.collector.holds_lease && facts.collector.log_is_failing())
+  if (facts.collector.log_is_failing())
     out.push_back({"the collector cannot write its log: it keeps trying, and releases nothing until it succeeds",
                    "see why: its messages on standard error name the file; most often its disk is full"});
   if (usable && !is_retired(facts.header)) return;
