@@ -221,7 +221,7 @@ void damage_once(bool cut, std::mt19937_64& random, Sums& sums) {
 
 TEST_CASE("a neighbour that scribbles over the segment costs records, never the collector, and never in silence") {
   std::mt19937_64 random = seeded(71);
-  // For the six four seconds, in long ten minutes, and of them no part less than 20 s.
+  // All six together take four seconds in check, and ten minutes in long, where no part takes less than 20 s.
   const std::chrono::milliseconds time(by_mode<u64>(200, 600, std::max<u64>(part_of(100'000), 3'500)));
   for (const Target target :
        {Target::state_words, Target::slot_bytes, Target::lanes, Target::entries, Target::header, Target::anything}) {
