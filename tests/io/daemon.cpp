@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tests/support/daemon.hpp"
@@ -171,8 +172,12 @@ void fail_each_call_of_a_collector(const char* name, bool fresh, bool for_good) 
   }
   std::map<int, int> ends;
   int missed = 0;
-  const std::vector<Fault> faults = every_fault(counts, for_good);
+  std::vector<Fault> faults = every_fault(counts, for_good);
   REQUIRE(faults.size() > 50);
+  if (by_mode(true, false, false)) {  // some of them
+    std::ranges::shuffle(faults, seeded(81));
+    faults.resize(faults.size() / 4);
+  }
   for (const Fault& fault : faults) {
     CAPTURE(fault.text());
     world.prepare();
@@ -181,7 +186,7 @@ void fail_each_call_of_a_collector(const char* name, bool fresh, bool for_good) 
     missed += !run.fired;  // how often it sleeps is a matter of time
     world.judge(fault, run);
   }
-  CHECK(missed <= static_cast<int>(faults.size()) / 20);
+  CHECK(missed <= static_cast<int>(faults.size()) / 20 + 1);
   std::string text;
   for (const auto& [status, times] : ends) text += ", " + std::to_string(times) + " end with status " + std::to_string(status);
   std::printf("REPORT io %s: %zu faults%s\n", name, faults.size(), text.c_str());

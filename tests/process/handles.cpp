@@ -131,7 +131,7 @@ TEST_CASE("a forked child that uses its parent's handle is refused, and its pare
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  const int forks = by_mode<int>(300, 500, static_cast<int>(part_of(10'000)));
+  const int forks = by_mode<int>(60, 500, static_cast<int>(part_of(10'000)));
   Journal &parents = place.journal(1 << 24), &threads = place.journal(1 << 26);
   std::vector<Journal*> own(static_cast<std::size_t>(forks));
   for (int i = 0; i < forks; i += 10) own[static_cast<std::size_t>(i)] = &place.journal(64);
@@ -168,7 +168,7 @@ TEST_CASE("a write in a signal handler that interrupts a write is refused and co
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  const u64 refusals = by_mode<u64>(1'000, 2'000, part_of(200'000));
+  const u64 refusals = by_mode<u64>(100, 500, part_of(200'000));
   for (const u32 lane : {SHMRING_LANE_SHARED, SHMRING_LANE_EXCLUSIVE}) {
     Journal& journal = place.journal(1 << 27);
     Child writer([&] { return write_in_storm(journal, lane, refusals); });
@@ -186,7 +186,7 @@ TEST_CASE("one handle that four threads use by mistake: what is refused is count
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  const u64 attempts = by_mode<u64>(50'000, 100'000, part_of(20'000'000));
+  const u64 attempts = by_mode<u64>(20'000, 100'000, part_of(20'000'000));
   Shared<std::atomic<bool>> stop;
   Journal& others = place.journal(1 << 26);
   Child other([&] { return produce(Workplace::ring, others, {SHMRING_LANE_SHARED, 1 << 26, 64, 0, &*stop}); });

@@ -48,7 +48,7 @@ void create_ring(u32 slots) {
 
 TEST_CASE("eight producers that overflow the ring: each attempt is in the log exactly once") {
   Workplace place;
-  const u64 attempts = by_mode<u64>(20'000, 50'000, 1'000'000);
+  const u64 attempts = by_mode<u64>(10'000, 50'000, 1'000'000);
   Daemon daemon(place);
   REQUIRE(daemon.collects());
   std::vector<Child> producers = eight(place, attempts);
@@ -89,7 +89,7 @@ TEST_CASE("without a collector a full ring refuses at once, and the collector th
 
 TEST_CASE("a stopped collector holds nobody up, and when it goes on the loss is exact") {
   Workplace place;
-  const auto seconds = std::chrono::seconds(by_mode(2, 5, 60));
+  const auto seconds = std::chrono::seconds(by_mode(1, 5, 60));
   Daemon daemon(place);
   REQUIRE(daemon.collects());
   Shared<std::atomic<bool>> stop;
@@ -118,7 +118,7 @@ TEST_CASE("entries are used again, and incarnations never") {
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  const int lives = by_mode(600, 1000, 20'000);
+  const int lives = by_mode(200, 1000, 20'000);
   for (int i = 0; i < lives; ++i) place.journal(4);
   Child producer([&] {
     u64 last = 0;

@@ -326,7 +326,7 @@ TEST_CASE("a claim whose thread has ended keeps its slot until the handle's next
 }
 
 TEST_CASE("claims that are left by siglongjmp from a signal's handler are aborted, each once, and what follows is whole") {
-  const int times = by_mode(200, 500, 50'000);
+  const int times = by_mode(60, 500, 50'000);
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());

@@ -105,6 +105,7 @@ int write_and_wait(const Ring& ring, u32 self, u32 waiters, u32 lane) {
 }
 
 struct NobodyDies {
+  void look() {}
   bool dead(u32, u64) { return false; }
   void forget(u32) {}
 };
@@ -178,7 +179,7 @@ void no_wake_up_is_lost(u32 waiters, u32 lane_kind) {
   Shared<Mapping> mapping;
   PatientMemory::shared = &*mapping;
   const Ring ring = ring_in(*mapping);
-  const u64 most = by_mode<u64>(30'000, 60'000, part_of(5'000'000));
+  const u64 most = by_mode<u64>(10'000, 60'000, part_of(5'000'000));
   Drain drain(ring, lane_kind == SHMRING_LANE_SHARED ? 0 : 1, waiters);
   std::vector<Child> children;
   for (u32 self = 0; self < waiters; ++self)

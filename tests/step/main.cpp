@@ -42,7 +42,7 @@ const std::vector<Action> all_actions{Action::kill, Action::stop, Action::signal
 const std::vector<Action> quick_actions{Action::kill, Action::stop};
 
 void try_all(const std::vector<Scenario>& scenarios) {
-  const Density density = by_mode<Density>({97, Near::nothing, 1}, {25, Near::accesses, 2}, {1, Near::accesses, 3});
+  const Density density = by_mode<Density>({193, Near::nothing, 1}, {25, Near::accesses, 2}, {1, Near::accesses, 3});
   for (const Scenario& scenario : scenarios) SUBCASE(scenario.name) {
       try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density, 6);
     }
@@ -54,7 +54,7 @@ TEST_CASE("a write of 64 bytes, a commit, an abort survive a kill, a stop, a nes
   // In check at each of a write's, at every eleventh of the others' and around their accesses.
   const auto density = [](Call call) {
     const unsigned every = call == Call::write ? 1 : 11;
-    return by_mode<Density>({7, Near::nothing, 9}, {every, Near::accesses, 9}, {1, Near::accesses, 9});
+    return by_mode<Density>({15, Near::nothing, 9}, {every, Near::accesses, 9}, {1, Near::accesses, 9});
   };
   for (const Scenario& scenario :
        {Scenario{"write 64 B, shared", Call::write, 64, shared}, Scenario{"write 64 B, exclusive", Call::write, 64, exclusive},
@@ -104,7 +104,7 @@ TEST_CASE("attach and detach survive a kill and a stop, a write in a handler, an
 
 // It left that call for one instruction, between the claim's end and its own.
 TEST_CASE("a detach that ends a claim refuses a handler's write at every instruction") {
-  const auto density = by_mode<Density>({25, Near::nothing, 1}, {5, Near::accesses, 3}, {1, Near::accesses, 3});
+  const auto density = by_mode<Density>({51, Near::nothing, 1}, {5, Near::accesses, 3}, {1, Near::accesses, 3});
   try_all({"detach that ends a claim, shared", Call::detach, 64, shared}, {Action::signal}, density);
 }
 
