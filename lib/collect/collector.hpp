@@ -246,7 +246,7 @@ void Collector<M>::publish() {
     }
   }
   reader_.free_entries(ledger_.closed(), host_);
-  ledger_.forget(ledger_.closed());
+  ledger_.forget_closed();
   under_way_ = false;
 }
 

@@ -26,6 +26,7 @@ class SystemHost : public Host {
  public:
   explicit SystemHost(const ring::Ring& ring);
 
+  void look() override { deaths_.look(); }
   bool dead(u32 entry, u64 owner_word) override { return deaths_.dead(entry, owner_word); }
   void forget(u32 entry) override { deaths_.forget(entry); }
   std::string exe(ring::Owner owner) override { return os::exe_path(owner.pid, owner.start_time); }

@@ -209,6 +209,7 @@ void Ledger::settle(const std::vector<ring::Observation>& observations, u64 now_
     if (observation.closing) {
       if (account != nullptr && account->open) close(*account, observation, now_ns);
       closed_.push_back(observation.entry);
+      closed_incarnations_.push_back(observation.incarnation);
       continue;
     }
     if (account == nullptr || !account->open) continue;
@@ -339,12 +340,10 @@ void Ledger::incident(std::string what, u64 now_ns, const Account* account, u64 
   lines_.push_back(std::move(note));
 }
 
-void Ledger::forget(const std::vector<u32>& entries) {
-  std::erase_if(accounts_, [&](const auto& item) {
-    const bool freed = !item.second.open && std::find(entries.begin(), entries.end(), item.second.entry) != entries.end();
-    if (freed) note_over(item.first);
-    return freed;
-  });
+void Ledger::forget_closed() {
+  for (const u64 incarnation : closed_incarnations_)
+    if (accounts_.erase(incarnation) != 0) note_over(incarnation);
+  closed_incarnations_.clear();
 }
 
 u64 Ledger::through(u64 incarnation) const {
@@ -357,6 +356,7 @@ RingAccounts Ledger::accounts() const {
   for (const auto& [incarnation, account] : accounts_)
     all.accounts.push_back(
         {account.producer, incarnation, account.through, account.open, account.causes, account.pid, account.start_time});
+  std::ranges::sort(all.accounts, {}, &AccountState::incarnation);
   return all;
 }
 

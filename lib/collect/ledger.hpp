@@ -7,14 +7,15 @@
 //   - `through` is the whole account: every sequence up to it is in a line that this ledger has given out, and none above it;
 //   - a gap's loss line comes before the event behind the gap. An attach line comes before every other line of its incarnation;
 //   - what settle() has given out counts as logged. Its caller must append these lines, or end;
-//   - a closed account is kept until forget(), so that no line of it is ever written twice;
+//   - a closed account is kept until forget_closed(), so that no line of it is ever written twice;
 //   - an incarnation that is over never gets another line, whatever the table or a record says, and whichever collector closed
 //     it. A scribbled entry may name such an incarnation again;
 //   - a producer's name in the log is a valid name, whatever its entry contains.
 #pragma once
 
-#include <map>
+#include <algorithm>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "lib/log/format/line.hpp"
@@ -79,6 +80,7 @@ class Ledger {
     std::vector<u64> absent;
     for (const auto& [incarnation, account] : accounts_)
       if (!is_named(incarnation)) absent.push_back(incarnation);
+    std::ranges::sort(absent);
     for (u64 incarnation : absent) drop(incarnation, now_ns);
   }
 
@@ -88,18 +90,19 @@ class Ledger {
               u64 now_ns);  // step 6: losses behind the last event, closings
   void note(Note note) { lines_.push_back(std::move(note)); }
 
-  // The lines since the last clear_lines. Their views last until then, or until forget(), or until the taken records go.
+  // The lines since the last clear_lines. Their views last until then, or until forget_closed(), or until the taken records go.
   const std::vector<Line>& lines() const { return lines_; }
   void clear_lines() { lines_.clear(), dropped_.clear(); }
-  void begin_pass() { closed_.clear(); }
+  void begin_pass() { closed_.clear(), closed_incarnations_.clear(); }
 
   // Appends to `out` how far the lines since the last call have brought their accounts.
   void take_advances(std::vector<Advance>& out) {
     out.insert(out.end(), advances_.begin(), advances_.end());
     advances_.clear();
   }
-  const std::vector<u32>& closed() const { return closed_; }  // entries that may be freed once the lines are in the log
-  void forget(const std::vector<u32>& entries);               // called when they were freed
+  // The entries that this pass has closed. They may be freed once the lines are in the log, …
+  const std::vector<u32>& closed() const { return closed_; }
+  void forget_closed();  // … and this is called when they were freed
 
   u64 through(u64 incarnation) const;  // 0: the incarnation is not known
   RingAccounts accounts() const;       // includes all lines given out; names no ring, since the caller knows which it is
@@ -135,12 +138,14 @@ class Ledger {
   void incident(std::string what, u64 now_ns, const Account* account, u64 lane, u64 position);
 
   bool overwrite_;
-  std::map<u64, Account> accounts_;  // by incarnation
-  Incarnations over_;                // closed and forgotten, or dropped
-  std::vector<std::map<u64, Account>::node_type> dropped_;
+  using AccountMap = std::unordered_map<u64, Account>;
+  AccountMap accounts_;  // by incarnation
+  Incarnations over_;    // closed and forgotten, or dropped
+  std::vector<AccountMap::node_type> dropped_;
   std::vector<Line> lines_;
   std::vector<Advance> advances_;
   std::vector<u32> closed_;
+  std::vector<u64> closed_incarnations_;
   u64 events_ = 0;
   Causes losses_;
 };

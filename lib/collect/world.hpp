@@ -19,8 +19,9 @@ class Host {
  public:
   virtual ~Host() = default;
 
-  // The first returns whether the process that this entry's owner word names is proven dead. The second says that the entry is
-  // free and the process may be forgotten.
+  // The first learns who has died, before the questions of a reading. The second returns whether the process that this entry's
+  // owner word names is proven dead. The third says that the entry is free and the process may be forgotten.
+  virtual void look() = 0;
   virtual bool dead(u32 entry, u64 owner_word) = 0;
   virtual void forget(u32 entry) = 0;
   // Returns the path of its program, or "" if that cannot be read.

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -78,6 +79,9 @@ struct Calls {
   int (*pthread_sigmask)(int how, const sigset_t* set, sigset_t* old);
   int (*prctl)(int option, unsigned long value);
   int (*ppoll)(struct pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask);
+  int (*epoll_create1)(int flags);
+  int (*epoll_ctl)(int epoll, int operation, int fd, struct epoll_event* event);
+  int (*epoll_wait)(int epoll, struct epoll_event* events, int most, int timeout_ms);
   // time and sleep
   int (*clock_gettime)(clockid_t clock, timespec* out);
   int (*clock_nanosleep)(clockid_t clock, int flags, const timespec* request, timespec* left);

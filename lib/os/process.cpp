@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -59,6 +60,13 @@ bool proc_shows_our_pids() {
   char link[16];
   const ssize_t bytes = calls.readlink("/proc/self", link, sizeof link);
   return bytes > 0 && std::string_view(link, static_cast<std::size_t>(bytes)) == std::to_string(calls.getpid());
+}
+
+// The proof of death: a pidfd is readable once its process has ended, before its parent has reaped it.
+bool has_ended(const Fd& pidfd) {
+  pollfd poll{pidfd.get(), POLLIN, 0};
+  const timespec now{};
+  return calls.ppoll(&poll, 1, &now, nullptr) == 1 && (poll.revents & POLLIN);
 }
 
 }  // namespace
@@ -167,8 +175,8 @@ std::string exe_path(u32 pid, u64 start_time) {
 }
 
 Deaths::Deaths(const ring::Ring& ring)
-    : watches_(ring.geometry.producers), first_spare_(first_spare_descriptor()), can_judge_(same_namespaces(*ring.header)),
-      proc_is_ours_(proc_shows_our_pids()) {}
+    : watches_(ring.geometry.producers), epoll_(calls.epoll_create1(EPOLL_CLOEXEC)), first_spare_(first_spare_descriptor()),
+      can_judge_(same_namespaces(*ring.header)), proc_is_ours_(proc_shows_our_pids()) {}
 
 bool Deaths::dead(u32 entry, u64 owner_word) {
   ring::Owner owner = ring::Owner::of(owner_word);
@@ -180,51 +188,79 @@ bool Deaths::dead(u32 entry, u64 owner_word) {
     watch.owner = owner.bits();
   }
   if (!can_judge_ || owner.start_time == 0 || owner.pid == 0) return false;
-  if (!watch.dead) watch.dead = watch.pidfd ? ended(watch) : prove(watch, owner);
-  if (watch.dead) watch.pidfd.reset();
+  if (!watch.dead && !watch.pidfd) watch.dead = prove(entry, owner);
   return watch.dead;
 }
 
-bool Deaths::prove(Watch& watch, ring::Owner owner) {
+// Proves it by a pidfd of this moment, and watches the pidfd of a process that lives.
+bool Deaths::prove(u32 entry, ring::Owner owner) {
+  Fd& pidfd = watches_[entry].pidfd;
   const pid_t pid = static_cast<pid_t>(owner.pid);
-  watch.pidfd.reset(calls.pidfd_open(pid, 0));
+  pidfd.reset(calls.pidfd_open(pid, 0));
   // The watch may have failed for want of descriptors, or on an old kernel. kill() tells whether there is a process.
-  if (!watch.pidfd && calls.kill(pid, 0) != 0 && errno == ESRCH) return true;
+  if (!pidfd && calls.kill(pid, 0) != 0 && errno == ESRCH) return true;
   // The pidfd may belong to another process that got this pid later, and an unreadable start time leaves that open. But the
   // pidfd is still useful: once it becomes readable, the owner has ended, and so has any process that got the pid after it.
   if (proc_is_ours_) {
     const std::optional<u64> start = start_time_in_proc(std::to_string(owner.pid));
-    if (start && *start != owner.start_time) return true;
+    if (start && *start != owner.start_time) return pidfd.reset(), true;
   }
-  if (!watch.pidfd) return false;
-  const bool dead = ended(watch);
-  if (watch.pidfd.get() >= first_spare_) watch.pidfd.reset();
+  if (!pidfd) return false;
+  const bool dead = has_ended(pidfd);
+  if (dead || pidfd.get() >= first_spare_ || !watch(entry)) pidfd.reset();
   return dead;
 }
 
-bool Deaths::ended(const Watch& watch) {
-  pollfd poll{watch.pidfd.get(), POLLIN, 0};
-  const timespec now{};
-  return calls.ppoll(&poll, 1, &now, nullptr) == 1 && (poll.revents & POLLIN);
+bool Deaths::watch(u32 entry) {
+  epoll_event event{EPOLLIN, {.u32 = entry}};
+  return epoll_ && calls.epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, watches_[entry].pidfd.get(), &event) == 0;
+}
+
+// A closed descriptor would stay in the set for as long as a forked process holds it, so it is taken out first.
+void Deaths::unwatch(Watch& watch) {
+  epoll_event none{};
+  if (watch.pidfd) calls.epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch.pidfd.get(), &none);
+  watch.pidfd.reset();
+}
+
+// From here on each question takes a pidfd for that moment.
+void Deaths::watch_nobody() {
+  for (Watch& watch : watches_) watch.pidfd.reset();
+  epoll_.reset();
 }
 
 void Deaths::forget(u32 entry) {
-  if (entry < watches_.size()) watches_[entry] = Watch{};
+  if (entry >= watches_.size()) return;
+  unwatch(watches_[entry]);
+  watches_[entry] = Watch{};
+}
+
+int Deaths::look() {
+  std::array<epoll_event, 64> events;
+  int sum = 0;
+  for (int got = events.size(); epoll_ && got == static_cast<int>(events.size());) {
+    got = result(calls.epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0));
+    if (got < 0 && got != -EINTR) watch_nobody();
+    for (int i = 0; i < got; ++i) {
+      Watch& watch = watches_[events[i].data.u32];
+      if (!watch.pidfd || !has_ended(watch.pidfd)) continue;  // the set is only a hint: the pidfd proves it
+      watch.dead = true;
+      unwatch(watch);
+      ++sum;
+    }
+  }
+  return sum;
 }
 
 int Deaths::wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* mask) {
-  std::vector<pollfd>& polled = all.front()->polled_;
-  polled.clear();
+  std::vector<pollfd> polled;
   for (const Deaths* const deaths : all)
-    for (const Watch& watch : deaths->watches_)
-      if (watch.pidfd && !watch.reported) polled.push_back({watch.pidfd.get(), POLLIN, 0});
+    if (deaths->epoll_) polled.push_back({deaths->epoll_.get(), POLLIN, 0});
   const timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000), static_cast<long>(timeout_ns % 1'000'000'000)};
-  const int ended = result(calls.ppoll(polled.data(), polled.size(), &timeout, mask));
-  if (ended <= 0) return ended;
-  auto poll = polled.begin();
-  for (Deaths* const deaths : all)
-    for (Watch& watch : deaths->watches_)
-      if (watch.pidfd && !watch.reported) watch.reported = (poll++)->revents != 0;
+  const int ready = result(calls.ppoll(polled.data(), polled.size(), &timeout, mask));
+  if (ready <= 0) return ready;
+  int ended = 0;
+  for (Deaths* const deaths : all) ended += deaths->look();
   return ended;
 }
 

@@ -75,22 +75,27 @@ inline constexpr int spare_descriptors = 32;
 
 // Judges which owners of the producer table are proven dead. Thread role: the collector's.
 //
-// An owner is normally watched: its pidfd is held, so that its end ends a wait. An owner whose pidfd would be one of the spare
-// descriptors is not watched. The proof is the same, but each question takes a pidfd for that moment.
+// An owner is normally watched: its pidfd is held in an epoll set, so that its end ends a wait, and a question about a living
+// owner costs no system call. An owner whose pidfd would be one of the spare descriptors is not watched, and none is if the
+// kernel gives no epoll set. The proof is the same, but each question takes a pidfd for that moment.
 class Deaths {
  public:
   // For the table of this segment. In namespaces other than the header's, nobody is ever judged dead.
   explicit Deaths(const ring::Ring& ring);
 
-  // Returns whether the process that this entry's owner word names is dead.
+  // Learns which of the watched processes have ended, and returns how many. Called before the questions of a pass.
+  int look();
+
+  // Returns whether the process that this entry's owner word names is dead. Of a watched process this is what the last look
+  // saw.
   bool dead(u32 entry, u64 owner_word);
 
   // Called when the entry is free. Closes its pidfd.
   void forget(u32 entry);
 
-  // Sleeps until a watched process ends or the time is over. Returns how many ended, 0 if the time is over, or −EINTR after a
-  // signal. `mask` (if not NULL) is the signal mask during the sleep. An owner that dead() has judged is watched no more, nor
-  // is one whose end has ended a wait: if its entry was scribbled over, nobody may ever ask for it.
+  // Sleeps until a watched process ends or the time is over, and looks. Returns how many ended, 0 if the time is over, or
+  // −EINTR after a signal. `mask` (if not NULL) is the signal mask during the sleep. An owner whose end was seen is watched no
+  // more: if its entry was scribbled over, nobody may ever ask for it.
   int wait(u64 timeout_ns, const sigset_t* mask = nullptr) {
     Deaths* const alone = this;
     return wait({&alone, 1}, timeout_ns, mask);
@@ -106,13 +111,14 @@ class Deaths {
     u64 owner = 0;  // the owner word without its state
     Fd pidfd;
     bool dead = false;
-    bool reported = false;  // its pidfd has ended a wait
   };
-  bool prove(Watch& watch, ring::Owner owner);
-  bool ended(const Watch& watch);
+  bool prove(u32 entry, ring::Owner owner);
+  bool watch(u32 entry);
+  void unwatch(Watch& watch);
+  void watch_nobody();
 
-  std::vector<Watch> watches_;
-  std::vector<pollfd> polled_;
+  std::vector<Watch> watches_;  // by entry
+  Fd epoll_;                    // of their pidfds
   int first_spare_;
   bool can_judge_;
   bool proc_is_ours_;

@@ -9,15 +9,18 @@
 //   - a taken slot stays READING until release, which comes after the log's lines (for a chunk, after those of the whole
 //     record). The head is published after release, and held chunks do not hold it back;
 //   - death is proven before the entry's words are read, and these are read before the tail that an observation waits for;
-//   - nothing here waits, and each pass does a bounded amount of work whatever the memory says;
+//   - nothing here waits, and each pass does a bounded amount of work whatever the memory says. Only read_entries looks at all
+//     entries;
 //   - with the policy overwrite at most half of a lane is READING. A record that is left READY for that reason is never called
 //     lost: reader_room.ipp.
 //
-// `Witness` proves deaths: bool dead(u32 entry, u64 owner_word), void forget(u32 entry). It is os::Deaths, or a test's.
+// `Witness` proves deaths: look() before the questions of a reading, bool dead(u32 entry, u64 owner_word), forget(u32 entry).
+// It is os::Deaths, or a test's.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -128,6 +131,7 @@ class Reader {
     u64 incarnation = 0;  // 0: not met, or refused
     u32 lane = 0;
     u64 highest = 0;  // highest sequence seen
+    u64 settled = 0;  // a ripe observation has shown that all attempts up to this one are finished
     bool dead = false;
     bool watched = false;  // the witness was asked
     bool refused = false;
@@ -150,6 +154,7 @@ class Reader {
   template <class Witness>
   void read_entry(u32 entry, Witness& witness);
   void look_at_account(u32 entry, bool closing, bool died);
+  void forget(u32 entry);
   bool is_dead(u32 owner) const { return owner != 0 && owner <= occupants_.size() && occupants_[owner - 1].dead; }
   bool is_stalled(u32 owner) const;
   bool is_taken(const LaneView& view) const { return view.held + view.listed.size() >= ring_.geometry.slots; }
@@ -160,6 +165,9 @@ class Reader {
   std::size_t limit_;  // the most READING slots in a lane
   std::vector<LaneView> lanes_;
   std::vector<Occupant> occupants_;
+  std::unordered_set<u64> met_;    // the occupants' incarnations
+  std::vector<u32> observed_;      // the entries with an observation, each once. Some may have lost theirs
+  std::vector<bool> is_observed_;  // that are in this list
   std::vector<Attachment> attachments_;
   std::vector<u64> vanished_;
   std::vector<RawRecord> taken_;

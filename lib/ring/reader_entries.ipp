@@ -11,6 +11,7 @@ template <class M>
 template <class Witness>
 void Reader<M>::read_entries(Witness& witness) {
   refused_entries_ = 0;
+  witness.look();
   for (u32 entry = 0; entry < occupants_.size(); ++entry) read_entry(entry, witness);
 }
 
@@ -26,13 +27,13 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
     vanished_.push_back(occupant.incarnation);  // scribbled: only a collector frees an entry
     set_logged<M>(ring_.entries[entry], 0, 0);  // the next owner's log begins at its first sequence
     witness.forget(entry);
-    occupant = {};
+    forget(entry);
   }
   if (before.state == OwnerState::free) {
     if (!occupant.watched && !occupant.refused) return;
     witness.forget(entry);  // scribbled: no death is awaited here, and the next owner is looked at afresh
     occupant.watched = false;
-    if (occupant.incarnation == 0) occupant = {};
+    if (occupant.incarnation == 0) forget(entry);
     return;
   }
   // A producer that has left, and whose account only waits to be closed, is also asked about: a slot that it left in WRITING is
@@ -76,6 +77,7 @@ bool Reader<M>::meet(u32 entry, Owner owner) {
     return false;
   }
   occupant.incarnation = incarnation;
+  met_.insert(incarnation);
   occupant.lane = static_cast<u32>(lane);
   attachments_.push_back(
       {entry, incarnation, owner, identity_copy<M>(ring_.entries[entry]), occupant.lane, logged_seen<M>(ring_.entries[entry])});
@@ -84,12 +86,17 @@ bool Reader<M>::meet(u32 entry, Owner owner) {
 
 template <class M>
 bool Reader<M>::names_entry(u64 incarnation) const {
-  for (const Occupant& occupant : occupants_)
-    if (occupant.incarnation == incarnation) return true;
-  return false;
+  return met_.contains(incarnation);
 }
 
-// Reads the account, the refusal word, and the account again. A live producer that moved in between is looked at again.
+template <class M>
+void Reader<M>::forget(u32 entry) {
+  met_.erase(occupants_[entry].incarnation);
+  occupants_[entry] = {};
+}
+
+// Reads the account, the refusal word, and the account again. A live producer that moved in between is looked at again. Of one
+// that has finished nothing since its last observation, a new one would say nothing.
 template <class M>
 void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   Entry& words = ring_.entries[entry];
@@ -102,6 +109,7 @@ void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   bool settled = false;
   for (u32 look = 0; !settled && look < account_looks; ++look) {
     observation.account = account_seen<M>(words);
+    if (!closing && observation.account.last_finished() <= occupant.settled) return;
     observation.refusals = refusals_seen<M>(words);
     settled = closing || account_seen<M>(words) == observation.account;
   }
@@ -113,6 +121,9 @@ void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   observation.lane = occupant.lane;
   occupant.observation = observation;
   occupant.fresh = true;
+  if (is_observed_[entry]) return;
+  is_observed_[entry] = true;
+  observed_.push_back(entry);
 }
 
 // Checks what a record says of itself against its hash and its owner's entry. The entry is read only if the sequence is not the
@@ -161,11 +172,16 @@ bool Reader<M>::is_ripe(const Observation& observation) const {
 template <class M>
 std::vector<Observation> Reader<M>::ripe() {
   std::vector<Observation> ripe;
-  for (Occupant& occupant : occupants_) {
-    if (!occupant.observation || occupant.fresh || !is_ripe(*occupant.observation)) continue;
-    ripe.push_back(*occupant.observation);
-    if (!occupant.observation->closing) occupant.observation.reset();
-  }
+  std::erase_if(observed_, [&](u32 entry) {
+    Occupant& occupant = occupants_[entry];
+    if (occupant.observation && !occupant.fresh && is_ripe(*occupant.observation)) {
+      ripe.push_back(*occupant.observation);
+      occupant.settled = occupant.observation->account.last_finished();
+      if (!occupant.observation->closing) occupant.observation.reset();
+    }
+    is_observed_[entry] = occupant.observation.has_value();
+    return !is_observed_[entry];
+  });
   return ripe;
 }
 
@@ -176,7 +192,7 @@ void Reader<M>::free_entries(const std::vector<u32>& entries, Witness& witness) 
   for (u32 entry : entries) {
     for (u32 lane = 1; lane < lanes(); ++lane) lane_free<M>(ring_.lanes[lane], entry + 1);
     witness.forget(entry);
-    occupants_[entry] = {};
+    forget(entry);
     zero_entry<M>(ring_.entries[entry]);
   }
 }

@@ -10,7 +10,7 @@ namespace shmring::ring {
 template <class M>
 Reader<M>::Reader(const Ring& ring, Pace pace)
     : ring_(ring), pace_(pace), limit_(reading_limit(ring.geometry)), lanes_(ring.geometry.lanes),
-      occupants_(ring.geometry.producers), cells_(ring.geometry.slot_bytes) {
+      occupants_(ring.geometry.producers), is_observed_(ring.geometry.producers), cells_(ring.geometry.slot_bytes) {
   for (LaneView& view : lanes_) view.is_listed.resize(ring_.geometry.slots), view.is_held.resize(ring_.geometry.slots);
 }
 
@@ -79,8 +79,10 @@ void Reader<M>::jump(u32 lane) {
 template <class M>
 void Reader<M>::read_tails() {
   for (u32 lane = 0; lane < lanes(); ++lane) read_tail(lane);
-  for (Occupant& occupant : occupants_)
+  for (const u32 entry : observed_) {
+    Occupant& occupant = occupants_[entry];
     if (occupant.fresh) occupant.observation->tail = lanes_[occupant.lane].tail, occupant.fresh = false;
+  }
 }
 
 // Step 3, over all lanes in turns, so that a flooded lane leaves the others their share. If a pass ends before all lanes had a

@@ -8,10 +8,12 @@
 //   TypeNames: names_ are those of the places copied_: a name never changes
 //   Reassembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
 //   Reader:    attachments_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_, limit_ never
-//              change; refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees
+//              change; refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees;
+//              met_, is_observed_ and what observed_ holds follow from the occupants, and its order decides only in which
+//              order lines of different producers stand
 //   LaneView:  walked, at_limit are set by begin_pass, passed_one, tight by the walk; held follows from is_held
-//   Ledger:    events_, losses_ are figures; lines_, advances_, closed_ are cleared before they are used; over_ matters
-//              only where an entry was scribbled
+//   Ledger:    events_, losses_ are figures; lines_, advances_, closed_, closed_incarnations_ are cleared before they are
+//              used; over_ matters only where an entry was scribbled
 #pragma once
 
 #include "lib/collect/collector.hpp"
@@ -83,10 +85,10 @@ u64 digest_of_lanes(const Lanes& lanes) {
 
 template <class Occupants>
 u64 digest_of_occupants(const Occupants& occupants) {
-  static_assert(sizeof(typename Occupants::value_type) == 168, SHMRING_NEW_FIELD);
+  static_assert(sizeof(typename Occupants::value_type) == 176, SHMRING_NEW_FIELD);
   u64 hash = 2;
   for (const auto& it : occupants) {
-    hash = mix(mix(hash, it.incarnation), mix(it.lane, it.highest));
+    hash = mix(mix(hash, it.incarnation), mix(it.lane, mix(it.highest, it.settled)));
     hash = mix(hash, u64{it.dead} | u64{it.refused} << 1 | u64{it.fresh} << 2 | u64{it.watched} << 3);
     hash = mix(hash, it.observation ? digest_of(*it.observation) : 0);
   }
@@ -96,13 +98,13 @@ u64 digest_of_occupants(const Occupants& occupants) {
 template <class Accounts>
 u64 digest_of_accounts(const Accounts& accounts) {
   static_assert(sizeof(typename Accounts::mapped_type) == 264, SHMRING_NEW_FIELD);
-  u64 hash = 3;
+  u64 sum = 3;  // they have no order
   for (const auto& [incarnation, it] : accounts) {
-    hash = mix(mix(hash, incarnation), mix(it.through, u64{it.open} << 32 | it.entry));
+    u64 hash = mix(incarnation, mix(it.through, u64{it.open} << 32 | it.entry));
     hash = mix(mix(hash, digest_of(it.causes)), mix(mix(it.refused_before, it.corrupt), it.corrupt_until));
-    hash = mix(hash, u64{it.pid} << 32 | it.lane);
+    sum += mix(hash, u64{it.pid} << 32 | it.lane);
   }
-  return hash;
+  return sum;
 }
 
 template <class Partials>
@@ -129,8 +131,8 @@ inline u64 digest_of_names(const shmring::collect::TypeNames<ExploreMemory>& nam
 template <class Collector>
 u64 digest_of(Collector& collector, const shmring::collect::Reassembly& assembly) {
   static_assert(sizeof(shmring::collect::Reassembly) == 176, SHMRING_NEW_FIELD);
-  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 336, SHMRING_NEW_FIELD);
-  static_assert(sizeof(shmring::collect::Ledger) == 304, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::ring::Reader<ExploreMemory>) == 456, SHMRING_NEW_FIELD);
+  static_assert(sizeof(shmring::collect::Ledger) == 336, SHMRING_NEW_FIELD);
   const auto& reader = collector.reader();
   const u64 lanes = mix(digest_of_lanes(reader.*member(LanesTag{})), reader.*member(NextTurnTag{}));
   const u64 occupants = digest_of_occupants(reader.*member(OccupantsTag{}));

@@ -134,6 +134,7 @@ void remove(RingWorld& world) {
 
 // What a collector asks of the world outside. Its clock moves as far as it is asked.
 struct Host : collect::Host {
+  void look() override {}
   bool dead(u32, u64 owner) override { return Scheduler::active().proven_dead(RingWorld::role_of(ring::Owner::of(owner))); }
   void forget(u32) override {}
   std::string exe(ring::Owner) override { return ""; }

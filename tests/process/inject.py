@@ -18,7 +18,8 @@ QUICK = os.environ.get("SHMRING_TEST_MODE", "quick") == "quick"
 COLLECTOR = [("openat", "EMFILE", range(1, 16)), ("write", "ENOSPC", range(1, 4)), ("write", "EIO", range(1, 4)),
              ("pread64", "EIO", range(1, 8)), ("ftruncate", "EIO", [1]), ("fcntl", "ENOLCK", range(1, 3)),
              ("flock", "EINTR", [1]), ("mmap", "ENOMEM", range(1, 6)), ("madvise", "EINVAL", [1, 2]),
-             ("pidfd_open", "EMFILE", [1]), ("ppoll", "EINTR", range(1, 5)), ("prctl", "EINVAL", [1])]
+             ("pidfd_open", "EMFILE", [1]), ("epoll_create1", "EMFILE", [1]), ("epoll_ctl", "ENOSPC", [1]),
+             ("epoll_wait", "EBADF", [1]), ("ppoll", "EINTR", range(1, 5)), ("prctl", "EINVAL", [1])]
 COMMANDS = [("openat", "EMFILE", range(1, 6)), ("read", "EIO", range(1, 4)), ("pread64", "EIO", range(1, 4)),
             ("mmap", "ENOMEM", range(1, 4)), ("write", "EIO", [1, 2]), ("newfstatat", "EACCES", range(1, 5))]
 LOADERS = {"openat", "read", "pread64", "mmap", "newfstatat"}  # which the dynamic loader makes too, before the program begins

@@ -30,6 +30,7 @@ struct FakeHost : collect::Host {
 
   FakeHost();
   ~FakeHost();
+  void look() override {}
   bool dead(u32 entry, u64 owner_word) override;
   void forget(u32 entry) override;
   std::string exe(shmring::ring::Owner) override;

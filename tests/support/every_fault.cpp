@@ -40,8 +40,8 @@ using Members =
                Member<&C::fdopendir>, Member<&C::readdir>, Member<&C::closedir>, Member<&C::mmap>, Member<&C::munmap>,
                Member<&C::madvise>, Member<&C::getrlimit>, Member<&C::setrlimit>, Member<&C::getrandom>, Member<&C::getgrnam_r>,
                Member<&C::getpwnam_r>, Member<&C::getpwuid_r>, Member<&C::pidfd_open>, Member<&C::kill>, Member<&C::sigaction>,
-               Member<&C::pthread_sigmask>, Member<&C::prctl>, Member<&C::ppoll>, Member<&C::clock_nanosleep>,
-               Member<&C::futex>>;
+               Member<&C::pthread_sigmask>, Member<&C::prctl>, Member<&C::ppoll>, Member<&C::epoll_create1>,
+               Member<&C::epoll_ctl>, Member<&C::epoll_wait>, Member<&C::clock_nanosleep>, Member<&C::futex>>;
 template <std::size_t I>
 constexpr auto member = std::tuple_element_t<I, Members>::value;
 
@@ -134,6 +134,9 @@ const std::vector<CallKind>& call_kinds() {
       {"pthread_sigmask", {EINVAL}},
       {"prctl", {EINVAL}},
       {"ppoll", {EINTR, ENOMEM, EINVAL}},
+      {"epoll_create1", {EMFILE, ENFILE, ENOMEM}},
+      {"epoll_ctl", {ENOSPC, ENOMEM}},
+      {"epoll_wait", {EINTR, EBADF}},
       {"clock_nanosleep", {EINTR}},
       {"futex", {EINTR, ENOSYS}},
   };

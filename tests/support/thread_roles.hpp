@@ -275,6 +275,7 @@ struct Counts {
 struct RoleHost : collect::Host {
   std::vector<std::atomic<bool>> died;  // by pid
   explicit RoleHost(std::size_t pids) : died(pids) {}
+  void look() override {}
   bool dead(u32, u64 owner_word) override { return died[Owner::of(owner_word).pid].load(); }
   void forget(u32) override {}
   std::string exe(shmring::ring::Owner) override { return "/bin/app"; }

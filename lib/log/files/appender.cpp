@@ -41,7 +41,8 @@ int Appender::claim(const std::string& dir, std::string_view ring, Recovered& re
 
 int Appender::begin(const RingId& id, const Recovered& recovered) {
   next_index_ = committed_.index = recovered.next_index;
-  since_accounts_ = recovered.lines_since_accounts;
+  pace_.add_accounts(recovered.accounts_bytes);
+  pace_.add(recovered.lines_since_accounts, recovered.bytes_since_accounts);
   present_ = recovered.file.empty() ? id : recovered.ring;
   Accounts found = recovered.known(os::utc_now_ns());
   found.ring = present_;
@@ -55,17 +56,18 @@ u64 Appender::append(std::span<const Line> lines, const RingId& of) {
   Batch& batch = pending_.emplace_back(Batch{++batches_, next_index_, lines.size(), {}});
   encoder_.encode(lines, next_index_, batch.bytes, of == present_ ? RingId{} : of);
   next_index_ += lines.size();
-  since_accounts_ += lines.size();
+  pace_.add(lines.size(), batch.bytes.size());
   return batch.number;
 }
 
 void Appender::append(const Accounts& accounts) {
   if (pending_.empty()) pending_.push_back({++batches_, next_index_, 0, {}});
   Batch& batch = pending_.back();
+  const std::size_t before = batch.bytes.size();
   encoder_.encode(accounts, next_index_, batch.bytes);
   ++batch.lines;
   ++next_index_;
-  since_accounts_ = 0;
+  pace_.add_accounts(batch.bytes.size() - before);
   present_ = accounts.ring;
 }
 
@@ -90,7 +92,7 @@ int Appender::begin_file(const Accounts& accounts) {
   if (const int error = writer_.begin_file(accounts.time_ns, committed_.index, line)) return error;
   ++committed_.index, ++next_index_;
   for (Batch& batch : pending_) count_up_indexes(batch);
-  if (pending_.empty()) since_accounts_ = 0, present_ = accounts.ring;
+  if (pending_.empty()) pace_.add_accounts(line.size()), present_ = accounts.ring;
   return 0;
 }
 

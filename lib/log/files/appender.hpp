@@ -8,14 +8,15 @@
 //   - `index` has no hole: a batch is written whole or not at all, and before the next one;
 //   - if a file may not grow further, the batch goes into a new one. No file is begun after one that has only its first line: a
 //     batch that does not fit there fits nowhere;
-//   - the first line of each file is an `accounts` line. There is one at least every 4096 lines if no batch has more than 2048
-//     lines, and at once after a longer batch. The caller knows the accounts and gives that line when it is due. The line says
-//     exactly what the log says up to it, so it comes after a batch and never inside one;
+//   - the first line of each file is an `accounts` line, and others follow (AccountsPace). The caller knows the accounts and
+//     gives that line when it is due. The line says exactly what the log says up to it, so it comes after a batch and never
+//     inside one;
 //   - lines of another ring than the present one name their ring. A retired ring may still be drained beside the one that has
 //     its name now.
 // Thread role: one thread, the collector's. No call waits, except for the file system.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <span>
 #include <string>
@@ -29,6 +30,25 @@ namespace shmring::log {
 
 inline constexpr u64 usual_batch_lines = 2048;  // the largest batch for which the next limit holds exactly
 inline constexpr u64 accounts_every_lines = 4096;
+inline constexpr u64 accounts_share = 100;  // an accounts line is at most this part of what stands between two of them
+inline constexpr u64 accounts_every_bytes = u64{16} << 20;
+
+// Decides when an accounts line is due: with few accounts, so that one stands at least every 4096 lines if no batch has more
+// than 2048 lines. With many accounts, so that these lines are at most 1 % of the log; and with so many that this would be
+// rarer than every 16 MiB, every 16 MiB, since a recovery reads all that follows the last one.
+class AccountsPace {
+ public:
+  void add(u64 lines, u64 bytes) { lines_ += lines, bytes_ += bytes; }
+  void add_accounts(u64 bytes) { lines_ = bytes_ = 0, accounts_bytes_ = bytes; }
+  bool is_due() const {
+    return lines_ + usual_batch_lines >= accounts_every_lines &&
+           bytes_ >= std::min(accounts_share * accounts_bytes_, accounts_every_bytes);
+  }
+
+ private:
+  u64 lines_ = 0, bytes_ = 0;  // since the last accounts line
+  u64 accounts_bytes_ = 0;     // of the last accounts line
+};
 
 class Appender {
  public:
@@ -46,7 +66,7 @@ class Appender {
   // Takes over one or more lines of the ring `of`, and returns the number of their batch. Nothing is written yet.
   u64 append(std::span<const Line> lines, const RingId& of);
   // Returns whether an accounts line is due after what was appended so far, …
-  bool accounts_are_due() const { return since_accounts_ + usual_batch_lines >= accounts_every_lines; }
+  bool accounts_are_due() const { return pace_.is_due(); }
   // … and this appends it, with all lines so far. The lines behind it speak of its present ring.
   void append(const Accounts& accounts);
 
@@ -83,7 +103,7 @@ class Appender {
   RingId present_{};
   u64 batches_ = 0;  // so far
   u64 next_index_ = 0;
-  u64 since_accounts_ = 0;  // lines since the last accounts line
+  AccountsPace pace_;
   int roll_error_ = 0;
 };
 

@@ -176,7 +176,11 @@ int Recovery::apply_lines(u64 offset) {
     if (first && offset == 0 && line.index != file_.first_index) return damage(0, "the index that the file's name says");
     if (!first && line.index != out_.next_index) return damage(next, "index " + std::to_string(out_.next_index));
     out_.next_index = line.index + 1;
-    out_.lines_since_accounts = first ? 0 : out_.lines_since_accounts + 1;
+    if (first) {
+      out_.accounts_bytes = at.text.size() + 1;
+    } else {
+      ++out_.lines_since_accounts, out_.bytes_since_accounts += at.text.size() + 1;
+    }
     if (!apply(line)) return damage(next, "a line of an open account");
   }
   hand_out();

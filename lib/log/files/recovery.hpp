@@ -44,7 +44,8 @@ struct Recovered : RecoveredRing {
   std::string aside;
   std::string file;  // the file in which the log goes on; empty: the log has none yet
   u64 file_bytes = 0;
-  u64 lines_since_accounts = 0;  // since the last `accounts` line
+  u64 accounts_bytes = 0;  // of the last `accounts` line
+  u64 lines_since_accounts = 0, bytes_since_accounts = 0;
 
   using RecoveredRing::known;
   // The same as an accounts line. It has views of this object.

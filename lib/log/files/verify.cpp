@@ -57,9 +57,14 @@ bool may_close(const Causes& closing, const Causes& lost) {
   return true;
 }
 
+// A collector's line names at most the newest 1024 ranges that are over. Ours have at most one more for each account that is
+// closed but not dropped yet, and a ring has at most 8190 of these.
+constexpr std::size_t most_ranges_over = 1u << 14;
+
 // One for each ring, since an incarnation is a number of one ring.
 struct RingLedger {
-  std::unordered_map<u64, Tally> accounts;
+  std::unordered_map<u64, Tally> accounts;  // open, or ended and not dropped yet
+  std::vector<u64> ended;                   // the incarnations of the latter
   Incarnations over;  // no line of these may come: closed or gone, or named by the accounts line at the log's start
 };
 
@@ -80,13 +85,7 @@ class Verifier {
       at_.number = 1;
       good = deviates("an accounts line", join("no whole line, ", log_.tail_bytes(), " bytes"));
     }
-    for (const auto& [id, ring] : rings_) {
-      for (const auto& [incarnation, account] : ring.accounts) {
-        (account.state == Tally::State::open   ? verdict_.open
-         : account.state == Tally::State::gone ? verdict_.gone
-                                               : verdict_.closed)++;
-      }
-    }
+    verdict_.open = open_;
     verdict_.proven = good;
     return 0;
   }
@@ -112,6 +111,7 @@ class Verifier {
   bool loss(Tally& account);
   bool closing(Tally& account);
   bool gone(Tally& account);
+  void end(Tally& account, Tally::State how);
   bool accounts();
   bool accounts(RingLedger& ring, const std::vector<AccountState>& accounts, const Incarnations& over, u64& open);
   bool seed();
@@ -123,6 +123,7 @@ class Verifier {
   bool is_both(const AccountState& said) {
     return deviates(said.incarnation, said.through, "an account, or that it is over", "both");
   }
+  void drop_ended();
   Tally* find(RingLedger& ring, u64 incarnation);
 
   Verdict& verdict_;
@@ -214,6 +215,9 @@ bool Verifier::attach() {
 bool Verifier::account_line() {
   const u64 sequence = line_.kind == Kind::event || line_.kind == Kind::loss ? line_.first : line_.last;
   Tally* const account = find(*named_, line_.incarnation);
+  if (account == nullptr && named_->over.contains(line_.incarnation)) {
+    return deviates(line_.incarnation, sequence, "nothing of an incarnation that is over", words(line_.kind_name));
+  }
   if (account == nullptr) {
     return deviates(line_.incarnation, sequence, "its attach line before it",
                     join(line_.kind_name, " of an unknown incarnation"));
@@ -267,20 +271,25 @@ bool Verifier::closing(Tally& account) {
     return deviates(line_.incarnation, account.through, join("its loss lines' causes: ", in_words(account.lost)),
                     in_words(line_.causes));
   }
-  account.state = Tally::State::closed;
   verdict_.nested += line_.nested;
-  named_->over.add(line_.incarnation);
-  --open_;
+  end(account, Tally::State::closed);
   return true;
+}
+
+void Verifier::end(Tally& account, Tally::State how) {
+  account.state = how;
+  ++(how == Tally::State::gone ? verdict_.gone : verdict_.closed);
+  named_->ended.push_back(line_.incarnation);
+  named_->over.add(line_.incarnation);
+  named_->over.keep_newest(most_ranges_over);
+  --open_;
 }
 
 bool Verifier::gone(Tally& account) {
   if (line_.last != account.through) {
     return deviates(line_.incarnation, account.through, join("through ", account.through), join("through ", line_.last));
   }
-  account.state = Tally::State::gone;
-  named_->over.add(line_.incarnation);
-  --open_;
+  end(account, Tally::State::gone);
   return true;
 }
 
@@ -308,7 +317,10 @@ bool Verifier::seed(RingLedger& ring, const std::vector<AccountState>& accounts,
       return deviates(said.incarnation, said.through, "each account once", "it is there twice");
     }
     open_ += said.open;
-    if (!said.open) ring.over.add(said.incarnation);
+    if (said.open) continue;
+    ++verdict_.closed;
+    ring.ended.push_back(said.incarnation);
+    ring.over.add(said.incarnation);
   }
   return true;
 }
@@ -323,8 +335,22 @@ bool Verifier::accounts() {
   if (!accounts(*present_, line_.accounts, line_.over, open)) return false;
   for (const RingAccounts& retired : line_.retired)
     if (!accounts(rings_[retired.ring], retired.accounts, retired.over, open)) return false;
-  if (open == open_) return true;
-  return deviates(join("all ", open_, " open accounts, each once"), join(open, " of them"));
+  if (open != open_) return deviates(join("all ", open_, " open accounts, each once"), join(open, " of them"));
+  drop_ended();
+  return true;
+}
+
+// An account that is closed or gone, and that an accounts line does not name, is named by no later line.
+void Verifier::drop_ended() {
+  recent_ = nullptr;
+  for (auto& [id, ring] : rings_) {
+    std::erase_if(ring.ended, [&, &accounts = ring.accounts](u64 incarnation) {
+      const auto account = accounts.find(incarnation);
+      const bool dropped = account->second.named_in != line_.index;
+      if (dropped) accounts.erase(account);
+      return dropped;
+    });
+  }
 }
 
 bool Verifier::accounts(RingLedger& ring, const std::vector<AccountState>& accounts, const Incarnations& over, u64& open) {

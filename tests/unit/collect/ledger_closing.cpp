@@ -122,9 +122,7 @@ TEST_CASE("accounts lines list closed accounts until their entry was zeroed, and
   Book book;
   book.meet(1, 0).meet(2, 1).enter(1, 1).close(1, finished(1));
   CHECK(book.accounts() == "accounts 1:1! 2:0");
-  book.ledger.forget({1});
-  CHECK(book.accounts() == "accounts 1:1! 2:0");
-  book.ledger.forget({0});
+  book.ledger.forget_closed();
   CHECK(book.accounts() == "accounts 2:0");
   CHECK_FALSE(book.ledger.empty());
 }

@@ -22,7 +22,7 @@ TEST_CASE("an incarnation that was closed is over, and those beside it are not")
     book.ledger.settle({observation}, 1);
   }
   book.expect({"attach 1", "attach 2", "attach 4", "attach 5", "detach 2 last 0", "detach 4 last 0"});
-  book.ledger.forget(book.ledger.closed());
+  book.ledger.forget_closed();
   book.meet(3).meet(2).meet(4);
   book.expect({"attach 3", "incident an entry names an incarnation that is over: nothing of it is logged",
                "incident an entry names an incarnation that is over: nothing of it is logged"});
@@ -57,7 +57,7 @@ TEST_CASE("an incarnation that an earlier collector closed has no second attach 
   Observation observation{};
   observation.incarnation = 1, observation.closing = true;
   before.ledger.settle({observation}, 1);
-  before.ledger.forget(before.ledger.closed());
+  before.ledger.forget_closed();
   Book book;
   book.ledger.recover(before.ledger.accounts());
   book.meet(1, 0).meet(2, 1).meet(4, 3);

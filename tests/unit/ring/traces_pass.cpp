@@ -177,6 +177,25 @@ TEST_CASE("what is written just before the account is read lies below the tail t
   bench.expect({"attach 1", "event 1.1", "event 1.2"});
 }
 
+TEST_CASE("of a producer that has finished nothing since it was last observed, one look at its account is enough") {
+  Bench bench;
+  Hand p(bench.plain, 0), q(bench.plain, 1);
+  p.attach().refuse(Cause::full);
+  q.attach();
+  bench.start();
+  bench.drain();
+  bench.expect({"attach 1", "attach 2", "loss 1.1-1 full=1"});
+  CollectorMemory::Hook looks(At::account_seen, 0, [] {}), refusals(At::refusal_seen, 0, [] {});
+  bench.pass();
+  CHECK(looks.seen() == 2);
+  CHECK(refusals.seen() == 0);
+  p.refuse(Cause::full);
+  bench.pass();
+  CHECK(refusals.seen() == 1);
+  bench.drain();
+  CHECK(bench.log.lines.size() == 4);
+}
+
 TEST_CASE("an account that moves while it is read is left for the next time, after a bounded number of looks") {
   Bench bench;
   Hand p(bench.plain, 0);
@@ -185,6 +204,7 @@ TEST_CASE("an account that moves while it is read is left for the next time, aft
   bench.drain();
   bench.expect({"attach 1", "loss 1.1-1 full=1"});
   {
+    p.refuse(Cause::full);
     CollectorMemory::Hook moves(At::refusal_seen, 0, [&] { p.refuse(Cause::too_big); });
     bench.pass();
     CHECK(moves.seen() == account_looks);

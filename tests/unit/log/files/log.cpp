@@ -123,35 +123,6 @@ TEST_CASE("lines take the next indexes, and a batch is one write") {
   CHECK(proven(dir.log()));
 }
 
-TEST_CASE("an accounts line stands at least every 4096 lines, and says what the log says up to it") {
-  Directory dir;
-  TestLog writer(dir.log());
-  REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
-  u64 sequence = 0;
-  for (std::size_t batch : {2048, 2048, 1, 2047, 2048, 1000, 1000, 1000, 1000, 2048, 5}) {
-    std::vector<Line> lines;
-    for (std::size_t i = 0; i < batch; ++i) lines.push_back(event("pay", 10, ++sequence, "x"));
-    REQUIRE(writer.append(lines) == 0);
-  }
-  u64 since = 0, most = 0;
-  for (const std::string& line : split_lines(all_text(dir.log()))) {
-    since = line.starts_with("{\"v\":1,\"kind\":\"accounts\"") ? 0 : since + 1;
-    most = std::max(most, since);
-  }
-  CHECK(most < 4096);
-  CHECK(most >= 2048);  // and not needlessly often
-  CHECK(proven(dir.log()));
-}
-
-TEST_CASE("behind a batch of more than 2048 lines an accounts line stands at once") {
-  Directory dir;
-  TestLog writer(dir.log());
-  std::vector<Line> lines(5000, Note{"clock", 0, {}});
-  REQUIRE(writer.append(lines) == 0);
-  CHECK(split_lines(all_text(dir.log())).back().starts_with("{\"v\":1,\"kind\":\"accounts\",\"index\":5001,"));
-  CHECK(proven(dir.log()));
-}
-
 TEST_CASE("a write that fails leaves file and index as they were, and the same batch can be appended again") {
   for (const int error : {ENOSPC, EIO}) {
     for (const bool half_first : {false, true}) {

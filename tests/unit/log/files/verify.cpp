@@ -101,8 +101,11 @@ const Damage damages[] = {
     {"causes that wrap around",
      [](TwoFiles& l) { replace(l.first[3], "\"full\":2", "\"full\":18446744073709551615,\"too_big\":3"); }, true, 4, 10, 2,
      "add up to 3"},
-    {"an event after its closing line", [](TwoFiles& l) { replace(l.second[3], "\"audit\",\"inc\":11", "\"pay\",\"inc\":10"); },
-     false, 4, 10, 10, "nothing after its closing line"},
+    {"an event after its closing line", [](TwoFiles& l) { replace(l.second[7], "\"inc\":13", "\"inc\":12"); }, false, 8, 12, 1,
+     "nothing after its closing line"},
+    {"an event of an account that an accounts line has dropped",
+     [](TwoFiles& l) { replace(l.second[3], "\"audit\",\"inc\":11", "\"pay\",\"inc\":10"); }, false, 4, 10, 10,
+     "nothing of an incarnation that is over"},
     {"an event after its gone line", [](TwoFiles& l) { replace(l.second[7], "\"open\",\"inc\":13", "\"audit\",\"inc\":11"); },
      false, 8, 11, 1, "nothing after its gone line"},
     {"an attach line twice", [](TwoFiles& l) { replace(l.second[6], "\"inc\":13", "\"inc\":12"); }, false, 7, 12, 0,
@@ -380,4 +383,17 @@ TEST_CASE("a line longer than any block is read whole") {
   Verdict v;
   REQUIRE(verify(dir.log(), v) == 0);
   CHECK((v.proven && v.events == 2));
+}
+
+TEST_CASE("a closed account may be named by accounts lines until one of them names it no more, and by none after that") {
+  TwoFiles log;
+  const Line without = Accounts{0, {{"open", 13, 1, true, {}}}};
+  const Line with = Accounts{0, {{"late", 12, 1, false, {}}, {"open", 13, 1, true, {}}}};
+  for (const Line* line : {&with, &with, &without, &without}) log.second.push_back(log.text(*line));
+  CHECK(log.verdict().proven);
+  log.second.push_back(log.text(with));
+  const Verdict found = log.verdict();
+  CHECK_FALSE(found.proven);
+  CHECK(found.deviation.incarnation == 12);
+  CHECK(found.deviation.expected == "only accounts that the log knows");
 }
