@@ -26,7 +26,8 @@ namespace shmring::collect {
 
 // How long a walk that found nothing waits before it reads the tail.
 inline constexpr u64 tail_patience_ns = 1'000'000;
-// The number of records that become lines before these are appended. It bounds the lines between two accounts lines.
+// The number of records that become lines before these are appended. While there are few accounts, it bounds the lines between
+// two accounts lines.
 inline constexpr std::size_t records_a_batch = 512;
 
 template <class M>

@@ -175,8 +175,10 @@ std::string exe_path(u32 pid, u64 start_time) {
 }
 
 Deaths::Deaths(const ring::Ring& ring)
-    : watches_(ring.geometry.producers), epoll_(calls.epoll_create1(EPOLL_CLOEXEC)), first_spare_(first_spare_descriptor()),
-      can_judge_(same_namespaces(*ring.header)), proc_is_ours_(proc_shows_our_pids()) {}
+    : watches_(ring.geometry.producers), first_spare_(first_spare_descriptor()), can_judge_(same_namespaces(*ring.header)),
+      proc_is_ours_(proc_shows_our_pids()) {
+  if (can_judge_) watch_afresh();
+}
 
 bool Deaths::dead(u32 entry, u64 owner_word) {
   ring::Owner owner = ring::Owner::of(owner_word);
@@ -197,7 +199,7 @@ bool Deaths::prove(u32 entry, ring::Owner owner) {
   Fd& pidfd = watches_[entry].pidfd;
   const pid_t pid = static_cast<pid_t>(owner.pid);
   pidfd.reset(calls.pidfd_open(pid, 0));
-  // The watch may have failed for want of descriptors, or on an old kernel. kill() tells whether there is a process.
+  // pidfd_open fails for want of descriptors, or on an old kernel. kill() tells whether there is a process.
   if (!pidfd && calls.kill(pid, 0) != 0 && errno == ESRCH) return true;
   // The pidfd may belong to another process that got this pid later, and an unreadable start time leaves that open. But the
   // pidfd is still useful: once it becomes readable, the owner has ended, and so has any process that got the pid after it.
@@ -219,14 +221,17 @@ bool Deaths::watch(u32 entry) {
 // A closed descriptor would stay in the set for as long as a forked process holds it, so it is taken out first.
 void Deaths::unwatch(Watch& watch) {
   epoll_event none{};
-  if (watch.pidfd) calls.epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch.pidfd.get(), &none);
+  const bool is_left = watch.pidfd && calls.epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch.pidfd.get(), &none) != 0;
   watch.pidfd.reset();
+  if (is_left) watch_afresh();
 }
 
-// From here on each question takes a pidfd for that moment.
-void Deaths::watch_nobody() {
+// Forgets the set with all that is in it. The next question about an owner finds the proof itself, and watches it again.
+void Deaths::watch_afresh() {
   for (Watch& watch : watches_) watch.pidfd.reset();
   epoll_.reset();
+  epoll_.reset(calls.epoll_create1(EPOLL_CLOEXEC));
+  if (epoll_.get() >= first_spare_) epoll_.reset();
 }
 
 void Deaths::forget(u32 entry) {
@@ -238,9 +243,10 @@ void Deaths::forget(u32 entry) {
 int Deaths::look() {
   std::array<epoll_event, 64> events;
   int sum = 0;
-  for (int got = events.size(); epoll_ && got == static_cast<int>(events.size());) {
-    got = result(calls.epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0));
-    if (got < 0 && got != -EINTR) watch_nobody();
+  for (bool is_more = static_cast<bool>(epoll_); is_more;) {
+    const int got = result(calls.epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0));
+    if (got < 0 && got != -EINTR) return watch_afresh(), sum + 1;  // there may be news, which the questions will find
+    const int before = sum;
     for (int i = 0; i < got; ++i) {
       Watch& watch = watches_[events[i].data.u32];
       if (!watch.pidfd || !has_ended(watch.pidfd)) continue;  // the set is only a hint: the pidfd proves it
@@ -248,6 +254,7 @@ int Deaths::look() {
       unwatch(watch);
       ++sum;
     }
+    is_more = got == static_cast<int>(events.size()) && sum > before && epoll_;
   }
   return sum;
 }

@@ -69,21 +69,22 @@ int raise_descriptor_limit();
 // cannot be read, or is not known to be that process's. The pid may belong to another process by now, or in our pid namespace.
 std::string exe_path(u32 pid, u64 start_time);
 
-// The number of descriptors below the limit that pidfds leave free, for a log that has to be opened again and for reading
+// The number of descriptors below the limit that Deaths leaves free, for a log that has to be opened again and for reading
 // /proc.
 inline constexpr int spare_descriptors = 32;
 
 // Judges which owners of the producer table are proven dead. Thread role: the collector's.
 //
 // An owner is normally watched: its pidfd is held in an epoll set, so that its end ends a wait, and a question about a living
-// owner costs no system call. An owner whose pidfd would be one of the spare descriptors is not watched, and none is if the
-// kernel gives no epoll set. The proof is the same, but each question takes a pidfd for that moment.
+// owner costs no system call. An owner whose pidfd would be one of the spare descriptors, or has no place in the set, is not
+// watched. The proof is the same, but each question takes a pidfd for that moment. A forked child must not use its parent's.
 class Deaths {
  public:
   // For the table of this segment. In namespaces other than the header's, nobody is ever judged dead.
   explicit Deaths(const ring::Ring& ring);
 
-  // Learns which of the watched processes have ended, and returns how many. Called before the questions of a pass.
+  // Learns which of the watched processes have ended, and returns how many; one more if the kernel did not tell. Called before
+  // the questions of a pass.
   int look();
 
   // Returns whether the process that this entry's owner word names is dead. Of a watched process this is what the last look
@@ -93,8 +94,8 @@ class Deaths {
   // Called when the entry is free. Closes its pidfd.
   void forget(u32 entry);
 
-  // Sleeps until a watched process ends or the time is over, and looks. Returns how many ended, 0 if the time is over, or
-  // −EINTR after a signal. `mask` (if not NULL) is the signal mask during the sleep. An owner whose end was seen is watched no
+  // Sleeps until a watched process ends or the time is over. Returns what a look then finds, 0 if the time is over, or −EINTR
+  // after a signal. `mask` (if not NULL) is the signal mask during the sleep. An owner whose end was seen is watched no
   // more: if its entry was scribbled over, nobody may ever ask for it.
   int wait(u64 timeout_ns, const sigset_t* mask = nullptr) {
     Deaths* const alone = this;
@@ -115,7 +116,7 @@ class Deaths {
   bool prove(u32 entry, ring::Owner owner);
   bool watch(u32 entry);
   void unwatch(Watch& watch);
-  void watch_nobody();
+  void watch_afresh();
 
   std::vector<Watch> watches_;  // by entry
   Fd epoll_;                    // of their pidfds

@@ -131,7 +131,7 @@ class Reader {
     u64 incarnation = 0;  // 0: not met, or refused
     u32 lane = 0;
     u64 highest = 0;  // highest sequence seen
-    u64 settled = 0;  // a ripe observation has shown that all attempts up to this one are finished
+    u64 settled = 0;  // the last finished attempt, as the last ripe observation showed it
     bool dead = false;
     bool watched = false;  // the witness was asked
     bool refused = false;

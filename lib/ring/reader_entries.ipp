@@ -96,7 +96,7 @@ void Reader<M>::forget(u32 entry) {
 }
 
 // Reads the account, the refusal word, and the account again. A live producer that moved in between is looked at again. Of one
-// that has finished nothing since its last observation, a new one would say nothing.
+// that has finished nothing since its last ripe observation, a new one would say nothing new.
 template <class M>
 void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   Entry& words = ring_.entries[entry];
@@ -109,7 +109,7 @@ void Reader<M>::look_at_account(u32 entry, bool closing, bool died) {
   bool settled = false;
   for (u32 look = 0; !settled && look < account_looks; ++look) {
     observation.account = account_seen<M>(words);
-    if (!closing && observation.account.last_finished() <= occupant.settled) return;
+    if (!closing && observation.account.last_finished() == occupant.settled) return;
     observation.refusals = refusals_seen<M>(words);
     settled = closing || account_seen<M>(words) == observation.account;
   }

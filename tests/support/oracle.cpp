@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "lib/log/files/verify.hpp"
 #include "lib/os/error.hpp"
@@ -141,10 +142,13 @@ void Reading::close(const Object& line, std::string_view kind) {
   if (sum(account->totals) != sum(account->summed)) complain("totals are not what its loss lines sum up to");
 }
 
-// Every open account is in it, as the lines before it say.
+// Every open account is in it, as the lines before it say: of the present ring, and of those that are retired.
 void Reading::accounts(const Object& line) {
+  std::vector<std::string_view> all_elements = elements(line["accounts"]);
+  for (const std::string_view retired : elements(line["retired"]))
+    std::ranges::copy(elements(Object(retired)["accounts"]), std::back_inserter(all_elements));
   std::size_t open = 0;
-  for (const std::string_view element : elements(line["accounts"])) {
+  for (const std::string_view element : all_elements) {
     const Object item(element);
     const auto found = out_.accounts.find(static_cast<u64>(item.number("inc")));
     if (found == out_.accounts.end()) {

@@ -92,7 +92,12 @@ int Appender::begin_file(const Accounts& accounts) {
   if (const int error = writer_.begin_file(accounts.time_ns, committed_.index, line)) return error;
   ++committed_.index, ++next_index_;
   for (Batch& batch : pending_) count_up_indexes(batch);
-  if (pending_.empty()) pace_.add_accounts(line.size()), present_ = accounts.ring;
+  if (pending_.empty()) {
+    pace_.add_accounts(line.size());
+    present_ = accounts.ring;
+  } else {
+    pace_.hurry();  // what recovery says still names accounts that the caller has dropped
+  }
   return 0;
 }
 

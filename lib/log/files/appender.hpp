@@ -16,7 +16,6 @@
 // Thread role: one thread, the collector's. No call waits, except for the file system.
 #pragma once
 
-#include <algorithm>
 #include <deque>
 #include <span>
 #include <string>
@@ -28,26 +27,29 @@
 
 namespace shmring::log {
 
-inline constexpr u64 usual_batch_lines = 2048;  // the largest batch for which the next limit holds exactly
-inline constexpr u64 accounts_every_lines = 4096;
-inline constexpr u64 accounts_share = 100;  // an accounts line is at most this part of what stands between two of them
+inline constexpr u64 usual_batch_lines = 2048;     // the largest batch with which a line stands at least …
+inline constexpr u64 accounts_every_lines = 4096;  // … as often as this, while there are few accounts
+inline constexpr u64 accounts_share = 100;
 inline constexpr u64 accounts_every_bytes = u64{16} << 20;
 
-// Decides when an accounts line is due: with few accounts, so that one stands at least every 4096 lines if no batch has more
-// than 2048 lines. With many accounts, so that these lines are at most 1 % of the log; and with so many that this would be
-// rarer than every 16 MiB, every 16 MiB, since a recovery reads all that follows the last one.
+// Decides when an accounts line is due. With few accounts one stands at least every 4096 lines, if no batch has more than 2048.
+// With many accounts it is due when what follows the last one has 100 times its bytes, so that in the long run these lines are
+// at most 1 % of the log. At the latest it is due after 16 MiB, since a recovery reads all that follows the last one.
 class AccountsPace {
  public:
   void add(u64 lines, u64 bytes) { lines_ += lines, bytes_ += bytes; }
-  void add_accounts(u64 bytes) { lines_ = bytes_ = 0, accounts_bytes_ = bytes; }
+  void add_accounts(u64 bytes) { *this = {}, accounts_bytes_ = bytes; }
+  // The next line is due at once.
+  void hurry() { is_hurried_ = true; }
   bool is_due() const {
-    return lines_ + usual_batch_lines >= accounts_every_lines &&
-           bytes_ >= std::min(accounts_share * accounts_bytes_, accounts_every_bytes);
+    const bool is_far = lines_ + usual_batch_lines >= accounts_every_lines && bytes_ >= accounts_share * accounts_bytes_;
+    return is_hurried_ || is_far || bytes_ >= accounts_every_bytes;
   }
 
  private:
   u64 lines_ = 0, bytes_ = 0;  // since the last accounts line
   u64 accounts_bytes_ = 0;     // of the last accounts line
+  bool is_hurried_ = false;
 };
 
 class Appender {

@@ -2,7 +2,8 @@
 //
 // Invariants:
 //   - the log is the only commit record. Its state is the last whole `accounts` line, with the event, loss, attach, detach,
-//     died and gone lines after it. The cost does not depend on the size of the log;
+//     died and gone lines after it. The cost does not depend on the size of the log, but on what
+//     follows that line: 16 MiB at most, and a batch (appender.hpp);
 //   - only the torn end of the last file is ever cut, and it is kept in the same directory under a name outside the log's
 //     pattern. Any other damage is refused, and nothing is changed.
 #pragma once

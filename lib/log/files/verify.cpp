@@ -57,8 +57,7 @@ bool may_close(const Causes& closing, const Causes& lost) {
   return true;
 }
 
-// A collector's line names at most the newest 1024 ranges that are over. Ours have at most one more for each account that is
-// closed but not dropped yet, and a ring has at most 8190 of these.
+// Of the ranges that are over a collector's line names the newest 1024, and a few more if a recovery has made it.
 constexpr std::size_t most_ranges_over = 1u << 14;
 
 // One for each ring, since an incarnation is a number of one ring.
@@ -281,7 +280,6 @@ void Verifier::end(Tally& account, Tally::State how) {
   ++(how == Tally::State::gone ? verdict_.gone : verdict_.closed);
   named_->ended.push_back(line_.incarnation);
   named_->over.add(line_.incarnation);
-  named_->over.keep_newest(most_ranges_over);
   --open_;
 }
 
@@ -350,6 +348,7 @@ void Verifier::drop_ended() {
       if (dropped) accounts.erase(account);
       return dropped;
     });
+    ring.over.keep_newest(most_ranges_over + ring.ended.size());
   }
 }
 
@@ -364,6 +363,8 @@ bool Verifier::accounts(RingLedger& ring, const std::vector<AccountState>& accou
     };
     if (over.contains(said.incarnation)) return is_both(said);
     Tally* const account = find(ring, said.incarnation);
+    if (account == nullptr && ring.over.contains(said.incarnation))
+      return wrong("nothing of an incarnation that is over", "its account");
     if (account == nullptr) return wrong("only accounts that the log knows", "an unknown incarnation");
     if (account->state == Tally::State::gone) return wrong("nothing after its gone line", "its account");
     if (account->producer != said.producer)

@@ -4,9 +4,9 @@
 // log's first line, and at lines of kinds that it does not know. Whoever prints the verdict says so.
 //
 // Invariants:
-//   - it makes one pass over the files. Its memory depends on the number of accounts that one accounts line names, and not on
-//     how many lines or producers there were. That a producer attaches only once is therefore known of the newest 16384 ranges
-//     of incarnations;
+//   - it makes one pass over the files. Its memory depends on the accounts that one accounts line names, on those that begin
+//     and end between two such lines, and on the number of rings, but not on how many lines or producers there ever were. That
+//     a producer attaches only once is therefore checked against the newest 16384 ranges of incarnations that are over;
 //   - nothing in the log is believed before it was compared with the index, with the account, and with the file's name;
 //   - the first deviation ends it. It is named by file, line and byte, and by (incarnation, sequence) if it has one.
 #pragma once

@@ -1,11 +1,8 @@
 // os/process.hpp: identity.
 #include <doctest/doctest.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -13,7 +10,7 @@
 
 #include "tests/support/failing_calls.hpp"
 #include "tests/support/sandbox.hpp"
-#include "tests/unit/os/table.hpp"
+#include "tests/unit/os/children.hpp"
 
 using namespace shmring;
 using namespace shmring::test;
@@ -37,7 +34,7 @@ TEST_CASE("what is not a whole stat text gives no start time") {
 }
 
 TEST_CASE("a process names itself by pid and start time, whatever its name is") {
-  Table table;
+  OwnerTable table;
   char kept[16];
   ::prctl(PR_GET_NAME, kept, 0, 0, 0);
   ::prctl(PR_SET_NAME, "a) R 1 2 (b", 0, 0, 0);
@@ -50,7 +47,7 @@ TEST_CASE("a process names itself by pid and start time, whatever its name is") 
 }
 
 TEST_CASE("in another pid or time namespace than the header's the start time is 0") {
-  Table table;
+  OwnerTable table;
   table.header->pid_namespace ^= 1;
   CHECK(os::self(*table.header).start_time == 0);
   table.header->pid_namespace ^= 1;

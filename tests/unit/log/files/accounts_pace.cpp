@@ -1,7 +1,9 @@
 // The writer of a log: how often an accounts line stands in it.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "lib/log/files/verify.hpp"
 #include "tests/unit/log/support.hpp"
@@ -56,6 +58,9 @@ TEST_CASE("accounts lines of many accounts are at most a hundredth of the log, a
   CHECK_FALSE(pace.is_due());
   pace.add(0, 1);
   CHECK(pace.is_due());
+  pace.add_accounts(300);
+  pace.add(16, u64{16} << 20);  // few lines, but long
+  CHECK(pace.is_due());
 }
 
 TEST_CASE("with 250 producers the accounts lines are at most 1 % of the log, each is whole, and a restart keeps the pace") {
@@ -94,5 +99,23 @@ TEST_CASE("behind a batch of more than 2048 lines an accounts line stands at onc
   std::vector<Line> lines(5000, Note{"clock", 0, {}});
   REQUIRE(writer.append(lines) == 0);
   CHECK(split_lines(all_text(dir.log())).back().starts_with("{\"v\":1,\"kind\":\"accounts\",\"index\":5001,"));
+  CHECK(proven(dir.log()));
+}
+
+TEST_CASE("where files may not grow, accounts that are over are not carried from file to file: the log goes on for ever") {
+  Directory dir;
+  TestLog writer(dir.log());
+  REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
+  CallsRestored restored;
+  os::calls.write = [](int fd, const void* data, std::size_t bytes) -> ssize_t {
+    const off_t end = ::lseek(fd, 0, SEEK_END);
+    return end + static_cast<off_t>(bytes) > 6'000 ? (errno = EFBIG, -1) : ::write(fd, data, bytes);
+  };
+  for (u64 inc = 11; inc < 500; ++inc) {
+    REQUIRE(writer.append({life(Life::attach, "short", inc), life(Life::detach, "short", inc)}) == 0);
+    std::erase_if(writer.ledger.accounts, [](const AccountState& account) { return !account.open; });
+    writer.over.add(inc);
+  }
+  CHECK(log_files(dir.log()).size() > 20);
   CHECK(proven(dir.log()));
 }

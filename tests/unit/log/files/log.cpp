@@ -259,11 +259,15 @@ TEST_CASE(
       const u64 first = sequence + 1, inc = 20 + static_cast<u64>(batch);
       REQUIRE(writer.append({event("pay", 10, first, "one"), loss("pay", 10, first + 1, first + 2, causes({{Cause::full, 2}})),
                              life(Life::attach, "short", inc), life(Life::died, "short", inc)}) == 0);
+      std::erase_if(writer.ledger.accounts, [](const AccountState& account) { return !account.open; });
+      writer.over.add(inc);
       sequence += 3;
     }
     CHECK(log_files(dir.log()).size() > 5);
     for (const fs::path& file : log_files(dir.log())) CHECK(fs::file_size(file) <= 3'000);
-    CHECK(lines_in(dir.log()) == 1 + 20 * 4 + log_files(dir.log()).size());
+    CHECK(std::ranges::count_if(split_lines(all_text(dir.log())), [](const std::string& line) {
+            return !line.starts_with(R"({"v":1,"kind":"accounts")");
+          }) == 1 + 20 * 4);
     CHECK(proven(dir.log()));
   }
   TestLog again(dir.log());

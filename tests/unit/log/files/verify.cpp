@@ -395,5 +395,5 @@ TEST_CASE("a closed account may be named by accounts lines until one of them nam
   const Verdict found = log.verdict();
   CHECK_FALSE(found.proven);
   CHECK(found.deviation.incarnation == 12);
-  CHECK(found.deviation.expected == "only accounts that the log knows");
+  CHECK(found.deviation.expected == "nothing of an incarnation that is over");
 }

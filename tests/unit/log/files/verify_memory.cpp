@@ -34,3 +34,23 @@ TEST_CASE("what verify needs of memory does not grow with the producers that the
   };
   CHECK(growth(60'000) < growth(2'000) + 8'000);  // the accounts would take 20 MB more
 }
+
+TEST_CASE("incarnations that are over with holes between them are known by an accounts line's own ranges") {
+  Directory dir;
+  {
+    TestLog writer(dir.log());
+    Incarnations over;
+    for (u64 inc = 1; inc < 4'000; inc += 2) {
+      REQUIRE(writer.append({life(Life::attach, "a", inc), life(Life::detach, "a", inc)}) == 0);
+      over.add(inc);
+    }
+    over.keep_newest(1024);
+    std::erase_if(writer.ledger.accounts, [](const AccountState& account) { return !account.open; });
+    for (int line = 0; line < 2; ++line) writer.log.append(Accounts{0, {}, over});
+    REQUIRE(writer.try_again() == 0);
+  }
+  Verdict verdict;
+  REQUIRE(verify(dir.log(), verdict) == 0);
+  CHECK_MESSAGE(verdict.proven, verdict.deviation.expected, " / ", verdict.deviation.found);
+  CHECK(verdict.closed == 2'000);
+}
