@@ -168,7 +168,7 @@ TEST_CASE("a write in a signal handler that interrupts a write is refused and co
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  const u64 refusals = by_mode<u64>(100, 500, part_of(200'000));
+  const u64 refusals = by_mode<u64>(30, 300, part_of(200'000));
   for (const u32 lane : {SHMRING_LANE_SHARED, SHMRING_LANE_EXCLUSIVE}) {
     Journal& journal = place.journal(1 << 27);
     Child writer([&] { return write_in_storm(journal, lane, refusals); });
