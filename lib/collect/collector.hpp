@@ -14,6 +14,7 @@
 // Memory is a template parameter for the explorer; host and log are interfaces (world.hpp).
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -76,6 +77,7 @@ class Collector {
   bool finish();
   bool next_lines();
   bool commit_lines();
+  bool is_still_idle();
   bool is_committed() { return appended_ == 0 || learn(log_.commit()); }
   void publish();
 
@@ -115,8 +117,19 @@ bool Collector<M>::start(const RingAccounts& known) {
 template <class M>
 bool Collector<M>::pass(bool entries_due) {
   if (!is_committed() || (under_way_ && !finish())) return false;
+  if (!entries_due && is_still_idle()) return true;
   take(entries_due);
   return finish();
+}
+
+// Returns true if a whole pass would change nothing: no tail is due, no line waits, and all lanes are as they were. A polling
+// collector makes many such passes, and the sooner one ends the sooner it sees a record.
+template <class M>
+bool Collector<M>::is_still_idle() {
+  const u64 now = host_.now_ns();
+  const bool no_tail_is_due =
+      std::ranges::all_of(waiting_since_, [now](u64 since) { return since != 0 && now - since < tail_patience_ns; });
+  return no_tail_is_due && ledger_.lines().empty() && reader_.is_still_idle();
 }
 
 template <class M>

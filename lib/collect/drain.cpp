@@ -12,7 +12,32 @@ namespace shmring::collect {
 SystemHost::SystemHost(const ring::Ring& ring)
     : clock_(static_cast<ring::Clock>(ring.geometry.clock)), deaths_(ring),
       calibration_(os::Calibration::of(*ring.header, clock_)) {
-  look_at_clocks();
+  read_clocks();
+}
+
+void SystemHost::look_at_clocks() {
+  if (const auto now = calibration_.soon_after(read_, ring::HardwareMemory::ticks(clock_))) {
+    set_now(*now);
+  } else {
+    read_clocks();
+  }
+}
+
+void SystemHost::read_clocks() {
+  read_ = os::take_sample(clock_);
+  set_now(read_);
+}
+
+// What was told by the rate may be a little ahead of the clocks.
+void SystemHost::set_now(const os::Sample& now) {
+  const u64 before = now_.monotonic_ns;
+  now_ = now;
+  now_.monotonic_ns = std::max(now_.monotonic_ns, before);
+}
+
+std::int64_t SystemHost::refresh() {
+  read_clocks();
+  return calibration_.refresh(read_);
 }
 
 void SystemHost::to_utc(std::span<u64> times) {

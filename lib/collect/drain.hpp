@@ -35,18 +35,22 @@ class SystemHost : public Host {
   void to_utc(std::span<u64> times) override;
   void wake(std::atomic<u32>& freed) override;
 
-  // Called once before each pass.
-  void look_at_clocks() { now_ = os::take_sample(clock_); }
+  // Called once before each pass. Of the three clocks it reads only the ring's if the last reading of all was a moment ago.
+  void look_at_clocks();
   // Called once a second. Returns how far the wall clock jumped.
-  std::int64_t refresh() { return calibration_.refresh(now_); }
+  std::int64_t refresh();
 
   os::Deaths& deaths() { return deaths_; }
   const os::Anchor& anchor() const { return calibration_.anchor(); }
 
  private:
+  void read_clocks();
+  void set_now(const os::Sample& now);
+
   ring::Clock clock_;
   os::Deaths deaths_;
   os::Calibration calibration_;
+  os::Sample read_{};  // the last reading of all clocks
   os::Sample now_{};
 };
 

@@ -93,9 +93,9 @@ std::int64_t Calibration::refresh(const Sample& now) {
   // If a step disagrees with the long rate by a thousandth, the TSC stopped or went on through a suspend. The rate known so far
   // stays good, but its baseline does not.
   const u64 step = rate(last_, now);
-  const bool steady = now.monotonic_ns - last_.monotonic_ns < second / 10 ||
-                      distance(step, anchor_.ns_per_tick_q32) <= anchor_.ns_per_tick_q32 / 1000;
-  if (!steady) base_ = now;
+  steady_ = now.monotonic_ns - last_.monotonic_ns < second / 10 ||
+            distance(step, anchor_.ns_per_tick_q32) <= anchor_.ns_per_tick_q32 / 1000;
+  if (!steady_) base_ = now;
   const u64 whole = rate(base_, now);
   if (plausible(whole) && now.monotonic_ns - base_.monotonic_ns >= shortest_baseline) anchor_.ns_per_tick_q32 = whole;
   anchor_.ticks = now.ticks;
@@ -103,6 +103,14 @@ std::int64_t Calibration::refresh(const Sample& now) {
   last_ = now;
   if (distance(now.utc_ns, predicted) <= jump) return 0;
   return static_cast<std::int64_t>(now.utc_ns - predicted);
+}
+
+std::optional<Sample> Calibration::soon_after(const Sample& from, u64 ticks) const {
+  constexpr u64 soon = 1'000'000;
+  if (!steady_ || !plausible(anchor_.ns_per_tick_q32)) return std::nullopt;
+  const u64 passed_ns = scale(distance(ticks, from.ticks), anchor_.ns_per_tick_q32);
+  if (ticks < from.ticks || passed_ns > soon) return std::nullopt;
+  return Sample{ticks, from.monotonic_ns + passed_ns, from.utc_ns + passed_ns};
 }
 
 u64 Calibration::to_utc(u64 ticks, u64 now_ticks) const {

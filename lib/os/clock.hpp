@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "lib/ring/layout.hpp"
 
@@ -47,6 +48,10 @@ class Calibration {
   // than 10 ms, and 0 otherwise.
   std::int64_t refresh(const Sample& now);
 
+  // Returns the moment of `ticks`, if that is at most a millisecond after the moment `from`, by the rate that is known. Returns
+  // nothing if it is not, or if the rate is not to be relied on; then the clocks must be read.
+  std::optional<Sample> soon_after(const Sample& from, u64 ticks) const;
+
   // Returns the UTC of a record's ticks. For ticks 0, or ticks more than a second after `now_ticks`, it returns the present
   // time.
   u64 to_utc(u64 ticks, u64 now_ticks) const;
@@ -56,6 +61,7 @@ class Calibration {
  private:
   Sample base_;  // of the rate
   Sample last_;
+  bool steady_ = true;  // the last step agreed with the rate
   Anchor anchor_;
 };
 

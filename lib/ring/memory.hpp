@@ -11,7 +11,8 @@
 //   void pause()                                                        in a spin
 //   void sleep(At, std::atomic<u32>&, u32 expected, u64 deadline_ns)   while the word is expected; may wake for nothing
 //   u64  now_ns()                                                       CLOCK_MONOTONIC
-//   void prefetch(const void*)
+//   void prefetch(const void*)                                         of a line that is written next
+//   void prefetch_to_read(const void*)
 //   u64  ticks(Clock)
 //
 // At names the access: the labels of the tables in slot.hpp, lane.hpp, account.hpp and status.hpp.
@@ -196,6 +197,7 @@ struct HardwareMemory {
     __builtin_prefetch(address, 1);
 #endif
   }
+  [[gnu::always_inline]] static void prefetch_to_read(const void* address) { __builtin_prefetch(address); }
   [[gnu::always_inline]] static u64 ticks(Clock clock) {
 #if defined(__x86_64__)
     if (clock == Clock::tsc) return __builtin_ia32_rdtsc();

@@ -95,6 +95,8 @@ class Reader {
   u64 head(u32 lane) const { return lanes_[lane].head; }
   bool waits_at_head(u32 lane) const { return lanes_[lane].at_end; }  // the walk found nothing at h
   bool is_idle() const;                                               // nothing in any lane, and nothing left for want of room
+  // Returns true if a pass without entries and tails would find what the last pass found: nothing.
+  bool is_still_idle() const;
   bool lacks_room(u32 lane) const;
   std::size_t stalled() const;
   bool names_entry(u64 incarnation) const;  // as of the last read_entries
@@ -110,7 +112,8 @@ class Reader {
     u64 published = 0;    // head as producers see it
     u64 tail = 0;         // as last read: a lower bound
     u64 high_water = 0;   // seen by this collector
-    bool at_end = false;  // the walk found nothing at h in this pass
+    bool at_end = false;  // the walk found nothing at h in this pass, but …
+    Word end_word{};      // … this word
     u32 walked = 0;       // in this pass
     bool released = false;
     u32 held = 0;    // the number of slots in is_held
@@ -140,6 +143,7 @@ class Reader {
   };
   void jump(u32 lane);
   bool step(u32 lane);
+  static bool end_walk(LaneView& view, Word word);
   void list(u32 lane, u32 index, Word word);
   bool judge(u32 lane, Stalled& it);
   void look_at_room();

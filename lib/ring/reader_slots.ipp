@@ -120,11 +120,11 @@ bool Reader<M>::step(u32 lane) {
   const bool below_tail = view.tail > view.head;
   const bool mine = word.lap == lap;
   if (word.state == SlotState::empty) {
-    if (!below_tail) return view.at_end = true, false;
+    if (!below_tail) return end_walk(view, word);
     if (step_over<M>(slot, word, lap)) ++view.head;
     return true;
   }
-  if (!mine && !below_tail) return view.at_end = true, false;
+  if (!mine && !below_tail) return end_walk(view, word);
   const bool takes = mine && word.state == SlotState::ready;
   const bool lists = !takes && word.state != SlotState::reading && !view.is_listed[index];
   if ((takes && !may_take(lane, word.owner)) || (lists && !may_list(view))) {
@@ -132,6 +132,7 @@ bool Reader<M>::step(u32 lane) {
     return false;
   }
   if (takes) {
+    M::prefetch_to_read(Ring::payload(slot));  // it comes while the word changes hands
     if (!take<M>(slot, word)) return true;
     hold(lane, index, word, false);
   } else if (mine && word.state == SlotState::reading) {
@@ -142,6 +143,13 @@ bool Reader<M>::step(u32 lane) {
   }
   ++view.head;
   return true;
+}
+
+template <class M>
+bool Reader<M>::end_walk(LaneView& view, Word word) {
+  view.at_end = true;
+  view.end_word = word;
+  return false;
 }
 
 template <class M>
@@ -273,6 +281,18 @@ bool Reader<M>::publish_head(u32 lane) {
 template <class M>
 bool Reader<M>::is_idle() const {
   return std::all_of(lanes_.begin(), lanes_.end(), [](const LaneView& view) { return view.at_end && !view.left_ready; });
+}
+
+// A lane with listed or held slots is looked at by whole passes, since these slots may change.
+template <class M>
+bool Reader<M>::is_still_idle() const {
+  if (!taken_.empty()) return false;
+  for (u32 lane = 0; lane < lanes(); ++lane) {
+    const LaneView& view = lanes_[lane];
+    if (!view.at_end || view.held != 0 || !view.listed.empty()) return false;
+    if (observe<M>(ring_.slot(lane, ring_.index(view.head))) != view.end_word) return false;
+  }
+  return true;
 }
 
 template <class M>

@@ -4,14 +4,15 @@
 // make a new field a compile error: put it into the digest first, then count it here.
 //   Collector: ring_, pace_, host_, log_ are alike in every life; what belongs to a pass is set when it begins, and its log
 //              holds no pass up; waiting_since_ is not zero
-//              where at_end is true (the host's clock moves as far as it is asked)
+//              where at_end is true (the host's clock moves as far as it is asked), so each pass is a whole one
 //   TypeNames: names_ are those of the places copied_: a name never changes
 //   Reassembly:  whole_, releasable_, done_, highest_ are cleared by begin_pass; room_ never changes
 //   Reader:    attachments_, vanished_, taken_, cells_, scribbled_ are cleared by begin_pass; ring_, pace_, limit_ never
 //              change; refused_entries_, repairs_ are figures; flowing_ decides how long it pauses, never what it sees;
 //              met_, is_observed_ and what observed_ holds follow from the occupants, and its order decides only in which
 //              order lines of different producers stand
-//   LaneView:  walked, at_limit are set by begin_pass, passed_one, tight by the walk; held follows from is_held
+//   LaneView:  walked, at_limit are set by begin_pass, passed_one, tight by the walk; held follows from is_held; end_word is
+//              looked at only between whole passes
 //   Ledger:    events_, losses_ are figures; lines_, advances_, closed_, closed_incarnations_ are cleared before they are
 //              used; over_ matters only where an entry was scribbled
 #pragma once
@@ -70,7 +71,7 @@ inline u64 digest_of(const shmring::ring::Observation& observation) {
 
 template <class Lanes>
 u64 digest_of_lanes(const Lanes& lanes) {
-  static_assert(sizeof(typename Lanes::value_type) == 168, SHMRING_NEW_FIELD);
+  static_assert(sizeof(typename Lanes::value_type) == 192, SHMRING_NEW_FIELD);
   u64 hash = 1;
   for (const auto& view : lanes) {
     hash = mix(mix(hash, view.head), mix(view.published, view.tail));

@@ -64,6 +64,7 @@ struct ExploreMemory {
     return Scheduler::active().now_ns();
   }
   static void prefetch(const void*) {}
+  static void prefetch_to_read(const void*) {}
   static u64 ticks(shmring::ring::Clock) { return 1'000'000; }  // time stands still: nothing in the protocol may rest on it
 
  private:

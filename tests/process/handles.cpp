@@ -186,7 +186,7 @@ TEST_CASE("one handle that four threads use by mistake: what is refused is count
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  const u64 attempts = by_mode<u64>(20'000, 100'000, part_of(20'000'000));
+  const u64 attempts = by_mode<u64>(50'000, 100'000, part_of(20'000'000));
   Shared<std::atomic<bool>> stop;
   Journal& others = place.journal(1 << 26);
   Child other([&] { return produce(Workplace::ring, others, {SHMRING_LANE_SHARED, 1 << 26, 64, 0, &*stop}); });

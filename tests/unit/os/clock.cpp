@@ -74,6 +74,25 @@ TEST_CASE("ticks of 0, or more than a second in the future, are now; a little in
   CHECK(calibration.to_utc(at(10 * second + 500 * ms).ticks, now) >= utc + 499 * ms);
 }
 
+TEST_CASE("soon after a reading of all clocks the ring's own tells the others") {
+  const Calibration calibration(at(0), at(10 * second));
+  const os::Sample from = at(10 * second), soon = at(10 * second + ms / 2);
+  const auto found = calibration.soon_after(from, soon.ticks);
+  REQUIRE(found.has_value());
+  CHECK(found->ticks == soon.ticks);
+  CHECK(soon.monotonic_ns - found->monotonic_ns <= 1);  // rounded down
+  CHECK(soon.utc_ns - found->utc_ns <= 1);
+  CHECK(calibration.soon_after(from, from.ticks).has_value());
+  CHECK_FALSE(calibration.soon_after(from, from.ticks - 1).has_value());  // it was set back: a suspend
+  CHECK_FALSE(calibration.soon_after(from, at(10 * second + 2 * ms).ticks).has_value());
+  CHECK_FALSE(calibration.soon_after({}, from.ticks).has_value());
+  const os::Sample stopped{from.ticks, from.monotonic_ns + 20 * ms, from.utc_ns + 20 * ms};
+  CHECK_FALSE(Calibration(from, stopped).soon_after(from, from.ticks).has_value());  // a rate of zero
+  Calibration suspended(at(0), at(10 * second));
+  suspended.refresh({at(11 * second).ticks, at(71 * second).monotonic_ns, at(71 * second).utc_ns});
+  CHECK_FALSE(suspended.soon_after(from, soon.ticks).has_value());
+}
+
 TEST_CASE("a steady clock is refreshed without a jump") {
   Calibration calibration(at(0), at(second));
   for (u64 s = 2; s < 100; ++s) CHECK(calibration.refresh(at(s * second)) == 0);
