@@ -105,13 +105,14 @@ class Bench(CommandCase):
         self.assertEqual(set(document["memory"]), {"slot_header", "producer", "lane"})
         found = {(figure["transport"], figure["measure"]): figure for figure in document["figures"]}
         self.assertEqual({name: figure["unit"] for name, figure in found.items()}, {
-            ("collector", "handoff"): "ns", ("collector-busy", "handoff"): "ns", ("collector", "logged"): "records/s",
+            ("collector", "handoff"): "ns", ("collector-busy", "handoff"): "ns",
+            ("floor-polled", "handoff"): "ns", ("collector", "logged"): "records/s",
             ("encoder", "encode"): "lines/s", ("collector", "stages"): "ns", ("collector", "idle"): "wake-ups/s"})
         for figure in found.values():
             self.assertGreater(figure["median"], 0)
             self.assertEqual(figure["delivered"], figure["attempted"] - figure["dropped"])
             self.assertEqual(set(figure) - {"calls", "parts"}, FIGURE)
-        for transport in "collector", "collector-busy":
+        for transport in "collector", "collector-busy", "floor-polled":
             figure = found[transport, "handoff"]
             self.assertEqual(figure["calls"]["count"], figure["attempted"])
         for name in ("collector", "logged"), ("collector", "stages"), ("encoder", "encode"):

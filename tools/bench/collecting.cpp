@@ -11,6 +11,7 @@
 #include "lib/collect/idle.hpp"
 #include "lib/log/files/appender.hpp"
 #include "lib/os/error.hpp"
+#include "tools/bench/alone.hpp"
 #include "tools/bench/board.hpp"
 #include "tools/bench/shmring_lanes.hpp"
 
@@ -175,27 +176,6 @@ void collect(Board& board, const ScratchRing& place, bool busy, bool crowded) {
   board.writers[0].calls.add(collector.watch().hands());
 }
 
-// Writes one record at a time. The next one follows when this one is logged and the collector has been idle for a while.
-void write_alone(Board& board, const Job& job, const ScratchRing& place, bool busy, bool crowded) {
-  TextWriter writer(place);
-  be_ready(board, crowded);
-  Board::WriterLine& mine = board.writers[0];
-  const u64 end_ns = os::monotonic_now_ns() + job.budget_ns;
-  while (os::monotonic_now_ns() < end_ns) {
-    if (!writer.write()) throw std::runtime_error("an empty ring refused a record");
-    mine.attempted = ++mine.accepted;
-    Patience patience(crowded, grace_ns);
-    while (board.delivered[0].load(std::memory_order_acquire) < mine.accepted) patience.once();
-    // The distance between records is longer than the collector's longest sleep while records come. It varies, so that it is
-    // not in step with these sleeps.
-    constexpr u64 between_ns = 2'000'000, of_step_ns = 379'000, within_ns = 1'500'000, busy_ns = 10'000;
-    const u64 until_ns = os::monotonic_now_ns() + busy_ns;
-    if (!busy) os::sleep_for(between_ns + mine.accepted * of_step_ns % within_ns);
-    while (busy && os::monotonic_now_ns() < until_ns) patience.once();
-  }
-  board.writers_done.fetch_add(1, std::memory_order_release);
-}
-
 struct Spent {
   Ticks ticks;
   u64 records;
@@ -229,8 +209,12 @@ Round run_handoff(const Job& job, bool busy) {
   std::vector<Child> children;
   children.emplace_back(
       [&] { return play(*board, placement.reader, [&] { collect(*board, place, busy, placement.crowded); }); });
-  children.emplace_back(
-      [&] { return play(*board, placement.writer(0), [&] { write_alone(*board, job, place, busy, placement.crowded); }); });
+  children.emplace_back([&] {
+    return play(*board, placement.writer(0), [&] {
+      TextWriter writer(place);
+      write_alone(*board, job, busy, placement.crowded, [&] { return writer.write(); });
+    });
+  });
   return supervise(*board, children, job);
 }
 

@@ -16,6 +16,7 @@
 namespace shmring::bench {
 
 Round run_handoff(const Job& job, bool busy);
+Round run_floor_handoff(const Job& job);  // floor_hands.cpp
 Round run_logged(const Job& job);
 Round run_encode(const Job& job);
 Round run_stages(const Job& job);

@@ -77,6 +77,7 @@ std::vector<Contender> contenders() {
           contender<PosixQueue>(),
           collecting("collector", run_collector, {Measure::handoff, Measure::logged, Measure::stages, Measure::idle}),
           collecting("collector-busy", run_busy_handoff, {Measure::handoff}),
+          collecting("floor-polled", run_floor_handoff, {Measure::handoff}),
           collecting("encoder", run_encode, {Measure::encode})};
 }
 

@@ -98,7 +98,8 @@ void print_hands(const Report& report, const Job& job) {
   tool::Table table({"COLLECTOR", ">MIN", ">P50", ">P99", ">MAX", ">RECORDS"});
   for (const Figure& figure : report.figures) {
     if (!same(figure.job, job)) continue;
-    std::vector<std::string> row{figure.transport == "collector-busy" ? "polling" : "sleeping"};
+    const bool is_floor = figure.transport == "floor-polled";
+    std::vector<std::string> row{is_floor ? "bare ring" : figure.transport == "collector-busy" ? "polling" : "sleeping"};
     for (const double part : {0.0, 0.5, 0.99, 1.0}) row.push_back(fmt::format("{:.2f}", call_ns(figure.calls, part) / micro));
     row.push_back(std::to_string(figure.calls.count()));
     table.row(row);
