@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "lib/log/files/verify.hpp"
+
 namespace log_test {
 
 Directory::Directory() {
@@ -62,6 +64,26 @@ std::string all_text(const std::string& dir) {
   std::string text;
   for (const fs::path& file : log_files(dir)) text += content(file);
   return text;
+}
+
+bool proven(const std::string& dir) {
+  Verdict verdict;
+  REQUIRE(verify(dir, verdict) == 0);
+  if (!verdict.proven)
+    MESSAGE(verdict.deviation.file, ":", verdict.deviation.line, " ", verdict.deviation.expected, " / ",
+            verdict.deviation.found);
+  return verdict.proven && verdict.torn_bytes == 0;
+}
+
+bool is_accounts_line(std::string_view line) { return line.starts_with(R"({"v":1,"kind":"accounts")"); }
+
+u64 most_lines_between_accounts(const std::string& dir) {
+  u64 since = 0, most = 0;
+  for (const std::string& line : split_lines(all_text(dir))) {
+    since = is_accounts_line(line) ? 0 : since + 1;
+    most = std::max(most, since);
+  }
+  return most;
 }
 
 std::span<const std::byte> bytes(std::string_view text) {

@@ -1,6 +1,6 @@
 // What the audit tests share: a directory of their own, whole files, decoding of what the log wrote, and a small log.
 //
-// Invariant: nothing here uses the code under test, but for the writer that makes the small log.
+// Invariant: nothing here uses the code under test, but for the writer that makes the small log, and verify in proven().
 #pragma once
 
 #include <filesystem>
@@ -48,6 +48,11 @@ std::vector<fs::path> log_files(const std::string& dir);
 std::vector<fs::path> kept_aside(const std::string& dir);
 std::vector<std::string> split_lines(const std::string& text);
 std::string all_text(const std::string& dir);
+
+// Whether verify proves the log, and it has no torn end.
+bool proven(const std::string& dir);
+bool is_accounts_line(std::string_view line);
+u64 most_lines_between_accounts(const std::string& dir);
 
 std::span<const std::byte> bytes(std::string_view text);
 

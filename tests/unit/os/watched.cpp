@@ -18,6 +18,11 @@ namespace {
 
 constexpr ring::u64 long_enough_ns = 60'000'000'000;
 
+int ready;  // what the last ppoll has returned
+int noted_ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
+  return ready = Replaced<&os::Calls::ppoll>::real(fds, count, timeout, mask);
+}
+
 }  // namespace
 
 TEST_CASE("without an epoll set, a place in it or news from it, each question finds the proof itself") {
@@ -76,10 +81,7 @@ TEST_CASE("a pidfd that cannot be taken out of the set ends no wait after that, 
     deaths.forget(0);
   }
   kill_and_wait(child);
-  static int ready;
-  Replaced<&os::Calls::ppoll> noted([](pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
-    return ready = Replaced<&os::Calls::ppoll>::real(fds, count, timeout, mask);
-  });
+  Replaced<&os::Calls::ppoll> noted(noted_ppoll);
   CHECK(deaths.wait(0) == 0);
   CHECK(ready == 0);
   CHECK_FALSE(deaths.dead(1, other.word()));
@@ -138,10 +140,7 @@ TEST_CASE("what the epoll set says proves no death, and a process that a fork ha
   }
   CHECK_FALSE(deaths.dead(0, child.word()));
   BareChild holder;  // has a copy of both pidfds
-  static int ready;
-  Replaced<&os::Calls::ppoll> noted([](pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
-    return ready = Replaced<&os::Calls::ppoll>::real(fds, count, timeout, mask);
-  });
+  Replaced<&os::Calls::ppoll> noted(noted_ppoll);
   kill_and_wait(child);
   CHECK(deaths.look() == 1);
   CHECK(deaths.wait(0) == 0);

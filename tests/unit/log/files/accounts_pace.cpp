@@ -10,18 +10,7 @@
 
 using namespace log_test;
 
-namespace {
-
-bool proven(const std::string& dir) {
-  Verdict verdict;
-  REQUIRE(verify(dir, verdict) == 0);
-  if (!verdict.proven)
-    MESSAGE(verdict.deviation.file, ":", verdict.deviation.line, " ", verdict.deviation.expected, " / ",
-            verdict.deviation.found);
-  return verdict.proven && verdict.torn_bytes == 0;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("an accounts line stands at least every 4096 lines, and says what the log says up to it") {
   Directory dir;
@@ -33,11 +22,7 @@ TEST_CASE("an accounts line stands at least every 4096 lines, and says what the 
     for (std::size_t i = 0; i < batch; ++i) lines.push_back(event("pay", 10, ++sequence, "x"));
     REQUIRE(writer.append(lines) == 0);
   }
-  u64 since = 0, most = 0;
-  for (const std::string& line : split_lines(all_text(dir.log()))) {
-    since = line.starts_with("{\"v\":1,\"kind\":\"accounts\"") ? 0 : since + 1;
-    most = std::max(most, since);
-  }
+  const u64 most = most_lines_between_accounts(dir.log());
   CHECK(most < 4096);
   CHECK(most >= 2048);  // and not needlessly often
   CHECK(proven(dir.log()));
@@ -83,7 +68,7 @@ TEST_CASE("with 250 producers the accounts lines are at most 1 % of the log, eac
   }
   for (const std::string& line : split_lines(all_text(dir.log()))) {
     bytes += line.size() + 1;
-    if (!line.starts_with("{\"v\":1,\"kind\":\"accounts\"")) continue;
+    if (!is_accounts_line(line)) continue;
     bytes_of_accounts += line.size() + 1;
     ++lines_of_accounts;
     if (lines_of_accounts > 1) CHECK(std::ranges::count(line, '{') >= 250);

@@ -24,11 +24,6 @@ bool same(const std::vector<RecoveredAccount>& found, const std::vector<AccountS
                     });
 }
 
-bool proven(const std::string& dir) {
-  Verdict verdict;
-  return verify(dir, verdict) == 0 && verdict.proven && verdict.torn_bytes == 0;
-}
-
 // A log in `dir` of the small batch and what it says; returns its text.
 std::string small_log(const std::string& dir) {
   TestLog writer(dir);
@@ -347,11 +342,7 @@ TEST_CASE("restarts do not put off the next accounts line: one stands at least e
     for (int i = 0; i < 2000; ++i) lines.push_back(event("pay", 10, ++sequence, "x"));
     REQUIRE(writer.append(lines) == 0);
   }
-  u64 since = 0, most = 0;
-  for (const std::string& line : split_lines(all_text(dir.log()))) {
-    since = line.starts_with("{\"v\":1,\"kind\":\"accounts\"") ? 0 : since + 1;
-    most = std::max(most, since);
-  }
+  const u64 most = most_lines_between_accounts(dir.log());
   CHECK(most < 4096);
   CHECK(proven(dir.log()));
 }
