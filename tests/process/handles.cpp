@@ -1,7 +1,10 @@
 // What an application may do to its own handle: fork, signals, threads, closefrom, umask, exec.
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 
+#include <fstream>
+#include <span>
 #include <thread>
 
 #include "tests/support/daemon.hpp"
@@ -60,7 +63,21 @@ void write_in_handler(int) {
   }
 }
 
-// Write until the handler was refused often enough; then sort out which sequence was whose.
+// Returns where this process has mapped the segment.
+std::span<std::byte> mapped_segment() {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("/shmring." + std::string(Workplace::ring)) == std::string::npos) continue;
+    std::size_t end = 0;
+    const u64 from = std::stoull(line, &end, 16), to = std::stoull(line.substr(end + 1), nullptr, 16);
+    return {reinterpret_cast<std::byte*>(from), to - from};
+  }
+  return {};
+}
+
+// Write until the handler was refused often enough; then sort out which sequence was whose. A signal is delivered when the
+// kernel returns to the process. So that it mostly does so inside a write, the write finds the segment's pages unmapped, and
+// each first access of a page is a fault.
 int write_in_storm(Journal& journal, u32 lane, u64 refusals) {
   static Storm memory;
   storm = &memory;
@@ -70,15 +87,17 @@ int write_in_storm(Journal& journal, u32 lane, u64 refusals) {
   struct sigaction action {};
   action.sa_handler = write_in_handler;
   ::sigaction(SIGALRM, &action, nullptr);
+  const std::span<std::byte> segment = mapped_segment();
+  if (segment.empty()) return 4;
+  std::vector<std::uint8_t> results;
+  results.reserve(journal.capacity());  // before the storm: the allocator may fill it, a fault a page
   const itimerval often{{0, 30}, {0, 30}}, never{};
   ::setitimer(ITIMER_REAL, &often, nullptr);
-  std::vector<std::uint8_t> results;
-  results.reserve(journal.capacity());
   Record record;
   while (static_cast<volatile u64&>(storm->nested) < refusals && results.size() < journal.capacity() / 2 &&
          results.size() < 4'000 * refusals) {
     make_record(journal.producer, results.size() + 1, room, record);
-    for (int i = 0; i < 4; ++i) __builtin_ia32_pause();
+    ::madvise(segment.data(), segment.size(), MADV_DONTNEED);
     results.push_back(static_cast<std::uint8_t>(shmring_write(storm->producer, &record.meta, record.payload, record.bytes)));
   }
   ::setitimer(ITIMER_REAL, &never, nullptr);
