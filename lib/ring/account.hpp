@@ -22,6 +22,7 @@
 // | owner_state      | store  | release         | owner_seen                   | incarnation, lane, name before attached; all before left |
 // | owner_seen       | load   | acquire         | owner_state, entry_zero      | the state before what is read under it             |
 // | incarnation_next | add    | relaxed         | -                            | only its uniqueness counts                         |
+// | incarnation_hint | load   | relaxed         | -                            | a hint: owner_claim decides                        |
 // | incarnation_set  | store  | release         | incarnation_seen             | owner_claim before the number                      |
 // | incarnation_seen | load   | acquire         | incarnation_set, entry_zero  | for an observer (stat): no word behind it is of the life before |
 // | lane_set         | store  | release         | lane_seen                    | owner_claim and lane_take before the number of the lane |
@@ -133,6 +134,12 @@ bool claim_entry(Entry& entry, Owner me) {
 template <class M>
 u64 next_incarnation(Header& header, u64 base) {
   return base + M::add(At::incarnation_next, header.incarnations, u64{1}, std::memory_order_relaxed) + 1;
+}
+
+// Returns how many incarnations were handed out, or were not long ago.
+template <class M>
+u64 incarnation_hint(const Header& header) {
+  return M::load(At::incarnation_hint, header.incarnations, std::memory_order_relaxed);
 }
 
 template <class M>

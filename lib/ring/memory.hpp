@@ -68,6 +68,7 @@ enum class At : u8 {
   owner_state,
   owner_seen,
   incarnation_next,
+  incarnation_hint,
   incarnation_set,
   incarnation_seen,
   lane_set,

@@ -20,11 +20,14 @@
 
 namespace shmring::ring {
 
-// How far ahead a slot's lines are fetched for writing. As many lines are fetched as the present record has, up to a limit.
-inline constexpr u32 prefetch_slots = 8, most_prefetched = 32;
+// How far ahead a slot's lines are fetched for writing. As many lines are fetched as the present record has, up to a limit. The
+// collector's processor fetches ahead, too, and takes back what was fetched for a slot far ahead: see LAYOUT.md.
+inline constexpr u32 prefetch_slots = 3, most_prefetched = 32;
 // How often a waiter looks at a full lane before it sleeps, and its longest sleep, after which it notices an unlinked ring.
 inline constexpr u32 wait_spins = 64;
 inline constexpr u64 wait_slice_ns = 50'000'000;
+// How many entries an attach tries in their order before it begins elsewhere.
+inline constexpr u32 near_entries = 64;
 // How often to look at a type name that another process is writing.
 inline constexpr u32 name_spins = 100'000;
 

@@ -121,25 +121,28 @@ int write_in_storm(Journal& journal, u32 lane, u64 refusals) {
 
 // ------------------------------------------------------------------------------------------------- one handle, by mistake
 
-// Each thread counts what it gets; all begin at once, and write records of one slot and of several.
+// Each thread counts what it gets; all begin at once, and write records of one slot and of several. A busy machine may let them
+// run one after the other: then all write again.
 int write_from_threads(Journal& journal, u32 lane, int threads, u64 attempts) {
   shmring_producer* handle = attach(Workplace::ring, journal, lane);
   if (handle == nullptr) return 1;
-  std::atomic<int> waiting = threads;
-  std::vector<std::jthread> writers;
-  for (int t = 0; t < threads; ++t)
-    writers.emplace_back([&, t] {
-      Record record;
-      --waiting;
-      while (waiting > 0) __builtin_ia32_pause();
-      for (u64 n = 0; n < attempts; ++n) {
-        make_record(journal.producer, static_cast<u64>(t) << 24 | (n + 1), journal.max_record, record);
-        const int result = shmring_write(handle, &record.meta, record.payload, record.bytes);
-        if (result == SHMRING_NESTED) ++journal->nested;
-        if (result < 0 || result == SHMRING_FORKED || result == SHMRING_RETIRED) ++journal->wrong;
-      }
-    });
-  writers.clear();
+  while (journal->nested == 0) {
+    std::atomic<int> waiting = threads;
+    std::vector<std::jthread> writers;
+    for (int t = 0; t < threads; ++t)
+      writers.emplace_back([&, t] {
+        Record record;
+        --waiting;
+        while (waiting > 0) __builtin_ia32_pause();
+        for (u64 n = 0; n < attempts; ++n) {
+          make_record(journal.producer, static_cast<u64>(t) << 24 | (n + 1), journal.max_record, record);
+          const int result = shmring_write(handle, &record.meta, record.payload, record.bytes);
+          if (result == SHMRING_NESTED) ++journal->nested;
+          if (result < 0 || result == SHMRING_FORKED || result == SHMRING_RETIRED) ++journal->wrong;
+        }
+        journal->begun += attempts;
+      });
+  }
   detach(handle, journal);
   return 0;
 }
@@ -216,9 +219,8 @@ TEST_CASE("one handle that four threads use by mistake: what is refused is count
     Child child([&] { return write_from_threads(journal, lane, 4, attempts); });
     CHECK(child.wait(std::chrono::minutes(5)) == 0);
     CHECK(journal->wrong == 0);
-    CHECK(journal->nested > 0);
     report("%lu of %lu writes refused and counted as four threads used one handle, %s lane", journal->nested.load(),
-           4 * attempts, lane == SHMRING_LANE_SHARED ? "shared" : "exclusive");
+           journal->begun.load(), lane == SHMRING_LANE_SHARED ? "shared" : "exclusive");
   }
   *stop = true;
   CHECK(other.wait() == 0);

@@ -17,6 +17,7 @@ Subject hands(const char* transport) { return {transport, {Measure::handoff, 64}
 Subject rate(const char* transport, u32 producers = 1) { return {transport, {Measure::rate, 64, producers}}; }
 Subject calls(const char* transport) { return {transport, {Measure::calls, 64}}; }
 Subject full(const char* transport) { return {transport, {Measure::full, 64}}; }
+Subject crowd(Measure measure, u32 producers) { return {"crowd", {measure, 64, producers}}; }
 Subject cheaper(const char* transport) { return {transport, {Measure::live, 64}, true}; }
 
 // Returns the figure of each round, or 0 for a round that has none.
@@ -35,50 +36,46 @@ std::vector<double> series(const Report& report, const Subject& subject) {
   return found;
 }
 
+// Returns the reference of each round: the lesser one if there are two, and 0 if one of them has no figure.
+std::vector<double> references_of(const Row& row, const Report& report) {
+  if (row.reference.transport == nullptr) return {};
+  std::vector<double> references = series(report, row.reference);
+  if (row.or_reference.transport == nullptr) return references;
+  const std::vector<double> others = series(report, row.or_reference);
+  references.resize(std::min(references.size(), others.size()));
+  for (std::size_t round = 0; round < references.size(); ++round)
+    references[round] = std::min(references[round], others[round]);
+  return references;
+}
+
 struct Judged {
   double figure = 0, bound = 0, of_bound = 0;
-  std::size_t left_out = 0;  // rounds that were not judged
+  std::size_t rounds = 0;  // that have a figure and a bound
 };
 
-// Returns which rounds had far cores, before or after.
-std::vector<bool> far_rounds(const Report& report, std::size_t rounds) {
-  std::vector<bool> out(rounds);
-  if (report.trips.size() != rounds + 1) return out;
-  for (std::size_t round = 0; round < rounds; ++round)
-    out[round] = report.trips[round].median_ns > far_ns || report.trips[round + 1].median_ns > far_ns;
-  return out;
+// Returns whether the round counts for a line of these cores.
+bool counts(Cores cores, const Report& report, std::size_t round) {
+  if (cores == Cores::any) return true;
+  if (round + 1 >= report.trips.size()) return false;
+  const double before = report.trips[round].median_ns, after = report.trips[round + 1].median_ns;
+  if (cores == Cores::far) return before > far_ns && after > far_ns;
+  return before <= far_ns && after <= far_ns;
 }
 
-// Returns true if at least a third of the rounds are left. That is enough to judge the run.
-bool leaves_enough(const std::vector<bool>& out) {
-  return static_cast<std::size_t>(std::count(out.begin(), out.end(), false)) * 3 >= out.size();
-}
-
-bool is_far(const Row& row, const Report& report) {
-  return row.by_distance && (report.round_trip_ns() > far_ns || !leaves_enough(far_rounds(report, report.rounds)));
-}
-
-// Returns which rounds are not judged: those with far cores, in a run whose cores were mostly near.
-std::vector<bool> rounds_left_out(const Row& row, const Report& report, std::size_t rounds) {
-  return row.by_distance && !is_far(row, report) ? far_rounds(report, rounds) : std::vector<bool>(rounds);
-}
-
-Judged compare(const Row& row, const Report& report, const char* transport) {
+Judged compare(const Row& row, Cores cores, const Report& report, const char* transport) {
   const std::vector<double> figures = series(report, {transport, row.figure.job, row.figure.cheaper});
   const bool alone = row.reference.transport == nullptr;
-  const std::vector<double> references = alone ? std::vector<double>{} : series(report, row.reference);
-  const std::vector<bool> out = rounds_left_out(row, report, figures.size());
+  const std::vector<double> references = references_of(row, report);
   std::vector<double> known, bounds, ratios;
   for (std::size_t round = 0; round < figures.size(); ++round) {
-    if (out[round]) continue;
+    if (!counts(cores, report, round)) continue;
     if (figures[round] == 0 || (!alone && (round >= references.size() || references[round] == 0))) continue;
     const double reference = alone ? 0 : references[round];
     bounds.push_back(std::max(row.factor * reference + row.extra, row.or_factor * reference));
     known.push_back(figures[round]);
     ratios.push_back(figures[round] / bounds.back());
   }
-  const auto left_out = static_cast<std::size_t>(std::count(out.begin(), out.end(), true));
-  return {median_of(known), median_of(bounds), median_of(ratios), left_out};
+  return {median_of(known), median_of(bounds), median_of(ratios), known.size()};
 }
 
 // Returns true if our figure is at most a little higher than that of a ring without any guarantee.
@@ -92,6 +89,7 @@ std::string value_text(Unit unit, double value) {
   if (value == 0) return "–";
   if (is_rate(unit)) return fmt::format("{:.1f} M/s", value / 1e6);
   if (unit == Unit::wakeups) return fmt::format("{:.0f} /s", value);
+  if (unit == Unit::percent) return fmt::format("{:.2f} %", value);
   if (value < 1e4) return fmt::format("{:.1f} ns", value);
   return value < 1e6 ? fmt::format("{:.1f} µs", value / 1e3) : fmt::format("{:.1f} ms", value / 1e6);
 }
@@ -100,12 +98,13 @@ const std::vector<Row>& rows_to_reach() {
   static const std::vector<Row> rows{
       {"exclusive lane, all on, drained live", live("exclusive"), false, live("floor"), 1, 5, 0, true, false, "floor-claim"},
       {"exclusive lane without time and tripwire", live("exclusive-bare"), false, live("floor"), 1},
-      {"exclusive lane, all on, nobody drains", quiet("exclusive"), false, quiet("floor"), 1, 20, 0, false},
+      {"exclusive lane, all on, nobody drains", quiet("exclusive"), false, quiet("floor"), 1, 20, 0, false, false,
+       "floor-timed"},
       {"exclusive lane without time and tripwire, nobody drains", quiet("exclusive-bare"), false, quiet("floor"), 1, 8, 0,
        false},
       {"nobody drains: cheaper than a robust mutex", quiet("exclusive-bare"), false, quiet("robust-mutex"), 1, 0, 0, false},
       {"nobody drains: cheaper than Boost message_queue", quiet("exclusive-bare"), false, quiet("boost-mq"), 1, 0, 0, false},
-      {"shared lane, one producer", live("shared"), false, live("exclusive"), 1, 8},
+      {"shared lane, one producer", live("shared"), false, live("exclusive"), 1, 8, 0, true, false, "floor-claim"},
       {"shared lane, 2 producers", live("shared", 2), false, live("floor-claim", 2), 1.2},
       {"shared lane, 4 producers against 2", rate("shared", 4), true, rate("shared", 2), 0.8, 0, 0, true, false,
        "floor-shared"},
@@ -126,57 +125,89 @@ const std::vector<Row>& rows_to_reach() {
       {"delivered, all on", rate("exclusive"), true, rate("floor"), 0.85},
       {"256 bytes, drained live", live("exclusive", 1, 256), false, live("floor", 1, 256), 1, 10},
       {"256 bytes, polite reader", polite("exclusive", 256), false, polite("floor", 256), 1, 10},
-      {"256 bytes, nobody drains", quiet("exclusive", 256), false, quiet("floor", 256), 1, 10, 0, false},
+      {"256 bytes, nobody drains", quiet("exclusive", 256), false, quiet("floor", 256), 1, 10, 0, false, false, "floor-timed"},
       {"1 KiB, drained live", live("exclusive", 1, 1024), false, live("floor", 1, 1024), 1.3},
       {"1 KiB, polite reader", polite("exclusive", 1024), false, polite("floor", 1024), 1.3},
-      {"1 KiB, nobody drains", quiet("exclusive", 1024), false, quiet("floor", 1024), 1.3, 0, 0, false},
+      {"1 KiB, nobody drains", quiet("exclusive", 1024), false, quiet("floor", 1024), 1.3, 0, 0, false, false, "floor-timed"},
       {"a refused write, exclusive lane full", full("exclusive"), false, {nullptr, {}}, 0, 30, 0, false},
       {"a refused write, shared lane full", full("shared"), false, {nullptr, {}}, 0, 30, 0, false},
       {"write() to a polling collector's hands", hands("collector-busy"), false, hands("floor-polled"), 1.5, 0, 0, true, true},
       {"write() to a sleeping collector's hands", hands("collector"), false, {nullptr, {}}, 0, 2e6, 0, false},
-      {"lines in the log, one producer", {"collector", {Measure::logged, 64}}, true, {nullptr, {}}, 0, 1.5e6, 0, true, true},
+      {"lines in the log, one producer",
+       {"collector", {Measure::logged, 64}},
+       true,
+       {"encoder", {Measure::encode, 64}},
+       0.7,
+       0,
+       0,
+       false,
+       true,
+       nullptr,
+       {"file-writes", {Measure::written, 64}}},
       {"lines encoded, the encoder alone", {"encoder", {Measure::encode, 64}}, true, {nullptr, {}}, 0, 8e6, 0, false},
       {"wake-ups of an idle collector", {"collector", {Measure::idle, 64}}, false, {nullptr, {}}, 0, 50, 0, false},
+      {"8190 idle producers, of a processor", crowd(Measure::attended, most_producers), false, {nullptr, {}}, 0, 1, 0, false},
+      {"a flood among 8190 producers, processor time a record", crowd(Measure::flood, most_producers), false,
+       crowd(Measure::flood, few_producers), 1.3, 0, 0, false},
   };
   return rows;
 }
 
 const char* verdict_name(Verdict verdict) {
-  constexpr const char* names[] = {"ok", "FAIL", "far", "crowded", "floor", "not measured"};
+  constexpr const char* names[] = {"ok", "FAIL", "not seen", "crowded", "floor", "not measured"};
   return names[static_cast<std::size_t>(verdict)];
 }
 
-Line judge(const Row& row, const Report& report) {
-  const Judged judged = compare(row, report, row.figure.transport);
-  Line line{row.what, unit_of(row.figure.job.measure), row.at_least, judged.figure, judged.bound, judged.of_bound};
+const char* cores_name(Cores cores) {
+  constexpr const char* names[] = {"any", "near", "far"};
+  return names[static_cast<std::size_t>(cores)];
+}
+
+namespace {
+
+Line judge(const Row& row, Cores cores, const Report& report) {
+  const Judged judged = compare(row, cores, report, row.figure.transport);
+  Line line{row.what, cores, unit_of(row.figure.job.measure), row.at_least, judged.figure, judged.bound, judged.of_bound};
   if (row.needs_cores && report.crowded(row.figure.job)) {
     line.verdict = Verdict::crowded;
     line.reason = fmt::format("{} processes, {} processors", row.figure.job.producers + 1, report.machine.processors);
     return line;
   }
-  if (judged.of_bound == 0) return line;
+  if (judged.rounds == 0 && compare(row, Cores::any, report, row.figure.transport).rounds == 0) return line;
+  if (judged.rounds < enough_rounds) {
+    line.verdict = Verdict::unseen;
+    line.reason = fmt::format("{} of {} rounds", judged.rounds, report.rounds);
+    return line;
+  }
   line.verdict = holds(row, judged) ? Verdict::ok : Verdict::failed;
-  if (judged.left_out != 0)
-    line.reason = fmt::format("of the {} of {} rounds with near cores", report.rounds - judged.left_out, report.rounds);
   if (row.stand_in != nullptr) {
-    const Judged bare = compare(row, report, row.stand_in);
+    const Judged bare = compare(row, cores, report, row.stand_in);
     const bool beyond = bare.of_bound != 0 && !holds(row, bare) && !row.at_least;
     if (line.verdict == Verdict::failed && beyond && is_like(bare, judged)) line.verdict = Verdict::floor;
     if (bare.of_bound != 0)
-      line.reason = fmt::format("{} itself: {}, {} it{}{}", row.stand_in, value_text(line.unit, bare.figure),
-                                holds(row, bare) ? "within" : "beyond", line.reason.empty() ? "" : "; ", line.reason);
+      line.reason = fmt::format("{} itself: {}, {} it", row.stand_in, value_text(line.unit, bare.figure),
+                                holds(row, bare) ? "within" : "beyond");
   }
-  if (is_far(row, report)) {
-    line.verdict = Verdict::far;
-    line.reason = fmt::format("a cache line there and back: {:.0f} ns{}{}", report.round_trip_ns(),
-                              line.reason.empty() ? "" : "; ", line.reason);
-  }
+  if (judged.rounds < report.rounds)
+    line.reason += fmt::format("{}{} of {} rounds", line.reason.empty() ? "" : "; ", judged.rounds, report.rounds);
   return line;
 }
 
+}  // namespace
+
+std::vector<Line> judge(const Row& row, const Report& report) {
+  if (!row.by_distance || (row.needs_cores && report.crowded(row.figure.job))) return {judge(row, Cores::any, report)};
+  return {judge(row, Cores::near, report), judge(row, Cores::far, report)};
+}
+
 bool falls_short(const std::vector<Line>& lines) {
-  return std::any_of(lines.begin(), lines.end(),
-                     [](const Line& line) { return line.verdict == Verdict::failed || line.verdict == Verdict::missing; });
+  auto is_judged = [&](const std::string& what) {
+    return std::any_of(lines.begin(), lines.end(),
+                       [&](const Line& line) { return line.what == what && line.verdict != Verdict::unseen; });
+  };
+  return std::any_of(lines.begin(), lines.end(), [&](const Line& line) {
+    return line.verdict == Verdict::failed || line.verdict == Verdict::missing || !is_judged(line.what);
+  });
 }
 
 }  // namespace shmring::bench

@@ -30,11 +30,12 @@ std::string folder_for_logs() {
 
 }  // namespace
 
-ScratchRing::ScratchRing(u32 slots, u32 on_full) : name(fresh_name()), log(folder_for_logs() + "/" + name) {
+ScratchRing::ScratchRing(u32 slots, u32 on_full, u32 producers) : name(fresh_name()), log(folder_for_logs() + "/" + name) {
   shmring_create_options options{};
   options.struct_size = sizeof options;
   options.slots = slots, options.slot_bytes = 128, options.lanes = 2;
   options.on_full = on_full, options.wait_us = 1'000'000;
+  options.producers = producers;
   must_be_done(shmring_create(name.c_str(), &options));
 }
 ScratchRing::~ScratchRing() {

@@ -19,8 +19,10 @@ Round run_handoff(const Job& job, bool busy);
 Round run_floor_handoff(const Job& job);  // floor_hands.cpp
 Round run_logged(const Job& job);
 Round run_encode(const Job& job);
+Round run_file_writes(const Job& job);
 Round run_stages(const Job& job);
 Round run_idle(const Job& job);
+Round run_crowd(const Job& job);
 
 // A record as an application would write it.
 inline constexpr std::string_view usual_text = "order 0000000000000017 authorised, EUR 12.50, by card 4111 .. 42";
@@ -28,7 +30,7 @@ static_assert(usual_text.size() == 64);
 
 // A ring for one writer in an exclusive lane, and the place of its log. The destructor removes both.
 struct ScratchRing {
-  ScratchRing(u32 slots, u32 on_full);
+  ScratchRing(u32 slots, u32 on_full, u32 producers = 0);  // 0: the default
   ScratchRing(const ScratchRing&) = delete;
   ~ScratchRing();
   std::string name, log;

@@ -58,6 +58,7 @@ Round run_busy_handoff(const Job& job) { return run_handoff(job, true); }
 std::vector<Contender> contenders() {
   using Lockfree = LockfreeQueue<bench_slots, 64>;
   return {contender<SingleFloor>(),
+          contender<TimedFloor>(false),
           contender<SharedFloor>(),
           contender<ClaimFloor>(false),
           contender<ExclusiveLane>(),
@@ -78,7 +79,9 @@ std::vector<Contender> contenders() {
           collecting("collector", run_collector, {Measure::handoff, Measure::logged, Measure::stages, Measure::idle}),
           collecting("collector-busy", run_busy_handoff, {Measure::handoff}),
           collecting("floor-polled", run_floor_handoff, {Measure::handoff}),
-          collecting("encoder", run_encode, {Measure::encode})};
+          collecting("encoder", run_encode, {Measure::encode}),
+          collecting("file-writes", run_file_writes, {Measure::written}),
+          collecting("crowd", run_crowd, {Measure::attended, Measure::flood})};
 }
 
 }  // namespace shmring::bench

@@ -57,7 +57,8 @@ const Figure* Report::find(const std::string& transport, const Job& job) const {
 void Report::add(const std::string& transport, Role role, const Job& job, const Round& round) {
   Figure* figure = find_in(figures, transport, job);
   if (figure == nullptr) figure = &figures.emplace_back(Figure{transport, role, job});
-  figure->rounds.push_back(round.figure);
+  if (round.rounds.empty()) figure->rounds.push_back(round.figure);
+  figure->rounds.insert(figure->rounds.end(), round.rounds.begin(), round.rounds.end());
   figure->attempted += round.attempted;
   figure->delivered += round.delivered;
   figure->dropped += round.dropped;
@@ -79,8 +80,9 @@ double Report::round_trip_ns() const {
 bool Report::crowded(const Job& job) const { return !takes_turns(job.measure) && machine.processors < job.producers + 1; }
 
 const char* measure_name(Measure measure) {
-  constexpr const char* names[] = {"quiet",  "live", "calls",   "rate",   "full",   "overwrite", "wait",
-                                   "hybrid", "cold", "handoff", "logged", "encode", "stages",    "idle"};
+  constexpr const char* names[] = {"quiet",   "live",   "calls", "rate",     "full",   "overwrite",
+                                   "wait",    "hybrid", "cold",  "handoff",  "logged", "encode",
+                                   "written", "stages", "idle",  "attended", "flood"};
   return names[static_cast<std::size_t>(measure)];
 }
 
@@ -90,7 +92,7 @@ const char* role_name(Role role) {
 }
 
 const char* unit_name(Unit unit) {
-  constexpr const char* names[] = {"ns", "records/s", "lines/s", "wake-ups/s"};
+  constexpr const char* names[] = {"ns", "records/s", "lines/s", "wake-ups/s", "%"};
   return names[static_cast<std::size_t>(unit)];
 }
 

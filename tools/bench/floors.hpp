@@ -11,6 +11,7 @@
 #include <bit>
 
 #include "lib/ring/memory.hpp"
+#include "tools/bench/board.hpp"
 #include "tools/bench/shared_file.hpp"
 
 namespace shmring::bench {
@@ -59,10 +60,16 @@ struct FloorBase {
   }
 };
 
-// A floor for one writer, which keeps the tail to itself.
-struct SingleFloor : FloorBase {
-  static constexpr const char* name = "floor";
+// A floor for one writer, which keeps the tail to itself. Timed: each record has the time of its write behind it, read from the
+// clock that the benchmark uses, which is the one that a ring would use here.
+template <bool timed>
+struct FloorOfOne : FloorBase {
+  static constexpr const char* name = timed ? "floor-timed" : "floor";
   static constexpr u32 max_producers = 1;
+  static void create(const std::string& file, Shape shape) {
+    if (timed) shape.bytes += sizeof(u64);
+    FloorBase::create(file, shape);
+  }
 
   class Writer {
    public:
@@ -75,7 +82,12 @@ struct SingleFloor : FloorBase {
         look_at_head();
         if (tail_ - head_ == ring_.slots()) return false;
       }
-      put(ring_.at(tail_), tail_, record, bytes);
+      Slot& slot = ring_.at(tail_);
+      if constexpr (timed) {
+        const u64 now = ticks();
+        std::memcpy(slot.payload() + bytes, &now, sizeof now);
+      }
+      put(slot, tail_, record, bytes);
       ++tail_;
       return true;
     }
@@ -87,6 +99,8 @@ struct SingleFloor : FloorBase {
     u64 tail_ = 0, head_ = 0;
   };
 };
+using SingleFloor = FloorOfOne<false>;
+using TimedFloor = FloorOfOne<true>;
 
 // A floor for many writers. Each takes its position by fetch-and-add, which cannot be undone, so it must know beforehand that
 // the position is free. It therefore looks at head and tail once for several positions, its credit, and leaves as many for each

@@ -15,8 +15,11 @@
 //   handoff    the time from a record's timestamp until the collector has copied it. The collector was idle before
 //   logged     one writer that waits for room: from its first write to the last line in the log
 //   encode     the encoder of lines alone
+//   written    the same lines, encoded before, written to a file: write(2) alone
 //   stages     the time that the collector takes for one record, stage by stage, alone on a processor
 //   idle       what the collector does when there are no records
+//   attended   the processor's time that it takes while so many producers are attached and write nothing
+//   flood      its time for a record of one of so many producers, while the others write nothing
 #pragma once
 
 #include <vector>
@@ -39,19 +42,25 @@ enum class Measure : std::uint8_t {
   handoff,
   logged,
   encode,
+  written,
   stages,
-  idle
+  idle,
+  attended,
+  flood
 };
-inline constexpr Measure collector_measures[] = {Measure::handoff, Measure::logged, Measure::encode, Measure::stages,
-                                                 Measure::idle};
+inline constexpr Measure collector_measures[] = {Measure::handoff, Measure::logged, Measure::encode,
+                                                 Measure::written, Measure::stages, Measure::idle};
+// Returns true if one run of the measurement makes the rounds, since it takes seconds to attach so many producers.
+inline constexpr bool is_of_a_crowd(Measure measure) { return measure == Measure::attended || measure == Measure::flood; }
 inline constexpr bool is_collectors(Measure measure) { return measure >= Measure::handoff; }
 
-// The unit of a figure. All but `ns` are per second.
-enum class Unit : std::uint8_t { ns, records, lines, wakeups };
+// The unit of a figure. All but `ns` and `percent`, which is of a processor, are per second.
+enum class Unit : std::uint8_t { ns, records, lines, wakeups, percent };
 inline constexpr Unit unit_of(Measure measure) {
   if (measure == Measure::rate || measure == Measure::logged) return Unit::records;
   if (measure == Measure::idle) return Unit::wakeups;
-  return measure == Measure::encode ? Unit::lines : Unit::ns;
+  if (measure == Measure::attended) return Unit::percent;
+  return measure == Measure::encode || measure == Measure::written ? Unit::lines : Unit::ns;
 }
 inline constexpr bool is_rate(Unit unit) { return unit == Unit::records || unit == Unit::lines; }
 
@@ -63,7 +72,7 @@ inline constexpr WhenFull when_full(Measure measure) {
 }
 // Returns true if writer and reader share one processor and never run at the same time.
 inline constexpr bool takes_turns(Measure measure) {
-  const bool one_process = measure == Measure::encode || measure == Measure::stages || measure == Measure::idle;
+  const bool one_process = measure >= Measure::encode;
   return measure == Measure::quiet || meets_full_ring(measure) || one_process;
 }
 inline constexpr bool times_calls(Measure measure) { return measure == Measure::calls || measure == Measure::cold; }
@@ -97,6 +106,9 @@ inline constexpr bool is_outrun(const Job& job, bool crowded, u64 records_behind
   return is_drained(job.measure) && job.producers == 1 && !crowded && records_behind > slots_of(job.bytes) / 16;
 }
 
+// How many producers a crowd has, and what it is compared with.
+inline constexpr u32 most_producers = 8190, few_producers = 8;
+
 struct Part {
   const char* name;
   double value;
@@ -107,9 +119,10 @@ struct Round {
   // 99.9 % of them do not exceed, and for `cold` and `handoff` the median.
   double figure = 0;
   u64 attempted = 0, delivered = 0, dropped = 0;
-  u64 left_out = 0;           // writes that were not timed, because their batch met a full ring or outran the reader
-  Histogram calls;            // of calls, cold and handoff: in ticks, including the timer's own cost
-  std::vector<Part> parts{};  // of stages: the parts of the figure; of idle: another figure
+  u64 left_out = 0;              // writes that were not timed, because their batch met a full ring or outran the reader
+  Histogram calls;               // of calls, cold and handoff: in ticks, including the timer's own cost
+  std::vector<double> rounds{};  // of a crowd: its own rounds, in place of the figure
+  std::vector<Part> parts{};     // of stages: the parts of the figure; of idle: another figure
 };
 
 // Where reader and writers run. −1 means anywhere.

@@ -1,6 +1,10 @@
 // The measurements logged and idle, which run shmringd's own loop in a process of its own, and the measurement encode. See
 // collecting.hpp.
+#include <fcntl.h>
+
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <ctime>
 
 #include "lib/collect/daemon.hpp"
@@ -140,29 +144,49 @@ Round run_idle(const Job& job) {
   return round;
 }
 
-Round run_encode(const Job& job) {
+namespace {
+
+// Lines as a collector encodes them, a batch at a time.
+class UsualLines {
+ public:
+  void gather(u64 first, u64 count) {
+    const std::span payload(reinterpret_cast<const std::byte*>(usual_text.data()), usual_text.size());
+    lines_.clear();
+    for (u64 i = first; i < first + count; ++i)
+      lines_.emplace_back(log::Event{
+          "api", 251120727563652, i + 1, 1, i, start_ns + i * 617, 1, {}, SHMRING_KIND_TEXT, 6, {}, payload, false, false});
+  }
+  // Replaces `out` by the text of the lines that were gathered last.
+  void encode(u64 first, std::string& out) {
+    out.clear();
+    encoder_.encode(lines_, first, out);
+  }
+
+ private:
+  static constexpr u64 start_ns = u64{1'800'000'000} * 1'000'000'000;
+  log::Encoder encoder_{"payments"};
+  std::vector<log::Line> lines_;
+};
+
+// Times what handles `batch` lines from an index on, alone in a process, until the job's time is over. What prepares them is
+// not timed. Returns lines a second.
+template <class Prepare, class Handle>
+Round time_lines(const Job& job, u64 batch, const Prepare& prepare, const Handle& handle) {
   SharedWithChildren<Board> board;
   std::vector<Child> children;
   children.emplace_back([&] {
     return play(*board, processors().front(), [&] {
       be_ready(*board, true);
-      const std::span payload(reinterpret_cast<const std::byte*>(usual_text.data()), usual_text.size());
-      log::Encoder encoder("payments");
-      std::string out;
-      std::vector<log::Line> lines;
       u64 index = 0;
-      const u64 end_ns = os::monotonic_now_ns() + job.budget_ns, start_ns = u64{1'800'000'000} * 1'000'000'000;
+      const u64 end_ns = os::monotonic_now_ns() + job.budget_ns;
       while (os::monotonic_now_ns() < end_ns) {
-        out.clear(), lines.clear();
-        for (u64 i = index; i < index + batch_of(job); ++i)
-          lines.emplace_back(log::Event{
-              "api", 251120727563652, i + 1, 1, i, start_ns + i * 617, 1, {}, SHMRING_KIND_TEXT, 6, {}, payload, false, false});
+        prepare(index);
         const u64 preempted = preemptions(), start = ticks();
-        encoder.encode(lines, index, out);
-        index += batch_of(job);
+        handle(index);
+        index += batch;
         const u64 end = ticks();
         if (preemptions() != preempted) continue;
-        board->writers[0].ticks += end - start, board->writers[0].timed += batch_of(job);
+        board->writers[0].ticks += end - start, board->writers[0].timed += batch;
       }
       board->writers[0].attempted = board->writers[0].accepted = index;
       board->delivered[0].store(index, std::memory_order_release);
@@ -172,6 +196,103 @@ Round run_encode(const Job& job) {
   const Board::WriterLine& done = board->writers[0];
   if (done.timed == 0) return round;  // every batch was preempted
   round.figure = static_cast<double>(done.timed) / static_cast<double>(done.ticks) / ns_per_tick() * 1e9;
+  return round;
+}
+
+}  // namespace
+
+Round run_encode(const Job& job) {
+  UsualLines lines;
+  std::string out;
+  return time_lines(
+      job, batch_of(job), [&](u64 index) { lines.gather(index, batch_of(job)); }, [&](u64 index) { lines.encode(index, out); });
+}
+
+Round run_file_writes(const Job& job) {
+  const ScratchRing place(bench_slots, SHMRING_POLICY_DROP);
+  const os::Fd file(os::calls.open(place.log.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+  if (!file) throw std::runtime_error("cannot make " + place.log + ": " + std::strerror(errno));
+  constexpr u64 batch = ring::Pace{}.slots_a_pass;  // as many lines as a pass of a collector makes
+  std::string bytes;
+  UsualLines lines;
+  lines.gather(1'000'000, batch), lines.encode(1'000'000, bytes);
+  return time_lines(
+      job, batch, [](u64) {},
+      [&](u64) {
+        if (os::calls.write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+          throw std::runtime_error("cannot write " + place.log + ": " + std::strerror(errno));
+      });
+}
+
+namespace {
+
+// Producers of the shared lane, all of this process. They attach at once, and the collector has met them all when the
+// constructor returns.
+class Crowd {
+ public:
+  Crowd(const ScratchRing& place, const ring::Ring& ring, u32 producers) : ring_(ring) {
+    shmring_attach_options options{};
+    options.struct_size = sizeof options;
+    options.lane = SHMRING_LANE_SHARED;
+    for (u32 i = 0; i < producers; ++i) {
+      shmring_producer* producer = nullptr;
+      must_be_done(shmring_attach(place.name.c_str(), &options, &producer));
+      producers_.emplace_back(producer);
+    }
+    write_through(producers_.back().get(), 1);
+    write_through(producers_.front().get(), 1);
+  }
+  // One of them writes, and all of it is logged when this returns.
+  void flood(u64 records) { write_through(producers_.front().get(), records); }
+
+ private:
+  struct Detach {
+    void operator()(shmring_producer* producer) const { shmring_detach(producer); }
+  };
+
+  void write_through(shmring_producer* producer, u64 records) {
+    for (u64 i = 0; i < records; ++i)
+      if (shmring_write(producer, nullptr, usual_text.data(), usual_text.size()) != 0)
+        throw std::runtime_error("a collector that works has refused a record for want of room");
+    Patience patience(true, grace_ns);
+    while (logged_of(shmring_incarnation(producer)) < shmring_sequence(producer)) patience.once();
+  }
+  u64 logged_of(u64 incarnation) const {
+    for (u32 entry = 0; entry < ring_.geometry.producers; ++entry)
+      if (ring::incarnation_seen<ring::HardwareMemory>(ring_.entries[entry]) == incarnation)
+        return ring::logged_seen<ring::HardwareMemory>(ring_.entries[entry]).through;
+    return 0;
+  }
+
+  const ring::Ring& ring_;
+  std::vector<std::unique_ptr<shmring_producer, Detach>> producers_;
+};
+
+}  // namespace
+
+Round run_crowd(const Job& job) {
+  constexpr int own_rounds = 9;
+  constexpr u64 flood_records = 50'000, rest_ns = 300'000'000;
+  const ScratchRing place(bench_slots, SHMRING_POLICY_WAIT, most_producers);
+  Collecting collector(place, processors().front());
+  Round round;
+  {
+    Crowd crowd(place, collector.ring(), job.producers);
+    for (int i = 0; i < own_rounds; ++i) {
+      const double before_ns = cpu_ns(collector.pid());
+      const u64 start_ns = os::monotonic_now_ns();
+      if (job.measure == Measure::flood) {
+        crowd.flood(flood_records);
+      } else {
+        os::sleep_for(rest_ns);
+      }
+      const double spent_ns = cpu_ns(collector.pid()) - before_ns;
+      round.rounds.push_back(job.measure == Measure::flood
+                                 ? spent_ns / static_cast<double>(flood_records)
+                                 : 100 * spent_ns / static_cast<double>(os::monotonic_now_ns() - start_ns));
+    }
+  }
+  collector.stop();
   return round;
 }
 

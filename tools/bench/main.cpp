@@ -67,6 +67,10 @@ std::vector<Job> jobs_of(const Options& options) {
     for (const u32 producers : {1, 2, 4, 8}) jobs.push_back({Measure::rate, sizes.front(), producers});
   if (wanted("collector"))
     for (const Measure measure : collector_measures) jobs.push_back({measure, 64});
+  if (wanted("crowd"))
+    jobs.insert(
+        jobs.end(),
+        {{Measure::attended, 64, most_producers}, {Measure::flood, 64, few_producers}, {Measure::flood, 64, most_producers}});
   return jobs;
 }
 
@@ -99,7 +103,7 @@ std::vector<Step> steps_of_rows() {
     if (!known && contender->can(job)) steps.push_back({&*contender, job});
   };
   for (const Row& row : rows_to_reach())
-    for (const Subject& subject : {row.figure, row.reference, Subject{row.stand_in, row.figure.job, false}}) {
+    for (const Subject& subject : {row.figure, row.reference, row.or_reference, Subject{row.stand_in, row.figure.job, false}}) {
       if (subject.transport == nullptr) continue;
       Job job = subject.job;
       need(subject.transport, job);
@@ -161,7 +165,8 @@ int measure(const Options& options) {
   const Report report = run_steps(steps, limits_of(options));
   std::vector<Line> lines;
   if (options.check)
-    for (const Row& row : rows_to_reach()) lines.push_back(judge(row, report));
+    for (const Row& row : rows_to_reach())
+      for (Line& line : judge(row, report)) lines.push_back(std::move(line));
   if (options.output == "json") {
     print_json(report, lines);
   } else {
@@ -211,10 +216,11 @@ void add_options(Command command, Options& options) {
           .form("NAME,…")
           .comma_list()
           .check(one_of(names));
-  const std::vector<std::string> all_measures{"quiet", "live", "calls", "full", "contended", "rate", "cold", "collector"};
+  const std::vector<std::string> all_measures{"quiet", "live", "calls",     "full", "contended",
+                                              "rate",  "cold", "collector", "crowd"};
   const Option measures = command
                               .value("--measure", options.measures,
-                                     fmt::format("Only these measurements, of: {} (default: all but contended and cold)",
+                                     fmt::format("Only these measurements, of: {} (default: all but contended, cold and crowd)",
                                                  fmt::join(all_measures, ", ")))
                               .form("NAME,…")
                               .comma_list()
@@ -237,12 +243,14 @@ void register_bench(Command program) {
   add_options(command, *options);
   command.footer(
       "bench makes rings and logs of its own, and removes them. Run it on a machine that does nothing else.\n\n"
-      "Transports: floor is a slot ring for one writer, without any check; floor-shared is one for many writers, by "
+      "Transports: floor is a slot ring for one writer, without any check, floor-timed the same with a time in each record; "
+      "floor-shared is one for many writers, by "
       "fetch-and-add; floor-claim is one for many writers, by compare-and-swap on the slot, as a ring needs that survives a "
       "writer's death. bare: without time and tripwire. in-place: claim, fill, commit. A record of more than 1024 bytes is "
       "written in chunks. collector: how soon it has a record in hand, polling (-busy) or asleep; lines in the log, which lies "
       "in $TMPDIR or /tmp; what each stage takes; wake-ups when idle. floor-polled: how soon a polling reader of a bare "
-      "ring has a record.\n\n"
+      "ring has a record. encoder: a collector's lines, encoded; file-writes: the same lines, written to a file. "
+      "crowd: what 8190 attached producers cost a collector.\n\n"
       "The json document has machine, rounds, memory, notes, check and figures. Each of the figures has transport, measure, "
       "unit, reader, bytes, writers, crowded, best, median, spread, rounds, attempted, delivered, dropped, calls (of single "
       "calls) and parts (of a sum).\n\n"

@@ -77,7 +77,10 @@ std::string memory_json() {
 
 std::string line_json(const Line& line) {
   Json json;
-  json.string("what", line.what).string("unit", unit_name(line.unit)).real("figure", line.figure);
+  json.string("what", line.what)
+      .string("cores", cores_name(line.cores))
+      .string("unit", unit_name(line.unit))
+      .real("figure", line.figure);
   json.string("bound_is", line.at_least ? "least" : "most").real("bound", line.bound).real("of_bound", line.of_bound);
   return json.string("verdict", verdict_name(line.verdict)).string("reason", line.reason).text();
 }

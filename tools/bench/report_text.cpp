@@ -129,6 +129,13 @@ void print_collector(const Report& report) {
       text += fmt::format("logged   {} million records a second of one waiting writer, each in the log, as verify says\n",
                           cell(&figure));
     if (figure.job.measure == Measure::encode) text += fmt::format("encoded  {} million lines a second\n", cell(&figure));
+    if (figure.job.measure == Measure::written)
+      text += fmt::format("written  {} million lines a second to a file, a pass of a collector at a time\n", cell(&figure));
+    if (figure.job.measure == Measure::attended)
+      text += fmt::format("{} idle producers: {:.2f} % of a processor\n", figure.job.producers, figure.median());
+    if (figure.job.measure == Measure::flood)
+      text += fmt::format("a flood of one among {} producers: {} ns of a processor a record\n", figure.job.producers,
+                          cell(&figure));
     if (figure.job.measure == Measure::idle)
       text += fmt::format("idle     {} wake-ups a second, {:.2f} % of a processor\n", cell(&figure),
                           figure.parts.empty() ? 0.0 : median_of(figure.parts.front().rounds));
@@ -196,9 +203,10 @@ void print_text(const Report& report) {
 
 void print_lines(const std::vector<Line>& lines) {
   fmt::print("\n{}\n", tool::bold("The figures to reach"));
-  tool::Table table({"WHAT", ">FIGURE", ">BOUND", ">× BOUND", "VERDICT", ""});
+  tool::Table table({"WHAT", "CORES", ">FIGURE", ">BOUND", ">× BOUND", "VERDICT", ""});
   for (const Line& line : lines)
-    table.row({line.what, value_text(line.unit, line.figure), (line.at_least ? "≥ " : "≤ ") + value_text(line.unit, line.bound),
+    table.row({line.what, cores_name(line.cores), value_text(line.unit, line.figure),
+               (line.at_least ? "≥ " : "≤ ") + value_text(line.unit, line.bound),
                line.of_bound != 0 ? fmt::format("{:.3f}", line.of_bound) : "–", verdict_name(line.verdict), line.reason});
   table.print();
   fmt::print("Figure and bound are medians of the rounds; × bound, which decides, is the median of each round's own.\n");

@@ -1,8 +1,9 @@
-// The picture: how long single calls take, and how many records arrive for each number of writers. See report.hpp.
+// The picture: how long single calls take, how many records arrive for each number of writers, and, if several sizes were
+// measured, what a write costs by its size, drained live and not drained. See report.hpp.
 //
 // Invariants:
 //   - the XML is well-formed, whatever the name of the machine is;
-//   - both axes are logarithmic, and each curve is inside its panel;
+//   - the axes are logarithmic, and each curve is inside its panel;
 //   - the colours follow the viewer's light or dark scheme.
 #include <fmt/format.h>
 
@@ -29,7 +30,7 @@ struct Tick {
   std::string text;
 };
 struct Panel {
-  double left;
+  double left, top;
   std::string title, x_name;
   std::string (*y_text)(double);
   double x_most;
@@ -37,7 +38,8 @@ struct Panel {
   std::vector<Curve> curves{};
 };
 
-constexpr double width = 980, panel_width = 390, top = 78, bottom = 420, line_height = 20;
+constexpr double width = 980, panel_width = 390, panel_height = 342, line_height = 20;
+constexpr double first_column = 74, second_column = 560, first_row = 78, second_row = 536, below_a_row = 66;
 constexpr std::size_t legend_columns = 5;
 
 std::string escaped(const std::string& text) {
@@ -128,10 +130,10 @@ std::pair<double, double> decades(const Panel& panel) {
 
 std::string draw(const Panel& panel) {
   const auto [first, last] = decades(panel);
-  const double right = panel.left + panel_width;
+  const double right = panel.left + panel_width, top = panel.top, bottom = top + panel_height;
   auto x_of = [&](double x) { return panel.left + x / panel.x_most * panel_width; };
   auto y_of = [&, first = first, last = last](double y) {
-    return bottom - (std::log10(y) - first) / (last - first) * (bottom - top);
+    return bottom - (std::log10(y) - first) / (last - first) * panel_height;
   };
   std::string out = label(panel.left, top - 16, panel.title, "start", "title");
   for (double decade = first; decade <= last; ++decade) {
@@ -164,7 +166,8 @@ u32 first_bytes(const Report& report, Measure measure) {
 
 Panel latency(const Report& report) {
   const u32 bytes = first_bytes(report, Measure::calls);
-  Panel panel{74,
+  Panel panel{first_column,
+              first_row,
               fmt::format("One write of {} bytes, drained live", bytes),
               "of all calls, so many take no longer",
               time_text,
@@ -186,7 +189,8 @@ Panel latency(const Report& report) {
 
 Panel throughput(const Report& report) {
   const u32 bytes = first_bytes(report, Measure::rate);
-  Panel panel{560, fmt::format("Records of {} bytes, delivered and checked", bytes), "writers", rate_text, 3, {}};
+  Panel panel{
+      second_column, first_row, fmt::format("Records of {} bytes, delivered and checked", bytes), "writers", rate_text, 3, {}};
   bool crowded = false;
   for (u32 x = 0; x <= 3; ++x) {
     const bool many = report.crowded({Measure::rate, bytes, 1u << x});
@@ -207,18 +211,43 @@ Panel throughput(const Report& report) {
   return panel;
 }
 
+// Returns the sizes that a write drained live was measured with, from small to large.
+std::vector<u32> sizes_of(const Report& report) {
+  std::vector<u32> sizes;
+  for (const Job& job : report.jobs([](const Job& job) { return job.measure == Measure::live && job.producers == 1; }))
+    if (!job.polite) sizes.push_back(job.bytes);
+  std::sort(sizes.begin(), sizes.end());
+  return sizes;
+}
+
+Panel by_size(const Report& report, const std::vector<u32>& sizes, Measure measure, double left, const char* title) {
+  Panel panel{left, second_row, title, "bytes of the record", time_text, static_cast<double>(sizes.size() - 1), {}};
+  for (std::size_t x = 0; x < sizes.size(); ++x) panel.x_ticks.push_back({static_cast<double>(x), std::to_string(sizes[x])});
+  for (std::size_t i = 0; i < report.transports.size(); ++i) {
+    Curve curve{report.transports[i], Role::floor, colour_of(report, i)};
+    for (std::size_t x = 0; x < sizes.size(); ++x) {
+      const Figure* figure = report.find(report.transports[i], {measure, sizes[x]});
+      if (figure == nullptr || figure->median() == 0) continue;
+      curve.role = figure->role;
+      curve.points.emplace_back(static_cast<double>(x), figure->median());
+    }
+    if (!curve.points.empty()) panel.curves.push_back(std::move(curve));
+  }
+  return panel;
+}
+
 // Lists the transports that have a curve in one of the panels.
-std::string legend(const Panel& one, const Panel& other, const Report& report) {
+std::string legend(const std::vector<Panel>& panels, double top, const Report& report) {
   std::string out;
   std::size_t shown = 0;
   for (std::size_t i = 0; i < report.transports.size(); ++i) {
     const Curve* curve = nullptr;
-    for (const Panel* panel : {&one, &other})
-      for (const Curve& each : panel->curves)
+    for (const Panel& panel : panels)
+      for (const Curve& each : panel.curves)
         if (each.name == report.transports[i]) curve = &each;
     if (curve == nullptr) continue;
     const double x = 40 + static_cast<double>(shown % legend_columns) * 188;
-    const double y = bottom + 66 + static_cast<double>(shown / legend_columns) * line_height;
+    const double y = top + static_cast<double>(shown / legend_columns) * line_height;
     out += fmt::format("<path class=\"c{} curve {}\" d=\"M{:.1f} {:.1f}h30\"/>\n", curve->colour, role_name(curve->role), x,
                        y - 4);
     out += label(x + 38, y, report.transports[i]);
@@ -230,9 +259,14 @@ std::string legend(const Panel& one, const Panel& other, const Report& report) {
 }  // namespace
 
 std::string svg(const Report& report) {
-  const Panel left = latency(report), right = throughput(report);
+  std::vector<Panel> panels{latency(report), throughput(report)};
+  if (const std::vector<u32> sizes = sizes_of(report); sizes.size() > 1) {
+    panels.push_back(by_size(report, sizes, Measure::live, first_column, "A write by its size, drained live"));
+    panels.push_back(by_size(report, sizes, Measure::quiet, second_column, "A write by its size, that nobody drains"));
+  }
   const double rows = std::ceil(static_cast<double>(report.transports.size()) / legend_columns);
-  const double height = bottom + 66 + rows * line_height + 22;
+  const double legend_top = panels.back().top + panel_height + below_a_row;
+  const double height = legend_top + rows * line_height + 22;
   const Machine& machine = report.machine;
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
@@ -244,8 +278,8 @@ std::string svg(const Report& report) {
   if (report.round_trip_ns() != 0)
     where += fmt::format("; a cache line there and back between writer and reader: {:.0f} ns", report.round_trip_ns());
   out += label(40, 28, where);
-  out += draw(left) + draw(right) + legend(left, right, report);
-  return out + "</svg>\n";
+  for (const Panel& panel : panels) out += draw(panel);
+  return out + legend(panels, legend_top, report) + "</svg>\n";
 }
 
 }  // namespace shmring::bench

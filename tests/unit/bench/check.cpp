@@ -12,13 +12,22 @@ namespace {
 const Job live64{Measure::live, 64};
 constexpr double near_ns = 120;
 
+// A run of as many rounds as are judged, all with cores so far apart.
 Report report_of(double round_trip_ns) {
   Report report;
   report.machine.processors = 2;
-  report.trips = {{round_trip_ns, round_trip_ns}};
+  report.rounds = enough_rounds;
+  report.trips.assign(enough_rounds + 1, {round_trip_ns, round_trip_ns});
   return report;
 }
-void put(Report& report, const char* transport, const Job& job, std::vector<double> rounds) {
+// Puts the figures of the rounds there; if these are few, again and again until there are enough.
+void put(Report& report, const char* transport, const Job& job, const std::vector<double>& figures) {
+  std::vector<double> rounds;
+  while (!figures.empty() && rounds.size() < enough_rounds * figures.size())
+    rounds.push_back(figures[rounds.size() % figures.size()]);
+  const auto trips = report.trips.size();
+  report.rounds = std::max(report.rounds, static_cast<u32>(rounds.size()));
+  report.trips.resize(std::max(trips, rounds.size() + 1), report.trips.back());
   report.transports.push_back(transport);
   report.figures.push_back({transport, Role::floor, job, std::move(rounds)});
 }
@@ -26,11 +35,14 @@ void put(Report& report, const char* transport, const Job& job, std::vector<doub
 const Row at_most{"", {"ours", live64}, false, {"floor", live64}, 1.3, 0, 0};
 const Row at_least{"", {"ours", live64}, true, {"floor", live64}, 0.5, 0, 0};
 
-Verdict verdict(const Row& row, std::vector<double> ours, std::vector<double> floor, double round_trip_ns = near_ns) {
-  Report report = report_of(round_trip_ns);
-  put(report, "ours", row.figure.job, std::move(ours));
-  put(report, "floor", row.figure.job, std::move(floor));
-  return judge(row, report).verdict;
+// The line of near cores, or of all.
+Line first_line(const Row& row, const Report& report) { return judge(row, report).front(); }
+
+Verdict verdict(const Row& row, const std::vector<double>& ours, const std::vector<double>& floor) {
+  Report report = report_of(near_ns);
+  put(report, "ours", row.figure.job, ours);
+  put(report, "floor", row.figure.job, floor);
+  return first_line(row, report).verdict;
 }
 
 }  // namespace
@@ -61,18 +73,48 @@ TEST_CASE("each round is compared with its own, and the median of these decides"
   CHECK(verdict(at_most, {99, 12, 12}, {10, 10, 10}) == Verdict::ok);
 }
 
-TEST_CASE("far apart, a row that depends on the distance is neither ok nor failed, and says how far") {
-  CHECK(verdict(at_most, {12}, {10}, 500) == Verdict::far);
-  CHECK(verdict(at_most, {99}, {10}, 251) == Verdict::far);
-  CHECK(verdict(at_most, {99}, {10}, 249) == Verdict::failed);
-  CHECK(verdict(at_most, {99}, {10}, 0) == Verdict::failed);  // not known
+TEST_CASE("a row that depends on the distance is judged by the near rounds and by the far ones; another one by all") {
+  Report report = report_of(near_ns);
+  for (const double ns : {120., 249., 251., 500.}) {
+    for (int i = 0; i < 8; ++i) report.trips.push_back({ns, ns});
+  }
+  report.trips.erase(report.trips.begin(), report.trips.begin() + enough_rounds + 1);
+  report.trips.push_back({500, 500});
+  std::vector<double> ours, floor;
+  for (int round = 0; round < 32; ++round) ours.push_back(round < 16 ? 12 : 14), floor.push_back(10);
+  report.rounds = 32;
+  report.figures = {{"ours", Role::floor, live64, ours}, {"floor", Role::floor, live64, floor}};
+  const std::vector<Line> lines = judge(at_most, report);
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0].cores == Cores::near);
+  CHECK(lines[0].verdict == Verdict::ok);
+  CHECK(lines[0].figure == 12);
+  CHECK(lines[0].reason == "15 of 32 rounds");  // in the sixteenth they went apart
+  CHECK(lines[1].cores == Cores::far);
+  CHECK(lines[1].verdict == Verdict::failed);
+  CHECK(lines[1].figure == 14);
+  CHECK(lines[1].reason == "16 of 32 rounds");
   Row row = at_most;
   row.by_distance = false;
-  CHECK(verdict(row, {99}, {10}, 500) == Verdict::failed);
+  REQUIRE(judge(row, report).size() == 1);
+  CHECK(first_line(row, report).cores == Cores::any);
+  CHECK(first_line(row, report).figure == 13);
+}
+
+TEST_CASE("what few rounds saw is not judged") {
   Report report = report_of(500);
-  put(report, "ours", live64, {12});
+  put(report, "ours", live64, {99});
   put(report, "floor", live64, {10});
-  CHECK(judge(at_most, report).reason.find("500 ns") != std::string::npos);
+  CHECK(judge(at_most, report)[0].verdict == Verdict::unseen);
+  CHECK(judge(at_most, report)[0].reason == "0 of 8 rounds");
+  CHECK(judge(at_most, report)[1].verdict == Verdict::failed);
+  report.figures[1].rounds.back() = 0;
+  CHECK(judge(at_most, report)[1].verdict == Verdict::unseen);
+  CHECK(judge(at_most, report)[1].reason == "7 of 8 rounds");
+  report = report_of(0);  // one processor: the distance is not known
+  put(report, "ours", live64, {99});
+  put(report, "floor", live64, {10});
+  CHECK(judge(at_most, report)[0].verdict == Verdict::failed);
 }
 
 TEST_CASE("what was not measured is never ok") {
@@ -81,27 +123,7 @@ TEST_CASE("what was not measured is never ok") {
   CHECK(verdict(at_most, {0, 0}, {10, 10}) == Verdict::missing);
   CHECK(verdict(at_most, {12, 0}, {0, 10}) == Verdict::missing);
   CHECK(verdict(at_most, {12, 0}, {10, 10}) == Verdict::ok);
-  CHECK(judge(at_most, report_of(near_ns)).verdict == Verdict::missing);
-}
-
-TEST_CASE("in a run that is near on the whole, rounds beside which the cores were far apart are not judged, and counted") {
-  Report report = report_of(near_ns);
-  report.rounds = 4;
-  report.trips = {{500, 500}, {100, 100}, {100, 100}, {100, 100}, {100, 251}};
-  put(report, "ours", live64, {20, 12, 13, 20});
-  put(report, "floor", live64, {10, 10, 10, 10});
-  const Line line = judge(at_most, report);
-  CHECK(line.verdict == Verdict::ok);
-  CHECK(line.figure == 12.5);
-  CHECK(line.reason == "of the 2 of 4 rounds with near cores");
-  Row row = at_most;
-  row.by_distance = false;
-  CHECK(judge(row, report).verdict == Verdict::failed);
-  report.trips[1] = report.trips[2] = {500, 500};
-  CHECK(judge(at_most, report).verdict == Verdict::far);
-  CHECK(judge(at_most, report).figure == 16.5);                                 // of all
-  report.trips = {{100, 100}, {500, 500}, {100, 100}, {500, 500}, {100, 100}};  // near in the median, and beside no round
-  CHECK(judge(at_most, report).verdict == Verdict::far);
+  CHECK(first_line(at_most, report_of(near_ns)).verdict == Verdict::missing);
 }
 
 TEST_CASE("a row that needs processors is not judged where there are too few") {
@@ -120,10 +142,11 @@ TEST_CASE("of both readers the one counts that makes the alternative cheaper") {
   Job polite = live64;
   polite.polite = true;
   put(report, "other", polite, {16, 100, 18});
-  CHECK(judge(row, report).verdict == Verdict::failed);
-  CHECK(judge(row, report).bound == 8);
-  report.figures.back().rounds = {40, 100, 40};
-  CHECK(judge(row, report).verdict == Verdict::ok);
+  CHECK(first_line(row, report).verdict == Verdict::failed);
+  CHECK(first_line(row, report).bound == 8);
+  report.figures.pop_back();
+  put(report, "other", polite, {40, 100, 40});
+  CHECK(first_line(row, report).verdict == Verdict::ok);
 }
 
 TEST_CASE("the floor is judged beside a row: where it is beyond the bound too, it is the reason, and the row does not fail") {
@@ -133,19 +156,20 @@ TEST_CASE("the floor is judged beside a row: where it is beyond the bound too, i
   put(report, "ours", live64, {20});
   put(report, "floor", live64, {10});
   put(report, "bare", live64, {15});
-  CHECK(judge(row, report).reason == "bare itself: 15.0 ns, beyond it");
-  CHECK(judge(row, report).verdict == Verdict::floor);
-  report.figures.front().rounds = {900};
-  CHECK(judge(row, report).verdict == Verdict::failed);
-  report.figures.front().rounds = {20};
-  report.figures.back().rounds = {11};
-  CHECK(judge(row, report).reason == "bare itself: 11.0 ns, within it");
-  CHECK(judge(row, report).verdict == Verdict::failed);
+  CHECK(first_line(row, report).reason == "bare itself: 15.0 ns, beyond it");
+  CHECK(first_line(row, report).verdict == Verdict::floor);
+  const auto all = [](double figure) { return std::vector<double>(enough_rounds, figure); };
+  report.figures.front().rounds = all(900);
+  CHECK(first_line(row, report).verdict == Verdict::failed);
+  report.figures.front().rounds = all(20);
+  report.figures.back().rounds = all(11);
+  CHECK(first_line(row, report).reason == "bare itself: 11.0 ns, within it");
+  CHECK(first_line(row, report).verdict == Verdict::failed);
   report.figures.back().rounds = {};
-  CHECK(judge(row, report).verdict == Verdict::failed);
-  report.figures.front().rounds = {13};
-  report.figures.back().rounds = {15};
-  CHECK(judge(row, report).verdict == Verdict::ok);
+  CHECK(first_line(row, report).verdict == Verdict::failed);
+  report.figures.front().rounds = all(13);
+  report.figures.back().rounds = all(15);
+  CHECK(first_line(row, report).verdict == Verdict::ok);
 }
 
 TEST_CASE("a reader who is to drain at once is outrun where one writer leaves more than a 16th of the ring to him") {
@@ -159,13 +183,26 @@ TEST_CASE("a reader who is to drain at once is outrun where one writer leaves mo
     CHECK_FALSE(is_outrun({measure, 64}, false, bench_slots));
 }
 
-TEST_CASE("a run is negative where a figure was not reached or not measured, not where it is far") {
-  CHECK(falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::failed}}));
-  CHECK(falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::missing}}));
-  CHECK(!falls_short({{"", Unit::ns, false, 0, 0, 0, Verdict::ok},
-                      {"", Unit::ns, false, 0, 0, 0, Verdict::far},
-                      {"", Unit::ns, false, 0, 0, 0, Verdict::floor},
-                      {"", Unit::ns, false, 0, 0, 0, Verdict::crowded}}));
+TEST_CASE("a reference may be the lesser of two") {
+  Row row = at_least;
+  row.or_reference = {"other", live64};
+  Report report = report_of(near_ns);
+  put(report, "ours", live64, {5, 5});
+  put(report, "floor", live64, {10, 99});
+  CHECK(first_line(row, report).verdict == Verdict::missing);
+  put(report, "other", live64, {99, 10});
+  CHECK(first_line(row, report).verdict == Verdict::ok);
+  CHECK(first_line(row, report).bound == 5);
+  report.figures.back().rounds.assign(2 * enough_rounds, 0);
+  CHECK(first_line(row, report).verdict == Verdict::missing);
+}
+
+TEST_CASE("a run is negative where a figure was not reached or not measured, or was not seen at any distance") {
+  const auto line = [](const char* what, Verdict verdict) { return Line{what, Cores::any, Unit::ns, false, 0, 0, 0, verdict}; };
+  CHECK(falls_short({line("", Verdict::failed)}));
+  CHECK(falls_short({line("", Verdict::missing)}));
+  CHECK(!falls_short({line("", Verdict::ok), line("", Verdict::unseen), line("", Verdict::floor), line("", Verdict::crowded)}));
+  CHECK(falls_short({line("a", Verdict::ok), line("b", Verdict::unseen), line("b", Verdict::unseen)}));
 }
 
 TEST_CASE("the rows to reach can be told apart, and have bounds") {
