@@ -352,11 +352,16 @@ u64 Ledger::through(u64 incarnation) const {
 }
 
 RingAccounts Ledger::accounts() const {
+  // There may be thousands: their places are sorted, which is cheaper than to sort them.
+  std::vector<std::pair<u64, const Account*>> sorted;
+  sorted.reserve(accounts_.size());
+  for (const auto& [incarnation, account] : accounts_) sorted.emplace_back(incarnation, &account);
+  std::ranges::sort(sorted, {}, &std::pair<u64, const Account*>::first);
   RingAccounts all{{}, {}, over_};
-  for (const auto& [incarnation, account] : accounts_)
+  all.accounts.reserve(sorted.size());
+  for (const auto& [incarnation, account] : sorted)
     all.accounts.push_back(
-        {account.producer, incarnation, account.through, account.open, account.causes, account.pid, account.start_time});
-  std::ranges::sort(all.accounts, {}, &AccountState::incarnation);
+        {account->producer, incarnation, account->through, account->open, account->causes, account->pid, account->start_time});
   return all;
 }
 

@@ -2,6 +2,7 @@
 #include "lib/log/files/appender.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include "lib/os/clock.hpp"
 
@@ -53,22 +54,22 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
 }
 
 u64 Appender::append(std::span<const Line> lines, const RingId& of) {
-  Batch& batch = pending_.emplace_back(Batch{++batches_, next_index_, lines.size(), {}});
+  Batch& batch = pending_.emplace_back(Batch{++batches_, next_index_, lines.size(), std::move(spare_)});
   encoder_.encode(lines, next_index_, batch.bytes, of == present_ ? RingId{} : of);
   next_index_ += lines.size();
   pace_.add(lines.size(), batch.bytes.size());
   return batch.number;
 }
 
-void Appender::append(const Accounts& accounts) {
+void Appender::append(Accounts accounts) {
   if (pending_.empty()) pending_.push_back({++batches_, next_index_, 0, {}});
   Batch& batch = pending_.back();
   const std::size_t before = batch.bytes.size();
-  encoder_.encode(accounts, next_index_, batch.bytes);
+  present_ = accounts.ring;
+  encoder_.encode(std::move(accounts), next_index_, batch.bytes);
   ++batch.lines;
   ++next_index_;
   pace_.add_accounts(batch.bytes.size() - before);
-  present_ = accounts.ring;
 }
 
 int Appender::write() {
@@ -79,22 +80,25 @@ int Appender::write() {
       if (error == 0) error = writer_.write(pending_.front().bytes);
     }
     if (error != 0) return error;
-    const Batch& batch = pending_.front();
+    Batch& batch = pending_.front();
     committed_ = {batch.number, batch.first_index + batch.lines};
+    if (batch.bytes.capacity() <= most_spare_bytes) spare_ = std::move(batch.bytes), spare_.clear();
   }
   return 0;
 }
 
 // The file's first line takes the index of the first line that is not in the log yet.
-int Appender::begin_file(const Accounts& accounts) {
+int Appender::begin_file(Accounts accounts) {
+  const u64 time_ns = accounts.time_ns;
+  const RingId ring = accounts.ring;
   std::string line;
-  encoder_.encode(accounts, committed_.index, line);
-  if (const int error = writer_.begin_file(accounts.time_ns, committed_.index, line)) return error;
+  encoder_.encode(std::move(accounts), committed_.index, line);
+  if (const int error = writer_.begin_file(time_ns, committed_.index, line)) return error;
   ++committed_.index, ++next_index_;
   for (Batch& batch : pending_) count_up_indexes(batch);
   if (pending_.empty()) {
     pace_.add_accounts(line.size());
-    present_ = accounts.ring;
+    present_ = ring;
   } else {
     pace_.hurry();  // what recovery says still names accounts that the caller has dropped
   }

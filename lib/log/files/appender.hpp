@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/log/files/batch.hpp"
 #include "lib/log/files/writer.hpp"
@@ -70,7 +71,7 @@ class Appender {
   // Returns whether an accounts line is due after what was appended so far, …
   bool accounts_are_due() const { return pace_.is_due(); }
   // … and this appends it, with all lines so far. The lines behind it speak of its present ring.
-  void append(const Accounts& accounts);
+  void append(Accounts accounts);
 
   // Writes what was taken over, in order, as far as that is possible now. Returns 0 if all of it is in the log, or −errno with
   // its text; the rest then waits for the next call. After −ESTALE the log cannot be written any more: see Writer::in_place().
@@ -81,7 +82,7 @@ class Appender {
   // Returns true if all is written and the file is full, so that a new file is to be begun with the accounts of all lines so
   // far.
   bool wants_new_file() const { return pending_.empty() && writer_.is_full(); }
-  void begin_new_file(const Accounts& accounts) { roll_error_ = begin_file(accounts); }
+  void begin_new_file(Accounts accounts) { roll_error_ = begin_file(std::move(accounts)); }
   // Returns why the last attempt to begin a new file failed, as −errno; the log then goes on in the old one. 0: it did not
   // fail.
   int roll_error() const { return roll_error_; }
@@ -95,11 +96,15 @@ class Appender {
   u64 next_index() const { return next_index_; }
 
  private:
-  int begin_file(const Accounts& accounts);
+  int begin_file(Accounts accounts);
   int go_on_in_a_new_file();
 
   Writer writer_;
   Encoder encoder_{""};
+  // The last committed batch's memory, empty, for the next one. What is given back to the system after each batch comes again
+  // with a fault for each page, which costs more than the rest of a line.
+  static constexpr std::size_t most_spare_bytes = std::size_t{4} << 20;
+  std::string spare_;
   std::deque<Batch> pending_;  // not written yet
   Commit committed_;
   RingId present_{};

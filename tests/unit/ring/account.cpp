@@ -86,6 +86,22 @@ TEST_CASE("a full table is EUSERS and changes nothing") {
   CHECK(plain.bytes() == before);
 }
 
+TEST_CASE("with a thousand attached an attach looks at few entries, and finds the only free one wherever it is") {
+  PlainRing plain({.producers = 1000});
+  std::vector<Producer<ProducerMemory>> producers(1001);
+  unsigned most_looks = 0;
+  for (u32 i = 0; i < 1000; ++i) {
+    ProducerMemory::Hook looks(At::owner_seen, 0, [] {});
+    REQUIRE(producers[i].attach(plain.ring, owner(i + 1), identity("app"), SHMRING_LANE_SHARED) == 0);
+    most_looks = std::max(most_looks, looks.seen());
+  }
+  CHECK(most_looks <= 65);
+  for (u32 i = 0; i < 1000; ++i) CHECK(plain.state(i) == OwnerState::attached);
+  plain.entry(990).owner = 0;
+  REQUIRE(producers[1000].attach(plain.ring, owner(1001), identity("app"), SHMRING_LANE_SHARED) == 0);
+  CHECK(Owner::of(plain.entry(990).owner).pid == 1001);
+}
+
 TEST_CASE("auto takes a free exclusive lane, else the shared one; exclusive takes nothing else; shared takes none") {
   PlainRing plain({.lanes = 3, .producers = 8});
   CHECK(attached(plain, 1, SHMRING_LANE_SHARED).lane() == 0);
