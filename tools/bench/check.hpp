@@ -14,8 +14,8 @@
 namespace shmring::bench {
 
 struct Subject {
-  const char* transport;
-  Job job;
+  const char* transport = nullptr;  // none: there is no such subject
+  Job job{};
   bool cheaper = false;  // in each round, take the reader (eager or polite) with which the transport is cheaper
 };
 
@@ -29,15 +29,17 @@ struct Row {
   Subject reference{nullptr, {}};  // without one the bound is `extra`
   double factor = 0, extra = 0;    // bound = max(factor × reference + extra, or_factor × reference)
   double or_factor = 0;
-  bool by_distance = true;            // the figure depends on the distance between the cores
-  bool needs_cores = false;           // the figure means something only if each process has a processor of its own
-  const char* stand_in = nullptr;     // a floor that is judged by the same bound, for the verdict `floor`
-  Subject or_reference{nullptr, {}};  // with it the reference is the lesser of the two
+  bool by_distance = true;         // the figure depends on the distance between the cores
+  bool needs_cores = false;        // the figure means something only if each process has a processor of its own
+  const char* stand_in = nullptr;  // a floor that is judged by the same bound, for the verdict `floor`
+  Subject or_reference{};          // with it the reference is the lesser of the two
+  Subject or_bound{};              // with it its figure is the bound where it is larger
 };
 const std::vector<Row>& rows_to_reach();
 
 // `floor` means that neither we nor the row's stand-in, a ring without any guarantee, reached the bound, and that our figure is
-// at most 1.3 times the stand-in's plus 20 ns.
+// at most 1.3 times the stand-in's plus 20 ns (of a rate: at least the stand-in's over 1.3). Where a record has a time, so has
+// the stand-in's: what it takes to read the clock is the machine's.
 enum class Verdict : std::uint8_t { ok, failed, unseen, crowded, floor, missing };
 const char* verdict_name(Verdict verdict);
 // Which rounds a line is of.

@@ -61,6 +61,7 @@ std::vector<Contender> contenders() {
           contender<TimedFloor>(false),
           contender<SharedFloor>(),
           contender<ClaimFloor>(false),
+          contender<TimedClaimFloor>(false),
           contender<ExclusiveLane>(),
           contender<SharedLane>(),
           variant<ExclusiveNoTime>(),

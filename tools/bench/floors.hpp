@@ -60,16 +60,27 @@ struct FloorBase {
   }
 };
 
-// A floor for one writer, which keeps the tail to itself. Timed: each record has the time of its write behind it, read from the
-// clock that the benchmark uses, which is the one that a ring would use here.
+// What the timed floors put behind each record: the time of its write, read from the clock that the benchmark uses, which is
+// the one that a ring would use here.
+template <bool timed>
+struct Stamp {
+  static Shape with_room(Shape shape) {
+    if (timed) shape.bytes += sizeof(u64);
+    return shape;
+  }
+  static void put(Slot& slot, std::size_t bytes) {
+    if constexpr (!timed) return;
+    const u64 now = ticks();
+    std::memcpy(slot.payload() + bytes, &now, sizeof now);
+  }
+};
+
+// A floor for one writer, which keeps the tail to itself.
 template <bool timed>
 struct FloorOfOne : FloorBase {
   static constexpr const char* name = timed ? "floor-timed" : "floor";
   static constexpr u32 max_producers = 1;
-  static void create(const std::string& file, Shape shape) {
-    if (timed) shape.bytes += sizeof(u64);
-    FloorBase::create(file, shape);
-  }
+  static void create(const std::string& file, const Shape& shape) { FloorBase::create(file, Stamp<timed>::with_room(shape)); }
 
   class Writer {
    public:
@@ -83,10 +94,7 @@ struct FloorOfOne : FloorBase {
         if (tail_ - head_ == ring_.slots()) return false;
       }
       Slot& slot = ring_.at(tail_);
-      if constexpr (timed) {
-        const u64 now = ticks();
-        std::memcpy(slot.payload() + bytes, &now, sizeof now);
-      }
+      Stamp<timed>::put(slot, bytes);
       put(slot, tail_, record, bytes);
       ++tail_;
       return true;
@@ -135,9 +143,11 @@ struct SharedFloor : FloorBase {
 // A floor for many writers that take a position by a compare-and-swap on its slot's word, so that a taken position always has
 // an owner. Any writer may then advance the tail. The writers contend for two cache lines instead of one. This is what it costs
 // to survive a writer's death, without anything else that libshmring does.
-struct ClaimFloor : FloorBase {
-  static constexpr const char* name = "floor-claim";
+template <bool timed>
+struct FloorOfClaims : FloorBase {
+  static constexpr const char* name = timed ? "floor-claim-timed" : "floor-claim";
   static constexpr u32 max_producers = 8;
+  static void create(const std::string& file, const Shape& shape) { FloorBase::create(file, Stamp<timed>::with_room(shape)); }
 
   // The states of a slot. Unlike in the other floors, its word is 4 × lap + state.
   static constexpr u64 free = 0, taken = 1, whole = 2;
@@ -179,6 +189,7 @@ struct ClaimFloor : FloorBase {
             word == 4 * lap + free && slot.word.compare_exchange_strong(word, 4 * lap + taken, std::memory_order_acq_rel);
         tail.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel);
         if (!mine) continue;
+        Stamp<timed>::put(slot, bytes);
         slot.length = bytes;
         std::memcpy(slot.payload(), record, bytes);
         slot.word.store(4 * lap + whole, std::memory_order_release);
@@ -191,5 +202,8 @@ struct ClaimFloor : FloorBase {
     int lap_shift_;
   };
 };
+
+using ClaimFloor = FloorOfClaims<false>;
+using TimedClaimFloor = FloorOfClaims<true>;
 
 }  // namespace shmring::bench

@@ -103,7 +103,8 @@ std::vector<Step> steps_of_rows() {
     if (!known && contender->can(job)) steps.push_back({&*contender, job});
   };
   for (const Row& row : rows_to_reach())
-    for (const Subject& subject : {row.figure, row.reference, row.or_reference, Subject{row.stand_in, row.figure.job, false}}) {
+    for (const Subject& subject :
+         {row.figure, row.reference, row.or_reference, row.or_bound, Subject{row.stand_in, row.figure.job, false}}) {
       if (subject.transport == nullptr) continue;
       Job job = subject.job;
       need(subject.transport, job);
@@ -243,7 +244,9 @@ void register_bench(Command program) {
   add_options(command, *options);
   command.footer(
       "bench makes rings and logs of its own, and removes them. Run it on a machine that does nothing else.\n\n"
-      "Transports: floor is a slot ring for one writer, without any check, floor-timed the same with a time in each record; "
+      "Transports: floor is a slot ring for one writer, without any check, floor-timed the same with a time in each record "
+      "(and "
+      "floor-claim-timed); "
       "floor-shared is one for many writers, by "
       "fetch-and-add; floor-claim is one for many writers, by compare-and-swap on the slot, as a ring needs that survives a "
       "writer's death. bare: without time and tripwire. in-place: claim, fill, commit. A record of more than 1024 bytes is "

@@ -183,6 +183,30 @@ TEST_CASE("a reader who is to drain at once is outrun where one writer leaves mo
     CHECK_FALSE(is_outrun({measure, 64}, false, bench_slots));
 }
 
+TEST_CASE("of a rate, the floor is the reason where it is no higher than 1.3 times ours") {
+  Row row = at_least;
+  row.stand_in = "bare";
+  Report report = report_of(near_ns);
+  put(report, "ours", live64, {4});
+  put(report, "floor", live64, {10});
+  put(report, "bare", live64, {4.9});
+  CHECK(first_line(row, report).verdict == Verdict::floor);
+  report.figures[0].rounds.assign(enough_rounds, 3);
+  CHECK(first_line(row, report).verdict == Verdict::failed);
+}
+
+TEST_CASE("another figure may be the bound, where it is larger") {
+  Row row = at_most;
+  row.or_bound = {"other", live64};
+  Report report = report_of(near_ns);
+  put(report, "ours", live64, {14});
+  put(report, "floor", live64, {10});
+  put(report, "other", live64, {12});
+  CHECK(first_line(row, report).verdict == Verdict::failed);
+  report.figures[2].rounds.assign(enough_rounds, 14);
+  CHECK(first_line(row, report).verdict == Verdict::ok);
+}
+
 TEST_CASE("a reference may be the lesser of two") {
   Row row = at_least;
   row.or_reference = {"other", live64};
