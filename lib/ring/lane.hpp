@@ -93,8 +93,6 @@ template <class M>
     const u64 tail = M::load(At::tail_hint, lane.tail, std::memory_order_relaxed);
     const u64 lap = ring.lap(tail);
     Slot& slot = ring.slot(lane_index, ring.index(tail));
-    // The claim waits until all stores before it have left the store buffer. Meanwhile the line comes, to be written.
-    M::prefetch(&slot);
     const Word word = look<M>(slot);
     bool mine = false;
     if (word.state == SlotState::empty && word.lap <= lap) {

@@ -26,8 +26,10 @@ inline constexpr u32 prefetch_slots = 3, most_prefetched = 32;
 // How often a waiter looks at a full lane before it sleeps, and its longest sleep, after which it notices an unlinked ring.
 inline constexpr u32 wait_spins = 64;
 inline constexpr u64 wait_slice_ns = 50'000'000;
-// How many entries an attach tries in their order before it begins elsewhere.
-inline constexpr u32 near_entries = 64;
+// How many entries an attach tries in their order before it begins elsewhere, and its steps from there: a prime number above
+// the number of entries, so that it comes to all of them.
+inline constexpr u32 near_entries = 64, entry_step = 11003;
+static_assert(entry_step > max_producers);
 // How often to look at a type name that another process is writing.
 inline constexpr u32 name_spins = 100'000;
 

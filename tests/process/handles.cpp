@@ -97,7 +97,7 @@ int write_in_storm(Journal& journal, u32 lane, u64 refusals) {
   while (static_cast<volatile u64&>(storm->nested) < refusals && results.size() < journal.capacity() / 2 &&
          results.size() < 4'000 * refusals) {
     make_record(journal.producer, results.size() + 1, room, record);
-    ::madvise(segment.data(), segment.size(), MADV_DONTNEED);
+    if (::madvise(segment.data(), segment.size(), MADV_DONTNEED) != 0) return 5;
     results.push_back(static_cast<std::uint8_t>(shmring_write(storm->producer, &record.meta, record.payload, record.bytes)));
   }
   ::setitimer(ITIMER_REAL, &never, nullptr);
@@ -126,7 +126,9 @@ int write_in_storm(Journal& journal, u32 lane, u64 refusals) {
 int write_from_threads(Journal& journal, u32 lane, int threads, u64 attempts, std::atomic<u64>& begun) {
   shmring_producer* handle = attach(Workplace::ring, journal, lane);
   if (handle == nullptr) return 1;
-  while (journal->nested == 0) {
+  constexpr int most_rounds = 1'000;
+  for (int round = 0; journal->nested == 0; ++round) {
+    if (round == most_rounds) return 5;
     std::atomic<int> waiting = threads;
     std::vector<std::jthread> writers;
     for (int t = 0; t < threads; ++t)

@@ -194,8 +194,8 @@ Round time_lines(const Job& job, u64 batch, const Prepare& prepare, const Handle
   });
   Round round = supervise(*board, children, job);
   const Board::WriterLine& done = board->writers[0];
-  if (done.timed == 0) return round;  // every batch was preempted
-  round.figure = static_cast<double>(done.timed) / static_cast<double>(done.ticks) / ns_per_tick() * 1e9;
+  const bool some = done.timed != 0;  // else every batch was preempted
+  round.figure = some ? static_cast<double>(done.timed) / static_cast<double>(done.ticks) / ns_per_tick() * 1e9 : 0;
   return round;
 }
 
@@ -212,7 +212,7 @@ Round run_file_writes(const Job& job) {
   const ScratchRing place(bench_slots, SHMRING_POLICY_DROP);
   const os::Fd file(os::calls.open(place.log.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (!file) throw std::runtime_error("cannot make " + place.log + ": " + std::strerror(errno));
-  constexpr u64 batch = ring::Pace{}.slots_a_pass;  // as many lines as a pass of a collector makes
+  constexpr u64 batch = collect::records_a_batch;  // as a collector writes them
   std::string bytes;
   UsualLines lines;
   lines.gather(1'000'000, batch), lines.encode(1'000'000, bytes);
@@ -226,8 +226,12 @@ Round run_file_writes(const Job& job) {
 
 namespace {
 
-// Producers of the shared lane, all of this process. They attach at once, and the collector has met them all when the
-// constructor returns.
+void end_if_asked() {
+  if (stop_requested()) throw Interrupted();
+}
+
+// Producers of the shared lane, all of this process. The collector meets most of them when it next reads the entries, a tenth
+// of a second after the constructor has returned.
 class Crowd {
  public:
   Crowd(const ScratchRing& place, const ring::Ring& ring, u32 producers) : ring_(ring) {
@@ -235,6 +239,7 @@ class Crowd {
     options.struct_size = sizeof options;
     options.lane = SHMRING_LANE_SHARED;
     for (u32 i = 0; i < producers; ++i) {
+      end_if_asked();
       shmring_producer* producer = nullptr;
       must_be_done(shmring_attach(place.name.c_str(), &options, &producer));
       producers_.emplace_back(producer);
@@ -251,11 +256,13 @@ class Crowd {
   };
 
   void write_through(shmring_producer* producer, u64 records) {
-    for (u64 i = 0; i < records; ++i)
-      if (shmring_write(producer, nullptr, usual_text.data(), usual_text.size()) != 0)
-        throw std::runtime_error("a collector that works has refused a record for want of room");
+    for (u64 i = 0; i < records; ++i) {
+      if (shmring_write(producer, nullptr, usual_text.data(), usual_text.size()) == 0) continue;
+      end_if_asked();  // Ctrl-C ends the collector, too
+      throw std::runtime_error("the ring stayed full for a second, though a collector was there");
+    }
     Patience patience(true, grace_ns);
-    while (logged_of(shmring_incarnation(producer)) < shmring_sequence(producer)) patience.once();
+    while (logged_of(shmring_incarnation(producer)) < shmring_sequence(producer)) end_if_asked(), patience.once();
   }
   u64 logged_of(u64 incarnation) const {
     for (u32 entry = 0; entry < ring_.geometry.producers; ++entry)
@@ -287,6 +294,7 @@ Round run_crowd(const Job& job) {
         os::sleep_for(rest_ns);
       }
       const double spent_ns = cpu_ns(collector.pid()) - before_ns;
+      end_if_asked();
       round.rounds.push_back(job.measure == Measure::flood
                                  ? spent_ns / static_cast<double>(flood_records)
                                  : 100 * spent_ns / static_cast<double>(os::monotonic_now_ns() - start_ns));

@@ -230,7 +230,9 @@ void add_options(Command command, Options& options) {
                             .value("--reader", options.reader,
                                    "How the reader of live looks; both (the default): also polite, with the first size only")
                             .choose({"eager", "polite", "both"});
-  command.flag("--check", options.check, "Measure what the figures to reach need, and judge them; takes at most 2 minutes")
+  command
+      .flag("--check", options.check,
+            "Measure what the figures to reach need, and judge those that 8 rounds saw; takes some 2 minutes")
       .excludes(bytes)
       .excludes(only)
       .excludes(measures)

@@ -130,7 +130,8 @@ void print_collector(const Report& report) {
                           cell(&figure));
     if (figure.job.measure == Measure::encode) text += fmt::format("encoded  {} million lines a second\n", cell(&figure));
     if (figure.job.measure == Measure::written)
-      text += fmt::format("written  {} million lines a second to a file, a pass of a collector at a time\n", cell(&figure));
+      text +=
+          fmt::format("written  {} million lines a second to a file, as many at a time as a collector writes\n", cell(&figure));
     if (figure.job.measure == Measure::attended)
       text += fmt::format("{} idle producers: {:.2f} % of a processor\n", figure.job.producers, figure.median());
     if (figure.job.measure == Measure::flood)

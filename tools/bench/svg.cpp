@@ -3,7 +3,7 @@
 //
 // Invariants:
 //   - the XML is well-formed, whatever the name of the machine is;
-//   - the axes are logarithmic, and each curve is inside its panel;
+//   - the axes of values are logarithmic, and each curve is inside its panel;
 //   - the colours follow the viewer's light or dark scheme.
 #include <fmt/format.h>
 
@@ -278,7 +278,8 @@ std::string svg(const Report& report) {
   if (report.round_trip_ns() != 0)
     where += fmt::format("; a cache line there and back between writer and reader: {:.0f} ns", report.round_trip_ns());
   out += label(40, 28, where);
-  for (const Panel& panel : panels) out += draw(panel);
+  for (const Panel& panel : panels)
+    if (panel.top == first_row || !panel.curves.empty()) out += draw(panel);
   return out + legend(panels, legend_top, report) + "</svg>\n";
 }
 

@@ -30,8 +30,9 @@ using SmallLockfreeQueue = LockfreeQueue<slots, bytes>;
 using InPlace = ShmringLane<ExclusiveInPlace>;
 using Bare = ShmringLane<SharedBare>;
 
-#define TRANSPORTS \
-  SingleFloor, SharedFloor, ExclusiveLane, SharedLane, SmallLockfreeQueue, RobustMutexRing, ReaderWriterLockRing, MessageQueue
+#define TRANSPORTS                                                                                                  \
+  SingleFloor, TimedFloor, SharedFloor, ClaimFloor, TimedClaimFloor, ExclusiveLane, SharedLane, SmallLockfreeQueue, \
+      RobustMutexRing, ReaderWriterLockRing, MessageQueue
 
 // They have the room that the kernel grants; that they outlive a writer is the kernel's doing.
 #define CHANNELS Pipe, SeqPacket, PosixQueue
@@ -171,6 +172,9 @@ std::string still_works(const std::string& name, Drain<T>& drain, u32 producer, 
 }  // namespace
 
 TYPE_TO_STRING(SingleFloor);
+TYPE_TO_STRING(TimedFloor);
+TYPE_TO_STRING(ClaimFloor);
+TYPE_TO_STRING(TimedClaimFloor);
 TYPE_TO_STRING(SharedFloor);
 TYPE_TO_STRING(ExclusiveLane);
 TYPE_TO_STRING(SharedLane);

@@ -88,7 +88,7 @@ TEST_CASE("a full table is EUSERS and changes nothing") {
 
 TEST_CASE("with a thousand attached an attach looks at few entries, and finds the only free one wherever it is") {
   PlainRing plain({.producers = 1000});
-  std::vector<Producer<ProducerMemory>> producers(1001);
+  std::vector<Producer<ProducerMemory>> producers(1000);
   unsigned most_looks = 0;
   for (u32 i = 0; i < 1000; ++i) {
     ProducerMemory::Hook looks(At::owner_seen, 0, [] {});
@@ -97,9 +97,16 @@ TEST_CASE("with a thousand attached an attach looks at few entries, and finds th
   }
   CHECK(most_looks <= 65);
   for (u32 i = 0; i < 1000; ++i) CHECK(plain.state(i) == OwnerState::attached);
-  plain.entry(990).owner = 0;
-  REQUIRE(producers[1000].attach(plain.ring, owner(1001), identity("app"), SHMRING_LANE_SHARED) == 0);
-  CHECK(Owner::of(plain.entry(990).owner).pid == 1001);
+  for (const u64 incarnations : {u64{1000}, u64{700}, ~u64{0}})  // the last is a scribble
+    for (const u32 only : {0u, 63u, 64u, 500u, 999u}) {
+      CAPTURE(incarnations);
+      CAPTURE(only);
+      plain.entry(only).owner = 0;
+      plain.ring.header->incarnations = incarnations;
+      Producer<ProducerMemory> last;
+      REQUIRE(last.attach(plain.ring, owner(1001), identity("app"), SHMRING_LANE_SHARED) == 0);
+      CHECK(Owner::of(plain.entry(only).owner).pid == 1001);
+    }
 }
 
 TEST_CASE("auto takes a free exclusive lane, else the shared one; exclusive takes nothing else; shared takes none") {
