@@ -79,7 +79,10 @@ Judged compare(const Row& row, Cores cores, const Report& report, const char* tr
     known.push_back(figures[round]);
     ratios.push_back(figures[round] / bounds.back());
   }
-  return {median_of(known), median_of(bounds), median_of(ratios), known.size(), figures.size()};
+  const double figure = median_of(known), bound = median_of(bounds);
+  // A crowd's own rounds are not those of what it is compared with.
+  const bool paired = !is_of_a_crowd(row.figure.job.measure) || bounds.empty();
+  return {figure, bound, paired ? median_of(ratios) : figure / bound, known.size(), figures.size()};
 }
 
 // Returns true if our figure is at most a little worse than that of a ring without any guarantee.

@@ -183,6 +183,15 @@ TEST_CASE("a reader who is to drain at once is outrun where one writer leaves mo
     CHECK_FALSE(is_outrun({measure, 64}, false, bench_slots));
 }
 
+TEST_CASE("a crowd makes rounds of its own, of which the medians are compared") {
+  const Row row{"", {"crowd", {Measure::flood, 64, 8190}}, false, {"crowd", {Measure::flood, 64, 8}}, 1.3, 0, 0, false};
+  Report report = report_of(near_ns);
+  put(report, "crowd", row.figure.job, {10, 13, 99});
+  put(report, "crowd", row.reference.job, {99, 10, 1});
+  CHECK(first_line(row, report).verdict == Verdict::ok);  // by pairs: 0.08, 1, 76
+  CHECK(first_line(row, report).of_bound == 1);
+}
+
 TEST_CASE("of a rate, the floor is the reason where it is no higher than 1.3 times ours") {
   Row row = at_least;
   row.stand_in = "bare";
