@@ -49,7 +49,10 @@ int Writer::claim(const std::string& dir, std::string_view ring, Recovered& reco
   created_ = os::calls.mkdirat(AT_FDCWD, dir.c_str(), 0700) == 0;
   if (!created_ && errno != EEXIST) return fail(-errno, "create the directory");
   if (const int error = open_log_directory(dir, directory_)) return error;
-  if (const int error = lock()) return error;
+  if (const int error = lock()) {
+    created_ = false;  // another has it by now, and may be about to make its first file
+    return error;
+  }
   return recover(directory_.get(), dir_, ring_, recovered);
 }
 
