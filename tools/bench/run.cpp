@@ -38,8 +38,9 @@ Report run_steps(const std::vector<Step>& steps, const Limits& limits) {
     report.trips.push_back(measure_round_trip(processors()));
     ++report.rounds;
   }
-  for (const Step& step : steps) {
+  for (const Step& step : steps)
     if (is_of_a_crowd(step.job.measure)) add(report, step);
+  for (const Step& step : steps) {
     const std::string note = step.contender->note ? step.contender->note() : "";
     if (!note.empty() && std::find(report.notes.begin(), report.notes.end(), note) == report.notes.end())
       report.notes.push_back(note);

@@ -187,27 +187,34 @@ Panel latency(const Report& report) {
   return panel;
 }
 
+// Adds a curve of each transport that has one of the jobs: their medians, times `scale`, at 0, 1, 2 …
+void add_curves(Panel& panel, const Report& report, const std::vector<Job>& jobs, double scale) {
+  for (std::size_t i = 0; i < report.transports.size(); ++i) {
+    Curve curve{report.transports[i], Role::floor, colour_of(report, i)};
+    for (std::size_t x = 0; x < jobs.size(); ++x) {
+      const Figure* figure = report.find(report.transports[i], jobs[x]);
+      if (figure == nullptr || figure->median() == 0) continue;
+      curve.role = figure->role;
+      curve.points.emplace_back(static_cast<double>(x), figure->median() * scale);
+    }
+    if (!curve.points.empty()) panel.curves.push_back(std::move(curve));
+  }
+}
+
 Panel throughput(const Report& report) {
   const u32 bytes = first_bytes(report, Measure::rate);
   Panel panel{
       second_column, first_row, fmt::format("Records of {} bytes, delivered and checked", bytes), "writers", rate_text, 3, {}};
   bool crowded = false;
+  std::vector<Job> jobs;
   for (u32 x = 0; x <= 3; ++x) {
-    const bool many = report.crowded({Measure::rate, bytes, 1u << x});
+    jobs.push_back({Measure::rate, bytes, 1u << x});
+    const bool many = report.crowded(jobs.back());
     panel.x_ticks.push_back({static_cast<double>(x), std::to_string(1u << x) + (many ? "*" : "")});
     crowded |= many;
   }
   if (crowded) panel.x_name += " (*: more processes than processors)";
-  for (std::size_t i = 0; i < report.transports.size(); ++i) {
-    Curve curve{report.transports[i], Role::floor, colour_of(report, i)};
-    for (u32 x = 0; x <= 3; ++x) {
-      const Figure* figure = report.find(report.transports[i], {Measure::rate, bytes, 1u << x});
-      if (figure == nullptr || figure->median() == 0) continue;
-      curve.role = figure->role;
-      curve.points.emplace_back(x, figure->median() / 1e6);
-    }
-    if (!curve.points.empty()) panel.curves.push_back(std::move(curve));
-  }
+  add_curves(panel, report, jobs, 1e-6);
   return panel;
 }
 
@@ -222,17 +229,12 @@ std::vector<u32> sizes_of(const Report& report) {
 
 Panel by_size(const Report& report, const std::vector<u32>& sizes, Measure measure, double left, const char* title) {
   Panel panel{left, second_row, title, "bytes of the record", time_text, static_cast<double>(sizes.size() - 1), {}};
-  for (std::size_t x = 0; x < sizes.size(); ++x) panel.x_ticks.push_back({static_cast<double>(x), std::to_string(sizes[x])});
-  for (std::size_t i = 0; i < report.transports.size(); ++i) {
-    Curve curve{report.transports[i], Role::floor, colour_of(report, i)};
-    for (std::size_t x = 0; x < sizes.size(); ++x) {
-      const Figure* figure = report.find(report.transports[i], {measure, sizes[x]});
-      if (figure == nullptr || figure->median() == 0) continue;
-      curve.role = figure->role;
-      curve.points.emplace_back(static_cast<double>(x), figure->median());
-    }
-    if (!curve.points.empty()) panel.curves.push_back(std::move(curve));
+  std::vector<Job> jobs;
+  for (const u32 bytes : sizes) {
+    panel.x_ticks.push_back({static_cast<double>(jobs.size()), std::to_string(bytes)});
+    jobs.push_back({measure, bytes});
   }
+  add_curves(panel, report, jobs, 1);
   return panel;
 }
 

@@ -38,8 +38,11 @@ const Row at_least{"", {"ours", live64}, true, {"floor", live64}, 0.5, 0, 0};
 // The line of near cores, or of all.
 Line first_line(const Row& row, const Report& report) { return judge(row, report).front(); }
 
-Verdict verdict(const Row& row, const std::vector<double>& ours, const std::vector<double>& floor) {
+// `third` is the figure of the row's stand-in, or other bound, in each round.
+Verdict verdict(const Row& row, const std::vector<double>& ours, const std::vector<double>& floor, const char* name = "",
+                const std::vector<double>& third = {}) {
   Report report = report_of(near_ns);
+  put(report, name, row.figure.job, third);
   put(report, "ours", row.figure.job, ours);
   put(report, "floor", row.figure.job, floor);
   return first_line(row, report).verdict;
@@ -195,25 +198,15 @@ TEST_CASE("a crowd makes rounds of its own, of which the medians are compared") 
 TEST_CASE("of a rate, the floor is the reason where it is no higher than 1.3 times ours") {
   Row row = at_least;
   row.stand_in = "bare";
-  Report report = report_of(near_ns);
-  put(report, "ours", live64, {4});
-  put(report, "floor", live64, {10});
-  put(report, "bare", live64, {4.9});
-  CHECK(first_line(row, report).verdict == Verdict::floor);
-  report.figures[0].rounds.assign(enough_rounds, 3);
-  CHECK(first_line(row, report).verdict == Verdict::failed);
+  CHECK(verdict(row, {4}, {10}, "bare", {4.9}) == Verdict::floor);
+  CHECK(verdict(row, {3}, {10}, "bare", {4.9}) == Verdict::failed);
 }
 
 TEST_CASE("another figure may be the bound, where it is larger") {
   Row row = at_most;
   row.or_bound = {"other", live64};
-  Report report = report_of(near_ns);
-  put(report, "ours", live64, {14});
-  put(report, "floor", live64, {10});
-  put(report, "other", live64, {12});
-  CHECK(first_line(row, report).verdict == Verdict::failed);
-  report.figures[2].rounds.assign(enough_rounds, 14);
-  CHECK(first_line(row, report).verdict == Verdict::ok);
+  CHECK(verdict(row, {14}, {10}, "other", {12}) == Verdict::failed);
+  CHECK(verdict(row, {14}, {10}, "other", {14}) == Verdict::ok);
 }
 
 TEST_CASE("a reference may be the lesser of two") {
