@@ -24,7 +24,7 @@ class Writer {
   // ring, −EACCES …
   int claim(const std::string& dir, std::string_view ring, Recovered& recovered);
   bool is_claimed() const { return static_cast<bool>(directory_); }
-  // Removes the directory if claim() has created it and nothing is in it.
+  // Removes the directory if claim() has created and locked it, and nothing is in it.
   void remove_unused() const;
 
   // Goes on in the file that `recovered` names. Returns 0, or −errno with its text.

@@ -10,6 +10,7 @@
 #include "lib/log/files/names.hpp"
 #include "lib/log/files/verify.hpp"
 #include "lib/log/format/parse.hpp"
+#include "tests/support/failing_calls.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;
@@ -339,6 +340,25 @@ TEST_CASE("one writer a log: the second is refused with the first one's process,
   }
   TestLog third(dir.log());
   CHECK(third.error == 0);
+}
+
+TEST_CASE("who made the directory, but found it locked, does not remove it") {
+  static Directory dir;
+  static Writer rival;
+  static Recovered found;
+  test::Replaced<&os::Calls::flock> late([](int fd, int operation) {
+    const auto real = test::Replaced<&os::Calls::flock>::real;
+    os::calls.flock = real;
+    REQUIRE(rival.claim(dir.log(), "ring", found) == 0);
+    return real(fd, operation);
+  });
+  Writer writer;
+  Recovered recovered;
+  CHECK(writer.claim(dir.log(), "ring", recovered) == -EBUSY);
+  writer.remove_unused();
+  CHECK(fs::is_directory(dir.log()));
+  rival.remove_unused();
+  CHECK(fs::is_directory(dir.log()));  // it had not made it
 }
 
 TEST_CASE("a directory that cannot be made, is a file, or belongs to another ring is refused by name") {
