@@ -36,7 +36,11 @@ int Daemon::set_up(const Settings& settings) {
   os::raise_descriptor_limit();  // if that is not permitted, it goes on with the limit it has
   ring_ = settings.ring, log_dir_ = settings.log_dir, owner_ = settings.owner;
   idle_ = Idle(settings.busy);
-  if (error = os::check_origin(log_dir_, settings.ring); error == 0) error = open_ring(settings);
+  // The log's lock comes first, always: of several collectors that start at once, the one that has it gets the ring, too. If
+  // some took the ring first, each could refuse the other, and none would be left.
+  error = os::check_origin(log_dir_, settings.ring);
+  if (error == 0) error = claim_log();
+  if (error == 0) error = open_ring(settings);
   if (error == 0) {
     if (error = open_log(segments_.back().ring.identity); error != 0) withdraw(segments_.back());
   }
@@ -75,7 +79,7 @@ int Daemon::find_ring(const Settings& settings, os::Segment& segment) {
     if (error == 0) error = os::attach(ring_, segment, owner());  // somebody may have made it again by now
   }
   if (error == -ENOENT) {
-    if (error = log_.is_claimed() ? 0 : claim_log(); error != 0) return error;
+    if (error = read_log(); error != 0) return error;
     error = os::create(ring_, &settings.create);
     if (error != 0 && error != -EEXIST) return error;
     error = os::attach(ring_, segment, owner());

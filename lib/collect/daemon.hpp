@@ -48,6 +48,7 @@ class Daemon final : public Log {
   int open_ring(const Settings& settings);
   int find_ring(const Settings& settings, os::Segment& segment);
   int claim_log();
+  int read_log();
   int move_aside(const Settings& settings, int refused);
   int open_log(const ring::RingId& id);
   void make_drains();
@@ -87,6 +88,7 @@ class Daemon final : public Log {
   inspect::Aside aside_;  // the log has not been told of it yet
   log::Appender log_;
   log::Recovered recovered_;
+  bool log_is_read_ = false;  // recovered_ is set
   LogState log_state_ = LogState::ready;
   int log_error_ = 0;                  // why the log is failing, as reported last
   std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's is last

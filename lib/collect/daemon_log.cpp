@@ -21,12 +21,19 @@ constexpr u64 log_retry_ns = 100'000'000;
 }  // namespace
 
 int Daemon::claim_log() {
-  const int error = log_.claim(log_dir_, ring_, recovered_);
+  const int error = log_.claim(log_dir_, ring_);
   return error != 0 ? error : os::check_origin(log_dir_, ring_);  // it may belong to another ring by now
 }
 
+int Daemon::read_log() {
+  if (log_is_read_) return 0;
+  const int error = log_.recover(recovered_);
+  log_is_read_ = error == 0;
+  return error;
+}
+
 int Daemon::open_log(const ring::RingId& id) {
-  int error = log_.is_claimed() ? 0 : claim_log();
+  int error = read_log();
   if (error == 0) error = log_.begin(id, recovered_);
   if (error != 0) return error;
   if (os::record_origin(log_dir_, ring_) != 0) say("shmringd: {}; it goes on without that link\n", os::last_error());
@@ -101,8 +108,10 @@ void Daemon::look_at_log() {
 // Returns 0 if the log is a new one, or has all `lines` that were written. If only the last file is gone, the log that is left
 // says less than was logged, and would turn events into losses.
 int Daemon::open_whole_log(u64 lines) {
-  log_ = {};
-  if (const int error = claim_log(); error != 0) return error;
+  log_ = {}, log_is_read_ = false;
+  int error = claim_log();
+  if (error == 0) error = read_log();
+  if (error != 0) return error;
   if (recovered_.next_index == 0 || recovered_.next_index >= lines) return open_log(present().id());
   return os::fail(EBADMSG,
                   "log %s: its end is gone: the lines with the indexes %llu to %llu are missing; put them back, or move what "

@@ -285,16 +285,31 @@ TEST_CASE("a record written right before its ring was unlinked is in the log, wh
   CHECK(found.last_kind == "stop");
 }
 
-TEST_CASE("a collector names itself before it opens its log, which may take long, and not any more where it cannot") {
+TEST_CASE("a collector that finds its log locked has not taken the ring, which the log's collector is about to take") {
+  Workplace place;
+  make_ring(64);
+  static bool named, asked;
+  CHECK(in_child([&] {
+          Replaced<&os::Calls::flock> at_the_log([](int, int) {
+            asked = true, named = View().collector() != 0, errno = EWOULDBLOCK;
+            return -1;
+          });
+          ::close(2);
+          const int status = shmring::tool::exit_of(shmring::collect::Daemon().set_up(settings_for(place.log)));
+          return std::to_string(status) + (asked ? " asked" : "") + (named ? " named" : "");
+        }) == "8 asked");
+}
+
+TEST_CASE("a collector names itself before it recovers its log, which may take long, and not any more where it cannot") {
   Workplace place;
   make_ring(64);
   static bool named;
   CHECK(in_child([&] {
-          Replaced<&os::Calls::mkdirat> at_the_log([](int, const char*, mode_t) {
+          Replaced<&os::Calls::fdopendir> at_the_log([](int) -> DIR* {
             const View view;
             named = view.collector() == static_cast<u32>(::getpid()) && view.status().heartbeat_ns == 0;
             errno = EACCES;
-            return -1;
+            return nullptr;
           });
           ::close(2);
           const int status = shmring::tool::exit_of(shmring::collect::Daemon().set_up(settings_for(place.log)));

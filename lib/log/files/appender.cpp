@@ -31,13 +31,14 @@ void count_up_indexes(Batch& batch) {
 }  // namespace
 
 int Appender::open(const std::string& dir, std::string_view ring, const RingId& id, Recovered& recovered) {
-  const int error = claim(dir, ring, recovered);
+  int error = claim(dir, ring);
+  if (error == 0) error = recover(recovered);
   return error != 0 ? error : begin(id, recovered);
 }
 
-int Appender::claim(const std::string& dir, std::string_view ring, Recovered& recovered) {
+int Appender::claim(const std::string& dir, std::string_view ring) {
   encoder_ = Encoder(ring);
-  return writer_.claim(dir, ring, recovered);
+  return writer_.claim(dir, ring);
 }
 
 int Appender::begin(const RingId& id, const Recovered& recovered) {

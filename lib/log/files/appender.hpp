@@ -55,11 +55,12 @@ class AccountsPace {
 
 class Appender {
  public:
-  // See Writer, for both of the following.
+  // Claims, recovers and begins.
   int open(const std::string& dir, std::string_view ring, const RingId& id, Recovered& recovered);
 
-  int claim(const std::string& dir, std::string_view ring, Recovered& recovered);
-  bool is_claimed() const { return writer_.is_claimed(); }
+  // See Writer.
+  int claim(const std::string& dir, std::string_view ring);
+  int recover(Recovered& recovered) const { return writer_.recover(recovered); }
   void remove_unused() const { writer_.remove_unused(); }
 
   // Makes the appender ready. `id` is the ring's own identity, and a log that is begun here speaks of it. Returns 0, or −errno

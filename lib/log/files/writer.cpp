@@ -15,6 +15,8 @@
 namespace shmring::log {
 namespace {
 
+constexpr int claim_attempts = 100;
+
 // Returns the process that holds a flock on the file with this inode, from /proc/locks, or 0 if it cannot be seen from here.
 int lock_holder(u64 inode) {
   std::string text;
@@ -44,16 +46,34 @@ int Writer::fail(int error, const char* what) const {
                   advice_for(error));
 }
 
-int Writer::claim(const std::string& dir, std::string_view ring, Recovered& recovered) {
+int Writer::claim(const std::string& dir, std::string_view ring) {
   dir_ = dir, ring_ = ring;
-  created_ = os::calls.mkdirat(AT_FDCWD, dir.c_str(), 0700) == 0;
+  bool removed = false;
+  for (int attempts = 0; attempts < claim_attempts; ++attempts) {
+    if (const int error = lock_directory(removed)) return error;
+    if (!removed) return 0;
+  }
+  return os::fail(EAGAIN, "log %s: the directory was removed each time that it was locked; see who removes it, and try again",
+                  dir_.c_str());
+}
+
+// Whoever made the directory removes it if nothing was written, and may do so between our opening it and our locking it. Then
+// `removed` is true.
+int Writer::lock_directory(bool& removed) {
+  created_ = os::calls.mkdirat(AT_FDCWD, dir_.c_str(), 0700) == 0;
   if (!created_ && errno != EEXIST) return fail(-errno, "create the directory");
-  if (const int error = open_log_directory(dir, directory_)) return error;
-  if (const int error = lock()) {
+  int error = open_log_directory(dir_, directory_);
+  removed = error == -ENOENT;
+  if (removed) return 0;
+  if (error == 0) error = lock();
+  if (error != 0) {
     created_ = false;  // another has it by now, and may be about to make its first file
     return error;
   }
-  return recover(directory_.get(), dir_, ring_, recovered);
+  struct stat status {};
+  if (os::calls.fstat(directory_.get(), &status) != 0) return fail(-errno, "read the directory's status");
+  removed = status.st_nlink == 0;
+  return 0;
 }
 
 void Writer::remove_unused() const {
@@ -129,7 +149,7 @@ int Writer::in_place() const {
 }
 
 int Writer::read_back(u64 next_index, Recovered& out) const {
-  if (const int error = recover(directory_.get(), dir_, ring_, out)) return error;
+  if (const int error = recover(out)) return error;
   if (out.file == file_name_ && out.next_index == next_index) return 0;
   return os::fail(ESTALE, "log %s/%s: it does not end where the last write ended, so it was changed", dir_.c_str(),
                   file_name_.c_str());

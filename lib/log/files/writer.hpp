@@ -19,11 +19,11 @@ inline constexpr u64 log_file_bytes = u64{64} << 20;  // a new file is begun whe
 
 class Writer {
  public:
-  // Creates `dir` (0700) if it is absent, locks it, and recovers what is there (`recovered` says what). Returns 0, or −errno
-  // with its text: −EBUSY if another collector holds the log, −EBADMSG if it is damaged, −EINVAL if it is the log of another
-  // ring, −EACCES …
-  int claim(const std::string& dir, std::string_view ring, Recovered& recovered);
-  bool is_claimed() const { return static_cast<bool>(directory_); }
+  // Creates `dir` (0700) if it is absent, and locks it. Returns 0, or −errno with its text: −EBUSY if another collector holds
+  // the log, −EAGAIN if the directory is removed again and again, −EACCES …
+  int claim(const std::string& dir, std::string_view ring);
+  // Recovers what is there; `recovered` says what. Returns 0, or −errno with its text: see recovery.hpp.
+  int recover(Recovered& recovered) const { return log::recover(directory_.get(), dir_, ring_, recovered); }
   // Removes the directory if claim() has created and locked it, and nothing is in it.
   void remove_unused() const;
 
@@ -50,6 +50,7 @@ class Writer {
   int read_back(u64 next_index, Recovered& out) const;
 
  private:
+  int lock_directory(bool& removed);
   int lock();
   int fail(int error, const char* what) const;
 

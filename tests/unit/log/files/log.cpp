@@ -345,20 +345,39 @@ TEST_CASE("one writer a log: the second is refused with the first one's process,
 TEST_CASE("who made the directory, but found it locked, does not remove it") {
   static Directory dir;
   static Writer rival;
-  static Recovered found;
   test::Replaced<&os::Calls::flock> late([](int fd, int operation) {
     const auto real = test::Replaced<&os::Calls::flock>::real;
     os::calls.flock = real;
-    REQUIRE(rival.claim(dir.log(), "ring", found) == 0);
+    REQUIRE(rival.claim(dir.log(), "ring") == 0);
     return real(fd, operation);
   });
   Writer writer;
-  Recovered recovered;
-  CHECK(writer.claim(dir.log(), "ring", recovered) == -EBUSY);
+  CHECK(writer.claim(dir.log(), "ring") == -EBUSY);
   writer.remove_unused();
   CHECK(fs::is_directory(dir.log()));
   rival.remove_unused();
   CHECK(fs::is_directory(dir.log()));  // it had not made it
+}
+
+TEST_CASE("a directory that is removed before it is locked is made again, but not without end") {
+  static Directory dir;
+  static int removals;
+  test::Replaced<&os::Calls::flock> late([](int fd, int operation) {
+    if (removals > 0) --removals, fs::remove(dir.log());
+    return test::Replaced<&os::Calls::flock>::real(fd, operation);
+  });
+  removals = 3;
+  {
+    TestLog log(dir.log());
+    CHECK(log.error == 0);
+    CHECK(removals == 0);
+    CHECK(log_files(dir.log()).size() == 1);
+  }
+  fs::remove_all(dir.log());
+  removals = 1000;
+  TestLog log(dir.log());
+  CHECK(log.error == -EAGAIN);
+  CHECK(std::string(os::last_error()).find(dir.log()) != std::string::npos);
 }
 
 TEST_CASE("a directory that cannot be made, is a file, or belongs to another ring is refused by name") {
