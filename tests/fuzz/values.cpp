@@ -83,7 +83,7 @@ std::string again(const log::Parsed& p, u64 time) {
       break;
     }
     case log::Kind::accounts: {
-      const log::Line accounts = log::Accounts{time, p.accounts, p.over, p.ring_id, p.retired};
+      const log::Line accounts = log::Accounts{time, p.accounts, p.over, p.ring_id, p.retired, p.clean};
       log::Encoder(p.ring).encode(accounts, p.index, out);
       break;
     }

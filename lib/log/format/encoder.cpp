@@ -131,6 +131,7 @@ class Encoder::Text {
       before = ",";
     }
     if (!line.retired.empty()) pen_ << "]";
+    if (line.clean) pen_ << ",\"clean\":true";
   }
 
   void put(const Gone& gone) {

@@ -93,6 +93,7 @@ struct Accounts {
   Incarnations over{};
   RingId ring{};
   std::vector<RingAccounts> retired{};  // earlier rings of this name that are still being drained
+  bool clean = false;                   // of a file's first line: a recovery may begin here
 };
 inline Accounts accounts_line(u64 time_ns, RingAccounts present, std::vector<RingAccounts> retired = {}) {
   return {time_ns, std::move(present.accounts), std::move(present.over), present.ring, std::move(retired)};

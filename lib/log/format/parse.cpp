@@ -139,8 +139,14 @@ class Parser {
   bool above_zero(u64& value) { return (scanner_.number(value) && value != 0) || miss("a number above 0"); }
 
   bool accounts() {
+    if (!want(",") || !accounts(out_.accounts, out_.over) || !ring_id() || !retired()) return false;
+    out_.clean = flag(",\"clean\":");
+    return !out_.clean || want("true");
+  }
+
+  // If this is absent, there are none.
+  bool retired() {
     out_.retired.clear();
-    if (!want(",") || !accounts(out_.accounts, out_.over) || !ring_id()) return false;
     if (!flag(",\"retired\":[")) return true;
     do {
       RingAccounts retired;

@@ -47,6 +47,7 @@ struct Parsed {
   std::vector<AccountState> accounts;  // accounts: of the present ring
   Incarnations over;                   // accounts: likewise
   std::vector<RingAccounts> retired;   // accounts
+  bool clean;                          // accounts: a recovery may begin here
   RingId ring_id;                      // all: the ring that the line names; none: it is about the present one
   std::string_view rest;               // note, unknown: its pairs as they stand, ",\"key\":value" each
 };

@@ -118,7 +118,23 @@ TEST_CASE("an accounts line says whose its accounts are, which processes may sti
   Mistake mistake;
   REQUIRE(parse(text, out, mistake));
   CHECK(text_of_line(Accounts{0, out.accounts, out.over, out.ring_id, out.retired}) == text + "\n");
-  CHECK((out.ring_id == one && out.retired.size() == 1 && out.retired[0].ring == other));
+  CHECK((out.ring_id == one && out.retired.size() == 1 && out.retired[0].ring == other && !out.clean));
+}
+
+TEST_CASE("the first line of a clean file says so behind its other keys, and nothing but true is taken for it") {
+  Accounts line{0, {}, {}, one, {}, true};
+  std::string text = text_of_line(line);
+  CHECK(text.ends_with(",\"ring_id\":\"" + one_text + "\",\"clean\":true}\n"));
+  text.pop_back();
+  Parsed out;
+  Mistake mistake;
+  REQUIRE(parse(text, out, mistake));
+  CHECK(out.clean);
+  text.replace(text.find("true"), 4, "1");
+  CHECK((!parse(text, out, mistake) && mistake.expected == "true"));
+  line.retired.push_back({other, {}, {}});
+  text = text_of_line(line);
+  CHECK(text.ends_with("\"accounts\":[]}],\"clean\":true}\n"));
 }
 
 TEST_CASE("a new ring's life with a number of an old one's is another account, for verify and for the next collector") {
