@@ -122,8 +122,6 @@ int check_handle(const shmring_producer* producer) {
   return producer->alive != 0 ? 0 : SHMRING_FORKED;
 }
 
-int not_yet(const char* what) { return fail(EOPNOTSUPP, "%s: not in this version of libshmring", what); }
-
 }  // namespace
 
 int shmring_create(const char* ring, const shmring_create_options* options) {
@@ -197,7 +195,29 @@ size_t shmring_slot_payload(const shmring_producer* producer) {
   return producer == nullptr || producer->alive == 0 ? 0 : producer->segment.ring.slot_payload();
 }
 
-int shmring_wait_durable(shmring_producer*, uint64_t, uint64_t) { return not_yet("shmring_wait_durable"); }
+int shmring_wait_durable(shmring_producer* producer, uint64_t sequence, uint64_t timeout_ns) {
+  if (const int error = check_handle(producer); error != 0) return error;
+  const char* ring = producer->segment.name;
+  // The ring's policy counts, although this handle may wait for room by itself (attach option wait_us).
+  if (producer->segment.ring.geometry.on_full == SHMRING_POLICY_OVERWRITE)
+    return fail(EOPNOTSUPP,
+                "ring '%s': its policy is overwrite, so nothing that is written is promised to be kept; use a ring of "
+                "another policy",
+                ring);
+  const int result = producer->producer.wait_durable(sequence, timeout_ns);
+  if (result == -EINVAL)
+    return fail(EINVAL,
+                "ring '%s': sequence %llu was not attempted yet, the last one is %llu; wait for one that "
+                "shmring_sequence has returned",
+                ring, static_cast<unsigned long long>(sequence),
+                static_cast<unsigned long long>(producer->producer.sequence()));
+  if (result == -EOPNOTSUPP)
+    return fail(EOPNOTSUPP,
+                "ring '%s': its collector has the level write, and does not sync the log behind each record; run "
+                "shmringd with the level interval or every",
+                ring);
+  return result;
+}
 
 uint64_t shmring_sequence(const shmring_producer* producer) {
   return producer == nullptr || producer->alive == 0 ? 0 : producer->producer.sequence();
@@ -252,7 +272,9 @@ const char* shmring_strerror(int code) {
              "handler; give each thread its own handle";
     case SHMRING_RETIRED: return "the ring was unlinked: attach anew";
     case SHMRING_FORKED: return "the handle belongs to the parent process: attach anew";
-    case SHMRING_TIMEOUT: return "ring still full at the deadline: the record is counted as lost";
+    case SHMRING_TIMEOUT:
+      return "not before the deadline: a record found no room and is counted as lost, or, if you waited for it, is not durable "
+             "yet";
     case -ENOENT: return "no such ring";
     case -EACCES: return "permission denied";
     case -EPERM: return "wrong owner or mode";

@@ -58,6 +58,11 @@ class Collector {
   std::size_t taken() const { return reader_.taken().size(); }
   bool is_idle() const { return reader_.is_idle(); }  // the walk of every lane found nothing
 
+  // Tells the producer of this life that all its sequences up to `through` survive a power cut.
+  void note_durable(u32 entry, u64 incarnation, u64 through) {
+    if (reader_.note_durable(entry, incarnation, through)) host_.wake_waiter(ring_.entries[entry].durable);
+  }
+
   void note(Note note) { ledger_.note(std::move(note)); }
   const Ledger& ledger() const { return ledger_; }
   // Includes all lines that were appended.

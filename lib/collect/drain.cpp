@@ -46,6 +46,8 @@ void SystemHost::to_utc(std::span<u64> times) {
 
 void SystemHost::wake(std::atomic<u32>& freed) { os::futex_wake_all(freed); }
 
+void SystemHost::wake_waiter(std::atomic<u64>& durable) { os::futex_wake_all(ring::low_half(durable)); }
+
 Drain::Drain(os::Segment segment, Log& log, log::RecoveredRing known)
     : segment_(std::move(segment)), known_(std::move(known)), host_(segment_.ring),
       collector_(segment_.ring, ring::Pace{}, host_, log) {}

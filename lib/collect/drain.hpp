@@ -34,6 +34,7 @@ class SystemHost : public Host {
   u64 now_ns() override { return now_.monotonic_ns; }
   void to_utc(std::span<u64> times) override;
   void wake(std::atomic<u32>& freed) override;
+  void wake_waiter(std::atomic<u64>& durable) override;
 
   // Called once before each pass. Of the three clocks it reads only the ring's if the last reading of all was a moment ago.
   void look_at_clocks();

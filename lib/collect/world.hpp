@@ -35,6 +35,8 @@ class Host {
 
   // Wakes all who wait for a place in a lane, on its word `freed`.
   virtual void wake(std::atomic<u32>& freed) = 0;
+  // Wakes the producer that waits for its word `durable` to come further.
+  virtual void wake_waiter(std::atomic<u64>& durable) = 0;
 };
 
 // The log that takes a collector's lines. Thread role: the collector's.

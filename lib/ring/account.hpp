@@ -40,7 +40,14 @@
 // | nested_seen      | load   | relaxed         | -                            | read after the proof of death or state left        |
 // | logged           | store  | release         | logged_seen                  | the account as the collector saw it before what is logged of it; the line itself stands in a file |
 // | logged_seen      | load   | acquire         | logged                       | for an observer (stat): an account that is not older; a successor has it with the lease |
-// | durable_seen     | load   | relaxed         | -                            | zero for now                                       |
+// | waiting          | store  | seq_cst         | waiting_seen                 | before durable_awaited and durable_sleep: either they see what is durable, or waiting_seen sees the waiter |
+// | waiting_over     | store  | relaxed         | -                            | a collector that sees it late wakes nobody          |
+// | waiting_seen     | load   | seq_cst         | waiting                      | behind durable                                     |
+// | durable          | store  | seq_cst         | durable_awaited              | before waiting_seen                                |
+// | durable_resume   | load   | relaxed         | -                            | the collector's own word; a predecessor's with the lease |
+// | durable_awaited  | load   | seq_cst         | durable                      | behind waiting; before the sleep, which then compares with what was stored |
+// | durable_sleep    | sleep  | -               | durable                      | the kernel compares once more                      |
+// | durable_seen     | load   | relaxed         | -                            | for an observer (stat): a figure                   |
 // | entry_zero       | store  | release         | owner_claim, owner_seen, incarnation_seen, lane_seen | the entry's zeroing before it is free              |
 // | segment_state    | load   | acquire         | segment_retire               | not needed: nothing that was stored before it is read behind it; as late as it is seen, it is obeyed |
 // | segment_again    | load   | seq_cst         | segment_retire               | behind owner_claim: either this sees that the ring is retired, or owner_judged sees the claim |
@@ -192,6 +199,29 @@ void count_nested(Entry& entry) {
   M::add(At::nested, entry.nested, u64{1}, std::memory_order_relaxed);
 }
 
+// Says that this producer waits for `durable`. After this it looks at durable_awaited, and sleeps if that is not enough.
+template <class M>
+void begin_wait(Entry& entry) {
+  M::store(At::waiting, entry.waiting, u64{1}, std::memory_order_seq_cst);
+}
+
+template <class M>
+void end_wait(Entry& entry) {
+  M::store(At::waiting_over, entry.waiting, u64{0}, std::memory_order_relaxed);
+}
+
+template <class M>
+u64 durable_awaited(const Entry& entry) {
+  return M::load(At::durable_awaited, entry.durable, std::memory_order_seq_cst);
+}
+
+// Sleeps while `durable` is what was seen; it may wake for nothing. Only the low half is compared, so a sleeper misses a change
+// by exactly 2^32 sequences. The deadline then ends its sleep.
+template <class M>
+void sleep_while_durable_is(Entry& entry, u64 seen, u64 deadline_ns) {
+  M::sleep(At::durable_sleep, low_half(entry.durable), static_cast<u32>(seen), deadline_ns);
+}
+
 template <class M>
 [[gnu::always_inline]] inline bool is_retired(const Header& header) {
   return M::load(At::segment_state, header.state, std::memory_order_acquire) != static_cast<u32>(SegmentState::open);
@@ -320,6 +350,22 @@ void set_logged(Entry& entry, u64 through, u64 refused) {
   M::store(At::logged, entry.logged, through, std::memory_order_release);
 }
 
+// Stores that all sequences up to `through` survive a power cut. It never goes back within a life. Returns true if the producer
+// waits, and is to be woken: also if nothing new was stored, since a predecessor may have been killed before it woke anybody.
+template <class M>
+bool set_durable(Entry& entry, u64 through) {
+  if (M::load(At::durable_resume, entry.durable, std::memory_order_relaxed) < through)
+    M::store(At::durable, entry.durable, through, std::memory_order_seq_cst);
+  return M::load(At::waiting_seen, entry.waiting, std::memory_order_seq_cst) != 0;
+}
+
+// For an entry whose incarnation was scribbled over: no log has anything of what follows, and nothing of it is durable.
+template <class M>
+void forget_logged(Entry& entry) {
+  set_logged<M>(entry, 0, 0);
+  M::store(At::durable, entry.durable, u64{0}, std::memory_order_seq_cst);
+}
+
 struct Logged {
   u64 through;
   u64 refused;
@@ -342,7 +388,7 @@ u64 durable_seen(const Entry& entry) {
 template <class M>
 void zero_entry(Entry& entry) {
   auto zero = [](std::atomic<u64>& word) { M::store(At::entry_zero, word, u64{0}, std::memory_order_release); };
-  zero(entry.incarnation), zero(entry.account), zero(entry.refusal), zero(entry.lane);
+  zero(entry.incarnation), zero(entry.account), zero(entry.refusal), zero(entry.lane), zero(entry.waiting);
   for (auto& counter : entry.counters) zero(counter);
   zero(entry.nested), zero(entry.logged), zero(entry.durable), zero(entry.logged_refused);
   zero(entry.owner);

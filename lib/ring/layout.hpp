@@ -34,7 +34,7 @@ using u64 = std::uint64_t;
 
 inline constexpr std::size_t line_bytes = 64;
 inline constexpr u64 magic = 0x31676e69726d6873;  // "shmring1" in memory
-inline constexpr u32 version = 3;
+inline constexpr u32 version = 4;
 inline constexpr std::size_t name_bytes = 64;     // a name of at most 63 bytes and its NUL
 inline constexpr std::size_t program_bytes = 56;  // a program's name of at most 55 bytes and its NUL
 inline constexpr std::size_t type_names = 64;
@@ -129,13 +129,14 @@ struct Entry {
   std::atomic<u64> refusal;
   std::atomic<u64> incarnation;
   std::atomic<u64> lane;
-  u64 reserved1[3];
+  std::atomic<u64> waiting;  // 1: it waits for `durable` to come further
+  u64 reserved1[2];
   // line 2: the producer
   std::atomic<u64> counters[refusal_causes];
   std::atomic<u64> nested;
   // line 3: the collector
   std::atomic<u64> logged;          // all sequences up to this one are in the log
-  std::atomic<u64> durable;         // those of them that survive a power cut
+  std::atomic<u64> durable;         // those of them that survive a power cut; its low half is the word that a waiter sleeps on
   std::atomic<u64> logged_refused;  // refusals among them
   u64 reserved3[5];
   // lines 4 and 5: the producer, before it is attached
@@ -181,15 +182,20 @@ struct StatusPage {
 };
 
 enum class StatusState : u64 { none = 0, collecting = 1, log_failing = 2 };  // log_failing: its log cannot be written
+enum class Level : u64 { none = 0, write = 1, interval = 2, every = 3 };     // how soon the log is synced
 
 // The part of the status page that was added after version 1. The header of version 1 ends where this part begins.
 struct StatusMore {
   // lines 1 and 2
   alignas(line_bytes) std::atomic<u64> losses[causes];  // sequences written as lost, by Cause
   std::atomic<u64> state;                               // StatusState
-  u64 reserved1[3];
-  // lines 3 and 4: reserved for an alarm, and for the index up to which the log survives a power cut
-  u64 reserved2[16];
+  std::atomic<u64> level;                               // Level
+  // Lines of the log below the first of these survive a power cut; the other is the index of the line that is written next.
+  std::atomic<u64> durable_index, next_index;
+  // lines 3 and 4
+  std::atomic<u64> alarm, alarm_errno, alarm_utc_ns;  // code of a trouble that lasts (0: none), errno (0: none), since when
+  std::atomic<u64> log_bytes, log_free_bytes;         // of all files of the log; left on their file system
+  u64 reserved2[11];
 };
 
 struct Header {
@@ -266,7 +272,8 @@ struct Header {
   X(Entry, refusal, 16)                \
   X(Entry, incarnation, 24)            \
   X(Entry, lane, 32)                   \
-  X(Entry, reserved1, 40)              \
+  X(Entry, waiting, 40)                \
+  X(Entry, reserved1, 48)              \
   X(Entry, counters, 64)               \
   X(Entry, nested, 120)                \
   X(Entry, logged, 128)                \
@@ -302,8 +309,15 @@ struct Header {
   X(StatusPage, older_lost_by, 96)     \
   X(StatusMore, losses, 0)             \
   X(StatusMore, state, 96)             \
-  X(StatusMore, reserved1, 104)        \
-  X(StatusMore, reserved2, 128)        \
+  X(StatusMore, level, 104)            \
+  X(StatusMore, durable_index, 112)    \
+  X(StatusMore, next_index, 120)       \
+  X(StatusMore, alarm, 128)            \
+  X(StatusMore, alarm_errno, 136)      \
+  X(StatusMore, alarm_utc_ns, 144)     \
+  X(StatusMore, log_bytes, 152)        \
+  X(StatusMore, log_free_bytes, 160)   \
+  X(StatusMore, reserved2, 168)        \
   X(Header, magic, 0)                  \
   X(Header, version, 8)                \
   X(Header, word_bytes, 12)            \

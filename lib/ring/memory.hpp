@@ -19,6 +19,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <ctime>
@@ -86,6 +87,13 @@ enum class At : u8 {
   nested_seen,
   logged,
   logged_seen,
+  waiting,
+  waiting_over,
+  waiting_seen,
+  durable,
+  durable_resume,
+  durable_awaited,
+  durable_sleep,
   durable_seen,
   entry_zero,
   segment_state,
@@ -104,6 +112,8 @@ enum class At : u8 {
   status_count,
   figure,
   figure_seen,
+  level,
+  level_seen,
   clock_resume,
   clock_begin,
   clock_fill,
@@ -112,6 +122,12 @@ enum class At : u8 {
   clock_copy,
   clock_again,
 };
+
+// Returns the half of a word that the kernel compares when somebody sleeps on it. It has the address of the word.
+inline std::atomic<u32>& low_half(std::atomic<u64>& word) {
+  static_assert(std::endian::native == std::endian::little);
+  return reinterpret_cast<std::atomic<u32>&>(word);
+}
 
 // The empty instruction keeps the word in a register of its own: gcc would load and store two words at once in a vector, whose
 // halves take a way over the stack to be multiplied.

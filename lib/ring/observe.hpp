@@ -82,9 +82,12 @@ EntrySeen observe_entry(const Entry& entry) {
 struct StatusSeen {
   Owner identity{};  // pid 0: none
   u64 epoch = 0, heartbeat_ns = 0, wakeups = 0, cpu_ns = 0, logged = 0, lost = 0, stalled = 0;
-  bool has_more = false;      // the ring's version has the fields that follow; otherwise …
-  u64 losses[causes] = {};    // by Cause
-  u64 state = 0;              // StatusState
+  bool has_more = false;    // the ring's version has the fields that follow; otherwise …
+  u64 losses[causes] = {};  // by Cause
+  u64 state = 0;            // StatusState
+  Level level = Level::none;
+  LogFigures log{};
+  Alarm alarm{};
   u64 older_lost_by[4] = {};  // … it has only full, too_big, died, everything else
 };
 
@@ -105,6 +108,10 @@ StatusSeen observe_status(const Ring& ring) {
   if (seen.has_more) {
     for (std::size_t i = 0; i < causes; ++i) seen.losses[i] = figure_seen<M>(more->losses[i]);
     seen.state = figure_seen<M>(more->state);
+    seen.level = level_seen<M>(*more);
+    seen.log = {figure_seen<M>(more->durable_index), figure_seen<M>(more->next_index), figure_seen<M>(more->log_bytes),
+                figure_seen<M>(more->log_free_bytes)};
+    seen.alarm = {figure_seen<M>(more->alarm), figure_seen<M>(more->alarm_errno), figure_seen<M>(more->alarm_utc_ns)};
   } else {
     for (std::size_t i = 0; i < 4; ++i) seen.older_lost_by[i] = figure_seen<M>(page.older_lost_by[i]);
   }

@@ -16,6 +16,7 @@
 #include "lib/include/shmring/shmring.h"
 #include "lib/ring/account.hpp"
 #include "lib/ring/lane.hpp"
+#include "lib/ring/status.hpp"
 #include "lib/ring/twins.hpp"
 
 namespace shmring::ring {
@@ -23,7 +24,8 @@ namespace shmring::ring {
 // How far ahead a slot's lines are fetched for writing. As many lines are fetched as the present record has, up to a limit. The
 // collector's processor fetches ahead, too, and takes back what was fetched for a slot far ahead: see LAYOUT.md.
 inline constexpr u32 prefetch_slots = 3, most_prefetched = 32;
-// How often a waiter looks at a full lane before it sleeps, and its longest sleep, after which it notices an unlinked ring.
+// How often a waiter looks at a full lane before it sleeps, and the longest sleep of any waiter. After that it notices an
+// unlinked ring, or that a collector was killed before it woke anybody.
 inline constexpr u32 wait_spins = 64;
 inline constexpr u64 wait_slice_ns = 50'000'000;
 // How many entries an attach tries in their order before it begins elsewhere, and its steps from there: a prime number above
@@ -53,6 +55,9 @@ class Producer {
   int claim(std::size_t bytes, void** payload);
   int commit(const shmring_meta* meta, std::size_t bytes);
   int abort();
+  // See shmring_wait_durable. −EINVAL means that `sequence` was not attempted yet, −EOPNOTSUPP that the collector's level is
+  // write. The caller refuses on a ring with the policy overwrite, since this handle may have a policy of its own.
+  int wait_durable(u64 sequence, u64 timeout_ns);
   // Gives `type` a name of at most sizeof TypeName::name − 1 bytes. Returns 0, −EEXIST if it has another name, or −ENOSPC if
   // the table is full.
   int name_type(u32 type, std::string_view name);
@@ -72,7 +77,10 @@ class Producer {
   bool some_lane_is_free() const;
   bool take_lane(u32 lane);
   int enter();
+  int enter_alone();
   int enter_claim();
+  int sleep_until_durable(u64 sequence, u64 timeout_ns);
+  int why_not_to_wait() const;
   int refuse_nested();
   int leave(Outcome outcome, u64 sequence);
   int leave(Outcome outcome) { return leave(outcome, sequence_); }

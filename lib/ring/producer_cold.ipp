@@ -246,14 +246,21 @@ int Producer<M>::claim(std::size_t bytes, void** payload) {
   return 0;
 }
 
+// The beginning that the calls which take no sequence have in common.
+template <class M>
+int Producer<M>::enter_alone() {
+  if (inside_) return refuse_nested();
+  inside_ = true;
+  signal_fence();
+  return 0;
+}
+
 // The beginning that the calls which end a claim have in common. The handle is inside before it looks at open_. A signal
 // handler that wrote between the two would end the claim first, and this call would then publish a slot that belongs to
 // somebody else.
 template <class M>
 int Producer<M>::enter_claim() {
-  if (inside_) return refuse_nested();
-  inside_ = true;
-  signal_fence();
+  if (const int refused = enter_alone(); refused != 0) return refused;
   if (open_) return 0;
   inside_ = false;
   return -EINVAL;
@@ -286,6 +293,48 @@ template <class M>
 [[gnu::noinline]] void Producer<M>::end_stale_claim() {
   open_ = false;
   finish(publish_refused(open_position_, Cause::aborted), sequence_);
+}
+
+// --------------------------------------------------------------------------------------------------------- durability
+
+template <class M>
+int Producer<M>::wait_durable(u64 sequence, u64 timeout_ns) {
+  if (const int refused = enter_alone(); refused != 0) return refused;
+  if (open_) end_stale_claim();
+  const int result = sequence > sequence_ ? -EINVAL : sleep_until_durable(sequence, timeout_ns);
+  signal_fence();
+  inside_ = false;
+  return result;
+}
+
+// Each round asks first whether waiting makes sense, and then what is durable. So a collector that makes the sequence durable, ends
+// and is gone has told this waiter.
+template <class M>
+int Producer<M>::sleep_until_durable(u64 sequence, u64 timeout_ns) {
+  u64 now_ns = M::now_ns();
+  const u64 deadline_ns = timeout_ns < ~u64{0} - now_ns ? now_ns + timeout_ns : ~u64{0};
+  begin_wait<M>(*entry_);
+  int result = 0;
+  for (;; now_ns = M::now_ns()) {
+    result = why_not_to_wait();
+    const u64 durable = durable_awaited<M>(*entry_);
+    if (durable >= sequence) result = 0;
+    if (durable >= sequence || result != 0) break;
+    result = SHMRING_TIMEOUT;
+    if (now_ns >= deadline_ns) break;
+    const u64 slice_ns = now_ns + wait_slice_ns;
+    sleep_while_durable_is<M>(*entry_, durable, slice_ns < deadline_ns ? slice_ns : deadline_ns);
+  }
+  end_wait<M>(*entry_);
+  return result;
+}
+
+// Returns 0 as long as a collector is there that syncs its log, or one may come. A collector that was killed left its name and its
+// level behind, and its successor is waited for.
+template <class M>
+int Producer<M>::why_not_to_wait() const {
+  if (is_retired<M>(*ring_.header) && collector_seen<M>(ring_.header->status).pid == 0) return SHMRING_RETIRED;
+  return level_seen<M>(ring_.header->status_more) == Level::write ? -EOPNOTSUPP : 0;
 }
 
 // -------------------------------------------------------------------------------------------------------------- names

@@ -80,6 +80,9 @@ class Reader {
   template <class Witness>
   void free_entries(const std::vector<u32>& entries, Witness& witness);
   void note_logged(u32 entry, u64 through, u64 refused) { set_logged<M>(ring_.entries[entry], through, refused); }
+  // Shows that all sequences of this life up to `through` survive a power cut. Of a life that is over, it shows nothing.
+  // Returns true if the producer is to be woken (Host::wake_waiter, on the entry's word `durable`).
+  bool note_durable(u32 entry, u64 incarnation, u64 through);
 
   // What this pass has found so far.
   const std::vector<Attachment>& attachments() const { return attachments_; }

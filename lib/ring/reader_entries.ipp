@@ -25,7 +25,7 @@ void Reader<M>::read_entry(u32 entry, Witness& witness) {
   const Owner before = owner_seen<M>(ring_.entries[entry]);
   if (occupant.incarnation != 0 && incarnation_seen<M>(ring_.entries[entry]) != occupant.incarnation) {
     vanished_.push_back(occupant.incarnation);  // scribbled: only a collector frees an entry
-    set_logged<M>(ring_.entries[entry], 0, 0);  // the next owner's log begins at its first sequence
+    forget_logged<M>(ring_.entries[entry]);     // the next owner's log begins at its first sequence
     witness.forget(entry);
     forget(entry);
   }
@@ -183,6 +183,15 @@ std::vector<Observation> Reader<M>::ripe() {
     return !is_observed_[entry];
   });
   return ripe;
+}
+
+// A log is synced long after its lines were written, so the entry may have another life by now. Only this collector frees an entry,
+// and it forgets the occupant before it does so. So what it knows of its occupant says which life the entry has: a look at the
+// entry's words would be a look at words that may be another's a moment later.
+template <class M>
+bool Reader<M>::note_durable(u32 entry, u64 incarnation, u64 through) {
+  if (entry >= occupants_.size() || incarnation == 0 || occupants_[entry].incarnation != incarnation) return false;
+  return set_durable<M>(ring_.entries[entry], through);
 }
 
 // Step 9, for accounts that are closed in the log: frees each lane whose owner word names the entry, and then the entry.

@@ -3,7 +3,8 @@
 // Invariants:
 //   - the page has one writer, the holder of the ring's lease. The kernel hands the lease on, so a successor sees everything
 //     that its predecessor stored, wherever that process was killed;
-//   - nobody decides anything about the ring from this page. Its figures are for people, and each is from a moment of its own;
+//   - nobody decides anything about the ring from this page. Its figures are for people, and each is from a moment of its own.
+//     Only who waits for durability asks it whether waiting makes sense: what the collector promises, and whether there is one;
 //   - the three words of the clock come from one publication, or a reader gets none of them.
 //
 // A sequence lock protects the clock. The writer makes the sequence odd, stores the words, and makes the sequence even. A
@@ -25,6 +26,8 @@
 // | status_count   | add    | relaxed | -              | a count                                                            |
 // | figure         | store  | relaxed | -              | a figure for people                                                |
 // | figure_seen    | load   | relaxed | -              | a figure for people                                                |
+// | level          | store  | relaxed | -              | an answer for those who wait; whoever sees it late looks again     |
+// | level_seen     | load   | relaxed | -              | as late as it is seen, it is obeyed                                |
 // | clock_resume   | load   | relaxed | -              | the writer's own word; a predecessor's with the lease              |
 // | clock_begin    | store  | relaxed | -              | clock_fill takes it along                                          |
 // | clock_fill     | store  | release | clock_copy     | the odd sequence before each word                                  |
@@ -53,6 +56,21 @@ struct Progress {
   u64 logged = 0;
   std::array<u64, causes> losses{};  // by Cause
   u64 stalled = 0;
+};
+
+// How far the log has come, and what it takes. The lines below `durable_index` survive a power cut; `next_index` is that of the
+// line that is written next.
+struct LogFigures {
+  u64 durable_index = 0, next_index = 0;
+  u64 bytes = 0;       // of all its files
+  u64 free_bytes = 0;  // left on its file system
+};
+
+// A trouble that lasts. Code 0: there is none.
+struct Alarm {
+  u64 code = 0;
+  u64 error = 0;         // errno; 0: no system call failed
+  u64 since_utc_ns = 0;  // when it began
 };
 
 // --------------------------------------------------------------------------------------------------------- collector
@@ -90,6 +108,29 @@ void show_state(Header& header, StatusState state) {
 }
 
 template <class M>
+void show_log(Header& header, const LogFigures& figures) {
+  StatusMore& more = header.status_more;
+  set_figure<M>(more.durable_index, figures.durable_index);
+  set_figure<M>(more.next_index, figures.next_index);
+  set_figure<M>(more.log_bytes, figures.bytes);
+  set_figure<M>(more.log_free_bytes, figures.free_bytes);
+}
+
+template <class M>
+void show_alarm(Header& header, const Alarm& alarm) {
+  StatusMore& more = header.status_more;
+  set_figure<M>(more.alarm_errno, alarm.error);
+  set_figure<M>(more.alarm_utc_ns, alarm.since_utc_ns);
+  set_figure<M>(more.alarm, alarm.code);
+}
+
+// Tells those who wait for durability what this collector promises.
+template <class M>
+void show_level(Header& header, Level level) {
+  M::store(At::level, header.status_more.level, static_cast<u64>(level), std::memory_order_relaxed);
+}
+
+template <class M>
 void count_wakeup(Header& header) {
   M::add(At::status_count, header.status.wakeups, u64{1}, std::memory_order_relaxed);
 }
@@ -97,9 +138,12 @@ void count_wakeup(Header& header) {
 // Called right after the lease was taken, so that nobody is told of the process that had it before. The identity is stored
 // last: whoever sees it sees none of the predecessor's figures.
 template <class M>
-void announce(Header& header, Owner self) {
+void announce(Header& header, Owner self, Level level) {
   self.state = OwnerState::attached;
   show_progress<M>(header, {});
+  show_log<M>(header, {});
+  show_alarm<M>(header, {});
+  show_level<M>(header, level);
   set_figure<M>(header.status.wakeups, 0);
   M::add(At::status_count, header.status.epoch, u64{1}, std::memory_order_relaxed);
   show_state<M>(header, StatusState::collecting);
@@ -109,6 +153,7 @@ void announce(Header& header, Owner self) {
 template <class M>
 void withdraw(Header& header) {
   show_state<M>(header, StatusState::none);
+  show_level<M>(header, Level::none);
   M::store(At::collector_set, header.status.identity, u64{0}, std::memory_order_release);
 }
 
@@ -134,6 +179,12 @@ Owner collector_seen(const StatusPage& page) {
 template <class M>
 u64 figure_seen(const std::atomic<u64>& word) {
   return M::load(At::figure_seen, word, std::memory_order_relaxed);
+}
+
+// Role: a producer that waits for durability, or an observer.
+template <class M>
+Level level_seen(const StatusMore& more) {
+  return static_cast<Level>(M::load(At::level_seen, more.level, std::memory_order_relaxed));
 }
 
 // Returns nothing if no clock was published yet, if one is being published, or if the writer was killed while it published.

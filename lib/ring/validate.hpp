@@ -91,7 +91,8 @@ struct OlderVersion {
   const char* library;  // the version that makes and drains them
 };
 inline constexpr OlderVersion older_versions[] = {{1, 0xe73466c03b9bf4fe, offsetof(Header, status_more), "0.1"},
-                                                  {2, 0x0791071f99c037ea, 4864, "0.2"}};
+                                                  {2, 0x0791071f99c037ea, 4864, "0.2"},
+                                                  {3, 0x0791071f99c037ea, 4864, "0.3"}};
 
 // Returns NULL for this version, or for one that is unknown.
 constexpr const OlderVersion* find_older(u32 number) {

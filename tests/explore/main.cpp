@@ -35,7 +35,7 @@ struct Options {
                "explore: %s\n"
                "usage: explore [--producers N] [--writes N] [--heirs N] [--entries N] [--slots N] [--lanes N]\n"
                "               [--policy drop|overwrite|wait] [--chunks N] [--too-big N] [--types 1] [--observers N]\n"
-               "               [--removers 1] [--publications N]\n"
+               "               [--removers 1] [--publications N] [--waits 1]\n"
                "               [--walk N] [--accounts-every N] [--preemptions N] [--kills N]\n"
                "               [--restarts N] [--cuts N] [--stale N] [--relax LABEL] [--weaken LABEL] [--steps N]\n"
                "               [--seconds N] [--executions N] [--no-merge] [--rows] [--random SEED | --replay STRING]\n"
@@ -76,6 +76,7 @@ bool parse_int(const char* name, const char* value, Options& options) {
                         {"--types", &options.plan.types, 1},
                         {"--observers", &options.plan.observers, 1},
                         {"--removers", &options.plan.removers, 1},
+                        {"--waits", &options.plan.waits, 1},
                         {"--publications", &options.plan.publications, 7},
                         {"--accounts-every", &options.plan.accounts_every, 1000},
                         {"--preemptions", &options.limits.bounds.preemptions, 7},
@@ -147,6 +148,7 @@ std::string text_of_bounds(const Options& options) {
          count(plan.writes, "write") + (plan.chunks > 1 ? " of " + count(static_cast<int>(plan.chunks), "chunk") : "") + ", " +
          count(plan.heirs, "heir") + (plan.too_big > 0 ? ", one too big" : "") + (plan.types > 0 ? ", types" : "") +
          (plan.observers > 0 ? ", an observer" : "") + (plan.removers > 0 ? ", a remover" : "") +
+         (plan.waits > 0 ? ", waits for the disk" : "") +
          (plan.publications > 0 ? ", " + count(plan.publications, "publication") : "") + "; " +
          count(b.preemptions, "preemption") + ", " + count(b.kills, "kill") + ", " + count(b.restarts, "collector restart") +
          ", " + count(b.cuts, "cut") + (options.weak ? "; weak memory, " + std::to_string(b.stale) + " stale" : "");

@@ -35,6 +35,10 @@ const Plans quick = {
     // A ring is retired while somebody attaches.
     "--removers 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0",
     "--removers 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 1",
+    // Producers that wait for the disk: one whose entry has another life afterwards, and a collector that is killed.
+    "--waits 1 --producers 1 --writes 1 --preemptions 2 --kills 0 --restarts 1 --cuts 0",
+    "--waits 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0",
+    "--waits 1 --producers 1 --writes 1 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 2",
     // The status page.
     "--publications 2 --observers 1 --producers 0 --entries 1 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 2",
     claims_late,
@@ -73,6 +77,12 @@ const Plans check = {
     "--removers 1 --writes 1 --preemptions 2 --kills 0 --restarts 0 --cuts 0 --stale 1",
     "--lanes 2 --heirs 1 --entries 2 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 2",
     "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --kills 0 --restarts 1 --cuts 0 --stale 3",
+    "--waits 1 --writes 1 --preemptions 1 --kills 0 --restarts 1 --cuts 0",
+    "--waits 1 --producers 1 --writes 1 --preemptions 2 --kills 0 --restarts 1 --cuts 1",
+    "--waits 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 1 --cuts 0",
+    "--waits 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 2",
+    "--waits 1 --producers 1 --writes 1 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --stale 3",
+    "--waits 1 --too-big 1 --producers 1 --writes 1 --preemptions 2 --kills 0 --restarts 1 --cuts 0",
     "--types 1 --writes 1 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 1",
     "--too-big 1 --slots 1 --producers 1 --writes 3 --preemptions 1 --kills 1 --restarts 0 --cuts 0 --stale 4",
     "--publications 2 --observers 1 --producers 0 --entries 1 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --stale 2",

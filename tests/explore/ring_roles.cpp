@@ -41,6 +41,17 @@ bool find_ring(RingWorld& world) {
   return world.has_name() && (!ring::is_retired<ExploreMemory>(*world.ring().header) || settle_removal(world));
 }
 
+// It waits for as long as it takes.
+void wait(RingWorld& world, ring::Producer<ExploreMemory>& producer) {
+  Scheduler& scheduler = Scheduler::active();
+  scheduler.knows_only(0);
+  world.begins_to_wait(producer.sequence());
+  const int result = producer.wait_durable(producer.sequence(), ~u64{0});
+  if (result == 0) Rows::take(Row::durable_enough);
+  if (result != 0 && (result != SHMRING_RETIRED || world.plan().removers == 0)) scheduler.fail("a wait fails");
+  world.has_waited(result);
+}
+
 void produce(RingWorld& world, int role, int writes) {
   Scheduler& scheduler = Scheduler::active();
   ring::Producer<ExploreMemory> producer;
@@ -73,6 +84,7 @@ void produce(RingWorld& world, int role, int writes) {
     if (too_big ? result != SHMRING_TOO_BIG : result != 0 && result != SHMRING_FULL && result != SHMRING_TIMEOUT)
       scheduler.fail("write fails");
   }
+  if (world.plan().waits > 0) wait(world, producer);
   producer.detach();
 }
 
@@ -142,6 +154,7 @@ struct Host : collect::Host {
   u64 now_ns() override { return time += collect::tail_patience_ns; }
   void to_utc(std::span<u64> times) override { std::ranges::fill(times, 1); }
   void wake(std::atomic<u32>& freed) override { Scheduler::active().wake(freed); }
+  void wake_waiter(std::atomic<u64>& durable) override { Scheduler::active().wake(ring::low_half(durable)); }
   u64 time = 0;
 };
 
@@ -178,6 +191,14 @@ template struct Reveal<NamesTag, &Collector::names_>;
 
 namespace {
 
+// A collector that has just begun tells all: its predecessor may have been killed before it told anybody.
+void tell_waiters(RingWorld& world, Collector& collector) {
+  for (const RingWorld::Durable& it : world.durable()) {
+    if (world.log().truth(it.incarnation)->closed) Rows::take(Row::durable_of_the_past);
+    collector.note_durable(static_cast<u32>(it.entry), it.incarnation, it.through);
+  }
+}
+
 void collect(RingWorld& world) {
   Scheduler& scheduler = Scheduler::active();
   world.begin_again();
@@ -196,10 +217,12 @@ void collect(RingWorld& world) {
     return LaneSight{view.head, view.at_end, view.at_limit, view.left_ready};
   };
   collector.start({{}, world.log().accounts(), {}});
+  if (world.plan().waits > 0) tell_waiters(world, collector);
   for (;;) {
     const u64 before = world.effects();
     const bool entries_due = scheduler.choose(2) == 0;
     collector.pass(entries_due);
+    if (world.plan().waits > 0 && world.sync()) tell_waiters(world, collector);
     world.rows().pass_is_over();
     if (collector.reader().repairs() != 0) scheduler.fail("the collector repairs a head or a tail, although nobody scribbled");
     if (collector.reader().refused_entries() != 0) scheduler.fail("the collector refuses an entry, although nobody scribbled");
@@ -218,7 +241,7 @@ void publish(RingWorld& world) {
   ring::Header& header = *world.ring().header;
   const int life = scheduler.roles()[static_cast<std::size_t>(scheduler.current())].lives;
   scheduler.knows_only(static_cast<u64>(life));
-  ring::announce<ExploreMemory>(header, {1, static_cast<u64>(life), ring::OwnerState::attached});
+  ring::announce<ExploreMemory>(header, {1, static_cast<u64>(life), ring::OwnerState::attached}, ring::Level::every);
   for (int i = 1; i <= world.plan().publications; ++i) {
     const u64 it = publication(life, i);
     ring::show_clock<ExploreMemory>(header.status, {it, it, it});

@@ -100,6 +100,12 @@ constexpr Text texts[] = {
     {"remover", "the name is removed"},
     {"attach", "retired since it was opened: leaves its entry"},
     {"attach", "retired by one who was killed: opened again"},
+    {"durable", "slept"},
+    {"durable", "did not sleep: durable has changed since it looked"},
+    {"durable", "was woken"},
+    {"durable", "was announced, and not asleep when the collector woke"},
+    {"durable", "awaited, and found"},
+    {"durable", "of a life that is over: nobody is told"},
     {"clock", "published behind one who was killed as it published"},
     {"clock", "seen: the same even sequence before and behind its words"},
     {"clock", "not seen: the sequence is odd"},
@@ -123,7 +129,10 @@ int Rows::print() {
 
 void RowWatch::looked(int role, const Access& access, u64 value) {
   Producer& me = roles_[static_cast<std::size_t>(role)];
-  if (access.kind == Kind::wake) return Rows::take(value != 0 ? Row::woken : Row::nobody_asleep);
+  if (access.kind == Kind::wake) {
+    if (access.address >= ring_.lanes) return Rows::take(value != 0 ? Row::woken : Row::nobody_asleep);
+    return Rows::take(value != 0 ? Row::durable_woken : Row::durable_nobody_asleep);
+  }
   if (is_collector(role)) return looked_by_collector(access, value);
   switch (access.at) {
     case At::owner_claim: return Rows::take(Row::entry_lost);
@@ -141,6 +150,7 @@ void RowWatch::looked(int role, const Access& access, u64 value) {
     case At::claim: return Rows::take(Row::claim_lost);
     case At::overwrite: return Rows::take(Row::overwrite_lost);
     case At::tail_help: return Rows::take(Row::help_lost);
+    case At::durable_sleep: return Rows::take(value != 0 ? Row::durable_slept : Row::durable_not_slept);
     case At::freed_sleep: me.slept = true; return Rows::take(value != 0 ? Row::slept : Row::not_slept);
     default: return;
   }

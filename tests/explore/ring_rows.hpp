@@ -112,6 +112,13 @@ enum class Row : u8 {
   name_removed,
   retired_by_now,
   opened_again,
+  // who waits for durability
+  durable_slept,
+  durable_not_slept,
+  durable_woken,
+  durable_nobody_asleep,
+  durable_enough,
+  durable_of_the_past,
   // the clock on the status page
   clock_begun_at_odd,
   clock_whole,

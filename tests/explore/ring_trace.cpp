@@ -20,9 +20,11 @@ constexpr const char* labels[] = {
     "incarnation_next", "incarnation_hint", "incarnation_set", "incarnation_seen", "lane_set", "lane_seen", "identity_fill",
     "identity_copy",
     "attempt", "finish", "account_seen", "counter", "counter_seen", "refusal", "refusal_seen", "nested", "nested_seen",
-    "logged", "logged_seen", "durable_seen", "entry_zero", "segment_state", "segment_again", "segment_retire", "segment_reopen",
+    "logged", "logged_seen", "waiting", "waiting_over", "waiting_seen", "durable", "durable_resume", "durable_awaited",
+    "durable_sleep", "durable_seen", "entry_zero", "segment_state", "segment_again", "segment_retire", "segment_reopen",
     "owner_judged", "type_claim", "type_fill", "type_publish", "type_seen", "type_copy",
-    "collector_set", "collector_seen", "status_count", "figure", "figure_seen", "clock_resume", "clock_begin", "clock_fill",
+    "collector_set", "collector_seen", "status_count", "figure", "figure_seen", "level", "level_seen",
+    "clock_resume", "clock_begin", "clock_fill",
     "clock_end", "clock_seen", "clock_copy", "clock_again"};
 // clang-format on
 static_assert(std::size(labels) == Labels().size());
@@ -124,7 +126,7 @@ std::string describe(const RingWorld& world, const Scheduler& scheduler, const S
       return scheduler.roles()[static_cast<std::size_t>(step.role)].restarts ? "IS KILLED and begins again" : "IS KILLED";
     case Kind::pause:
     case Kind::idle: return "waits";
-    case Kind::wake: return "wakes who sleeps on freed";
+    case Kind::wake: return "wakes who sleeps on " + place_of(world, access.address).text;
     default: break;
   }
   const Place place = place_of(world, access.address);

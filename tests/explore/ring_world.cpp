@@ -59,7 +59,10 @@ Seen RingWorld::seen(const Access& access) const {
     case At::high_water:
     case At::high_water_seen:
     case At::waiters_now:
-    case At::durable_seen: return Seen::by_nobody;
+    case At::durable_seen:
+    case At::durable_resume:
+    case At::level:  // it stays as it is from the start
+    case At::level_seen: return Seen::by_nobody;
     case At::figure:
     case At::figure_seen:  // one of them is judged: see look_at_status
       return access.address == &ring_.header->status.heartbeat_ns ? Seen::by_all : Seen::by_nobody;
@@ -100,6 +103,7 @@ u64 RingWorld::remembers(int role) {
       mix(mix(deeds.incarnation, deeds.published), deeds.attempted << 8 | u64{deeds.attached} << 7 | u64{deeds.finished});
   hash = mix(mix(hash, deeds.overwritten), deeds.shed);
   hash = mix(mix(hash, static_cast<u64>(deeds.entry + 1)), deeds.lane);
+  hash = mix(hash, deeds.durable);
   for (u64 sequences : deeds.refused) hash = mix(hash, sequences);
   return hash;
 }
@@ -279,6 +283,9 @@ bool RingWorld::can_claim(u32 lane) const {
 
 std::string RingWorld::overslept(int role) {
   const int entry = deeds_[static_cast<std::size_t>(role)].entry;
+  if (const u64 awaited = deeds_[static_cast<std::size_t>(role)].waits_for; awaited != 0)
+    return ring_.entries[entry].durable >= awaited ? " sleeps past what it waits for: a wake-up was lost"
+                                                   : " waits for what nobody makes durable";
   const auto lane = static_cast<u32>(ring_.entries[entry].lane);
   return can_claim(lane) ? " sleeps past a free slot: a wake-up was lost" : "";
 }

@@ -9,7 +9,9 @@
 //     it was overwritten and then with that cause, no event of one that was; `died` only of the dead, a refusal only by a name
 //     that it has; the name of the record's type;
 //   - at each look of a producer behind a head: it sees what the collector had released when it published that head;
-//   - when time has to pass, since nobody else can go on: no sleeper could have its slot (a wake-up was lost);
+//   - when time has to pass, since nobody else can go on: no sleeper could have its slot, or has what it waits for (a wake-up
+//     was lost);
+//   - when a wait for durability ends: the log was synced with all sequences up to that one in it;
 //   - when a collector has nothing to do: who died or left is closed, although others are stopped in the middle of a call;
 //   - at the end: in a ring that was removed nobody has begun a record; any other is open, whoever had retired it and was
 //     killed; each attached incarnation is covered from 1 to its last attempt and closed, with exact causes; all
@@ -44,6 +46,7 @@ struct Plan {
   int publications = 0;  // of the collector, on its status page: it does nothing else, and the observer reads nothing else
   int removers = 0;      // 1: somebody removes the ring if nobody needs it; the collector comes when he has ended
   shmring::ring::OnFull policy = shmring::ring::OnFull::drop;
+  int waits = 0;           // 1: behind its last write each producer waits until that is durable
   int accounts_every = 0;  // an accounts line behind so many lines; 0: only where a cut says so
 };
 
@@ -72,6 +75,18 @@ class RingWorld : public World {
   bool take_lock();  // false: another has it
   void leave_lock();
   void begin_again();  // a role that was killed: what it had is not its any more
+
+  // What stands in the log becomes durable, a step of its own. False: all of it was already. Then what has become durable, as a
+  // collector's batches leave it: also of lives that are over.
+  bool sync();
+  struct Durable {
+    int entry;
+    u64 incarnation, through;
+  };
+  std::vector<Durable> durable() const;
+  // The running role waits until this sequence is durable; nothing has it waiting any more, and whether that was the truth.
+  void begins_to_wait(u64 sequence);
+  void has_waited(int result);
 
   // A whole pass has found nothing to do: whoever died or left is closed by now, whoever else is stopped and wherever.
   void check_quiet();
@@ -104,6 +119,8 @@ class RingWorld : public World {
     u64 attempted = 0;
     bool finished = false;
     u64 published = 0;    // one bit a sequence: all its chunks were
+    u64 durable = 0;      // all sequences up to this one
+    u64 waits_for = 0;    // this sequence to become durable; 0: none
     u64 overwritten = 0;  // one bit a sequence: one of its chunks was
     u64 shed = 0;         // one bit a sequence: a chunk was given back for want of room; if a collector dies it may be lost
     u64 passed = 0;       // positions that it has stepped over in its present claim

@@ -34,6 +34,7 @@ struct Host : collect::Host {
     for (u64& it : times) it = calibration.to_utc(it, 2'000'000'000);
   }
   void wake(std::atomic<u32>&) override {}
+  void wake_waiter(std::atomic<u64>&) override {}
 };
 
 // A pass takes no slot twice, but for one from the walk and one from the list.

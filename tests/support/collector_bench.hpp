@@ -25,7 +25,7 @@ struct FakeHost : collect::Host {
   std::set<u32> died;                    // pids
   std::function<void(u32 entry)> asked;  // right before the answer whether it died
   std::vector<u32> forgotten;            // entries
-  int woken = 0;
+  int woken = 0, waiters_woken = 0;
   u64 time = 0, step = collect::tail_patience_ns;  // of the monotonic clock, each time that it is asked
 
   FakeHost();
@@ -38,6 +38,7 @@ struct FakeHost : collect::Host {
   u64 now_ns() override { return time += step; }
   void to_utc(std::span<u64>) override {}  // a tick is a nanosecond
   void wake(std::atomic<u32>&) override { ++woken; }
+  void wake_waiter(std::atomic<u64>&) override { ++waiters_woken; }
 };
 
 // One look at a WRITING slot, then it is listed.

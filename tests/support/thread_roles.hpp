@@ -283,6 +283,7 @@ struct RoleHost : collect::Host {
   u64 now_ns() override { return shmring::os::monotonic_now_ns(); }
   void to_utc(std::span<u64>) override {}
   void wake(std::atomic<u32>& freed) override { shmring::os::futex_wake_all(freed); }
+  void wake_waiter(std::atomic<u64>& durable) override { shmring::os::futex_wake_all(shmring::ring::low_half(durable)); }
 };
 
 }  // namespace plain

@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 #define SHMRING_VERSION_MAJOR 0
-#define SHMRING_VERSION_MINOR 3
+#define SHMRING_VERSION_MINOR 4
 #define SHMRING_VERSION (SHMRING_VERSION_MAJOR << 16 | SHMRING_VERSION_MINOR) /* of this header; see shmring_version */
 
 /* Conditions (> 0). A call that returns one has taken a sequence, which is in the log, unless it returned NESTED, FORKED, or

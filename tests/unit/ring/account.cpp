@@ -311,19 +311,19 @@ TEST_CASE("an entry is zeroed whole, its incarnation first, its owner word last"
   attached(plain);
   for (std::atomic<u64>& counter : plain.entry(0).counters) counter = 7;
   plain.entry(0).nested = 1, plain.entry(0).logged = 2, plain.entry(0).durable = 3, plain.entry(0).logged_refused = 4;
-  plain.entry(0).account = 5, plain.entry(0).refusal = 6, plain.entry(0).lane = 1;
+  plain.entry(0).account = 5, plain.entry(0).refusal = 6, plain.entry(0).lane = 1, plain.entry(0).waiting = 1;
   u64 others_at_owner = 1;
   unsigned stores = 0;
   CollectorMemory::Hook hook(At::entry_zero, 0, [&] {
-    if (++stores < 16) CHECK(plain.entry(0).owner != 0);
+    if (++stores < 17) CHECK(plain.entry(0).owner != 0);
     CHECK((plain.entry(0).incarnation == 0) == (stores > 1));  // each call stands before a store
     const Entry& entry = plain.entry(0);
     others_at_owner = entry.account | entry.refusal | entry.incarnation | entry.lane | entry.nested | entry.logged |
-                      entry.durable | entry.logged_refused;
+                      entry.durable | entry.logged_refused | entry.waiting;
     for (const std::atomic<u64>& counter : entry.counters) others_at_owner |= counter;
   });
   zero_entry<CollectorMemory>(plain.entry(0));
-  CHECK(stores == 16);
+  CHECK(stores == 17);
   CHECK(others_at_owner == 0);
   CHECK(plain.entry(0).owner == 0);
 }
