@@ -34,7 +34,7 @@ int Daemon::set_up(const Settings& settings) {
     return -EIO;
   }
   os::raise_descriptor_limit();  // if that is not permitted, it goes on with the limit it has
-  ring_ = settings.ring, log_dir_ = settings.log_dir, owner_ = settings.owner;
+  ring_ = settings.ring, log_dir_ = settings.log_dir, owner_ = settings.owner, durability_ = settings.durability;
   idle_ = Idle(settings.busy);
   // The log's lock comes first, always: of several collectors that start at once, the one that has it gets the ring, too. If
   // some took the ring first, each could refuse the other, and none would be left.
@@ -151,7 +151,9 @@ void Daemon::rest(u64 now) {
 void Daemon::sleep_until_death(u64 sleep_ns) {
   std::vector<os::Deaths*> deaths;
   for (const std::unique_ptr<Drain>& drain : drains_) deaths.push_back(&drain->host().deaths());
-  const int ended = os::Deaths::wait(deaths, sleep_ns, os::waiting_mask());
+  const u64 now = present().host().now_ns(), due = log_.durability().due_ns();
+  sleep_ns = due <= now ? 0 : std::min(sleep_ns, due - now);
+  const int ended = os::Deaths::wait(deaths, sleep_ns, os::waiting_mask(), log_.durability().descriptor());
   if (ended > 0) death_ = true;
   if (ended < 0 && ended != -EINTR) os::sleep_for(sleep_ns);  // it could not wait for deaths
   if (sleep_ns != 0)
@@ -161,9 +163,10 @@ void Daemon::sleep_until_death(u64 sleep_ns) {
 // While a line waits for the log, nothing is taken from any ring. Each collector learns what is committed before any of them
 // takes more, because another log may have to go on from there.
 bool Daemon::pass(bool entries_due) {
-  const log::Commit done = commit();
-  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(done);
-  if (log_.has_pending()) return false;
+  commit();
+  sync_log();
+  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(log_.committed());
+  if (log_.has_pending() || log_.is_held()) return false;
   for (const std::unique_ptr<Drain>& drain : drains_)
     if (!drain->pass(entries_due)) return false;
   if (entries_due) entries_read_ns_ = present().host().now_ns();
@@ -190,7 +193,7 @@ void Daemon::start_present() {
                            number("slots", ring.geometry.slots),
                            number("slot_bytes", ring.geometry.slot_bytes),
                            number("lanes", ring.geometry.lanes),
-                           {"durability", "write"},
+                           {"durability", log::name_of(durability_.level)},
                            {"tier", "T0"},
                            {"ring_id", log::text_of(ring.identity)}});
   if (!aside_.name.empty())
@@ -241,10 +244,9 @@ int Daemon::drain() {
 int Daemon::stop(std::vector<log::Note::Pair> pairs) {
   present().note("stop", std::move(pairs));
   bool stored = true;
-  for (const std::unique_ptr<Drain>& drain : drains_) {
-    stored = drain->append_notes() && stored;
-    withdraw(drain->segment());
-  }
+  for (const std::unique_ptr<Drain>& drain : drains_) stored = drain->append_notes() && stored;
+  stored = sync_all() && stored;
+  for (const std::unique_ptr<Drain>& drain : drains_) withdraw(drain->segment());
   return stored ? 0 : -EIO;
 }
 

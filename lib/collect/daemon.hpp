@@ -40,7 +40,7 @@ class Daemon final : public Log {
     Ledger ledger;
   };
 
-  enum class LogState { ready, failing, lost };  // daemon_log.cpp
+  enum class LogState { ready, held, failing, lost };  // daemon_log.cpp
 
   u64 append(std::span<const log::Line> lines, const ring::RingId& of) override;
   log::Commit commit() override;
@@ -66,6 +66,9 @@ class Daemon final : public Log {
   void each_second();
   void end_drained();
   void write_log();
+  void sync_log();
+  void note_voided();
+  bool sync_all();
   void lose_log();
   void show_log_state();
   void look_at_log();
@@ -85,12 +88,14 @@ class Daemon final : public Log {
   const char* owner() const { return owner_.empty() ? nullptr : owner_.c_str(); }
 
   std::string ring_, log_dir_, owner_;
+  log::SyncPolicy durability_;
   inspect::Aside aside_;  // the log has not been told of it yet
   log::Appender log_;
   log::Recovered recovered_;
   bool log_is_read_ = false;  // recovered_ is set
   LogState log_state_ = LogState::ready;
   int log_error_ = 0;                  // why the log is failing, as reported last
+  int sync_error_ = 0;                 // why the disk does not take it, as reported last
   std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's is last
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;

@@ -1,9 +1,12 @@
 // The daemon's log is a state of its loop, and never a wait inside a pass.
 //
 //   ready     what is appended is written at once
+//   held      the disk is behind by as much as may be in memory, or a file that it did not take is written again: nothing is
+//             taken from any ring, until the sync thread says how it went
 //   failing   it cannot be written: nothing is taken from any ring, and each turn of the loop tries again
 //   lost      it was taken away: a new log is begun in its place, as by a new collector
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "lib/collect/daemon.hpp"
@@ -17,10 +20,12 @@ namespace shmring::collect {
 namespace {
 
 constexpr u64 log_retry_ns = 100'000'000;
+constexpr u64 sync_limit_ns = 5'000'000'000;
 
 }  // namespace
 
 int Daemon::claim_log() {
+  log_.set_durability(durability_);
   const int error = log_.claim(log_dir_, ring_);
   return error != 0 ? error : os::check_origin(log_dir_, ring_);  // it may belong to another ring by now
 }
@@ -68,11 +73,63 @@ void Daemon::write_log() {
   if (error == -ESTALE) return lose_log();
   if (error != 0 && error != log_error_)
     say("shmringd: {}; shmringd keeps trying, and releases nothing until it succeeds\n", os::last_error());
+  if (error == 0 && log_.has_pending()) return;  // it is held
   if (error == 0 && log_error_ != 0) say("shmringd: log {}: it can be written again\n", log_dir_);
   const LogState before = std::exchange(log_state_, error == 0 ? LogState::ready : LogState::failing);
   if (log_state_ != before) show_log_state();
   log_error_ = error;
   if (log_.wants_new_file()) log_.begin_new_file(accounts());
+}
+
+// Learns what the sync thread did. What became durable is shown in the producers' entries by the next learn().
+void Daemon::sync_log() {
+  if (log_state_ == LogState::lost) return;
+  log_.sync(present().host().now_ns());
+  note_voided();
+  const int error = log_.durability().error();
+  if (error != 0 && error != sync_error_)
+    say("shmringd: log {}: the disk did not take what was written: {}; nothing of it counts as durable, and it is written "
+        "again into another file\n",
+        log_dir_, std::strerror(-error));
+  if (error == 0 && sync_error_ != 0) say("shmringd: log {}: the disk takes it again\n", log_dir_);
+  sync_error_ = error;
+  if (log_.wants_new_file()) log_.begin_new_file(accounts());
+  if (log_state_ == LogState::failing && !log_.is_held()) return;
+  const LogState now = log_.is_held() ? LogState::held : LogState::ready;
+  if (std::exchange(log_state_, now) != now) show_log_state();
+}
+
+void Daemon::note_voided() {
+  while (const std::optional<log::Voided> voided = log_.take_voided()) {
+    std::vector<log::Note::Pair> pairs{
+        {"what", voided->error == 0 ? "lines that an earlier collector did not sync were written again into another file"
+                                    : "a file that the disk did not take was written again into another file"},
+        {"file", voided->file},
+        number("void", voided->from)};
+    if (voided->error != 0) pairs.push_back(number("errno", static_cast<u64>(-voided->error)));
+    pairs.push_back({"code", voided->code});
+    present().note("incident", std::move(pairs));
+  }
+}
+
+// At the end, waits until all that was promised to be durable is, but not for ever. Returns false if it is not.
+bool Daemon::sync_all() {
+  if (durability_.level == log::Level::write || log_state_ == LogState::lost) return true;
+  log_.hurry();
+  const u64 until = os::monotonic_now_ns() + sync_limit_ns;
+  while (true) {
+    const u64 now = os::monotonic_now_ns();
+    log_.sync(now);
+    const log::Commit done = commit();
+    for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(done);
+    if (log_.wants_new_file()) log_.begin_new_file(accounts());
+    if (log_.durability().is_durable() && !log_.has_pending()) return true;
+    if (now >= until) break;
+    sleep_until_death(until - now);
+  }
+  say("shmringd: log {}: ended before the disk had taken all of it: what is not durable is written again by the next shmringd\n",
+      log_dir_);
+  return false;
 }
 
 void Daemon::lose_log() {
@@ -84,7 +141,8 @@ void Daemon::lose_log() {
 void Daemon::show_log_state() {
   for (const std::unique_ptr<Drain>& drain : drains_)
     show_state(drain->segment(),
-               log_state_ == LogState::ready ? ring::StatusState::collecting : ring::StatusState::log_failing);
+               log_state_ == LogState::failing || log_state_ == LogState::lost ? ring::StatusState::log_failing
+                                                                               : ring::StatusState::collecting);
 }
 
 // Nothing is taken from a ring meanwhile. But deaths are seen, an observer sees that the collector lives, and a signal ends the
@@ -98,7 +156,8 @@ void Daemon::wait_for_log() {
 }
 
 void Daemon::look_at_log() {
-  if (log_state_ != LogState::lost && log_.in_place() == -ESTALE) lose_log();
+  // A file that was replaced may be gone before a new one is begun.
+  if (log_state_ != LogState::lost && !log_.is_held() && log_.in_place() == -ESTALE) lose_log();
   if (log_.roll_error() != 0 && roll_error_ == 0)
     present().note("incident", {{"what", "a new file cannot be created: the log goes on in the old one"},
                                 number("errno", static_cast<u64>(-log_.roll_error()))});
@@ -141,7 +200,7 @@ bool Daemon::open_log_again() {
   make_drains();
   find_other_rings();
   log_state_ = LogState::ready;
-  log_error_ = roll_error_ = 0;
+  log_error_ = sync_error_ = roll_error_ = 0;
   return true;
 }
 

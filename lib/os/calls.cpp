@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -20,6 +21,7 @@ constinit Calls calls{
     .read = ::read,
     .pread = ::pread,
     .write = ::write,
+    .pwrite = ::pwrite,
     .lseek = ::lseek,
     .ftruncate = ::ftruncate,
     .posix_fallocate = ::posix_fallocate,
@@ -62,6 +64,7 @@ constinit Calls calls{
     .pthread_sigmask = ::pthread_sigmask,
     .prctl = [](int option, unsigned long value) { return ::prctl(option, value, 0, 0, 0); },
     .ppoll = ::ppoll,
+    .eventfd = ::eventfd,
     .epoll_create1 = ::epoll_create1,
     .epoll_ctl = ::epoll_ctl,
     .epoll_wait = ::epoll_wait,

@@ -34,6 +34,7 @@ struct Calls {
   ssize_t (*read)(int fd, void* buffer, std::size_t bytes);
   ssize_t (*pread)(int fd, void* buffer, std::size_t bytes, off_t at);
   ssize_t (*write)(int fd, const void* buffer, std::size_t bytes);
+  ssize_t (*pwrite)(int fd, const void* buffer, std::size_t bytes, off_t at);
   off_t (*lseek)(int fd, off_t at, int whence);
   int (*ftruncate)(int fd, off_t bytes);
   int (*posix_fallocate)(int fd, off_t at, off_t bytes);
@@ -79,6 +80,7 @@ struct Calls {
   int (*pthread_sigmask)(int how, const sigset_t* set, sigset_t* old);
   int (*prctl)(int option, unsigned long value);
   int (*ppoll)(struct pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask);
+  int (*eventfd)(unsigned initial, int flags);
   int (*epoll_create1)(int flags);
   int (*epoll_ctl)(int epoll, int operation, int fd, struct epoll_event* event);
   int (*epoll_wait)(int epoll, struct epoll_event* events, int most, int timeout_ms);

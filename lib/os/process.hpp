@@ -101,8 +101,9 @@ class Deaths {
     Deaths* const alone = this;
     return wait({&alone, 1}, timeout_ns, mask);
   }
-  // The same for the owners of several segments. There is at least one.
-  static int wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* mask = nullptr);
+  // The same for the owners of several segments. There is at least one. It also ends, with 0, when the descriptor `other` is
+  // readable, unless that is −1.
+  static int wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* mask = nullptr, int other = -1);
 
   // If this returns false, all owners count as alive, which the log should say.
   bool can_judge() const { return can_judge_; }

@@ -69,6 +69,7 @@ class FileLife : public collect::Log {
   }
   log::Commit commit() override {
     must(log_.write() == 0, os::last_error());
+    log_.sync(host_.now_ns());
     return log_.committed();
   }
 

@@ -32,7 +32,7 @@ struct Member {
 };
 using C = os::Calls;
 using Members =
-    std::tuple<Member<&C::open>, Member<&C::openat>, Member<&C::close>, Member<&C::read>, Member<&C::pread>, Member<&C::write>,
+    std::tuple<Member<&C::open>, Member<&C::openat>, Member<&C::close>, Member<&C::read>, Member<&C::pread>, Member<&C::write>, Member<&C::pwrite>,
                Member<&C::lseek>, Member<&C::ftruncate>, Member<&C::posix_fallocate>, Member<&C::fsync>, Member<&C::fdatasync>,
                Member<&C::fstat>, Member<&C::fstatfs>, Member<&C::fchmod>, Member<&C::fchown>, Member<&C::flock>,
                Member<&C::fcntl>, Member<&C::isatty>, Member<&C::fstatat>, Member<&C::mkdirat>, Member<&C::linkat>,
@@ -40,7 +40,7 @@ using Members =
                Member<&C::fdopendir>, Member<&C::readdir>, Member<&C::closedir>, Member<&C::mmap>, Member<&C::munmap>,
                Member<&C::madvise>, Member<&C::getrlimit>, Member<&C::setrlimit>, Member<&C::getrandom>, Member<&C::getgrnam_r>,
                Member<&C::getpwnam_r>, Member<&C::getpwuid_r>, Member<&C::pidfd_open>, Member<&C::kill>, Member<&C::sigaction>,
-               Member<&C::pthread_sigmask>, Member<&C::prctl>, Member<&C::ppoll>, Member<&C::epoll_create1>,
+               Member<&C::pthread_sigmask>, Member<&C::prctl>, Member<&C::ppoll>, Member<&C::eventfd>, Member<&C::epoll_create1>,
                Member<&C::epoll_ctl>, Member<&C::epoll_wait>, Member<&C::clock_nanosleep>, Member<&C::futex>>;
 template <std::size_t I>
 constexpr auto member = std::tuple_element_t<I, Members>::value;
@@ -61,7 +61,7 @@ struct Call<I, R (*)(A...)> {
     if (fault.kind != I || n < fault.n || (n > fault.n && !fault.for_good)) return real(arguments...);
     has_fired = true;
     if (fault.error == killed) ::raise(SIGKILL);
-    if constexpr (one_of<M, &C::read, &C::pread, &C::write, &C::getrandom>()) {
+    if constexpr (one_of<M, &C::read, &C::pread, &C::write, &C::pwrite, &C::getrandom>()) {
       constexpr std::size_t bytes = one_of<M, &C::getrandom>() ? 1 : 2;
       std::get<bytes>(std::tie(arguments...)) /= 2;
       if (fault.error == halved) return real(arguments...);
@@ -96,6 +96,7 @@ const std::vector<CallKind>& call_kinds() {
       {"read", {EIO, EINTR, halved}},
       {"pread", {EIO, EINTR, EAGAIN, halved}},
       {"write", {ENOSPC, EIO, EINTR, EDQUOT, EFBIG, EROFS, halved, nothing}},
+      {"pwrite", {EIO, ENOSPC, EINTR, halved}},
       {"lseek", {EINVAL}},
       {"ftruncate", {EIO, EINTR, EPERM}},
       {"posix_fallocate", {ENOSPC, EIO, EINTR, ENOMEM, EDQUOT, EOPNOTSUPP}},
@@ -134,6 +135,7 @@ const std::vector<CallKind>& call_kinds() {
       {"pthread_sigmask", {EINVAL}},
       {"prctl", {EINVAL}},
       {"ppoll", {EINTR, ENOMEM, EINVAL}},
+      {"eventfd", {EMFILE, ENOMEM}},
       {"epoll_create1", {EMFILE, ENFILE, ENOMEM}},
       {"epoll_ctl", {ENOSPC, ENOMEM}},
       {"epoll_wait", {EINTR, EBADF}},

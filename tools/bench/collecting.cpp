@@ -105,6 +105,7 @@ class WatchedLog final : public collect::Log {
   }
   log::Commit commit() override {
     if (files.write() != 0) throw std::runtime_error(os::last_error());
+    files.sync(os::monotonic_now_ns());
     if (watch_.in_hand()) watch_.lap(writing);
     return files.committed();
   }

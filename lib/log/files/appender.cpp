@@ -2,9 +2,12 @@
 #include "lib/log/files/appender.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
+#include "lib/log/files/names.hpp"
 #include "lib/os/clock.hpp"
+#include "lib/os/error.hpp"
 
 namespace shmring::log {
 namespace {
@@ -14,9 +17,10 @@ void count_up_indexes(Batch& batch) {
   constexpr std::string_view key = "\"index\":";
   std::string out;
   out.reserve(batch.bytes.size() + batch.lines);
-  std::size_t from = 0;
+  std::size_t from = 0, accounts_at = std::string::npos;
   ++batch.first_index;
   for (u64 i = 0; i < batch.lines; ++i) {
+    if (from == batch.accounts_at) accounts_at = out.size();
     const std::size_t digits = batch.bytes.find(key, from) + key.size();
     const std::size_t end = batch.bytes.find('\n', digits) + 1;
     out.append(batch.bytes, from, digits - from);
@@ -26,6 +30,7 @@ void count_up_indexes(Batch& batch) {
     from = end;
   }
   batch.bytes = std::move(out);
+  batch.accounts_at = accounts_at;
 }
 
 }  // namespace
@@ -42,20 +47,54 @@ int Appender::claim(const std::string& dir, std::string_view ring) {
 }
 
 int Appender::begin(const RingId& id, const Recovered& recovered) {
-  next_index_ = committed_.index = recovered.next_index;
+  next_index_ = recovered.next_index;
+  committed_ = {0, recovered.next_index, recovered.durable};
   pace_.add_accounts(recovered.accounts_bytes);
   pace_.add(recovered.lines_since_accounts, recovered.bytes_since_accounts);
   present_ = recovered.file.empty() ? id : recovered.ring;
+  if (syncer_ == nullptr) syncer_ = std::make_unique<SyncThread>();
+  int error = durability_.open(writer_.directory(), policy_, std::move(syncer_));
+  if (error == 0) error = durability_.start(writer_.directory(), recovered.durable, recovered.next_index);
+  if (error != 0)
+    return os::fail(-error, "log %s: cannot write the mark of what is durable: %s", writer_.dir().c_str(), std::strerror(-error));
   Accounts found = recovered.known(os::utc_now_ns());
   found.ring = present_;
-  if (recovered.file.empty()) return begin_file(found);
+  if (recovered.file.empty()) {
+    error = begin_file(std::move(found));
+    return error != 0 ? error : writer_.sync_first_file();
+  }
+  if (error = go_on(recovered); error != 0) return error;
+  const bool is_unsynced = !recovered.unsynced.empty() && policy_.level != Level::write;
+  if (recovered.is_sealed || is_unsynced) return begin_file(std::move(found));
+  if (writer_.is_full()) begin_new_file(std::move(found));
+  return 0;
+}
+
+// Goes on in the file that was written last. Nothing but the files themselves has the lines that are not durable.
+int Appender::go_on(const Recovered& recovered) {
+  for (const Unsynced& unsynced : recovered.unsynced) {
+    auto file = std::make_shared<os::Fd>();
+    if (const int error = writer_.open_to_read(unsynced.name, *file)) return error;
+    durability_.suspect(unsynced, std::move(file));
+  }
+  if (recovered.is_sealed) return 0;
   if (const int error = writer_.open(recovered)) return error;
-  if (writer_.is_full()) begin_new_file(found);
+  durability_.goes_on(writer_.file(), recovered.file, first_index_of(recovered.file), recovered.file_bytes);
+  if (!recovered.unsynced.empty()) return 0;
+  std::string text(recovered.file_bytes - recovered.accounts_byte, '\0');
+  const ssize_t got = os::read_full(writer_.file()->get(), text.data(), text.size(), recovered.accounts_byte);
+  if (got != static_cast<ssize_t>(text.size()))
+    return os::fail(got < 0 ? static_cast<int>(-got) : EIO, "log %s/%s: cannot read what was written last",
+                    writer_.dir().c_str(), recovered.file.c_str());
+  std::string rest = text.substr(recovered.accounts_bytes);
+  text.resize(recovered.accounts_bytes);
+  durability_.keep_read(std::move(text), recovered.next_index - recovered.lines_since_accounts - 1, std::move(rest),
+                        recovered.accounts_byte);
   return 0;
 }
 
 u64 Appender::append(std::span<const Line> lines, const RingId& of) {
-  Batch& batch = pending_.emplace_back(Batch{++batches_, next_index_, lines.size(), std::move(spare_)});
+  Batch& batch = pending_.emplace_back(Batch{++batches_, next_index_, lines.size(), durability_.take_spare()});
   encoder_.encode(lines, next_index_, batch.bytes, of == present_ ? RingId{} : of);
   next_index_ += lines.size();
   pace_.add(lines.size(), batch.bytes.size());
@@ -63,29 +102,46 @@ u64 Appender::append(std::span<const Line> lines, const RingId& of) {
 }
 
 void Appender::append(Accounts accounts) {
-  if (pending_.empty()) pending_.push_back({++batches_, next_index_, 0, {}});
+  if (pending_.empty()) pending_.push_back({++batches_, next_index_, 0, durability_.take_spare()});
   Batch& batch = pending_.back();
-  const std::size_t before = batch.bytes.size();
+  batch.accounts_at = batch.bytes.size();
   present_ = accounts.ring;
   encoder_.encode(std::move(accounts), next_index_, batch.bytes);
   ++batch.lines;
   ++next_index_;
-  pace_.add_accounts(batch.bytes.size() - before);
+  pace_.add_accounts(batch.bytes.size() - batch.accounts_at);
 }
 
 int Appender::write() {
-  for (; !pending_.empty(); pending_.pop_front()) {
-    int error = writer_.write(pending_.front().bytes);
-    if (error == -EFBIG && !writer_.is_uncut() && !writer_.has_first_line_only()) {
-      error = go_on_in_a_new_file();
-      if (error == 0) error = writer_.write(pending_.front().bytes);
-    }
+  while (!pending_.empty() && !durability_.holds()) {
+    int error = durability_.needs_new_file() ? go_on_in_a_new_file() : 0;
+    if (error == 0) error = write_first();
     if (error != 0) return error;
-    Batch& batch = pending_.front();
-    committed_ = {batch.number, batch.first_index + batch.lines};
-    if (batch.bytes.capacity() <= most_spare_bytes) spare_ = std::move(batch.bytes), spare_.clear();
   }
   return 0;
+}
+
+// Writes the first batch that waits.
+int Appender::write_first() {
+  int error = writer_.write(pending_.front().bytes);
+  if (error == -EFBIG && !writer_.is_uncut() && !writer_.has_first_line_only()) {
+    error = go_on_in_a_new_file();
+    if (error == 0) error = writer_.write(pending_.front().bytes);
+  }
+  if (error == -EIO || error == -EUCLEAN) durability_.write_failed(error);
+  if (error != 0) return error;
+  Batch& batch = pending_.front();
+  committed_.batch = batch.number, committed_.index = batch.first_index + batch.lines;
+  durability_.wrote(std::move(batch.bytes), batch.first_index, committed_.index, batch.accounts_at);
+  pending_.pop_front();
+  return 0;
+}
+
+bool Appender::sync(u64 now_ns) {
+  const bool was_held = is_held();
+  const bool moved = durability_.step(now_ns);
+  committed_.durable = durability_.durable();
+  return moved || was_held != is_held();
 }
 
 // The file's first line takes the index of the first line that is not in the log yet.
@@ -93,8 +149,10 @@ int Appender::begin_file(Accounts accounts) {
   const u64 time_ns = accounts.time_ns;
   const RingId ring = accounts.ring;
   std::string line;
+  accounts.clean = true;
   encoder_.encode(std::move(accounts), committed_.index, line);
   if (const int error = writer_.begin_file(time_ns, committed_.index, line)) return error;
+  durability_.began(writer_.file(), writer_.file_name(), committed_.index, line);
   ++committed_.index, ++next_index_;
   for (Batch& batch : pending_) count_up_indexes(batch);
   if (pending_.empty()) {

@@ -1,11 +1,13 @@
 // Lines on their way into a log. They are encoded into batches, which are written in order.
 //
-//   lines → Encoder → Batch → Writer → Commit
+//   lines → Encoder → Batch → Writer → Commit{written}
+//                               └→ Durability → sync thread → Commit{durable}
 //
 // Invariants:
 //   - a caller may forget a line once it is appended. A batch owns its bytes until it is committed, however often its write
 //     fails;
 //   - `index` has no hole: a batch is written whole or not at all, and before the next one;
+//   - while a file that cannot be synced or written is replaced, nothing is written. Then a new file is begun;
 //   - if a file may not grow further, the batch goes into a new one. No file is begun after one that has only its first line: a
 //     batch that does not fit there fits nowhere;
 //   - the first line of each file is an `accounts` line, and others follow (AccountsPace). The caller knows the accounts and
@@ -13,7 +15,7 @@
 //     inside one;
 //   - lines of another ring than the present one name their ring. A retired ring may still be drained beside the one that has
 //     its name now.
-// Thread role: one thread, the collector's. No call waits, except for the file system.
+// Thread role: one thread, the collector's. No call waits, except for the file system; begin() waits for the disk.
 #pragma once
 
 #include <deque>
@@ -23,6 +25,7 @@
 #include <utility>
 
 #include "lib/log/files/batch.hpp"
+#include "lib/log/files/durability.hpp"
 #include "lib/log/files/writer.hpp"
 #include "lib/log/format/encoder.hpp"
 
@@ -60,6 +63,10 @@ class Appender {
 
   // See Writer.
   int claim(const std::string& dir, std::string_view ring);
+  // Called before begin(). Without a syncer, a thread does it.
+  void set_durability(const SyncPolicy& policy, std::unique_ptr<Syncer> syncer = nullptr) {
+    policy_ = policy, syncer_ = std::move(syncer);
+  }
   int recover(Recovered& recovered) const { return writer_.recover(recovered); }
   void remove_unused() const { writer_.remove_unused(); }
 
@@ -77,12 +84,23 @@ class Appender {
   // Writes what was taken over, in order, as far as that is possible now. Returns 0 if all of it is in the log, or −errno with
   // its text; the rest then waits for the next call. After −ESTALE the log cannot be written any more: see Writer::in_place().
   int write();
+  // Learns what the sync thread did, and asks it for what is due. Returns true if something has changed: committed() has moved,
+  // or is_held().
+  bool sync(u64 now_ns);
+  // From here on, whatever is written is synced at once.
+  void hurry() { durability_.hurry(); }
+  // Returns true if nothing can be written now because the disk is behind, or a file is being replaced.
+  bool is_held() const { return durability_.holds() || durability_.needs_new_file(); }
+  const Durability& durability() const { return durability_; }
+  std::optional<Voided> take_voided() { return durability_.take_voided(); }
   bool has_pending() const { return !pending_.empty(); }
   const Commit& committed() const { return committed_; }
 
-  // Returns true if all is written and the file is full, so that a new file is to be begun with the accounts of all lines so
-  // far.
-  bool wants_new_file() const { return pending_.empty() && writer_.is_full(); }
+  // Returns true if all is written, and a new file is to be begun with the accounts of all lines so far: because this one is
+  // full, or was replaced.
+  bool wants_new_file() const {
+    return pending_.empty() && !durability_.is_current_void() && (writer_.is_full() || durability_.needs_new_file());
+  }
   void begin_new_file(Accounts accounts) { roll_error_ = begin_file(std::move(accounts)); }
   // Returns why the last attempt to begin a new file failed, as −errno; the log then goes on in the old one. 0: it did not
   // fail.
@@ -99,13 +117,14 @@ class Appender {
  private:
   int begin_file(Accounts accounts);
   int go_on_in_a_new_file();
+  int go_on(const Recovered& recovered);
+  int write_first();
 
   Writer writer_;
+  SyncPolicy policy_;
+  std::unique_ptr<Syncer> syncer_;  // until begin()
+  Durability durability_;
   Encoder encoder_{""};
-  // The last committed batch's memory, empty, for the next one. What is given back to the system after each batch comes again
-  // with a fault for each page, which costs more than the rest of a line.
-  static constexpr std::size_t most_spare_bytes = std::size_t{4} << 20;
-  std::string spare_;
   std::deque<Batch> pending_;  // not written yet
   Commit committed_;
   RingId present_{};

@@ -13,12 +13,14 @@ struct Batch {
   u64 first_index;  // of its lines; …
   u64 lines;        // … this is their number
   std::string bytes;
+  std::size_t accounts_at = std::string::npos;  // where its last line begins, if that is an `accounts` line
 };
 
-// How far a log has come: what the kernel holds, whichever process dies.
+// How far a log has come.
 struct Commit {
-  u64 batch = 0;  // every line of all batches up to this number is in the log
-  u64 index = 0;  // the first that is not in the log
+  u64 batch = 0;    // every line of all batches up to this number is in the log: the kernel holds it, whichever process dies
+  u64 index = 0;    // the first that is not in the log
+  u64 durable = 0;  // the first that is not known to survive a power cut
 };
 
 }  // namespace shmring::log

@@ -28,6 +28,10 @@ struct LogFile {
 std::string log_file_name(u64 time_ns, u64 first_index);
 bool is_log_file_name(std::string_view name, u64& first_index);
 
+// Returns a name with the same index that stands behind this one. It is empty if this one's time is none.
+std::string later_name(std::string_view name);
+u64 first_index_of(std::string_view name);  // 0 if it is not such a name
+
 // Returns "YYYYMMDDTHHMMSSZ", as used in file names.
 std::string compact_time(u64 time_ns);
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "lib/log/files/aside.hpp"
 #include "lib/log/files/cursor.hpp"
 #include "lib/log/format/parse.hpp"
 #include "lib/os/clock.hpp"
@@ -52,13 +53,13 @@ class Recovery {
         if (const int error = recover_file()) return error;
         break;
       }
-      // The collector ended before this file had a line. Without an earlier file, nothing else knows the accounts.
+      // Without an earlier file, nothing else knows the accounts.
       if (files.size() == 1 && file_.first_index > 0) return damage(0, "an accounts line that says how the log goes on");
       lineless.emplace_back(file_, size_);
     }
-    for (const auto& [file, bytes] : lineless) {
-      file_ = file, size_ = bytes;
-      if (const int error = move_aside()) return error;
+    for (const auto& [file, bytes] : lineless) {  // the collector ended before they had a line
+      if (const int error = move_aside(directory_, dir_, file.name, bytes, file.first_index, out_.aside)) return error;
+      out_.cut_bytes += bytes;
     }
     return 0;
   }
@@ -78,12 +79,6 @@ class Recovery {
   static Known known(const RingId& ring, const std::vector<AccountState>& accounts, const Incarnations& over);
   void begin_ring(const RingId& ring);
   void hand_out();
-  int cut_tail();
-  int copy_aside(const char* name);
-  int move_aside();
-  std::string aside_name(u64 index) const {
-    return "torn-" + std::to_string(index) + "-" + compact_time(os::utc_now_ns()) + ".txt";
-  }
   int io_error(int error, const char* what) const {
     return os::fail(-error, "log %s/%s: cannot %s: %s", dir_.c_str(), file_.name.c_str(), what, std::strerror(-error));
   }
@@ -113,7 +108,7 @@ int Recovery::damage(u64 byte, std::string_view expected) {
 }
 
 int Recovery::find_whole_lines() {
-  int error = open_log_file(directory_, dir_, file_.name, O_RDWR, fd_);
+  int error = open_log_file(directory_, dir_, file_.name, O_RDONLY, fd_);
   if (error != 0) return error;
   struct stat status {};
   if ((error = os::result(os::calls.fstat(fd_.get(), &status))) != 0) return io_error(error, "read its status");
@@ -151,7 +146,9 @@ int Recovery::recover_file() {
   if (const int error = apply_lines(found == 1 ? offset + 1 : 0)) return error;
   out_.file = file_.name;
   out_.file_bytes = whole_;
-  return whole_ < size_ ? cut_tail() : 0;
+  if (whole_ == size_) return 0;
+  out_.cut_bytes += size_ - whole_;
+  return cut_aside(directory_, dir_, file_.name, whole_, size_, out_.next_index, out_.aside);
 }
 
 int Recovery::apply_lines(u64 offset) {
@@ -177,7 +174,7 @@ int Recovery::apply_lines(u64 offset) {
     if (!first && line.index != out_.next_index) return damage(next, "index " + std::to_string(out_.next_index));
     out_.next_index = line.index + 1;
     if (first) {
-      out_.accounts_bytes = at.text.size() + 1;
+      out_.accounts_byte = next, out_.accounts_bytes = at.text.size() + 1;
     } else {
       ++out_.lines_since_accounts, out_.bytes_since_accounts += at.text.size() + 1;
     }
@@ -253,54 +250,6 @@ bool Recovery::apply(const Parsed& line) {
   if (line.kind == Kind::detach || line.kind == Kind::died) account.open = false;
   if (line.kind == Kind::gone) named->places.erase(place), ring.over.add(line.incarnation);  // its account goes at the end
   return true;
-}
-
-int Recovery::cut_tail() {
-  out_.cut_bytes += size_ - whole_;
-  std::string name = aside_name(out_.next_index);
-  int error = copy_aside(name.c_str());
-  if (error == 0) {
-    out_.aside = std::move(name);
-  } else {
-    // A full disk must not keep the log from going on. Nobody was ever told that the torn bytes were stored.
-    os::calls.unlinkat(directory_, name.c_str(), 0);
-    if (error != -ENOSPC && error != -EDQUOT) return io_error(error, "keep its torn end in a file beside it");
-  }
-  error = os::result(os::calls.ftruncate(fd_.get(), static_cast<off_t>(whole_)));
-  if (error == 0) return 0;
-  // The bytes are still in the log, and the next recovery keeps them, once.
-  if (!out_.aside.empty()) os::calls.unlinkat(directory_, out_.aside.c_str(), 0);
-  return io_error(error, "cut its torn end");
-}
-
-int Recovery::copy_aside(const char* name) {
-  os::Fd aside;
-  // A FIFO under that name must not make us wait.
-  if (const int error = os::open_at(directory_, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600, aside))
-    return error;
-  struct stat status {};
-  if (os::calls.fstat(aside.get(), &status) != 0) return -errno;
-  if (!S_ISREG(status.st_mode)) return -EEXIST;
-  std::vector<char> block(block_bytes);
-  for (u64 at = whole_; at < size_;) {
-    const ssize_t got = os::read_full(fd_.get(), block.data(), std::min<u64>(block.size(), size_ - at), at);
-    if (got <= 0) return got < 0 ? static_cast<int>(got) : -EIO;
-    if (const int error = os::write_full(aside.get(), block.data(), static_cast<std::size_t>(got))) return error;
-    at += static_cast<u64>(got);
-  }
-  return 0;
-}
-
-int Recovery::move_aside() {
-  int error = 0;
-  if (size_ == 0) {
-    error = os::result(os::calls.unlinkat(directory_, file_.name.c_str(), 0));
-  } else {
-    out_.cut_bytes += size_;
-    out_.aside = aside_name(file_.first_index);
-    error = os::result(os::calls.renameat(directory_, file_.name.c_str(), directory_, out_.aside.c_str()));
-  }
-  return error == 0 ? 0 : io_error(error, "move it aside, as it has no whole line");
 }
 
 }  // namespace

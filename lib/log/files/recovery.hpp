@@ -16,6 +16,13 @@
 
 namespace shmring::log {
 
+// A file that another collector of this boot has left beyond what is durable.
+struct Unsynced {
+  std::string name;
+  u64 from, end;             // indexes of the lines that are to be replaced; the first is an accounts line
+  u64 begin_byte, end_byte;  // where they are in the file
+};
+
 struct RecoveredAccount {
   std::string producer;
   u64 incarnation, through;
@@ -45,8 +52,12 @@ struct Recovered : RecoveredRing {
   std::string aside;
   std::string file;  // the file in which the log goes on; empty: the log has none yet
   u64 file_bytes = 0;
-  u64 accounts_bytes = 0;  // of the last `accounts` line
+  u64 accounts_byte = 0, accounts_bytes = 0;  // of the last `accounts` line: where it begins in the file, and its length
   u64 lines_since_accounts = 0, bytes_since_accounts = 0;
+  // The following are set by restart() only.
+  bool is_sealed = false;          // the file, so that a new one is to be begun
+  u64 durable = 0;                 // the first index that is not known to survive a power cut
+  std::vector<Unsynced> unsynced;  // the files beyond it, in order
 
   using RecoveredRing::known;
   // The same as an accounts line. It has views of this object.

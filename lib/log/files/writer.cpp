@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "lib/log/files/names.hpp"
+#include "lib/os/durable.hpp"
 #include "lib/os/error.hpp"
 
 namespace shmring::log {
@@ -77,14 +78,18 @@ int Writer::lock_directory(bool& removed) {
 }
 
 void Writer::remove_unused() const {
-  if (created_) os::calls.unlinkat(AT_FDCWD, dir_.c_str(), AT_REMOVEDIR);
+  std::vector<LogFile> files;
+  if (!created_ || list_log_files(directory_.get(), dir_, files) != 0 || !files.empty()) return;
+  remove_mark(directory_.get());
+  os::calls.unlinkat(AT_FDCWD, dir_.c_str(), AT_REMOVEDIR);
 }
 
 int Writer::open(const Recovered& recovered) {
   u64 first = 0;
   const bool has_one_line = is_log_file_name(recovered.file, first) && recovered.next_index == first + 1;
   file_name_ = recovered.file, file_bytes_ = recovered.file_bytes, first_line_bytes_ = has_one_line ? file_bytes_ : 0;
-  return open_log_file(directory_.get(), dir_, file_name_, O_WRONLY | O_APPEND, file_);
+  file_ = std::make_shared<os::Fd>();
+  return open_log_file(directory_.get(), dir_, file_name_, O_RDWR | O_APPEND, *file_);
 }
 
 int Writer::lock() {
@@ -101,24 +106,40 @@ int Writer::lock() {
 
 int Writer::begin_file(u64 time_ns, u64 first_index, std::string_view first_line) {
   const std::string name = log_file_name(time_ns, first_index);
-  os::Fd file;
-  int error = os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
-  if (error != 0) return os::fail(-error, "log %s/%s: cannot create it: %s", dir_.c_str(), name.c_str(), std::strerror(-error));
-  error = os::write_full(file.get(), first_line.data(), first_line.size());
-  if (error != 0) {
-    os::calls.unlinkat(directory_.get(), name.c_str(), 0);
-    return os::fail(-error, "log %s/%s: cannot write its first line: %s%s", dir_.c_str(), name.c_str(), std::strerror(-error),
+  const auto refuse = [&](int error, const char* what) {
+    os::calls.unlinkat(directory_.get(), new_file_name, 0);
+    return os::fail(-error, "log %s/%s: cannot %s: %s%s", dir_.c_str(), name.c_str(), what, std::strerror(-error),
                     advice_for(error));
-  }
-  file_ = std::move(file);
+  };
+  os::calls.unlinkat(directory_.get(), new_file_name, 0);  // left by a collector that was killed here
+  os::Fd file;
+  int error = os::open_at(directory_.get(), new_file_name, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
+  if (error != 0) return refuse(error, "create it");
+  error = os::write_full(file.get(), first_line.data(), first_line.size());
+  if (error != 0) return refuse(error, "write its first line");
+  error = os::rename_new(directory_.get(), new_file_name, name.c_str());
+  if (error != 0) return refuse(error, "give it its name");
+  file_ = std::make_shared<os::Fd>(std::move(file));
   file_name_ = name;
   file_bytes_ = first_line_bytes_ = first_line.size();
+  uncut_ = false;
   return 0;
+}
+
+int Writer::sync_first_file() const {
+  int error = os::sync_data(file_->get());
+  if (error == 0) error = os::sync_directory(directory_.get());
+  if (error != 0) return fail(error, "sync it");
+  os::Fd parent;
+  error = os::open_at(directory_.get(), "..", O_RDONLY | O_DIRECTORY, 0, parent);
+  if (error == -EACCES) return 0;  // who may not read it did not make the directory
+  if (error == 0) error = os::sync_directory(parent.get());
+  return error == 0 ? 0 : fail(error, "sync the directory above it");
 }
 
 int Writer::write(std::string_view lines) {
   const auto cut = [this] {
-    const int error = os::result(os::calls.ftruncate(file_.get(), static_cast<off_t>(file_bytes_)));
+    const int error = os::result(os::calls.ftruncate(file_->get(), static_cast<off_t>(file_bytes_)));
     uncut_ = error != 0;
     return error;
   };
@@ -126,20 +147,34 @@ int Writer::write(std::string_view lines) {
     if (const int error = cut()) return fail(error, "cut it back to its last whole line");
   }
   std::size_t written = 0;
-  if (const int error = os::write_full(file_.get(), lines.data(), lines.size(), &written)) {
-    if (written > 0) cut();
+  if (const int error = os::write_full(file_->get(), lines.data(), lines.size(), &written)) {
+    if (written > 0 && error != -EIO) cut();
     return fail(error, "append to it");
   }
-  if (const int error = in_place()) return cut(), error;
-  file_bytes_ += lines.size();
+  u64 bytes = 0;
+  if (const int error = look_at_place(bytes)) return cut(), error;
+  if (bytes != file_bytes_ + lines.size()) {
+    return os::fail(EUCLEAN,
+                    "log %s/%s: it has %llu bytes, and %llu were written: another program cuts it or writes to it (logrotate "
+                    "with copytruncate?); shmringd is the only one that may",
+                    dir_.c_str(), file_name_.c_str(), static_cast<unsigned long long>(bytes),
+                    static_cast<unsigned long long>(file_bytes_ + lines.size()));
+  }
+  file_bytes_ = bytes;
   return 0;
 }
 
 int Writer::in_place() const {
+  u64 bytes;
+  return look_at_place(bytes);
+}
+
+int Writer::look_at_place(u64& bytes) const {
   const std::string path = dir_ + "/" + file_name_;
   struct stat open {
   }, named{};
-  if (os::calls.fstat(file_.get(), &open) != 0) return fail(-errno, "read its status");
+  if (os::calls.fstat(file_->get(), &open) != 0) return fail(-errno, "read its status");
+  bytes = static_cast<u64>(open.st_size);
   if (os::calls.fstatat(AT_FDCWD, path.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0) {
     if (named.st_ino == open.st_ino && named.st_dev == open.st_dev) return 0;
   } else if (errno != ENOENT && errno != ENOTDIR) {
@@ -149,8 +184,8 @@ int Writer::in_place() const {
 }
 
 int Writer::read_back(u64 next_index, Recovered& out) const {
-  if (const int error = recover(out)) return error;
-  if (out.file == file_name_ && out.next_index == next_index) return 0;
+  if (const int error = log::recover(directory_.get(), dir_, ring_, out)) return error;
+  if (out.next_index == next_index) return 0;
   return os::fail(ESTALE, "log %s/%s: it does not end where the last write ended, so it was changed", dir_.c_str(),
                   file_name_.c_str());
 }

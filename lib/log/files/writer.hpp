@@ -7,11 +7,14 @@
 // Thread role: one thread, the collector's. No call waits, except for the file system.
 #pragma once
 
+#include <fcntl.h>
+
 #include <string>
 #include <string_view>
 
-#include "lib/log/files/recovery.hpp"
-#include "lib/os/file.hpp"
+#include "lib/log/files/names.hpp"
+#include "lib/log/files/restart.hpp"
+#include "lib/log/files/sync_job.hpp"
 
 namespace shmring::log {
 
@@ -22,16 +25,21 @@ class Writer {
   // Creates `dir` (0700) if it is absent, and locks it. Returns 0, or −errno with its text: −EBUSY if another collector holds
   // the log, −EAGAIN if the directory is removed again and again, −EACCES …
   int claim(const std::string& dir, std::string_view ring);
-  // Recovers what is there; `recovered` says what. Returns 0, or −errno with its text: see recovery.hpp.
-  int recover(Recovered& recovered) const { return log::recover(directory_.get(), dir_, ring_, recovered); }
+  // Recovers what is there; `recovered` says what. Returns 0, or −errno with its text: see restart.hpp.
+  int recover(Recovered& recovered) const { return restart(directory_.get(), dir_, ring_, recovered); }
   // Removes the directory if claim() has created and locked it, and nothing is in it.
   void remove_unused() const;
 
   // Goes on in the file that `recovered` names. Returns 0, or −errno with its text.
   int open(const Recovered& recovered);
-  // Begins a file with this line, and goes on in it. On failure it returns −errno with its text, and the log is as it was.
+  // Begins a file with this line, and goes on in it. The file has its name only when it has the line. On failure it returns
+  // −errno with its text, and the log is as it was.
   int begin_file(u64 time_ns, u64 first_index, std::string_view first_line);
+  // Makes the first file of a log, its directory and that one's name survive a power cut. Waits for the disk. Returns 0, or
+  // −errno with its text.
+  int sync_first_file() const;
   // Appends these lines. Returns 0 if all of them are in the log, or −errno with its text if none is. −ESTALE: see in_place().
+  // After −EIO, and after −EUCLEAN (another program cut the file or wrote to it), the file is not to be written again.
   int write(std::string_view lines);
 
   // Returns 0 if the file that is written stands under its name. Returns −ESTALE if the file or its directory was removed,
@@ -45,17 +53,29 @@ class Writer {
   // Returns true if a batch that failed may still have bytes in the file. They are cut before anything else is written.
   bool is_uncut() const { return uncut_; }
 
+  int open_to_read(const std::string& name, os::Fd& out) const {
+    return open_log_file(directory_.get(), dir_, name, O_RDONLY, out);
+  }
+
+  const std::string& dir() const { return dir_; }
+  int directory() const { return directory_.get(); }
+  const SharedFd& file() const { return file_; }
+  const std::string& file_name() const { return file_name_; }
+  u64 file_bytes() const { return file_bytes_; }
+
   // Reads back what the log says by now. Returns 0, or −errno with its text; −ESTALE if it does not end where it was written
   // to.
   int read_back(u64 next_index, Recovered& out) const;
 
  private:
+  int look_at_place(u64& bytes) const;
   int lock_directory(bool& removed);
   int lock();
   int fail(int error, const char* what) const;
 
   std::string dir_, ring_, file_name_;
-  os::Fd directory_, file_;
+  os::Fd directory_;
+  SharedFd file_;
   u64 file_bytes_ = 0;        // of whole lines
   u64 first_line_bytes_ = 0;  // of the first line while it may still be alone; otherwise 0
   bool uncut_ = false;

@@ -129,7 +129,8 @@ void PlainLedger::apply(const Line& line) {
   }
 }
 
-TestLog::TestLog(const std::string& dir, std::string_view ring, const RingId& id) {
+TestLog::TestLog(const std::string& dir, std::string_view ring, const RingId& id, const SyncPolicy& policy) {
+  log.set_durability(policy, std::make_unique<SyncAtOnce>());
   error = log.open(dir, ring, id, recovered);
   for (const RecoveredAccount& a : recovered.accounts) {
     ledger.accounts.push_back({a.producer, a.incarnation, a.through, a.open, a.causes});
@@ -149,6 +150,7 @@ int TestLog::append(std::span<const Line> lines, const RingId& of) {
     if (log.accounts_are_due()) log.append(accounts());
   }
   const int result = log.write();
+  log.sync(now_ns);
   if (result == 0 && log.wants_new_file()) log.begin_new_file(accounts());
   return result;
 }

@@ -70,7 +70,8 @@ struct PlainLedger {
 
 // A log that is being written, as a collector does it.
 struct TestLog {
-  explicit TestLog(const std::string& dir, std::string_view ring = "ring", const RingId& id = {});
+  explicit TestLog(const std::string& dir, std::string_view ring = "ring", const RingId& id = {},
+                   const SyncPolicy& policy = {});
   ~TestLog();
 
   int append(const std::vector<Line>& lines);
@@ -84,6 +85,7 @@ struct TestLog {
   PlainLedger ledger;
   Incarnations over;
   RingId accounts_of{};  // that an accounts line speaks of
+  u64 now_ns = 1'000'000'000;
   int error;
 };
 

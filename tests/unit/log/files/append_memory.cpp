@@ -19,12 +19,17 @@ TEST_CASE("a batch gets the memory of the one before: it is not given back to th
   const long of_hundred = std::stol(test::in_child([&] {
     Appender log;
     Recovered recovered;
+    SyncPolicy policy;
+    policy.unsynced_max = u64{2} << 20;
+    log.set_durability(policy, std::make_unique<SyncAtOnce>());
     if (log.open(dir.log(), "ring", {}, recovered) != 0) return std::string("-1");
     long before = 0;
-    for (int batch = 0; batch < 110; ++batch) {
-      if (batch == 10) before = faults();
+    for (int batch = 0; batch < 200; ++batch) {
+      if (batch == 100) before = faults();
       log.append(lines, {});
+      if (log.accounts_are_due()) log.append(Accounts{});
       if (log.write() != 0) return std::string("-1");
+      log.sync(1);
     }
     return std::to_string(faults() - before);
   }));

@@ -30,7 +30,7 @@ ssize_t faulty_write(int fd, const void* data, std::size_t bytes) {
 }
 
 int faulty_cut(int fd, off_t bytes) {
-  if (fault.cuts_that_fail > 0) return --fault.cuts_that_fail, errno = EIO, -1;
+  if (fault.cuts_that_fail > 0) return --fault.cuts_that_fail, errno = EPERM, -1;
   return ::ftruncate(fd, bytes);
 }
 
@@ -79,7 +79,7 @@ TEST_CASE(
   CHECK((fs::status(dir.log()).permissions() & fs::perms::all) == fs::perms::owner_all);
   CHECK((fs::status(files[0]).permissions() & fs::perms::all) == (fs::perms::owner_read | fs::perms::owner_write));
   CHECK(content(files[0]).starts_with("{\"v\":1,\"kind\":\"accounts\",\"index\":0,"));
-  CHECK(content(files[0]).ends_with(",\"ring\":\"ring\",\"accounts\":[]}\n"));
+  CHECK(content(files[0]).ends_with(",\"ring\":\"ring\",\"accounts\":[],\"clean\":true}\n"));
   CHECK(writer.log.next_index() == 1);
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("lines take the next indexes, and a batch is one write") {
 }
 
 TEST_CASE("a write that fails leaves file and index as they were, and the same batch can be appended again") {
-  for (const int error : {ENOSPC, EIO}) {
+  for (const int error : {ENOSPC, EDQUOT}) {
     for (const bool half_first : {false, true}) {
       for (int n = 0; n < 3; ++n) {
         CAPTURE(error);
@@ -162,7 +162,7 @@ TEST_CASE("where cutting back fails as well, the next append cuts first and writ
   writer.ledger.apply(batch[0]);
   CHECK(writer.append(batch, RingId{}) == -ENOSPC);
   CHECK(all_text(dir.log()).size() > before.size());
-  CHECK(writer.try_again() == -EIO);
+  CHECK(writer.try_again() == -EPERM);
   CHECK(fault.writes == 2);
   CHECK(writer.try_again() == 0);
   CHECK(lines_in(dir.log()) == 3);

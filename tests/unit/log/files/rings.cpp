@@ -228,7 +228,7 @@ TEST_CASE("lines that the log writes name a ring only if it is not the present o
   REQUIRE(writer.append(std::vector<Line>{event("a", 10, 1, "x")}, one) == 0);
   const std::vector<std::string> lines = split_lines(all_text(dir.log()));
   REQUIRE(lines.size() == 6);
-  CHECK(lines[0].ends_with("\"accounts\":[],\"ring_id\":\"" + one_text + "\"}"));
+  CHECK(lines[0].ends_with("\"accounts\":[],\"ring_id\":\"" + one_text + "\",\"clean\":true}"));
   CHECK(lines[2].find("ring_id") == std::string::npos);
   CHECK(lines[4].find("ring_id") == std::string::npos);
   CHECK(lines[5].ends_with("\"data\":\"x\",\"ring_id\":\"" + one_text + "\"}"));

@@ -1,0 +1,266 @@
+// How far a log survives a power cut: see durability.hpp.
+#include "lib/log/files/durability.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "lib/log/files/names.hpp"
+#include "lib/os/clock.hpp"
+#include "lib/os/durable.hpp"
+#include "lib/os/process.hpp"
+
+namespace shmring::log {
+namespace {
+
+constexpr u64 retry_after_ns = 1'000'000'000;
+constexpr std::size_t most_spare = 512;  // batches
+
+}  // namespace
+
+const char* name_of(Level level) {
+  switch (level) {
+    case Level::write: return "write";
+    case Level::interval: return "interval";
+    default: return "every";
+  }
+}
+
+int Durability::open(int directory, const SyncPolicy& policy, std::unique_ptr<Syncer> syncer) {
+  policy_ = policy, syncer_ = std::move(syncer);
+  return syncer_->open(directory);
+}
+
+int Durability::start(int directory, u64 durable, u64 written) {
+  const os::MachineId machine = os::this_machine();
+  boot_[0] = machine.boot_id[0], boot_[1] = machine.boot_id[1];
+  durable_ = durable, written_ = written;
+  Mark before, mark;
+  mark.boot[0] = boot_[0], mark.boot[1] = boot_[1], mark.durable = durable;
+  const MarkFile& file = syncer_->mark();
+  const bool is_known = file.read(before) == MarkSays::this_place;
+  if (is_known && before.boot[0] == boot_[0] && before.boot[1] == boot_[1]) return 0;
+  int error = file.write(mark);
+  if (error == 0) error = file.sync();
+  return error == 0 ? os::sync_directory(directory) : error;
+}
+
+void Durability::suspect(const Unsynced& file, SharedFd fd) {
+  File& added = files_.emplace_back(File{std::move(fd), file.name, file.from, file.end, file.begin_byte, file.end_byte});
+  added.is_closed = added.has_name = added.is_suspect = true;
+}
+
+void Durability::began(SharedFd file, const std::string& name, u64 index, const std::string& line) {
+  if (!files_.empty()) files_.back().is_closed = true;
+  files_.push_back({std::move(file), name, index, index + 1});
+  current_bytes_ = 0;
+  needs_new_file_ = false;
+  keep(line, index, index + 1, 0);
+  files_.back().end_byte = current_bytes_;
+}
+
+// If it is suspect, it is among these already.
+void Durability::goes_on(SharedFd file, const std::string& name, u64 first_index, u64 bytes) {
+  current_bytes_ = bytes;
+  if (!files_.empty() && files_.back().name == name) {
+    files_.back().is_closed = false, files_.back().fd = std::move(file);
+    return;
+  }
+  files_.push_back({std::move(file), name, first_index, written_, 0, bytes});
+  files_.back().has_name = true;
+}
+
+// The rest is durable if this file is not suspect; nothing of it is counted as unsynced.
+void Durability::keep_read(std::string accounts, u64 index, std::string rest, u64 byte) {
+  const std::size_t line = accounts.size();
+  const std::string& name = files_.back().name;
+  kept_.push_back({index, index + 1, std::make_shared<std::string>(std::move(accounts)), 0, name, byte});
+  if (!rest.empty())
+    kept_.push_back({index + 1, written_, std::make_shared<std::string>(std::move(rest)), std::string::npos, name, byte + line});
+}
+
+void Durability::wrote(std::string lines, u64 first_index, u64 end_index, std::size_t accounts_at) {
+  files_.back().end = end_index;
+  keep(std::move(lines), first_index, end_index, accounts_at);
+  files_.back().end_byte = current_bytes_;
+}
+
+void Durability::keep(std::string lines, u64 first, u64 end, std::size_t accounts_at) {
+  const u64 bytes = lines.size();
+  kept_.push_back({first, end, std::make_shared<std::string>(std::move(lines)), accounts_at, files_.back().name,
+                   current_bytes_});
+  current_bytes_ += bytes, unsynced_bytes_ += bytes, written_ = end;
+}
+
+void Durability::write_failed(int error) {
+  File& file = files_.back();
+  file.is_void = true, file.code = error == -EUCLEAN ? "file_cut" : "write_failed", file.error = error_ = error;
+}
+
+bool Durability::step(u64 now_ns) {
+  bool changed = false;
+  do {
+    if (syncer_->is_busy()) {
+      const std::optional<SyncResult> result = syncer_->take();
+      if (!result) break;
+      finish(*result, now_ns);
+      changed = true;
+    }
+  } while (ask(now_ns));
+  return changed;
+}
+
+// Asks for what is due. Returns false if nothing is.
+bool Durability::ask(u64 now_ns) {
+  if (since_ns_ == 0 && !is_durable()) since_ns_ = now_ns;
+  const bool due = is_due(now_ns);
+  if (due) {
+    for (File& file : files_)
+      if (file.is_suspect && !file.is_void) file.is_void = true, file.code = "unsynced";
+  }
+  const auto first_void = std::ranges::find_if(files_, &File::is_void);
+  const auto before_it = static_cast<std::size_t>(first_void - files_.begin());
+  if (before_it > 0 && (due || first_void != files_.end())) return begin_sync(before_it), true;
+  return first_void != files_.end() && now_ns >= retry_ns_ && begin_replacement();
+}
+
+bool Durability::is_due(u64 now_ns) const {
+  if (files_.empty() || is_durable()) return false;
+  if (hurries_ || policy_.level == Level::every) return true;
+  if (policy_.level == Level::write) return files_.front().is_closed || unsynced_bytes_ >= policy_.unsynced_max / 2;
+  return unsynced_bytes_ >= policy_.interval_bytes || (since_ns_ != 0 && now_ns - since_ns_ >= policy_.interval_ns);
+}
+
+u64 Durability::due_ns() const {
+  if (syncer_ == nullptr || syncer_->is_busy()) return ~u64{0};
+  if (!files_.empty() && files_.front().is_void) return retry_ns_;
+  if (policy_.level != Level::interval || since_ns_ == 0) return ~u64{0};
+  return since_ns_ + policy_.interval_ns;
+}
+
+// The first `files` of them.
+void Durability::begin_sync(std::size_t files) {
+  SyncJob job;
+  for (std::size_t i = 0; i < files; ++i) {
+    job.files.push_back({files_[i].fd, files_[i].name, files_[i].end_byte, files_[i].is_closed});
+    job.names = job.names || !files_[i].has_name;
+  }
+  job.mark.boot[0] = boot_[0], job.mark.boot[1] = boot_[1];
+  job.mark.durable = files_[files - 1].end;
+  if (const Kept* accounts = last_accounts_below(job.mark.durable)) {
+    job.mark.accounts = accounts->end - 1;
+    job.mark.file = accounts->file, job.mark.byte = accounts->byte + accounts->accounts_at;
+  }
+  since_ns_ = 0;  // what comes from here on is the next sync's
+  job_replaces_ = false, job_files_ = files, job_end_ = job.mark.durable;
+  job_closed_ = files - (files_[files - 1].is_closed ? 0 : 1);
+  syncer_->begin(std::move(job));
+}
+
+// Returns false if no name can be found for it.
+bool Durability::begin_replacement() {
+  const File& file = files_.front();
+  SyncJob job;
+  u64 first = file.first;
+  job.bytes = bytes_of(file, first);
+  job.failed = file.name;
+  job.unlinks_failed = first == first_index_of(file.name);
+  job.name = log_file_name(os::utc_now_ns(), first);
+  if (job.unlinks_failed && job.name <= file.name) job.name = later_name(file.name);
+  if (job.name.empty()) return error_ = -EOVERFLOW, false;
+  job.mark.boot[0] = boot_[0], job.mark.boot[1] = boot_[1];
+  job.mark.durable = file.end;
+  job_replaces_ = true, job_end_ = file.end;
+  syncer_->begin(std::move(job));
+  return true;
+}
+
+// Sets `first` to the index of the first line among these bytes.
+std::vector<Bytes> Durability::bytes_of(const File& file, u64& first) const {
+  if (file.is_suspect) return {{nullptr, 0, file.fd, file.begin_byte, file.end_byte}};
+  std::vector<Bytes> bytes;
+  for (const Kept& kept : kept_) {
+    if (kept.file != file.name) continue;
+    const bool is_k = &kept == &kept_.front() && kept.end <= durable_;
+    if (bytes.empty()) first = is_k ? kept.end - 1 : kept.first;
+    bytes.push_back({kept.text, is_k ? kept.accounts_at : 0, nullptr, 0, 0});
+  }
+  return bytes;
+}
+
+void Durability::finish(const SyncResult& result, u64 now_ns) {
+  if (job_replaces_) return finish_replacement(result, now_ns);
+  if (result.error != 0) return blame(result);
+  error_ = 0;
+  for (std::size_t i = 0; i < job_files_; ++i) files_[i].has_name = true;
+  files_.erase(files_.begin(), files_.begin() + static_cast<std::ptrdiff_t>(job_closed_));
+  move_on(job_end_);
+}
+
+// If it was the directory, the names that are not durable yet may be lost. Each of their files gets a new one.
+void Durability::blame(const SyncResult& result) {
+  error_ = result.error;
+  for (std::size_t i = 0; i < job_files_; ++i) {
+    File& file = files_[i];
+    const bool guilty = result.failed.empty() ? !file.has_name : file.name == result.failed;
+    if (!guilty || file.is_void) continue;
+    file.is_void = true, file.code = result.error == -EUCLEAN ? "file_cut" : "sync_failed", file.error = result.error;
+  }
+}
+
+void Durability::finish_replacement(const SyncResult& result, u64 now_ns) {
+  if (result.error != 0) {
+    error_ = result.error;
+    retry_ns_ = now_ns + retry_after_ns;
+    return;
+  }
+  error_ = 0, retry_ns_ = 0;
+  const File& file = files_.front();
+  u64 from = file.first;
+  bytes_of(file, from);
+  voided_.push_back({file.name, from, file.code, file.error});
+  needs_new_file_ = needs_new_file_ || !file.is_closed;
+  files_.pop_front();
+  move_on(job_end_);
+}
+
+void Durability::move_on(u64 durable) {
+  durable_ = std::max(durable_, durable);
+  if (is_durable()) since_ns_ = 0;
+  if (const Kept* accounts = last_accounts_below(durable_)) {
+    while (&kept_.front() != accounts) {
+      std::string text = std::move(*kept_.front().text);
+      text.clear();
+      if (spare_.size() < most_spare) spare_.push_back(std::move(text));
+      kept_.pop_front();
+    }
+  }
+  unsynced_bytes_ = 0;
+  for (const Kept& kept : kept_)
+    if (kept.end > durable_) unsynced_bytes_ += kept.text->size();
+}
+
+const Durability::Kept* Durability::last_accounts_below(u64 index) const {
+  const Kept* found = nullptr;
+  for (const Kept& kept : kept_) {
+    if (kept.end > index) break;
+    if (kept.accounts_at != std::string::npos) found = &kept;
+  }
+  return found;
+}
+
+std::optional<Voided> Durability::take_voided() {
+  if (voided_.empty()) return std::nullopt;
+  Voided out = std::move(voided_.front());
+  voided_.pop_front();
+  return out;
+}
+
+std::string Durability::take_spare() {
+  if (spare_.empty()) return {};
+  std::string out = std::move(spare_.back());
+  spare_.pop_back();
+  return out;
+}
+
+}  // namespace shmring::log

@@ -1,0 +1,149 @@
+// The mark of a log: see mark.hpp.
+#include "lib/log/files/mark.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+
+#include "lib/log/files/names.hpp"
+#include "lib/os/durable.hpp"
+
+namespace shmring::log {
+namespace {
+
+constexpr const char* mark_name = "mark";
+constexpr std::size_t mark_bytes = 256;  // less than a sector, so that one write is seldom torn
+
+// FNV-1a. It finds a torn or a scribbled mark; nobody's forgery is to be found here.
+u64 checksum(std::string_view text) {
+  u64 hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+// Reads fields that stand in a fixed order, each behind its key.
+class Fields {
+ public:
+  explicit Fields(std::string_view text) : rest_(text) {}
+  bool skip(std::string_view expected) {
+    if (!rest_.starts_with(expected)) return good_ = false;
+    rest_.remove_prefix(expected.size());
+    return true;
+  }
+  u64 number(std::string_view key) {
+    u64 value = 0;
+    if (!skip(key)) return 0;
+    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
+    if (error != std::errc{}) good_ = false;
+    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+    return value;
+  }
+  std::string word(std::string_view key) {
+    if (!skip(key)) return {};
+    const std::size_t end = std::min(rest_.find('"'), rest_.size());
+    std::string out(rest_.substr(0, end));
+    rest_.remove_prefix(end);
+    return out;
+  }
+  bool is_good() const { return good_; }
+
+ private:
+  std::string_view rest_;
+  bool good_ = true;
+};
+
+MarkSays read_file(int file, u64 device, u64 inode, Mark& out) {
+  char text[mark_bytes + 1];
+  const ssize_t got = os::read_full(file, text, sizeof text, 0);
+  if (got != static_cast<ssize_t>(mark_bytes) || !parse_mark({text, mark_bytes}, out)) return MarkSays::nothing;
+  return out.device == device && out.inode == inode ? MarkSays::this_place : MarkSays::another_place;
+}
+
+std::string body(const Mark& mark) {
+  const auto wide = [](u64 value) { return static_cast<unsigned long long>(value); };
+  char text[mark_bytes];
+  const int length = std::snprintf(
+      text, sizeof text,
+      R"({"v":1,"boot":"%016llx%016llx","device":%llu,"inode":%llu,"durable":%llu,"accounts":%llu,"file":"%s","byte":%llu)",
+      wide(mark.boot[0]), wide(mark.boot[1]), wide(mark.device), wide(mark.inode), wide(mark.durable), wide(mark.accounts),
+      mark.file.c_str(), wide(mark.byte));
+  return {text, static_cast<std::size_t>(length)};
+}
+
+// Two numbers of 16 hex digits.
+bool parse_boot(std::string_view text, u64 (&out)[2]) {
+  if (text.size() != 32) return false;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const char* const from = text.data() + 16 * i;
+    const auto [end, error] = std::from_chars(from, from + 16, out[i], 16);
+    if (error != std::errc{} || end != from + 16) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string mark_text(const Mark& mark) {
+  std::string text = body(mark);
+  char sum[32];
+  std::snprintf(sum, sizeof sum, R"(,"sum":"%016llx"})", static_cast<unsigned long long>(checksum(text)));
+  text += sum;
+  text.resize(mark_bytes - 1, ' ');
+  return text + '\n';
+}
+
+bool parse_mark(std::string_view text, Mark& out) {
+  Fields fields(text);
+  Mark mark;
+  u64 first;
+  if (!parse_boot(fields.word(R"({"v":1,"boot":")"), mark.boot)) return false;
+  mark.device = fields.number("\",\"device\":");
+  mark.inode = fields.number(",\"inode\":");
+  mark.durable = fields.number(",\"durable\":");
+  mark.accounts = fields.number(",\"accounts\":");
+  mark.file = fields.word(",\"file\":\"");
+  mark.byte = fields.number("\",\"byte\":");
+  if (!fields.is_good() || (!mark.file.empty() && !is_log_file_name(mark.file, first))) return false;
+  if (text != mark_text(mark)) return false;
+  out = std::move(mark);
+  return true;
+}
+
+MarkSays read_mark(int directory, Mark& out) {
+  os::Fd file;
+  struct stat status {};
+  if (os::open_at(directory, mark_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, file) != 0) return MarkSays::nothing;
+  if (os::calls.fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return MarkSays::nothing;
+  return read_file(file.get(), status.st_dev, status.st_ino, out);
+}
+
+void remove_mark(int directory) { os::calls.unlinkat(directory, mark_name, 0); }
+
+int MarkFile::open(int directory) {
+  constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+  if (const int error = os::open_at(directory, mark_name, flags, 0600, file_)) return error;
+  struct stat status {};
+  if (os::calls.fstat(file_.get(), &status) != 0) return -errno;
+  if (!S_ISREG(status.st_mode)) return -EBADMSG;
+  device_ = status.st_dev, inode_ = status.st_ino;
+  return 0;
+}
+
+MarkSays MarkFile::read(Mark& out) const { return read_file(file_.get(), device_, inode_, out); }
+
+int MarkFile::write(Mark mark) const {
+  mark.device = device_, mark.inode = inode_;
+  const std::string text = mark_text(mark);
+  while (true) {
+    const ssize_t written = os::calls.pwrite(file_.get(), text.data(), text.size(), 0);
+    if (written == static_cast<ssize_t>(text.size())) return 0;
+    if (written >= 0) return -EIO;  // torn, and so it does not count
+    if (errno != EINTR) return -errno;
+  }
+}
+
+int MarkFile::sync() const { return os::sync_data(file_.get()); }
+
+}  // namespace shmring::log

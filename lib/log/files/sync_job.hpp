@@ -1,0 +1,62 @@
+// What the sync thread is asked to do, and how it went: plain values, and the one function that does it.
+//
+//   Sync      fdatasync each file, oldest first → fsync the directory → seal the closed files → write the mark
+//   Replace   copy what a file should say into `replace.tmp` → fdatasync → rename → fsync the directory → unlink the old file,
+//             if nothing of it is read any more → write the mark
+//
+// Invariants:
+//   - the order above. Before the directory has a file's name, nothing of that file counts as durable;
+//   - a file whose sync failed is not synced again, and neither is it written to: its lines are written into another file;
+//   - a replacement that fails leaves nothing but `replace.tmp`, which the next one overwrites and the next start removes.
+// Thread role: one at a time, of any thread. It waits for the disk, and shares nothing with the collector but the open files.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/log/files/mark.hpp"
+
+namespace shmring::log {
+
+// An open file of the log, shared by the collector that appends to it and the thread that syncs it. The kernel reports an error
+// to this one description, however late it comes.
+using SharedFd = std::shared_ptr<os::Fd>;
+
+struct SyncedFile {
+  SharedFd fd;
+  std::string name;
+  u64 bytes;       // it has at least as many
+  bool is_closed;  // nothing is appended to it any more, so it is sealed
+};
+
+// Bytes that are to be in a replacement: in memory, or else of a file.
+struct Bytes {
+  std::shared_ptr<const std::string> text;
+  std::size_t from = 0;  // in `text`
+  SharedFd file;
+  u64 begin = 0, end = 0;  // in `file`
+};
+
+struct SyncJob {
+  std::vector<SyncedFile> files;  // Sync
+  bool names = false;             // Sync: the directory, too
+  std::string failed, name;       // Replace: the file that failed, and the one that is to be made
+  std::vector<Bytes> bytes;       // Replace: what it says
+  bool unlinks_failed = false;    // Replace: nothing of the failed file is read any more
+  Mark mark;                      // what is known when all of it is done
+
+  bool replaces() const { return !name.empty(); }
+};
+
+struct SyncResult {
+  int error = 0;       // −errno of the step that failed; −EUCLEAN: the file is shorter than what was written
+  std::string failed;  // Sync: the file that failed; empty: the directory
+};
+
+SyncResult perform(const SyncJob& job, int directory, const MarkFile& mark);
+
+inline constexpr const char* new_file_name = "new.tmp";
+inline constexpr const char* replacement_name = "replace.tmp";
+
+}  // namespace shmring::log

@@ -1,0 +1,78 @@
+// Who does the jobs of sync_job.hpp: see syncer.hpp.
+#include "lib/log/files/syncer.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace shmring::log {
+
+int Syncer::open_files(int directory) {
+  if (const int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, directory_)) return error;
+  return mark_.open(directory_.get());
+}
+
+int SyncThread::open(int directory) {
+  done_.reset(os::calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  return done_ ? open_files(directory) : -errno;
+}
+
+SyncThread::~SyncThread() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    ends_ = true;
+  }
+  asked_.notify_one();
+  thread_.join();
+}
+
+void SyncThread::begin(SyncJob job) {
+  is_busy_ = true;
+  if (!thread_.joinable()) {
+    sigset_t all, before;
+    sigfillset(&all);
+    os::calls.pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error&) {
+      result_ = perform(job, directory_.get(), mark_);  // no thread is to be had now, and the next job asks again
+    }
+    os::calls.pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (!thread_.joinable()) return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    job_ = std::move(job);
+  }
+  asked_.notify_one();
+}
+
+std::optional<SyncResult> SyncThread::take() {
+  const std::lock_guard lock(mutex_);
+  if (!result_) return std::nullopt;
+  u64 count;
+  (void)os::calls.read(done_.get(), &count, sizeof count);
+  is_busy_ = false;
+  return std::exchange(result_, std::nullopt);
+}
+
+void SyncThread::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    asked_.wait(lock, [this] { return job_.has_value() || ends_; });
+    if (!job_) return;
+    const SyncJob job = *std::exchange(job_, std::nullopt);
+    lock.unlock();
+    SyncResult result = perform(job, directory_.get(), mark_);
+    lock.lock();
+    result_ = std::move(result);
+    const u64 one = 1;
+    (void)os::calls.write(done_.get(), &one, sizeof one);
+  }
+}
+
+}  // namespace shmring::log

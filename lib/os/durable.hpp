@@ -1,0 +1,27 @@
+// The verbs by which bytes and names come to survive a power cut. Nothing else in the project renames a file of a log.
+//
+// A file is made durable in this order, and after a crash between two steps the state is the one named behind it:
+//
+//   openat(TEMPORARY) write… fdatasync    only the temporary is there, and it may be torn: whoever comes next removes it
+//   renameat2(TEMPORARY → NAME)           after a power cut the file is there under one of the names, and whole
+//   fsync(DIRECTORY)                      the file is there under NAME
+//
+// Invariants:
+//   - a sync that failed is never asked for again: the kernel reports an error once, and may say afterwards that all is well.
+//     Its caller writes the bytes elsewhere;
+//   - files and directories are held open until they are synced, because an error that came in between could get lost with the
+//     last descriptor.
+// Thread role: any. Each call waits for the disk.
+#pragma once
+
+namespace shmring::os {
+
+// Both return 0 or −errno, and go on after EINTR.
+int sync_data(int file);
+int sync_directory(int directory);
+
+// Gives a file of the directory its name unless something has that name. Returns 0, −EEXIST, or −errno. Where the file system
+// cannot rename without replacing, the file is linked, and its temporary name is unlinked.
+int rename_new(int directory, const char* temporary, const char* name);
+
+}  // namespace shmring::os
