@@ -109,11 +109,7 @@ class Printer {
       int got;
       LogLine line;
       while ((got = log.next(line)) == 1) {
-        if (skip_ > 0) {
-          --skip_;
-        } else {
-          print(line);
-        }
+        print(line);
       }
       if (got < 0) return complain(got);
       holding_ = false;
@@ -137,15 +133,13 @@ class Printer {
   int skip_to_last(Cursor& log) {
     Cursor counter;
     if (const int error = counter.open(options_.dir)) return error;
-    u64 end = counter.go_to(all_lines);
+    u64 end = counter.last_file().first_index;
+    if (const int error = counter.seek(end)) return error;
     LogLine line;
     int got;
-    while ((got = counter.next(line)) == 1) ++end;
+    while ((got = counter.next(line)) == 1) end = line.index + 1;
     if (got < 0) return got;
-    const u64 begin = end > options_.last ? end - options_.last : 0;
-    const u64 first = log.go_to(begin);
-    skip_ = begin > first ? begin - first : 0;
-    return 0;
+    return log.seek(end > options_.last ? end - options_.last : 0);
   }
 
   void print(const LogLine& line) {
@@ -185,7 +179,6 @@ class Printer {
   const Options& options_;
   fmt::memory_buffer out_;
   Parsed parsed_;
-  u64 skip_ = 0;  // lines before the first to print
   // With a filter, only the end of the log tells which lines are the last. They are held until then.
   bool holding_ = false;
   std::deque<std::string> held_;

@@ -42,7 +42,12 @@ const char* plural(log::u64 count) { return count == 1 ? "" : "s"; }
 // Returns one sentence for each thing that was not checked.
 std::vector<std::string> not_checked(const Verdict& v) {
   std::vector<std::string> out{"what the records say: this log has no seal, so a changed payload, time or type is not noticed"};
-  if (v.first_index > 0) out.push_back(fmt::format("what came before index {}: it is not in this directory", v.first_index));
+  if (v.first_index > 0)
+    out.push_back(fmt::format("what came before index {}: it was removed, and a retain line says so", v.first_index));
+  for (const log::Overlap& overlap : v.not_explained)
+    out.push_back(
+        fmt::format("{} from line {} on: not yet explained; a later file begins with index {}, and no incident says why",
+                    overlap.file.name, overlap.line, overlap.file.end));
   out.push_back(v.torn_bytes == 0 ? std::string("whether lines were cut off the end")
                                   : fmt::format("the end: {} byte{} behind the last whole line of {}, being written or torn",
                                                 v.torn_bytes, plural(v.torn_bytes), v.last_file));

@@ -1,11 +1,10 @@
 // The lines of a log, in order: see cursor.hpp.
 #include "lib/log/files/cursor.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "lib/os/error.hpp"
 
@@ -20,7 +19,6 @@ void LineReader::read(std::unique_ptr<ByteSource> source, u64 offset) {
   source_ = std::move(source);
   at_ = end_ = searched_ = 0;
   file_byte_ = line_byte_ = offset;
-  number_ = 0;
 }
 
 int LineReader::next(std::string_view& line) {
@@ -32,7 +30,6 @@ int LineReader::next(std::string_view& line) {
       const auto length = static_cast<std::size_t>(static_cast<const char*>(newline) - begin);
       line = {begin, length};
       line_byte_ = file_byte_ - unread;
-      ++number_;
       at_ += length + 1;
       searched_ = 0;
       return 1;
@@ -51,7 +48,7 @@ int LineReader::fill() {
   }
   if (end_ > max_line_bytes) return -EFBIG;
   if (buffer_.size() < end_ + block_bytes) buffer_.resize(std::max(end_ + block_bytes, 2 * end_));
-  const ssize_t got = source_->read(std::span(buffer_).subspan(end_));
+  const ssize_t got = source_->read(file_byte_, std::span(buffer_).subspan(end_));
   if (got <= 0) return static_cast<int>(got);
   end_ += static_cast<std::size_t>(got);
   file_byte_ += static_cast<u64>(got);
@@ -62,13 +59,13 @@ int Cursor::open(const std::string& dir) {
   dir_ = dir;
   if (const int error = open_log_directory(dir, own_)) return error;
   directory_ = own_.get();
-  if (const int error = list_log_files(directory_, dir, files_)) return error;
+  if (const int error = list()) return error;
   if (files_.empty()) {
     return os::fail(ENOENT, "log %s: no file named like %s in it; give the directory that shmringd --log writes to",
                     dir.c_str(), log_file_name(0, 0).c_str());
   }
-  file_ = files_.front();
-  return 0;
+  for (const LogFile& file : superseded_) overlaps_.push_back({file, 1, 0});
+  return begin(files_.front());
 }
 
 int Cursor::open_at(int directory, const std::string& dir, const LogFile& file, u64 offset) {
@@ -76,51 +73,90 @@ int Cursor::open_at(int directory, const std::string& dir, const LogFile& file, 
   return begin(file, offset);
 }
 
-u64 Cursor::go_to(u64 index) {
-  auto after = std::upper_bound(files_.begin(), files_.end(), index, [](u64 i, const LogFile& f) { return i < f.first_index; });
+int Cursor::seek(u64 index) {
+  auto after = std::ranges::upper_bound(files_, index, {}, &LogFile::first_index);
   if (after != files_.begin()) --after;
-  file_ = *after;
-  opened_ = false;
-  return file_.first_index;
+  next_index_ = 0;
+  if (const int error = begin(*after)) return error;
+  next_index_ = std::max(index, at_);
+  return 0;
 }
 
-int Cursor::begin(const LogFile& file, u64 offset) {
-  file_ = file;
-  opened_ = true;
+int Cursor::list() { return list_log_files(directory_, dir_, files_, &superseded_); }
+
+int Cursor::begin(LogFile file, u64 offset) {
+  std::unique_ptr<ByteSource> source;
+  if (const int error = open_source(directory_, dir_, file, source)) return error;
+  lines_.read(std::move(source), offset);
+  file_ = std::move(file);
+  at_ = file_.first_index;
+  next_index_ = std::max(next_index_, at_);
   complete_ = tail_reported_ = false;
   ++files_begun_;
-  os::Fd opened;
-  const int error = open_log_file(directory_, dir_, file_.name, O_RDONLY, opened);
-  if (error == 0) lines_.read(std::make_unique<PlainSource>(std::move(opened), offset), offset);
-  return error;
+  return 0;
+}
+
+// Begins the file that has the next index. A file may be compressed, replaced or removed between listing and opening.
+int Cursor::begin_next_file() {
+  std::string tried;
+  while (true) {
+    const auto next =
+        std::ranges::find_if(files_, [this](const LogFile& file) { return file > file_ && file.end > next_index_; });
+    const bool again = next != files_.end() && next->name == tried;
+    if (next != files_.end()) tried = next->name;
+    const int error = next != files_.end() ? begin(*next) : -ENOENT;
+    if (error != -ENOENT || again) return error;
+    if (const int listed = list()) return listed;
+    if (files_.empty() || files_.back() <= file_) return os::fail(ENOENT, "log %s: its last file was removed", dir_.c_str());
+  }
 }
 
 // Returns 1 if there is a file after this one, 0 if there is none, or −errno.
 int Cursor::find_later_file() {
-  if (files_.back() > file_) return 1;
-  if (const int error = list_log_files(directory_, dir_, files_)) return error;
-  return !files_.empty() && files_.back() > file_;
+  if (file_.end != no_end) return 1;
+  if (const int error = list()) return error;
+  const auto later = std::ranges::upper_bound(files_, file_);
+  if (later == files_.end()) return 0;
+  file_.end = later->first_index;
+  return 1;
+}
+
+// What stands behind the end is not read, so it need not be whole or readable.
+void Cursor::look_behind_the_end() {
+  std::string_view text;
+  const int got = lines_.next(text);
+  if (got == 0 && lines_.tail_bytes() == 0) return;
+  overlaps_.push_back({file_, number(), got == 1 ? lines_.line_byte() : lines_.tail_byte()});
+}
+
+bool Cursor::is_among_the_last(const LogFile& file) const {
+  const auto is_later = [&](const LogFile& other) { return other > file; };
+  return std::ranges::count_if(files_, is_later) + std::ranges::count_if(superseded_, is_later) < 3;
 }
 
 int Cursor::fail(int error) const {
-  if (error == -EFBIG) {
-    return os::fail(EBADMSG, "log %s/%s: line %llu is longer than %zu bytes: it is not a line of an audit log", dir_.c_str(),
-                    file_.name.c_str(), static_cast<unsigned long long>(lines_.number()) + 1, max_line_bytes);
-  }
-  return os::fail(-error, "log %s/%s: cannot read: %s", dir_.c_str(), file_.name.c_str(), std::strerror(-error));
+  if (error != -EFBIG) return error;
+  return os::fail(EBADMSG, "log %s/%s: line %llu is longer than %zu bytes: it is not a line of an audit log", dir_.c_str(),
+                  file_.name.c_str(), static_cast<unsigned long long>(number()), max_line_bytes);
 }
 
 int Cursor::next(LogLine& out) {
-  if (!opened_) {
-    if (const int error = begin(LogFile(file_))) return error;
-  }
   while (true) {
+    if (at_ >= file_.end) {
+      look_behind_the_end();
+      if (const int error = begin_next_file()) return error;
+      continue;
+    }
     const int got = lines_.next(out.text);
     if (got < 0) return fail(got);
     out.whole = got == 1;
-    out.file = file_.name, out.first_index = file_.first_index;
-    out.number = lines_.number(), out.byte = lines_.line_byte(), out.tail_bytes = 0;
-    if (got == 1) return 1;
+    out.file = file_.name, out.first_index = file_.first_index, out.index = at_, out.number = number();
+    out.byte = lines_.line_byte(), out.tail_bytes = 0;
+    if (got == 1) {
+      if (at_++ < next_index_) continue;
+      next_index_ = at_;
+      return 1;
+    }
     if (!complete_) {
       const int later = find_later_file();
       if (later <= 0) return later;
@@ -129,11 +165,10 @@ int Cursor::next(LogLine& out) {
     }
     if (lines_.tail_bytes() > 0 && !tail_reported_) {
       tail_reported_ = true;
-      out.text = {}, out.number += 1, out.byte = lines_.tail_byte(), out.tail_bytes = lines_.tail_bytes();
+      out.text = {}, out.byte = lines_.tail_byte(), out.tail_bytes = lines_.tail_bytes();
       return 1;
     }
-    const auto later = std::upper_bound(files_.begin(), files_.end(), file_);
-    if (const int error = begin(LogFile(*later))) return error;
+    if (const int error = begin_next_file()) return error;
   }
 }
 

@@ -2,12 +2,15 @@
 //
 // Invariants:
 //   - a line is returned once its newline is there. What follows the last newline is a tail, which is being written or torn;
+//   - each index is returned once. A file's lines at or behind its end are not returned, nor are lines of a file that replaces
+//     another one up to where the other one was read. Both have the same bytes;
 //   - memory is bounded by one block, or by the longest line up to max_line_bytes.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/log/files/names.hpp"
@@ -15,20 +18,17 @@
 
 namespace shmring::log {
 
-inline constexpr std::size_t max_line_bytes = std::size_t{128} << 20;
-
 // Reads the whole lines of one file, forward.
 class LineReader {
  public:
-  // `offset` is where in the file the source begins; a line begins there too.
+  // `offset` is where in the source to begin; a line begins there too.
   void read(std::unique_ptr<ByteSource> source, u64 offset = 0);
 
   // Returns 1 if `line` is the next whole line, without its newline and valid until the next call; 0 if there is none yet (ask
-  // again later); or −errno. −EFBIG means a line longer than max_line_bytes.
+  // again later); or −errno with its text. But −EFBIG means a line longer than max_line_bytes, and has no text.
   int next(std::string_view& line);
 
-  u64 number() const { return number_; }                       // of the line last returned, counted from 1 at `offset`
-  u64 line_byte() const { return line_byte_; }                 // where it begins in the file
+  u64 line_byte() const { return line_byte_; }                 // where the line last returned begins
   u64 tail_bytes() const { return end_ - at_; }                // after next() returned 0: bytes behind the last whole line, …
   u64 tail_byte() const { return file_byte_ - tail_bytes(); }  // … and where they begin
 
@@ -40,16 +40,23 @@ class LineReader {
   std::size_t at_ = 0, end_ = 0;  // unread bytes in the buffer
   std::size_t searched_ = 0;      // bytes from at_ on that are known to hold no newline
   u64 file_byte_ = 0;             // file offset of end_
-  u64 number_ = 0, line_byte_ = 0;
+  u64 line_byte_ = 0;
 };
 
 // A line and its place. If `whole` is false, this is the tail of a file that is not the last one, and text is empty.
 struct LogLine {
   std::string_view text, file;
-  u64 first_index;  // of the file
-  u64 number, byte;
+  u64 first_index;   // of the file
+  u64 index;         // that the line must have, since indexes have no hole
+  u64 number, byte;  // in the file; lines count from 1
   bool whole;
   u64 tail_bytes;
+};
+
+// A file that has bytes behind its end.
+struct Overlap {
+  LogFile file;
+  u64 line, byte;  // where they begin
 };
 
 // All lines of a log in order, across files. Lines that appear while it is read are included.
@@ -59,11 +66,13 @@ class Cursor {
   int open(const std::string& dir);
 
   // Opens it in the middle of one file, where a line begins. Returns 0, or −errno with its text. The caller still owns
-  // `directory`.
+  // `directory`. Numbers and indexes of lines then count from `offset`.
   int open_at(int directory, const std::string& dir, const LogFile& file, u64 offset);
 
-  // Goes to the file that has line `index`, and returns that file's first index.
-  u64 go_to(u64 index);
+  // Goes to the line of this index, or to the first one behind it that is there. Returns 0, or −errno with its text.
+  int seek(u64 index);
+  // Returns the last file as it was known when files were last listed.
+  const LogFile& last_file() const { return files_.back(); }
 
   // Returns 1 for a line, 0 if there is nothing more now (ask again to follow the log), or −errno with its text.
   int next(LogLine& out);
@@ -72,21 +81,33 @@ class Cursor {
   const LogFile& file() const { return file_; }           // the one being read
   u64 files_begun() const { return files_begun_; }
 
+  // Returns the files with bytes behind their ends that were found since the last call. The first call also has those that
+  // were superseded when the log was opened.
+  std::vector<Overlap> take_overlaps() { return std::exchange(overlaps_, {}); }
+  // Returns whether this is one of the last three files, those that are superseded included.
+  bool is_among_the_last(const LogFile& file) const;
+
  private:
-  int begin(const LogFile& file, u64 offset = 0);
+  int begin(LogFile file, u64 offset = 0);
+  int begin_next_file();
+  int list();
   int find_later_file();
+  void look_behind_the_end();
   int fail(int error) const;
+  u64 number() const { return at_ - file_.first_index + 1; }
 
   std::string dir_;
   os::Fd own_;
   int directory_ = -1;  // ours, or the caller's
-  std::vector<LogFile> files_;
+  std::vector<LogFile> files_, superseded_;
   LogFile file_{};
   LineReader lines_;
-  bool opened_ = false;    // lines_ reads file_
+  u64 at_ = 0;             // index of the line that lines_ returns next
+  u64 next_index_ = 0;     // the first that was not returned yet
   bool complete_ = false;  // a later file was there before the last look at this one, so nothing more will come
   bool tail_reported_ = false;
   u64 files_begun_ = 0;
+  std::vector<Overlap> overlaps_;
 };
 
 }  // namespace shmring::log

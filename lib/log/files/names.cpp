@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 
 #include "lib/log/format/time.hpp"
 #include "lib/os/error.hpp"
@@ -45,6 +46,7 @@ std::string log_file_name(u64 time_ns, u64 first_index) {
 }
 
 bool is_log_file_name(std::string_view name, u64& first_index) {
+  if (name.ends_with(compressed_suffix)) name.remove_suffix(compressed_suffix.size());
   if (name.size() != name_shape.size()) return false;
   u64 index = 0;
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -55,7 +57,7 @@ bool is_log_file_name(std::string_view name, u64& first_index) {
       return false;
   }
   first_index = index;
-  return true;
+  return index != no_end;
 }
 
 u64 first_index_of(std::string_view name) {
@@ -71,6 +73,26 @@ std::string later_name(std::string_view name) {
   return ns ? log_file_name(static_cast<u64>(*ns + second_ns), first_index_of(name)) : std::string();
 }
 
+namespace {
+
+// Gives each file its end, and takes out what has no range.
+void apply_order(std::vector<LogFile>& files, std::vector<LogFile>* superseded) {
+  std::sort(files.begin(), files.end(), [](const LogFile& a, const LogFile& b) {
+    const auto order = a <=> b;
+    return order == 0 ? a.name.size() < b.name.size() : order < 0;
+  });
+  files.erase(std::unique(files.begin(), files.end()), files.end());  // the plain one stays
+  for (std::size_t i = 0; i + 1 < files.size(); ++i) files[i].end = files[i + 1].first_index;
+  const auto has_no_range = [](const LogFile& file) { return file.end == file.first_index; };
+  if (superseded != nullptr) {
+    superseded->clear();
+    std::copy_if(files.begin(), files.end(), std::back_inserter(*superseded), has_no_range);
+  }
+  std::erase_if(files, has_no_range);
+}
+
+}  // namespace
+
 int open_log_directory(const std::string& dir, os::Fd& out) {
   const int error = os::open_at(AT_FDCWD, dir.c_str(), O_RDONLY | O_DIRECTORY, 0, out);
   if (error == 0) return 0;
@@ -80,7 +102,7 @@ int open_log_directory(const std::string& dir, os::Fd& out) {
   return os::fail(-error, "log %s: cannot open the directory: %s; %s", dir.c_str(), std::strerror(-error), advice);
 }
 
-int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out) {
+int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out, std::vector<LogFile>* superseded) {
   out.clear();
   os::Fd fd;
   int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, fd);
@@ -97,7 +119,7 @@ int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& 
     os::calls.closedir(stream);
   }
   if (error != 0) return os::fail(-error, "log %s: cannot list the directory: %s", dir.c_str(), std::strerror(-error));
-  std::sort(out.begin(), out.end());
+  apply_order(out, superseded);
   return 0;
 }
 

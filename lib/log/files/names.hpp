@@ -1,8 +1,12 @@
-// The files of a log: their names, and how they are listed and opened.
+// The files of a log: their names, their order, and how they are listed and opened.
 //
 // Invariants:
-//   - the files of a log are those named YYYYMMDDTHHMMSSZ-<first index, 20 digits>.jsonl, in the order of that index (the clock
-//     in a name may have gone back). Nothing else in the directory is looked at;
+//   - the files of a log are those named YYYYMMDDTHHMMSSZ-<first index, 20 digits>.jsonl, in the order of (first index, name),
+//     since the clock in a name may have gone back. Nothing else in the directory is looked at;
+//   - a file ends where the next one's first index says. This one rule covers rotation, a file that was replaced, and a repair
+//     that was cut short. A file whose range is empty is superseded, and nothing of it is read;
+//   - a file may be compressed: its name then ends with .jsonl.zst. Where both exist they are one file, and .jsonl is taken,
+//     because the other may be torn;
 //   - a thing with such a name that is not a regular file is neither waited for nor read.
 #pragma once
 
@@ -15,17 +19,28 @@
 
 namespace shmring::log {
 
+inline constexpr u64 no_end = ~u64{0};
+inline constexpr std::string_view compressed_suffix = ".zst";
+
+// A file is the same file when it is compressed: only its end and its suffix change.
 struct LogFile {
   std::string name;
   u64 first_index;
+  u64 end = no_end;  // the first index behind its range; no_end: it is the last file
+
+  bool is_compressed() const { return name.ends_with(compressed_suffix); }
+  std::string_view plain_name() const {
+    return std::string_view(name).substr(0, name.size() - (is_compressed() ? compressed_suffix.size() : 0));
+  }
   auto operator<=>(const LogFile& other) const {
     if (const auto order = first_index <=> other.first_index; order != 0) return order;
-    return name <=> other.name;
+    return plain_name() <=> other.plain_name();
   }
-  bool operator==(const LogFile&) const = default;
+  bool operator==(const LogFile& other) const { return (*this <=> other) == 0; }
 };
 
 std::string log_file_name(u64 time_ns, u64 first_index);
+// Recognizes the name of a file, compressed or not.
 bool is_log_file_name(std::string_view name, u64& first_index);
 
 // Returns a name with the same index that stands behind this one. It is empty if this one's time is none.
@@ -38,8 +53,10 @@ std::string compact_time(u64 time_ns);
 // Opens a log's directory. Returns 0, or −errno with its text (ENOENT, ENOTDIR, EACCES …).
 int open_log_directory(const std::string& dir, os::Fd& out);
 
-// Lists the log's files by first index. Returns 0 (there may be none), or −errno with its text.
-int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out);
+// Lists the log's files in their order, with their ends. What is superseded is left out, and goes into `superseded` if that is
+// given. Returns 0 (there may be none), or −errno with its text.
+int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out,
+                   std::vector<LogFile>* superseded = nullptr);
 
 // Opens a file of the log. Returns 0, or −errno with its text. Anything but a regular file (a FIFO, a directory, a symbolic
 // link …) is −EBADMSG, and is neither waited for nor read.

@@ -1,36 +1,45 @@
-// The bytes of one file of a log, from front to back. A cursor reads them from here, however the file keeps them.
+// The bytes of one file of a log, however the file keeps them. All readers of a log read through here.
 #pragma once
 
+#include <memory>
 #include <span>
+#include <string>
 #include <utility>
 
+#include "lib/log/files/names.hpp"
 #include "lib/log/format/numbers.hpp"
 #include "lib/os/file.hpp"
 
 namespace shmring::log {
 
+inline constexpr std::size_t max_line_bytes = std::size_t{128} << 20;
+
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
 
-  // Reads the next bytes, as many as are there now and fit the room. Returns their number, 0 if there are none now (ask again
-  // later), or −errno.
-  virtual ssize_t read(std::span<char> room) = 0;
+  // Reads bytes from `at` on. Returns how many, which may be fewer than fit the room; 0 if there are none now (ask again
+  // later); or −errno with its text.
+  virtual ssize_t read(u64 at, std::span<char> room) = 0;
+
+  // Sets how many bytes there are now. Returns 0, or −errno with its text.
+  virtual int size(u64& out) = 0;
 };
 
 // A file as it is.
 class PlainSource final : public ByteSource {
  public:
-  explicit PlainSource(os::Fd file, u64 offset = 0) : file_(std::move(file)), offset_(offset) {}
-  ssize_t read(std::span<char> room) override {
-    const ssize_t got = os::read_full(file_.get(), room.data(), room.size(), offset_);
-    if (got > 0) offset_ += static_cast<u64>(got);
-    return got;
-  }
+  PlainSource(os::Fd file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  ssize_t read(u64 at, std::span<char> room) override;
+  int size(u64& out) override;
 
  private:
   os::Fd file_;
-  u64 offset_;
+  std::string path_;  // for messages
 };
+
+// Opens a file of the log to read it. Returns 0, or −errno with its text: as open_log_file(), and −EBADMSG if it is compressed
+// and damaged.
+int open_source(int directory, const std::string& dir, const LogFile& file, std::unique_ptr<ByteSource>& out);
 
 }  // namespace shmring::log

@@ -8,21 +8,18 @@
 //     and end between two such lines, and on the number of rings, but not on how many lines or producers there ever were. That
 //     a producer attaches only once is therefore checked against the newest 16384 ranges of incarnations that are over;
 //   - nothing in the log is believed before it was compared with the index, with the account, and with the file's name;
+//   - what is odd about the files must be explained by a line of the log (explained.hpp);
 //   - the first deviation ends it. It is named by file, line and byte, and by (incarnation, sequence) if it has one.
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "lib/log/files/cursor.hpp"
+#include "lib/log/files/deviation.hpp"
 #include "lib/log/format/line.hpp"
 
 namespace shmring::log {
-
-struct Deviation {
-  std::string file;
-  u64 line = 0, byte = 0;             // line counts from 1; byte is where that line begins
-  u64 incarnation = 0, sequence = 0;  // 0: the deviation is not about an account
-  std::string expected, found;
-};
 
 struct Verdict {
   bool proven = false;
@@ -37,6 +34,7 @@ struct Verdict {
   u64 not_understood = 0;  // lines of kinds that a later version may have added
   u64 torn_bytes = 0;      // after the last whole line of the last file: a line being written, or torn
   std::string last_file;
+  std::vector<Overlap> not_explained;  // among the last three files: an incident that explains them may still come
 };
 
 // Verifies the log in `dir`. Returns 0 and `verdict`, or −errno with its text: −ENOENT if there is no directory or no log file

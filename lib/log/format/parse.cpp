@@ -9,7 +9,7 @@ namespace shmring::log {
 namespace {
 
 constexpr std::string_view kind_names[] = {"event", "loss", "attach", "detach", "died", "accounts", "gone"};
-constexpr std::string_view note_names[] = {"start", "stop", "recovery", "clock", "incident", "rotate"};
+constexpr std::string_view note_names[] = {"start", "stop", "recovery", "clock", "incident", "rotate", "retain"};
 
 bool is_time(std::string_view text) {
   constexpr std::string_view shape = "0000-00-00T00:00:00.000000000Z";
@@ -260,6 +260,28 @@ bool parse(std::string_view line, Parsed& out, Mistake& mistake) {
   if (parser.line()) return true;
   mistake = parser.mistake();
   return false;
+}
+
+bool find_pair(std::string_view rest, std::string_view key, std::string_view& value) {
+  Scanner scanner(rest);
+  std::string_view found;
+  while (scanner.literal(",") && scanner.string(found) && scanner.literal(":") && scanner.value(value))
+    if (found == key) return true;
+  return false;
+}
+
+bool find_pair_text(std::string_view rest, std::string_view key, std::string_view& text) {
+  std::string_view value;
+  if (!find_pair(rest, key, value)) return false;
+  Scanner scanner(value);
+  return scanner.string(text) && plain_prefix(text) == text.size();
+}
+
+bool find_pair_number(std::string_view rest, std::string_view key, u64& number) {
+  std::string_view value;
+  if (!find_pair(rest, key, value)) return false;
+  Scanner scanner(value);
+  return scanner.number(number) && scanner.at_end();
 }
 
 }  // namespace shmring::log

@@ -61,4 +61,11 @@ struct Mistake {
 // `line` has no newline. If this returns false, `mistake` says why, and `out` must not be used.
 bool parse(std::string_view line, Parsed& out, Mistake& mistake);
 
+// Finds a key in `rest`. Returns false if it is not there; otherwise `value` is its text, a string with its quotes.
+bool find_pair(std::string_view rest, std::string_view key, std::string_view& value);
+// The same for a string that has no escape, without its quotes, …
+bool find_pair_text(std::string_view rest, std::string_view key, std::string_view& text);
+// … and for a whole number.
+bool find_pair_number(std::string_view rest, std::string_view key, u64& number);
+
 }  // namespace shmring::log

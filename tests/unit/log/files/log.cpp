@@ -87,10 +87,13 @@ TEST_CASE("names of log files are told from all others") {
   u64 index;
   CHECK(is_log_file_name("20261124T220008Z-00000000000000004096.jsonl", index));
   CHECK(index == 4096);
-  CHECK(is_log_file_name("20261124T220008Z-18446744073709551615.jsonl", index));
-  for (std::string_view other : {"20261124T220008Z-18446744073709551616.jsonl", "20261124T220008Z-0000000000000000409.jsonl",
-                                 "torn-5-20261124T220008Z.txt", "20261124T220008Z-00000000000000004096.jsonl.zst",
-                                 "20261124t220008Z-00000000000000004096.jsonl", ".", ""}) {
+  CHECK(is_log_file_name("20261124T220008Z-18446744073709551614.jsonl", index));
+  CHECK(is_log_file_name("20261124T220008Z-00000000000000004096.jsonl.zst", index));
+  CHECK(index == 4096);
+  for (std::string_view other :
+       {"20261124T220008Z-18446744073709551615.jsonl", "20261124T220008Z-18446744073709551616.jsonl",
+        "20261124T220008Z-00000000000000004096.jsonl.zst.zst", "20261124T220008Z-0000000000000000409.jsonl",
+        "torn-5-20261124T220008Z.txt", "20261124t220008Z-00000000000000004096.jsonl", ".", ""}) {
     CAPTURE(other);
     CHECK_FALSE(is_log_file_name(other, index));
   }

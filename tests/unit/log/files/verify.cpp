@@ -5,10 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
 #include <functional>
 
-#include "lib/log/files/cursor.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;
@@ -246,7 +244,8 @@ TEST_CASE("a byte flipped anywhere in the keys, names and numbers of any line is
   CHECK(unseen > 0);
 }
 
-TEST_CASE("a missing file is found: in the middle at the next file's first line, the first one is said to be missing") {
+TEST_CASE(
+    "a missing file is found: in the middle at the next file's first line, the first one unless a retain line covers it") {
   TwoFiles log;
   REQUIRE(log.verdict().proven);
   log.next_index = 20;
@@ -261,13 +260,21 @@ TEST_CASE("a missing file is found: in the middle at the next file's first line,
   CHECK(v.deviation.expected == "a file that begins with index 11");
   fs::remove(log.dir.log() + "/" + log.first_name);
   v = log.again();
-  REQUIRE(v.proven);
-  CHECK((v.first_index == 20 && v.last_index == 21 && v.events == 1 && v.open == 1));
+  CHECK((!v.proven && v.deviation.file == third && v.deviation.line == 1));
+  CHECK(v.deviation.expected == "the lines before index 20, or a retain line that covers them");
+  for (const u64 before : {u64{19}, u64{20}}) {
+    log.next_index = 20;
+    log.put(third, {log.text(Accounts{0, {{"open", 13, 1, true, {}}}}), log.text(event("open", 13, 2, "on")),
+                    log.text(Note{"retain", 0, {{"before", std::to_string(before), true}, {"why", "age"}}})});
+    v = log.again();
+    CHECK(v.proven == (before == 20));
+  }
+  CHECK((v.first_index == 20 && v.last_index == 22 && v.events == 1 && v.open == 1));
 }
 
 TEST_CASE(
-    "a torn end of the last file is said and not counted; of an earlier file it is a deviation; so is a file without a "
-    "line") {
+    "a torn end of the last file is said and not counted; in the range of an earlier file it is a deviation; so is "
+    "a file without a line") {
   TwoFiles log;
   REQUIRE(log.verdict().proven);
   const std::string first = log.dir.log() + "/" + log.first_name, second = log.dir.log() + "/" + log.second_name;
@@ -280,15 +287,22 @@ TEST_CASE(
     CHECK(v.torn_bytes == size - (whole.rfind('\n', whole.size() - 2) + 1));
   }
   put_content(second, whole);
+  const Lines lines = log.first;
+  log.first.pop_back();
+  log.put(log.first_name, log.first);
   put_content(first, content(first) + "{\"v\":1");
   Verdict v = log.again();
   CHECK_FALSE(v.proven);
-  CHECK((v.deviation.file == log.first_name && v.deviation.line == 12 && v.deviation.found == "6 bytes without a newline"));
-  log.put(log.first_name, log.first);
-  log.put(log_file_name(1'500'000'000, 11), {});
+  CHECK((v.deviation.file == log.first_name && v.deviation.line == 11 && v.deviation.found == "6 bytes without a newline"));
+  log.put(log.first_name, lines);
+  put_content(first, content(first) + "{\"v\":1");
+  v = log.again();
+  CHECK((v.proven && v.not_explained.size() == 1 && v.not_explained[0].line == 12));  // behind its range
+  log.put(log.first_name, lines);
+  log.put(log_file_name(1'500'000'000, 10), {});
   v = log.again();
   CHECK_FALSE(v.proven);
-  CHECK(v.deviation.found == "a file without a line before this one");
+  CHECK((v.deviation.expected == "a file that begins with index 10" && v.deviation.found == "its name says 11"));
 }
 
 TEST_CASE("what is no log at all is told from a log with a deviation") {
@@ -320,59 +334,6 @@ TEST_CASE("an I/O error is an error with the file's name, not a deviation") {
   Verdict v;
   CHECK(verify(log.dir.log(), v) == -EIO);
   CHECK(std::string(os::last_error()).find(log.first_name) != std::string::npos);
-}
-
-TEST_CASE("a reader that follows meets every line once, across files, while they are written") {
-  Directory dir;
-  fs::create_directory(dir.log());
-  const auto path = [&](u64 index) { return dir.log() + "/" + log_file_name(index * 1'000'000'000, index); };
-  const auto add = [](const std::string& file, std::string_view text) {
-    std::ofstream(file, std::ios::app | std::ios::binary) << text;
-  };
-  add(path(0), "a\nb");
-  Cursor log;
-  REQUIRE(log.open(dir.log()) == 0);
-  std::string seen;
-  const auto drain = [&] {
-    LogLine line;
-    int got;
-    while ((got = log.next(line)) == 1) seen += std::string(line.text) + (line.whole ? "." : "!");
-    return got;
-  };
-  CHECK(drain() == 0);
-  CHECK(seen == "a.");
-  CHECK(log.tail_bytes() == 1);
-  add(path(0), "c\nd");
-  CHECK(drain() == 0);
-  add(path(0), "\ne\n");  // written after the last look, and before the next file came
-  add(path(5), "f\n");
-  add(path(6), "g\ntorn");
-  add(path(8), "");
-  CHECK(drain() == 0);
-  add(path(8), "h\n");
-  CHECK(drain() == 0);
-  CHECK(seen == "a.bc.d.e.f.g.!h.");
-  CHECK(log.go_to(6) == 6);
-  CHECK(log.go_to(7) == 6);
-  CHECK(log.go_to(~0ull) == 8);
-}
-
-TEST_CASE("lines that come after the last look at a file and before the next file is seen are not passed over") {
-  Directory dir;
-  static std::string first, second;
-  first = dir.path() + "/" + log_file_name(0, 0), second = dir.path() + "/" + log_file_name(0, 2);
-  put_content(first, "a\n");
-  Cursor log;
-  REQUIRE(log.open(dir.path()) == 0);
-  CallsRestored restored;
-  os::calls.fdopendir = [](int fd) {
-    put_content(first, "a\nb\n");
-    put_content(second, "c\n");
-    return ::fdopendir(fd);
-  };
-  std::string seen;
-  for (LogLine line; log.next(line) == 1;) seen += line.text;
-  CHECK(seen == "abc");
 }
 
 TEST_CASE("a line longer than any block is read whole") {

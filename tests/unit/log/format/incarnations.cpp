@@ -48,6 +48,7 @@ TEST_CASE("of a log whose beginning is elsewhere, what its first line calls over
     std::string text;
     Encoder("ring").encode(first, 20, text);
     Encoder("ring").encode(second, 21, text);
+    Encoder("ring").encode(Note{"retain", 0, {{"before", "20", true}}}, 22, text);
     put_content(dir.log() + "/" + log_file_name(0, 20), text);
     Verdict out;
     REQUIRE(verify(dir.log(), out) == 0);

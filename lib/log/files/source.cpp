@@ -1,0 +1,33 @@
+// The bytes of one file of a log: see source.hpp.
+#include "lib/log/files/source.hpp"
+
+#include <fcntl.h>
+
+#include <cstring>
+
+#include "lib/os/error.hpp"
+
+namespace shmring::log {
+
+ssize_t PlainSource::read(u64 at, std::span<char> room) {
+  const ssize_t got = os::read_full(file_.get(), room.data(), room.size(), at);
+  if (got >= 0) return got;
+  return os::fail(static_cast<int>(-got), "log %s: cannot read: %s", path_.c_str(), std::strerror(static_cast<int>(-got)));
+}
+
+int PlainSource::size(u64& out) {
+  struct stat status {};
+  if (const int error = os::result(os::calls.fstat(file_.get(), &status)); error != 0)
+    return os::fail(-error, "log %s: cannot read its size: %s", path_.c_str(), std::strerror(-error));
+  out = static_cast<u64>(status.st_size);
+  return 0;
+}
+
+int open_source(int directory, const std::string& dir, const LogFile& file, std::unique_ptr<ByteSource>& out) {
+  os::Fd opened;
+  if (const int error = open_log_file(directory, dir, file.name, O_RDONLY, opened)) return error;
+  out = std::make_unique<PlainSource>(std::move(opened), dir + "/" + file.name);
+  return 0;
+}
+
+}  // namespace shmring::log
