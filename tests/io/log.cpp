@@ -1,8 +1,11 @@
 // Every system call of the log fails once, with each error that is plausible for it: begin, append, recover, roll.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <fstream>
 
+#include "lib/log/files/compress.hpp"
+#include "lib/log/files/cursor.hpp"
 #include "lib/log/files/verify.hpp"
 #include "tests/io/scenario.hpp"
 #include "tests/support/mode.hpp"
@@ -176,4 +179,33 @@ TEST_CASE("whichever system call fails while the log goes on in a new file, each
   CHECK(errors > 0);
   Verdict verdict;
   CHECK((verify(dir.log(), verdict) == 0 && verdict.proven));
+}
+
+TEST_CASE("whichever system call of a compression fails, the log has its lines, and nothing of it is left that is not whole") {
+  Directory dir;
+  std::string lines;
+  fail_each_call({"compression of a file", dir.log(),
+                  [&] {
+                    fs::remove_all(dir.log());
+                    TestLog writer(dir.log());
+                    REQUIRE(writer.append(small_batch()) == 0);
+                    writer.log.begin_new_file(writer.accounts());
+                    lines = all_text(dir.log());
+                  },
+                  [&] {
+                    os::Fd directory;
+                    std::vector<LogFile> files;
+                    if (const int error = open_log_directory(dir.log(), directory)) return error;
+                    if (const int error = list_log_files(directory.get(), dir.log(), files)) return error;
+                    return compress(directory.get(), dir.log(), files[0], std::atomic<bool>(false));
+                  },
+                  [&](int result) {
+                    Cursor log;
+                    REQUIRE(log.open(dir.log()) == 0);
+                    std::string found;
+                    for (LogLine line; log.next(line) == 1;) found += std::string(line.text) + "\n";
+                    CHECK(found == lines);
+                    if (result == 0) CHECK(log_files(dir.log()).size() == 1);
+                    check_whole(dir.log());
+                  }});
 }

@@ -108,6 +108,10 @@ int Recovery::damage(u64 byte, std::string_view expected) {
 }
 
 int Recovery::find_whole_lines() {
+  if (file_.is_compressed()) {
+    return os::fail(EBADMSG, "log %s/%s: it is the last file and is compressed, so a later one is missing; put that back",
+                    dir_.c_str(), file_.name.c_str());
+  }
   int error = open_log_file(directory_, dir_, file_.name, O_RDONLY, fd_);
   if (error != 0) return error;
   struct stat status {};

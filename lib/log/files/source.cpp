@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "lib/log/files/zstd_source.hpp"
 #include "lib/os/error.hpp"
 
 namespace shmring::log {
@@ -26,6 +27,7 @@ int PlainSource::size(u64& out) {
 int open_source(int directory, const std::string& dir, const LogFile& file, std::unique_ptr<ByteSource>& out) {
   os::Fd opened;
   if (const int error = open_log_file(directory, dir, file.name, O_RDONLY, opened)) return error;
+  if (file.is_compressed()) return ZstdSource::open(std::move(opened), dir + "/" + file.name, out);
   out = std::make_unique<PlainSource>(std::move(opened), dir + "/" + file.name);
   return 0;
 }
