@@ -15,7 +15,9 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "lib/collect/reassembly.hpp"
@@ -83,6 +85,7 @@ class Collector {
   bool next_lines();
   bool commit_lines();
   bool is_still_idle();
+  void tell_waiters(u64 durable);
   bool is_committed() { return appended_ == 0 || learn(log_.commit()); }
   void publish();
 
@@ -106,6 +109,8 @@ class Collector {
 
   u64 appended_ = 0;               // our last batch that may not be committed yet; 0: none
   std::vector<Advance> advances_;  // of the accounts, by lines that are not committed yet
+  // Of the accounts, by lines that are in the log but may not survive a power cut: each with the index that D has to reach.
+  std::deque<std::pair<u64, Advance>> undurable_;
 };
 
 template <class M>
@@ -116,6 +121,8 @@ bool Collector<M>::start(const RingAccounts& known) {
   reader_.read_entries(host_);
   meet();
   ledger_.drop_absent([&](u64 incarnation) { return reader_.names_entry(incarnation); }, host_.now_utc_ns());
+  // Whoever waits is told by this collector what the last one may not have told any more.
+  ledger_.append_known(advances_);
   return commit_lines();
 }
 
@@ -245,11 +252,23 @@ bool Collector<M>::commit_lines() {
 // The accounts are told after each batch, not once per pass: another log may have to go on from here.
 template <class M>
 bool Collector<M>::learn(const log::Commit& commit) {
+  tell_waiters(commit.durable);
   if (commit.batch < appended_) return false;
   appended_ = 0;
-  for (const Advance& advance : advances_) reader_.note_logged(advance.entry, advance.through, advance.refused);
+  for (const Advance& advance : advances_) {
+    reader_.note_logged(advance.entry, advance.through, advance.refused);
+    undurable_.emplace_back(commit.index, advance);
+  }
   advances_.clear();
   return true;
+}
+
+template <class M>
+void Collector<M>::tell_waiters(u64 durable) {
+  for (; !undurable_.empty() && undurable_.front().first <= durable; undurable_.pop_front()) {
+    const Advance& advance = undurable_.front().second;
+    note_durable(advance.entry, advance.incarnation, advance.through);
+  }
 }
 
 // Steps 7, 8, 9.

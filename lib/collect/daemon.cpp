@@ -66,7 +66,7 @@ int Daemon::open_ring(const Settings& settings) {
     if (error == 0) error = os::take_lease(segment);
   }
   if (error != 0) return error;
-  announce(segment);  // recovery may take long
+  announce(segment, durability_.level);  // recovery may take long
   segments_.push_back(std::move(segment));
   return 0;
 }

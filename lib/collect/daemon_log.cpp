@@ -196,7 +196,7 @@ bool Daemon::open_log_again() {
   for (const std::unique_ptr<Drain>& drain : drains_) segments_.push_back(drain->take_segment());
   drains_.clear();
   endings_.clear();
-  for (const os::Segment& segment : segments_) announce(segment);
+  for (const os::Segment& segment : segments_) announce(segment, durability_.level);
   make_drains();
   find_other_rings();
   log_state_ = LogState::ready;

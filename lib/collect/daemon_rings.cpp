@@ -107,7 +107,7 @@ int Daemon::open_ghost(const log::RecoveredRing& other, const std::vector<u32>& 
       if (error != -ENOENT && refused == -ENOENT) refused = error, why = os::last_error();
       continue;
     }
-    announce(segment);
+    announce(segment, durability_.level);
     auto drain = std::make_unique<Drain>(std::move(segment), *this, other);
     drain->note("incident", {{"what", "the ring lost its name while no collector ran: it is drained from a writer's memory"},
                              number("pid", pid)});
@@ -144,7 +144,7 @@ void Daemon::take_new_ring() {
       say("shmringd: {}; the ring that had this name before is drained to its end\n", os::last_error());
     return;
   }
-  announce(segment);
+  announce(segment, durability_.level);
   const ring::RingId id = segment.ring.identity;
   drains_.push_back(std::make_unique<Drain>(std::move(segment), *this, log::RecoveredRing{id, {}, {}}));
   show_log_state();  // the log may be failing

@@ -319,9 +319,14 @@ void Ledger::advance(Account& account, u64 through) {
   touch(account);
 }
 
+void Ledger::append_known(std::vector<Advance>& out) const {
+  for (const auto& [incarnation, account] : accounts_)
+    if (account.entry != no_entry) out.push_back({account.entry, incarnation, account.through, account.refused()});
+}
+
 void Ledger::touch(const Account& account) {
   if (account.entry == no_entry) return;
-  const Advance advance{account.entry, account.through, account.refused()};
+  const Advance advance{account.entry, account.incarnation, account.through, account.refused()};
   if (!advances_.empty() && advances_.back().entry == advance.entry) {
     advances_.back() = advance;
   } else {

@@ -50,7 +50,7 @@ struct Arrival {
 // How far a producer's account has come on.
 struct Advance {
   u32 entry;
-  u64 through, refused;
+  u64 incarnation, through, refused;
 };
 
 // A taken record, with what the segment's tables and clock say of it.
@@ -100,6 +100,8 @@ class Ledger {
     out.insert(out.end(), advances_.begin(), advances_.end());
     advances_.clear();
   }
+  // Appends how far all accounts are that an entry names.
+  void append_known(std::vector<Advance>& out) const;
   // The entries that this pass has closed. They may be freed once the lines are in the log, …
   const std::vector<u32>& closed() const { return closed_; }
   void forget_closed();  // … and this is called when they were freed

@@ -25,6 +25,7 @@ u64 Drain::Log::append(std::span<const log::Line> lines, const ring::RingId& of)
 
 log::Commit Drain::Log::commit() {
   files.write();
+  files.sync(os::monotonic_now_ns());
   return files.committed();
 }
 

@@ -28,7 +28,7 @@ shmring::ring::u64 MemoryLog::append(std::span<const log::Line> batch, const shm
 }
 
 log::Commit MemoryLog::commit() {
-  if (full) return {committed_, 0};
+  if (full) return {committed_, committed_ + 1};
   while (!pending_.empty()) {
     if (lives_for == 0) throw Crash{};
     if (lives_for > 0) --lives_for;
@@ -36,7 +36,8 @@ log::Commit MemoryLog::commit() {
     pending_.pop_front();
   }
   texts_.clear();
-  return {committed_ = batches_, 0};
+  committed_ = batches_;
+  return {committed_, committed_ + 1};  // nothing is ever durable
 }
 
 void MemoryLog::forget_pending() { pending_.clear(), texts_.clear(), committed_ = batches_; }

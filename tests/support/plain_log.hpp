@@ -11,7 +11,8 @@ class PlainLog : public shmring::collect::Log {
     store(lines);
     return ++batches_;
   }
-  shmring::log::Commit commit() override { return {batches_, 0}; }
+  // Nothing is ever durable.
+  shmring::log::Commit commit() override { return {batches_, batches_ + 1}; }
 
  private:
   virtual void store(std::span<const shmring::log::Line> lines) = 0;

@@ -54,13 +54,13 @@ class Restart {
   void read_mark();
   int list();
   int cut_what_is_not_whole(u64& cut_bytes);
-  int read_file(const Found& found, u64 end_index, u64& next, u64& whole);
+  int read_file(const LogFile& file, u64& next, u64& whole);
   int cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes);
   int sync_cut(std::size_t at, bool is_there);
   int judge();
   int find_unsynced();
   int end_of(std::size_t at, u64& byte);
-  int find_line(const LogFile& file, u64 index, u64& byte);
+  int find_line(LogFile file, u64 index, u64& byte);
   bool has_accounts_at_mark(const LogFile& file);
   int io_error(int error, const std::string& name, const char* what) const {
     return os::fail(-error, "log %s/%s: cannot %s: %s", dir_.c_str(), name.c_str(), what, std::strerror(-error));
@@ -94,22 +94,20 @@ void Restart::read_mark() {
   origin_ = same ? Origin::this_boot : Origin::earlier_boot;
 }
 
-// Of several files with the same first index, the last one has superseded the others. It is sealed once it is durable, and then
-// the others are removed.
+// A file that has superseded another is sealed once it is durable. Then the other one is removed.
 int Restart::list() {
-  std::vector<LogFile> files;
-  if (const int error = list_log_files(directory_, dir_, files)) return error;
+  std::vector<LogFile> files, superseded;
+  if (const int error = list_log_files(directory_, dir_, files, &superseded)) return error;
   files_.clear();
-  for (std::size_t i = 0; i < files.size(); ++i) {
+  for (const LogFile& file : files) {
     struct stat status {};
-    if (os::calls.fstatat(directory_, files[i].name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-      return io_error(-errno, files[i].name, "read its status");
-    const bool is_sealed = (status.st_mode & 0222) == 0 && origin_ != Origin::copy;
-    if (!files_.empty() && files_.back().file.first_index == files[i].first_index) {
-      if (is_sealed) os::calls.unlinkat(directory_, files_.back().file.name.c_str(), 0);
-      files_.pop_back();
-    }
-    files_.push_back({files[i], static_cast<u64>(status.st_size), is_sealed});
+    if (os::calls.fstatat(directory_, file.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return io_error(-errno, file.name, "read its status");
+    const bool is_sealed = file.is_compressed() || ((status.st_mode & 0222) == 0 && origin_ != Origin::copy);
+    files_.push_back({file, static_cast<u64>(status.st_size), is_sealed});
+    const auto is_behind = [&](const LogFile& old) { return is_sealed && old.first_index == file.first_index; };
+    for (const LogFile& old : superseded)
+      if (is_behind(old)) os::calls.unlinkat(directory_, old.name.c_str(), 0);
   }
   return 0;
 }
@@ -120,12 +118,10 @@ int Restart::cut_what_is_not_whole(u64& cut_bytes) {
   const auto first = std::ranges::find(files_, false, &Found::is_sealed);
   u64 next = first == files_.end() ? 0 : first->file.first_index;
   for (std::size_t i = static_cast<std::size_t>(first - files_.begin()); i < files_.size(); ++i) {
-    const bool is_last = i + 1 == files_.size();
     u64 whole = 0;
     if (files_[i].file.first_index == next) {
-      const u64 end = is_last ? ~u64{0} : files_[i + 1].file.first_index;
-      if (const int error = read_file(files_[i], end, next, whole)) return error;
-      if (is_last ? whole == files_[i].bytes : next == end) continue;
+      if (const int error = read_file(files_[i].file, next, whole)) return error;
+      if (files_[i].file.end == no_end ? whole == files_[i].bytes : next == files_[i].file.end) continue;
     }
     if (next < mark_.durable) return refuse_below_durable(next);
     return cut(i, whole, next, cut_bytes);
@@ -133,17 +129,17 @@ int Restart::cut_what_is_not_whole(u64& cut_bytes) {
   return 0;
 }
 
-// Sets how many bytes of the file are whole lines with indexes from `next` on and below `end_index`, and which index follows.
-int Restart::read_file(const Found& found, u64 end_index, u64& next, u64& whole) {
+// Sets how many bytes of the file's range are whole lines with indexes from `next` on, and which index follows.
+int Restart::read_file(const LogFile& file, u64& next, u64& whole) {
   Cursor lines;
-  if (const int error = lines.open_at(directory_, dir_, found.file, 0)) return error;
+  if (const int error = lines.open_at(directory_, dir_, file, 0)) return error;
   LogLine line;
   Parsed parsed;
   Mistake mistake;
-  while (next < end_index) {
+  while (next < file.end) {
     const int got = lines.next(line);
     if (got < 0 && got != -EBADMSG) return got;
-    if (got != 1 || !line.whole || line.file != found.file.name) return 0;
+    if (got != 1 || !line.whole || line.file != file.name) return 0;
     if (!parse(line.text, parsed, mistake) || parsed.index != next) return 0;
     ++next;
     whole = line.byte + line.text.size() + 1;
@@ -199,8 +195,7 @@ int Restart::judge() {
 int Restart::find_unsynced() {
   for (std::size_t i = 0; i < files_.size(); ++i) {
     const LogFile& file = files_[i].file;
-    const bool is_last = i + 1 == files_.size();
-    const u64 end = is_last ? out_.next_index : files_[i + 1].file.first_index;
+    const u64 end = std::min(file.end, out_.next_index);
     if (files_[i].is_sealed || end <= out_.durable) continue;
     Unsynced unsynced{file.name, file.first_index, end, 0, 0};
     if (const int error = end_of(i, unsynced.end_byte)) return error;
@@ -213,12 +208,12 @@ int Restart::find_unsynced() {
 // Sets where the file's range ends in it. Its last lines may be in its successor, too.
 int Restart::end_of(std::size_t at, u64& byte) {
   byte = files_[at].bytes;
-  if (at + 1 == files_.size()) return 0;
-  return find_line(files_[at].file, files_[at + 1].file.first_index, byte);
+  return files_[at].file.end == no_end ? 0 : find_line(files_[at].file, files_[at].file.end, byte);
 }
 
 // Sets `byte` only if the file has a line with that index.
-int Restart::find_line(const LogFile& file, u64 index, u64& byte) {
+int Restart::find_line(LogFile file, u64 index, u64& byte) {
+  file.end = no_end;
   Cursor lines;
   if (const int error = lines.open_at(directory_, dir_, file, 0)) return error;
   LogLine line;
