@@ -83,10 +83,10 @@ void almost_fill(const std::string& dir) {
   TestLog writer(dir);
   REQUIRE(writer.append(small_batch()) == 0);
   const std::string payload(64 << 10, 'x');
-  const auto left = [&] { return log_file_bytes - fs::file_size(log_files(dir)[0]); };
+  const auto left = [&] { return FilePolicy{}.max_bytes - fs::file_size(log_files(dir)[0]); };
   std::vector<Line> lines;
   u64 sequence = 9;
-  while (lines.size() < 1000) lines.push_back(event("audit", 11, ++sequence, payload));
+  while (lines.size() < 2000) lines.push_back(event("audit", 11, ++sequence, payload));
   REQUIRE(writer.append(lines) == 0);
   while (left() > (66 << 10)) REQUIRE(writer.append({event("audit", 11, ++sequence, payload)}) == 0);
 }

@@ -58,6 +58,8 @@ class AccountsPace {
 
 class Appender {
  public:
+  // Called before begin(), and whenever it changes. See Writer.
+  void set_policy(const FilePolicy& policy) { writer_.set_policy(policy); }
   // Claims, recovers and begins.
   int open(const std::string& dir, std::string_view ring, const RingId& id, Recovered& recovered);
 

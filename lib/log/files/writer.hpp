@@ -13,12 +13,11 @@
 #include <string_view>
 
 #include "lib/log/files/names.hpp"
+#include "lib/log/files/policy.hpp"
 #include "lib/log/files/restart.hpp"
 #include "lib/log/files/sync_job.hpp"
 
 namespace shmring::log {
-
-inline constexpr u64 log_file_bytes = u64{64} << 20;  // a new file is begun when one has reached this size
 
 class Writer {
  public:
@@ -46,8 +45,10 @@ class Writer {
   // moved or replaced; bytes written to it would then be in no log. Returns another −errno if this cannot be seen now.
   int in_place() const;
 
-  // The policy of rotation: returns whether it is time for a new file.
-  bool is_full() const { return file_bytes_ >= log_file_bytes; }
+  // Holds from the next question on; it may be given at any time.
+  void set_policy(const FilePolicy& policy) { policy_ = policy; }
+  // Returns whether it is time for a new file.
+  bool is_full() const { return file_bytes_ >= policy_.max_bytes; }
   // Returns true if the file has only its first line. A batch that does not fit behind that line fits into no file.
   bool has_first_line_only() const { return file_bytes_ == first_line_bytes_; }
   // Returns true if a batch that failed may still have bytes in the file. They are cut before anything else is written.
@@ -76,6 +77,7 @@ class Writer {
   std::string dir_, ring_, file_name_;
   os::Fd directory_;
   SharedFd file_;
+  FilePolicy policy_;
   u64 file_bytes_ = 0;        // of whole lines
   u64 first_line_bytes_ = 0;  // of the first line while it may still be alone; otherwise 0
   bool uncut_ = false;

@@ -183,7 +183,8 @@ TEST_CASE("a write that is interrupted or takes nothing is repeated or refused, 
   CHECK(lines_in(dir.log()) == 2);
 }
 
-TEST_CASE("a file of 64 MiB is followed by a new one that begins with the accounts of that moment, the index goes on") {
+TEST_CASE(
+    "a file of the default size is followed by a new one that begins with the accounts of that moment, the index goes on") {
   Directory dir;
   const std::string payload(64 << 10, 'x');
   u64 sequence = 0;
@@ -202,8 +203,8 @@ TEST_CASE("a file of 64 MiB is followed by a new one that begins with the accoun
   }
   const auto files = log_files(dir.log());
   REQUIRE(files.size() == 2);
-  CHECK(fs::file_size(files[0]) >= log_file_bytes);
-  CHECK(fs::file_size(files[0]) < log_file_bytes + 101 * (64 << 10));
+  CHECK(fs::file_size(files[0]) >= FilePolicy{}.max_bytes);
+  CHECK(fs::file_size(files[0]) < FilePolicy{}.max_bytes + 101 * (64 << 10));
   const auto lines = split_lines(content(files[1]));
   CHECK(lines[0].find("\"accounts\":[{\"producer\":\"pay\",\"inc\":10,\"through\":" + std::to_string(sequence - 1) +
                       ",\"open\":true,\"causes\":{\"full\":2}}]") != std::string::npos);
@@ -218,6 +219,7 @@ TEST_CASE("a new file that cannot be begun leaves the log in the old one, says s
   Directory dir;
   const std::string payload(64 << 10, 'x');
   TestLog writer(dir.log());
+  writer.log.set_policy({.max_bytes = u64{64} << 20});
   REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
   CallsRestored restored;
   static int opened;

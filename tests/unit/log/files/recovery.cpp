@@ -267,13 +267,14 @@ TEST_CASE("recovery reads from the last accounts line on, whatever the log's siz
   CHECK(bytes_read < 3'000'000);  // twice 4096 lines of 210 bytes, and blocks
 }
 
-TEST_CASE("a last file that has reached 64 MiB is followed by a new one that begins with the recovered accounts") {
+TEST_CASE("a last file that has reached the default size is followed by a new one that begins with the recovered accounts") {
   Directory dir;
   const std::string text = small_log(dir.log());
   std::string filler;
   const std::string payload(64 << 10, 'x');
   u64 index = 10, sequence = 9;
-  while (filler.size() < log_file_bytes) Encoder("ring").encode(event("audit", 11, ++sequence, payload), index++, filler);
+  while (filler.size() < FilePolicy{}.max_bytes)
+    Encoder("ring").encode(event("audit", 11, ++sequence, payload), index++, filler);
   put_content(log_files(dir.log())[0], text + filler);
   {
     CallsRestored restored;
