@@ -36,6 +36,8 @@ int Daemon::set_up(const Settings& settings) {
   os::raise_descriptor_limit();  // if that is not permitted, it goes on with the limit it has
   ring_ = settings.ring, log_dir_ = settings.log_dir, owner_ = settings.owner, durability_ = settings.durability;
   idle_ = Idle(settings.busy);
+  files_ = settings.files, reload_ = settings.reload;
+  if (notify_.open() != 0) say("shmringd: {}\n", os::last_error());
   // The log's lock comes first, always: of several collectors that start at once, the one that has it gets the ring, too. If
   // some took the ring first, each could refuse the other, and none would be left.
   error = os::check_origin(log_dir_, settings.ring);
@@ -116,9 +118,13 @@ int Daemon::run() {
 
 int Daemon::collect() {
   begin();
+  notify_.tell("READY=1");
+  tell_state();
   death_ = true;  // the first pass looks at the entries
   while (log_state_ != LogState::lost && !os::stop_requested()) {
+    take_requests();
     const u64 now = present().host().now_ns();
+    show_alive(now);
     const bool passed = pass(death_ || now - entries_read_ns_ >= entries_every_ns);
     if (passed) death_ = false;
     if (now - second_ns_ >= second_ns) {
@@ -135,7 +141,9 @@ int Daemon::collect() {
       wait_for_log();
     }
   }
-  return log_state_ == LogState::lost ? -ESTALE : drain();
+  if (log_state_ == LogState::lost) return -ESTALE;
+  notify_.tell("STOPPING=1");
+  return drain();
 }
 
 void Daemon::rest(u64 now) {

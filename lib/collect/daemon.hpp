@@ -23,6 +23,7 @@
 #include "lib/collect/settings.hpp"
 #include "lib/inspect/aside.hpp"
 #include "lib/log/files/appender.hpp"
+#include "lib/os/notify.hpp"
 
 namespace shmring::collect {
 
@@ -73,6 +74,10 @@ class Daemon final : public Log {
   void show_log_state();
   void look_at_log();
   void wait_for_log();
+  void take_requests();
+  void reload();
+  void show_alive(u64 now_ns);
+  void tell_state();
   void rest(u64 now);
   void sleep_until_death(u64 sleep_ns);
   int drain();
@@ -100,6 +105,11 @@ class Daemon final : public Log {
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;
   Idle idle_;
+  log::FilePolicy files_;
+  std::function<Reloaded()> reload_;
+  os::Notify notify_;
+  static constexpr u64 alive_every_ns = 1'000'000'000;
+  u64 alive_told_ns_ = 0;                                          // monotonic
   u64 entries_read_ns_ = 0, deaths_asked_ns_ = 0, second_ns_ = 0;  // monotonic
   int roll_error_ = 0;                                             // that this log has been told of
   int new_refused_ = 0;  // why a new ring of the name is not drained, as reported last

@@ -25,6 +25,7 @@ constexpr u64 sync_limit_ns = 5'000'000'000;
 }  // namespace
 
 int Daemon::claim_log() {
+  log_.set_policy(files_);
   log_.set_durability(durability_);
   const int error = log_.claim(log_dir_, ring_);
   return error != 0 ? error : os::check_origin(log_dir_, ring_);  // it may belong to another ring by now
@@ -143,6 +144,7 @@ void Daemon::show_log_state() {
     show_state(drain->segment(),
                log_state_ == LogState::failing || log_state_ == LogState::lost ? ring::StatusState::log_failing
                                                                                : ring::StatusState::collecting);
+  tell_state();
 }
 
 // Nothing is taken from a ring meanwhile. But deaths are seen, an observer sees that the collector lives, and a signal ends the
@@ -152,6 +154,7 @@ void Daemon::wait_for_log() {
     drain->host().look_at_clocks();
     drain->show_life();
   }
+  show_alive(present().host().now_ns());
   if (log_state_ != LogState::lost) sleep_until_death(log_retry_ns);
 }
 

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/types.h>
@@ -47,6 +48,8 @@ struct Calls {
   int (*flock)(int fd, int operation);
   int (*fcntl)(int fd, int command, void* argument);
   int (*isatty)(int fd);
+  int (*socket)(int domain, int type, int protocol);
+  ssize_t (*sendto)(int fd, const void* data, std::size_t bytes, int flags, const struct sockaddr* to, socklen_t to_bytes);
   // names
   int (*fstatat)(int dir, const char* path, struct stat* out, int flags);
   int (*mkdirat)(int dir, const char* path, mode_t mode);

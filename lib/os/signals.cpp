@@ -12,12 +12,21 @@ namespace shmring::os {
 
 namespace {
 
-volatile std::sig_atomic_t stop_asked = 0;
+volatile std::sig_atomic_t stop_asked = 0, reload_asked = 0, rotate_asked = 0;
 sigset_t open_mask;
 int bus_status = 0;
 const char* bus_text = "";
 
 void on_stop(int) { stop_asked = 1; }
+void on_reload(int) { reload_asked = 1; }
+void on_rotate(int) { rotate_asked = 1; }
+
+// No handler runs meanwhile, because the signals are blocked.
+bool take(volatile std::sig_atomic_t& asked) {
+  const bool was_asked = asked != 0;
+  asked = 0;
+  return was_asked;
+}
 
 void on_bus(int) {
   (void)write_without_waiting(2, bus_text, std::strlen(bus_text));
@@ -38,15 +47,14 @@ int take_signals(int status, const char* text) {
   bus_text = text;
   sigset_t blocked;
   sigemptyset(&blocked);
-  sigaddset(&blocked, SIGTERM);
-  sigaddset(&blocked, SIGINT);
+  const int requests[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+  for (const int signal : requests) sigaddset(&blocked, signal);
   if (const int error = calls.pthread_sigmask(SIG_BLOCK, &blocked, &open_mask); error != 0) return -error;
-  sigdelset(&open_mask, SIGTERM);
-  sigdelset(&open_mask, SIGINT);
+  for (const int signal : requests) sigdelset(&open_mask, signal);
   const struct {
     int signal;
     void (*handler)(int);
-  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop},  {SIGHUP, SIG_IGN}, {SIGUSR1, SIG_IGN},
+  } handlers[] = {{SIGTERM, on_stop}, {SIGINT, on_stop},  {SIGHUP, on_reload}, {SIGUSR1, on_rotate},
                   {SIGPIPE, SIG_IGN}, {SIGXFSZ, SIG_IGN}, {SIGBUS, on_bus}};
   for (const auto& [signal, handler] : handlers)
     if (const int error = handle(signal, handler); error != 0) return error;
@@ -61,5 +69,8 @@ bool stop_requested() {
 }
 
 const sigset_t* waiting_mask() { return &open_mask; }
+
+bool take_reload_request() { return take(reload_asked); }
+bool take_rotate_request() { return take(rotate_asked); }
 
 }  // namespace shmring::os

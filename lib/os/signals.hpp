@@ -9,13 +9,17 @@
 
 namespace shmring::os {
 
-// Blocks SIGTERM and SIGINT, which ask to stop. Ignores SIGPIPE and SIGXFSZ (the write fails with EPIPE or EFBIG), and SIGHUP
-// and SIGUSR1 (which are to reload and to rotate). On SIGBUS the process ends with `bus_status` and `bus_text`, which must stay
-// valid. Returns 0 or −errno.
+// Blocks SIGTERM and SIGINT, which ask to stop, SIGHUP, which asks to reload, and SIGUSR1, which asks for a new file of the
+// log. Ignores SIGPIPE and SIGXFSZ (the write fails with EPIPE or EFBIG). On SIGBUS the process ends with `bus_status` and
+// `bus_text`, which must stay valid. Returns 0 or −errno.
 int take_signals(int bus_status, const char* bus_text);
 
 // Returns whether a stop was asked for since. Signals come in only while a wait uses this mask.
 bool stop_requested();
 const sigset_t* waiting_mask();
+
+// Each returns whether it was asked for since the last call, however often. They let no signal in: stop_requested() does.
+bool take_reload_request();
+bool take_rotate_request();
 
 }  // namespace shmring::os

@@ -25,6 +25,16 @@ int look_up(int (*call)(Key, Entry*, char*, std::size_t, Entry**), Key key, Entr
   return error == 0 || error == ESRCH ? -ENOENT : -error;
 }
 
+// Users and groups have the same numbers, and the same one that is none.
+bool is_number(const char* name, std::uint32_t& out) {
+  std::uint32_t number = no_user;
+  const char* const end = name + std::strlen(name);
+  const auto [digits_end, wrong] = std::from_chars(name, end, number);
+  const bool is_one = wrong == std::errc{} && digits_end == end && number != no_user;
+  if (is_one) out = number;
+  return is_one;
+}
+
 // Returns "" if no name is known.
 std::string user_name(uid_t user) {
   std::string buffer;
@@ -43,6 +53,7 @@ bool is_private(const struct stat& directory) { return (directory.st_mode & (S_I
 }  // namespace
 
 int find_group(const char* name, gid_t& out) {
+  if (is_number(name, out)) return 0;
   std::string buffer;
   group found{};
   const int error = look_up(calls.getgrnam_r, name, found, buffer);
@@ -51,13 +62,7 @@ int find_group(const char* name, gid_t& out) {
 }
 
 int find_user(const char* name, uid_t& out) {
-  uid_t number = no_user;
-  const char* const end = name + std::strlen(name);
-  const auto [digits_end, wrong] = std::from_chars(name, end, number);
-  if (wrong == std::errc{} && digits_end == end && number != no_user) {
-    out = number;
-    return 0;
-  }
+  if (is_number(name, out)) return 0;
   std::string buffer;
   passwd found{};
   const int error = look_up(calls.getpwnam_r, name, found, buffer);

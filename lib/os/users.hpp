@@ -14,7 +14,7 @@
 
 namespace shmring::os {
 
-// Returns 0, −ENOENT, or the error of the lookup. A user may also be a number in decimal, which needs no lookup.
+// Returns 0, −ENOENT, or the error of the lookup. Both may also be a number in decimal, which needs no lookup.
 int find_group(const char* name, gid_t& out);
 int find_user(const char* name, uid_t& out);
 

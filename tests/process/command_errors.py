@@ -65,7 +65,7 @@ class Errors(CommandCase):
     def test_the_daemon_says_what_it_was_given_and_harms_no_terminal(self):
         for option, value, text in [("--producers", "0", "'0' is not a whole number from 1 to 8190"),
                                     ("--producers", "8191", "'8191' is not a whole number from 1 to 8190"),
-                                    ("--slots", "-1", "'-1' is not a whole number from 0 to"),
+                                    ("--slots", "-1", "'-1' is not a power of two from 64 to 16777216"),
                                     ("--on-full", "\033[31m", "is not one of drop, overwrite, wait, hybrid")]:
             done = Done(subprocess.run([SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", option, value],
                                        capture_output=True, timeout=60))
@@ -188,7 +188,7 @@ class Errors(CommandCase):
         os.mkdir(old)
         for log in [new, old]:
             self.assertEqual(self.shmringd("--log", log).status, BUSY)
-            self.assertEqual(self.shmringd("--log", log, "--slots", "63", ring="other").status, CONFIGURATION)
+            self.assertEqual(self.shmringd("--log", log, "--mode", "0666", ring="other").status, CONFIGURATION)
             os.environ["SHMRING_DIR"] = f"{self.folder}/absent"
             self.assertEqual(self.shmringd("--log", log).status, ABSENT)
             os.environ["SHMRING_DIR"] = self.rings
@@ -232,7 +232,7 @@ class Errors(CommandCase):
         for status, program, *arguments in [
                 (ABSENT, SHMRING, "rm", "absent"), (ABSENT, SHMRING, "verify", f"{self.folder}/absent"),
                 (USAGE, SHMRING, "dump"), (OK, SHMRING, "gc"), (USAGE, SHMRINGD, "--frob"),
-                (CONFIGURATION, SHMRINGD, "--ring", "s", "--log", f"{self.folder}/log", "--slots", "63"),
+                (CONFIGURATION, SHMRINGD, "--ring", "s", "--log", f"{self.folder}/log", "--mode", "0666"),
                 (ABSENT, SHMRINGD, "--ring", "r", "--log", "/proc/none")]:
             with open("/dev/full", "wb") as full:
                 done = subprocess.run([program, *arguments], stdout=subprocess.DEVNULL, stderr=full)

@@ -356,7 +356,7 @@ class Commands(CommandCase):
             self.expect(OK, "rm", "--force", "r")
             self.assertEqual(daemon.wait(30), OK)
         for options, status, text in [
-                (["--mode", "0680"], USAGE, "'0680' is not a mode: expected octal digits"),
+                (["--mode", "0680"], USAGE, "'0680' is not a mode: octal digits"),
                 (["--mode", "0"], USAGE, "not a mode"),
                 (["--mode", "0666"], CONFIGURATION, "mode is 0666, expected no bits beyond 0660"),
                 (["--group", "no such group"], CONFIGURATION, 'there is no group "no such group"')]:

@@ -47,7 +47,7 @@ SYSTEM_CALLS = set("""
     isatty kill link linkat listen lseek lstat madvise memfd_create mkdir mkdirat mkdtemp mlock mmap mprotect mremap
     msync munmap nanosleep open openat opendir pidfd_open pidfd_send_signal pipe pipe2 poll posix_fallocate ppoll prctl
     pread preadv process_vm_readv pthread_create pthread_kill pthread_sigmask pwrite pwritev raise read readdir readlink
-    readlinkat readv recv recvmsg rename renameat renameat2 rmdir sched_setaffinity sched_yield select send sendmsg
+    readlinkat readv recv recvmsg rename renameat renameat2 rmdir sched_setaffinity sched_yield select send sendmsg sendto
     setrlimit shm_open shm_unlink sigaction signal signalfd sigprocmask sleep socket stat statfs statvfs statx symlink
     sync_file_range syscall tgkill timerfd_create timerfd_settime umask uname unlink unlinkat unshare usleep vfork wait
     wait4 waitid waitpid write writev""".split())

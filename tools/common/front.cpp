@@ -35,7 +35,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return cost[a.size()][b.size()];
 }
 
-// Returns "; did you mean X?", or "" if no word is near.
+}  // namespace
+
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   std::string best;
   std::size_t least = 3;
@@ -46,6 +47,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
   }
   return best.empty() ? "" : "; did you mean " + best + "?";
 }
+
+namespace {
 
 int misused(std::string_view what, std::string_view usage_line, const std::string& command) {
   complain(what);

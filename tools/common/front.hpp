@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/common/command_line.hpp"
@@ -23,6 +24,9 @@ struct Front {
 
 // Parses the arguments, runs the subcommand and reports errors. Returns the exit status.
 int run_commands(int argc, char** argv, const Front& front);
+
+// Returns "; did you mean X?", or "" if no word is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& known);
 
 // Returns 0, or the status of a usage error that was reported.
 int check_name(const Command& program, const std::string& name);

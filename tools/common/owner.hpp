@@ -14,13 +14,12 @@ inline std::string check_user(const std::string& text) {
   return plain && !text.empty() ? "" : "expected a user's name or number";
 }
 
+inline constexpr const char* owner_help =
+    "Trust this user's rings, too (default: $SHMRING_OWNER). Always trusted are your own, root's, and those of the owner of "
+    "their directory if nobody else may write there";
+
 inline void add_owner_option(Command command, std::string& owner) {
-  command
-      .value("--owner", owner,
-             "Trust this user's rings, too (default: $SHMRING_OWNER). Always trusted are your own, root's, and those of "
-             "the owner of their directory if nobody else may write there")
-      .form("USER")
-      .check(check_user);
+  command.value("--owner", owner, owner_help).form("USER").check(check_user);
 }
 
 // Returns the option in the form that the library takes.

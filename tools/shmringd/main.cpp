@@ -9,7 +9,7 @@
 #include "lib/collect/messages.hpp"
 #include "lib/os/process.hpp"
 #include "tools/common/say.hpp"
-#include "tools/shmringd/options.hpp"
+#include "tools/shmringd/configuration.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -19,12 +19,17 @@ int run(int argc, char** argv) {
     collect::say("shmringd: cannot open /dev/null in place of a closed standard descriptor: {}\n", std::strerror(-error));
     return io;
   }
-  collect::Settings settings;
+  Configuration configuration;
   int status = 0;
-  if (!parse(argc, argv, settings, status)) return status;
+  if (!configuration.parse(argc, argv, status)) return status;
+  if (configuration.is_only_checked()) return configuration.check();
+  collect::Settings settings;
+  settings.status_if_damaged = damaged;
+  configuration.apply(settings);
   collect::Daemon daemon;
-  const int error = daemon.set_up(settings);
-  return exit_of(error != 0 ? error : daemon.run());
+  if (const int error = daemon.set_up(settings); error != 0) return exit_of(error);
+  collect::messages.write(configuration.summary());
+  return exit_of(daemon.run());
 }
 
 }  // namespace
