@@ -37,7 +37,7 @@ int Daemon::set_up(const Settings& settings) {
   ring_ = settings.ring, log_dir_ = settings.log_dir, owner_ = settings.owner, durability_ = settings.durability;
   idle_ = Idle(settings.busy);
   files_ = settings.files, reload_ = settings.reload;
-  if (notify_.open() != 0) say("shmringd: {}\n", os::last_error());
+  open_notify();
   // The log's lock comes first, always: of several collectors that start at once, the one that has it gets the ring, too. If
   // some took the ring first, each could refuse the other, and none would be left.
   error = os::check_origin(log_dir_, settings.ring);

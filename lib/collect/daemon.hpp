@@ -76,6 +76,7 @@ class Daemon final : public Log {
   void wait_for_log();
   void take_requests();
   void reload();
+  void open_notify();
   void show_alive(u64 now_ns);
   void tell_state();
   void rest(u64 now);

@@ -3,6 +3,7 @@
 
 #include "lib/collect/daemon.hpp"
 #include "lib/collect/messages.hpp"
+#include "lib/log/format/json.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/signals.hpp"
@@ -32,6 +33,13 @@ void Daemon::reload() {
     }
   }
   notify_.tell("READY=1");
+}
+
+void Daemon::open_notify() {
+  if (notify_.open() == 0) return;
+  std::string what;
+  log::append_escaped(what, os::last_error());  // it repeats the variable, which may contain anything
+  say("shmringd: {}\n", what);
 }
 
 // The service manager's watchdog is fed about once a second, also while the log cannot be written: a collector that waits for a
