@@ -94,6 +94,7 @@ FAULTS = [
     ("includes", "lib/log/files/names.hpp", '// Names.\n#include "lib/ring/layout.hpp"\n'),
     ("includes", "lib/inspect/facts.hpp", '// Facts.\n#include "lib/collect/ledger.hpp"\n'),
     ("includes", "lib/inspect/facts.hpp", "// Facts.\n#include <fmt/format.h>\n"),
+    ("includes", "lib/log/format/line.hpp", "// Line.\n#include <zstd.h>\n"),
     ("includes", "lib/ring/ring.hpp", "// Ring.\n#include <boost/interprocess/offset_ptr.hpp>\n"),
     ("file_length", FILE, "// Files.\n", "// Files.\n" + "//\n" * 400),
     ("file_length", SLOT, "// The slot.\n", "// The slot.\n" + "//\n" * 345),
