@@ -13,6 +13,7 @@ namespace shmring::collect {
 // Called between two passes. While the log is lost a request waits, since a note has no ring to stand under.
 void Daemon::take_requests() {
   if (os::take_reload_request()) reload();
+  if (os::take_rotate_request()) log_.rotate();
 }
 
 void Daemon::reload() {
@@ -53,6 +54,7 @@ void Daemon::show_alive(u64 now_ns) {
 void Daemon::tell_state() {
   switch (log_state_) {
     case LogState::ready: return notify_.tell("STATUS=It collects.");
+    case LogState::held: return notify_.tell("STATUS=The disk is behind: nothing is taken from the ring.");
     case LogState::failing: return notify_.tell("STATUS=The log cannot be written: nothing is taken from the ring.");
     case LogState::lost: return notify_.tell("STATUS=The log was taken away: a new one is to begin in its place.");
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/collect/ledger.hpp"
+#include "lib/log/files/durability.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/process.hpp"
 #include "lib/os/segment.hpp"

@@ -53,7 +53,7 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   pace_.add(recovered.lines_since_accounts, recovered.bytes_since_accounts);
   present_ = recovered.file.empty() ? id : recovered.ring;
   if (syncer_ == nullptr) syncer_ = std::make_unique<SyncThread>();
-  int error = durability_.open(writer_.directory(), policy_, std::move(syncer_));
+  int error = durability_.open(writer_.directory(), sync_policy_, std::move(syncer_));
   if (error == 0) error = durability_.start(writer_.directory(), recovered.durable, recovered.next_index);
   if (error != 0)
     return os::fail(-error, "log %s: cannot write the mark of what is durable: %s", writer_.dir().c_str(), std::strerror(-error));
@@ -64,7 +64,7 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
     return error != 0 ? error : writer_.sync_first_file();
   }
   if (error = go_on(recovered); error != 0) return error;
-  const bool is_unsynced = !recovered.unsynced.empty() && policy_.level != Level::write;
+  const bool is_unsynced = !recovered.unsynced.empty() && sync_policy_.level != Level::write;
   if (recovered.is_sealed || is_unsynced) return begin_file(std::move(found));
   if (writer_.is_full()) begin_new_file(std::move(found));
   return 0;
@@ -138,6 +138,8 @@ int Appender::write_first() {
 }
 
 bool Appender::sync(u64 now_ns) {
+  now_ns_ = now_ns;
+  if (file_since_ns_ == 0) file_since_ns_ = now_ns;
   const bool was_held = is_held();
   const bool moved = durability_.step(now_ns);
   committed_.durable = durability_.durable();
@@ -154,6 +156,7 @@ int Appender::begin_file(Accounts accounts) {
   if (const int error = writer_.begin_file(time_ns, committed_.index, line)) return error;
   durability_.began(writer_.file(), writer_.file_name(), committed_.index, line);
   ++committed_.index, ++next_index_;
+  file_since_ns_ = now_ns_, rotates_ = false;
   for (Batch& batch : pending_) count_up_indexes(batch);
   if (pending_.empty()) {
     pace_.add_accounts(line.size());

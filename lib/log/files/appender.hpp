@@ -59,7 +59,10 @@ class AccountsPace {
 class Appender {
  public:
   // Called before begin(), and whenever it changes. See Writer.
-  void set_policy(const FilePolicy& policy) { writer_.set_policy(policy); }
+  void set_policy(const FilePolicy& policy) {
+    policy_ = policy;
+    writer_.set_policy(policy);
+  }
   // Claims, recovers and begins.
   int open(const std::string& dir, std::string_view ring, const RingId& id, Recovered& recovered);
 
@@ -67,7 +70,7 @@ class Appender {
   int claim(const std::string& dir, std::string_view ring);
   // Called before begin(). Without a syncer, a thread does it.
   void set_durability(const SyncPolicy& policy, std::unique_ptr<Syncer> syncer = nullptr) {
-    policy_ = policy, syncer_ = std::move(syncer);
+    sync_policy_ = policy, syncer_ = std::move(syncer);
   }
   int recover(Recovered& recovered) const { return writer_.recover(recovered); }
   void remove_unused() const { writer_.remove_unused(); }
@@ -99,11 +102,20 @@ class Appender {
   const Commit& committed() const { return committed_; }
 
   // Returns true if all is written, and a new file is to be begun with the accounts of all lines so far: because this one is
-  // full, or was replaced.
+  // full or old, because rotate() asked for one, or because this one was replaced.
   bool wants_new_file() const {
-    return pending_.empty() && !durability_.is_current_void() && (writer_.is_full() || durability_.needs_new_file());
+    if (!pending_.empty() || durability_.is_current_void()) return false;
+    if (durability_.needs_new_file()) return true;
+    if (roll_error_ != 0 && now_ns_ - roll_failed_ns_ < roll_retry_ns) return false;
+    return writer_.is_full() ||
+           (!writer_.has_first_line_only() && (rotates_ || now_ns_ - file_since_ns_ >= policy_.max_age_ns));
   }
-  void begin_new_file(Accounts accounts) { roll_error_ = begin_file(std::move(accounts)); }
+  void begin_new_file(Accounts accounts) {
+    roll_error_ = begin_file(std::move(accounts));
+    roll_failed_ns_ = now_ns_;
+  }
+  // A new file is begun soon, unless this one has only its first line.
+  void rotate() { rotates_ = true; }
   // Returns why the last attempt to begin a new file failed, as −errno; the log then goes on in the old one. 0: it did not
   // fail.
   int roll_error() const { return roll_error_; }
@@ -123,7 +135,8 @@ class Appender {
   int write_first();
 
   Writer writer_;
-  SyncPolicy policy_;
+  FilePolicy policy_;
+  SyncPolicy sync_policy_;
   std::unique_ptr<Syncer> syncer_;  // until begin()
   Durability durability_;
   Encoder encoder_{""};
@@ -133,6 +146,10 @@ class Appender {
   u64 batches_ = 0;  // so far
   u64 next_index_ = 0;
   AccountsPace pace_;
+  static constexpr u64 roll_retry_ns = 100'000'000;
+  // Monotonic: of the last sync(), when it first saw the file that is written, and when a new one could not be begun.
+  u64 now_ns_ = 0, file_since_ns_ = 0, roll_failed_ns_ = 0;
+  bool rotates_ = false;
   int roll_error_ = 0;
 };
 

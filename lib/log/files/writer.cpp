@@ -52,7 +52,7 @@ int Writer::claim(const std::string& dir, std::string_view ring) {
   bool removed = false;
   for (int attempts = 0; attempts < claim_attempts; ++attempts) {
     if (const int error = lock_directory(removed)) return error;
-    if (!removed) return 0;
+    if (!removed) return share(directory_.get(), 0750);
   }
   return os::fail(EAGAIN, "log %s: the directory was removed each time that it was locked; see who removes it, and try again",
                   dir_.c_str());
@@ -89,7 +89,8 @@ int Writer::open(const Recovered& recovered) {
   const bool has_one_line = is_log_file_name(recovered.file, first) && recovered.next_index == first + 1;
   file_name_ = recovered.file, file_bytes_ = recovered.file_bytes, first_line_bytes_ = has_one_line ? file_bytes_ : 0;
   file_ = std::make_shared<os::Fd>();
-  return open_log_file(directory_.get(), dir_, file_name_, O_RDWR | O_APPEND, *file_);
+  const int error = open_log_file(directory_.get(), dir_, file_name_, O_RDWR | O_APPEND, *file_);
+  return error != 0 ? error : share(file_->get(), 0640);
 }
 
 int Writer::lock() {
@@ -115,6 +116,10 @@ int Writer::begin_file(u64 time_ns, u64 first_index, std::string_view first_line
   os::Fd file;
   int error = os::open_at(directory_.get(), new_file_name, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
   if (error != 0) return refuse(error, "create it");
+  if (error = share(file.get(), 0640); error != 0) {
+    os::calls.unlinkat(directory_.get(), new_file_name, 0);
+    return error;
+  }
   error = os::write_full(file.get(), first_line.data(), first_line.size());
   if (error != 0) return refuse(error, "write its first line");
   error = os::rename_new(directory_.get(), new_file_name, name.c_str());
@@ -124,6 +129,17 @@ int Writer::begin_file(u64 time_ns, u64 first_index, std::string_view first_line
   file_bytes_ = first_line_bytes_ = first_line.size();
   uncut_ = false;
   return 0;
+}
+
+// Lets the group read this file or directory, if there is to be one.
+int Writer::share(int fd, mode_t mode) const {
+  if (!policy_.group) return 0;
+  int error = os::result(os::calls.fchown(fd, static_cast<uid_t>(-1), *policy_.group));
+  if (error == 0) error = os::result(os::calls.fchmod(fd, mode));
+  if (error == 0) return 0;
+  return os::fail(-error,
+                  "log %s: cannot let group %u read it: %s; run shmringd as a member of that group, or as the owner of the log",
+                  dir_.c_str(), *policy_.group, std::strerror(-error));
 }
 
 int Writer::sync_first_file() const {

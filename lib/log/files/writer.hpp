@@ -70,6 +70,7 @@ class Writer {
 
  private:
   int look_at_place(u64& bytes) const;
+  int share(int fd, mode_t mode) const;
   int lock_directory(bool& removed);
   int lock();
   int fail(int error, const char* what) const;

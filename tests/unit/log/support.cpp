@@ -150,7 +150,7 @@ int TestLog::append(std::span<const Line> lines, const RingId& of) {
     if (log.accounts_are_due()) log.append(accounts());
   }
   const int result = log.write();
-  log.sync(now_ns);
+  log.sync(now_ns += 1'000'000'000);
   if (result == 0 && log.wants_new_file()) log.begin_new_file(accounts());
   return result;
 }
