@@ -143,7 +143,7 @@ class Doctor(CommandCase):
         os.chmod(self.path(), 0o644)
         self.assertTrue(any("cannot attach" in one["what"] for one in self.findings("r")))
         self.poke(VERSION, "I", 9)
-        self.finding("version is 9, expected exactly 3", "r")
+        self.finding("version is 9, expected exactly 4", "r")
 
     # ------------------------------------------------------------------------------------------------------ gc
 
@@ -212,7 +212,7 @@ class Doctor(CommandCase):
         self.kept("is not proven dead", "--lose")
         self.poke(VERSION, "I", 9)
         self.kept("version is 9", "--lose")
-        self.poke(VERSION, "I", 3)
+        self.poke(VERSION, "4s", header[VERSION:VERSION + 4])
         self.poke(BOOT_ID, "Q", 1)
         self.assertEqual(self.removed()["why"], "it is of another boot: all who used it are dead")
 

@@ -129,7 +129,7 @@ class Errors(CommandCase):
         self.create()
         self.poke(VERSION, "I", 9)
         for command in ["dump", "emit", "stat", "rm"]:
-            self.expect(DAMAGED, command, "r", err="version is 9, expected exactly 3")
+            self.expect(DAMAGED, command, "r", err="version is 9, expected exactly 4")
         pathlib.Path(self.path("text")).write_bytes(b"no segment at all" * 1000)
         self.expect(DAMAGED, "dump", self.path("text"), err="magic")
 

@@ -8,8 +8,8 @@ import os
 import pathlib
 import subprocess
 
-from command_case import (BOOT_ID, BUSY, CommandCase, DAMAGED, FIRST_SLOT, OK, SHMRINGD, STATUS, TYPES, VERSION, main, until,
-                          version_1)
+from command_case import (BOOT_ID, BUSY, CommandCase, DAMAGED, FINGERPRINT, FIRST_SLOT, OK, SHMRINGD, STATUS, TYPES, VERSION,
+                          main, until, version_1)
 
 SMALL = ["--slots", "64", "--slot-bytes", "128", "--lanes", "2"]
 
@@ -100,7 +100,7 @@ class Older(CommandCase):
         self.poke(STATUS + 48, "Q", 3)
         self.poke(STATUS + 96, "4Q", 1, 0, 0, 2)  # its losses, which are by four causes
         for name in ["r", self.path()]:
-            done = self.expect(DAMAGED, "dump", name, "--state", "ready", err="version is 1, expected exactly 3")
+            done = self.expect(DAMAGED, "dump", name, "--state", "ready", err="version is 1, expected exactly 4")
             for text in [b"of libshmring 0.1", b"3 lost (full 1, other 2)", b"order 3 authorised", b"order 4 authorised",
                          b"order 5 authorised", b"1=payment.authorised", b"too_big 1"]:
                 self.assertIn(text, done.out)
@@ -113,23 +113,26 @@ class Older(CommandCase):
         self.gc_keeps("r", "shmringd of libshmring 0.1 drains it")
         self.expect(BUSY, "rm", "r", err="3 positions not drained, 4 attempts in no log")
 
-    def test_a_ring_of_version_2_can_be_looked_at_but_for_its_hashes(self):
+    def test_a_ring_of_version_2_or_3_can_be_looked_at_but_for_its_hashes(self):
         self.create()
         self.expect(OK, "emit", "r", "--type", "7=login", "--lane", "shared", data=b"alice\n")
         self.poke(TYPES, "Q", 7 << 32 | 0x123456 << 8 | 2)  # a check that version 2 may have made
         self.poke(FIRST_SLOT + 8, "I", 0x12345678)          # and a hash
         self.expect(DAMAGED, "dump", "r", err="type name 0, of type 7: a stray write hit it")
-        self.poke(VERSION, "I", 2)
-        done = self.expect(DAMAGED, "dump", "r", "-o", "json", "--state", "ready", err="version is 2, expected exactly 3")
-        self.assertNotIn("stray", done.err)
-        self.assertNotIn("hash", done.err)
-        (slot,) = [line for line in done.lines if line["what"] == "slot"]
-        self.assertEqual(slot["hash"], "unknown")
-        self.assertIn(b"7=login", self.expect(DAMAGED, "dump", "r", err="libshmring 0.2").out)
+        self.poke(FINGERPRINT, "Q", 0x0791071f99c037ea)
+        for version in (2, 3):
+            self.poke(VERSION, "I", version)
+            done = self.expect(DAMAGED, "dump", "r", "-o", "json", "--state", "ready",
+                               err=f"version is {version}, expected exactly 4")
+            self.assertNotIn("stray", done.err)
+            self.assertNotIn("hash", done.err)
+            (slot,) = [line for line in done.lines if line["what"] == "slot"]
+            self.assertEqual(slot["hash"], "unknown")
+            self.assertIn(b"7=login", self.expect(DAMAGED, "dump", "r", err=f"libshmring 0.{version}").out)
 
     def test_it_is_not_written_into(self):
         image = self.place_version_1()
-        done = self.expect(DAMAGED, "emit", "r", data=b"x\n", err="version is 1, expected exactly 3")
+        done = self.expect(DAMAGED, "emit", "r", data=b"x\n", err="version is 1, expected exactly 4")
         self.assertIn("libshmring 0.1 made it, and its shmringd drains it", done.err)
         self.assertEqual(pathlib.Path(self.path()).read_bytes(), image)
 

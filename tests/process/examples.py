@@ -8,9 +8,10 @@ import os
 import subprocess
 import sys
 
-from command_case import CommandCase, OK, SHMRINGD, main, until
+from command_case import CommandCase, ENTRIES, OK, SHMRINGD, main, until
 
 EXAMPLES = os.path.abspath(sys.argv.pop(4))
+ACCOUNT, WAITING, DURABLE = 8, 40, 136  # within an entry
 
 
 class Examples(CommandCase):
@@ -75,6 +76,38 @@ class Examples(CommandCase):
         self.assertEqual((len(events), lost), (21, {}))
         self.assertEqual(events[0]["data"], "up, with or without a collector")
         self.assertEqual(events[3]["data"], {"request": 3, "status": 200, "cached": True})
+
+    def word(self, at):
+        with open(self.path(), "rb") as file:
+            file.seek(at)
+            return int.from_bytes(file.read(8), "little")
+
+    def pay(self, *arguments):
+        return self.start(f"{EXAMPLES}/payment_durable", "r", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True)
+
+    def test_a_payment_is_answered_when_its_record_is_on_disk_and_not_before(self):
+        self.create()
+        payments = self.pay("2", "60")
+        for order in (1, 2):  # what a collector would say, which syncs its log
+            until(lambda: self.word(ENTRIES + WAITING) == 1 and self.word(ENTRIES + ACCOUNT) == order << 1 | 1, "a wait")
+            self.poke(ENTRIES + DURABLE, "Q", order)
+            self.assertEqual(payments.stdout.readline(), f"order {order} paid\n")
+        self.assertEqual((payments.wait(60), payments.stdout.read(), payments.stderr.read()), (0, "", ""))
+
+    def test_a_payment_without_a_collector_is_not_answered(self):
+        self.create()
+        payments = self.pay("1")
+        self.assertEqual((payments.wait(60), payments.stdout.read()), (1, ""))
+        self.assertRegex(payments.stderr.read(), "order 1 is not answered: its record is written.*not durable yet")
+
+    def test_a_payment_is_not_answered_by_a_collector_that_does_not_sync(self):
+        daemon = self.collect()
+        payments = self.pay("1", "60")
+        self.assertEqual((payments.wait(60), payments.stdout.read()), (1, ""))
+        self.assertRegex(payments.stderr.read(), "order 1 is not answered: its record is written.*level write")
+        events, lost = self.stop(daemon)
+        self.assertEqual(([event["data"] for event in events], lost), (["order 1 paid"], {}))
 
 
 if __name__ == "__main__":

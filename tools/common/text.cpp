@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "lib/log/format/json.hpp"
 #include "lib/log/format/line.hpp"
@@ -84,6 +85,34 @@ const char* segment_state_name(u32 state) {
 const char* status_state_name(u64 state) {
   constexpr const char* names[] = {"none", "collecting", "log_failing"};
   return state < std::size(names) ? names[state] : "?";
+}
+
+const char* level_name(ring::Level level) {
+  constexpr const char* names[] = {"none", "write", "interval", "every"};
+  return static_cast<u64>(level) < std::size(names) ? names[static_cast<u64>(level)] : "?";
+}
+
+std::string durability_text(const inspect::CollectorFacts& collector) {
+  const ring::LogFigures& log = collector.log;
+  std::string text = fmt::format("level {}", level_name(collector.level));
+  if (log.next_index != 0)
+    text += fmt::format(", {} of {} lines survive a power cut; {} of log, {} free", log.durable_index, log.next_index,
+                        bytes_text(log.bytes), bytes_text(log.free_bytes));
+  if (collector.alarm.code == 0) return text;
+  text += fmt::format("; alarm {} since {}", collector.alarm.code, time_text(collector.alarm.since_utc_ns));
+  if (collector.alarm.error != 0) text += fmt::format(" ({})", std::strerror(static_cast<int>(collector.alarm.error)));
+  return text;
+}
+
+void add_durability(Json& json, const inspect::CollectorFacts& collector) {
+  json.string("level", level_name(collector.level))
+      .number("durable_index", collector.log.durable_index)
+      .number("next_index", collector.log.next_index)
+      .number("log_bytes", collector.log.bytes)
+      .number("log_free_bytes", collector.log.free_bytes)
+      .number("alarm", collector.alarm.code)
+      .number("alarm_errno", collector.alarm.error)
+      .number("alarm_utc_ns", collector.alarm.since_utc_ns);
 }
 
 const char* standing_name(inspect::Standing standing) {

@@ -34,7 +34,10 @@ const char* slot_state_name(std::size_t state);
 const char* owner_state_name(ring::OwnerState state);
 const char* segment_state_name(u32 state);
 const char* status_state_name(u64 state);
+const char* level_name(ring::Level level);
 const char* standing_name(inspect::Standing standing);
+// Returns what the collector promises, how far its log survives a power cut, what the log takes, and an alarm if there is one.
+std::string durability_text(const inspect::CollectorFacts& collector);
 
 // Returns the causes that have a count, each in the format `form`, or "" if there is none.
 std::string counters_text(const inspect::ProducerFacts& producer, const char* form, const char* between);
@@ -75,6 +78,9 @@ class Json {
  private:
   std::string text_;
 };
+
+// Appends what durability_text says.
+void add_durability(Json& json, const inspect::CollectorFacts& collector);
 std::string json_array(const std::vector<std::string>& values);
 
 // Checks whether the name may name a ring, as a Check of command_line.hpp: "" or what is wrong, not escaped yet.

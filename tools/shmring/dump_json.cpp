@@ -56,8 +56,9 @@ void print_collector(const inspect::CollectorFacts& collector) {
       .number("lost", collector.lost)
       .raw("causes", "{" + losses_text(collector, "\"{}\":{}", ",", true) + "}")
       .number("stalled", collector.stalled)
-      .string("state", status_state_name(collector.state))
-      .print();
+      .string("state", status_state_name(collector.state));
+  add_durability(json, collector);
+  json.print();
 }
 
 void print_lane(const inspect::LaneFacts& lane) {

@@ -54,6 +54,7 @@ void print_collector(const Inspection& facts) {
   text += fmt::format("; {} logged, {} lost{}, {} stalled", collector.logged, collector.lost,
                       causes.empty() ? "" : " (" + causes + ")", collector.stalled);
   print_fact("collector", text);
+  if (collector.has_more) print_fact("durable", durability_text(collector));
 }
 
 void print_lanes(const Inspection& facts) {

@@ -58,6 +58,7 @@ void print_summary(const Look& now, const Rates& rates) {
   const std::string causes = losses_text(collector, "{} {}", ", ");
   fact("log", fmt::format("{} logged, {} lost{}{}, since this collector began", collector.logged, collector.lost,
                           causes.empty() ? "" : ": ", causes));
+  if (collector.has_more) fact("durable", durability_text(collector));
   text = rates.of_producers ? fmt::format("{:.0f}/s attempted", rates.attempted) : "not measured";
   if (rates.of_collector) text += fmt::format(", {:.0f}/s logged, {:.0f}/s lost", rates.logged, rates.lost);
   fact("rate", text);
@@ -144,6 +145,7 @@ std::string collector_json(const Look& now, const Rates& rates) {
   if (collector.holds_lease) json.number("pid", collector.identity.pid).number("heartbeat_age_ns", heartbeat_age(now));
   json.number("epoch", collector.epoch).number("logged", collector.logged).number("lost", collector.lost);
   json.raw("causes", "{" + losses_text(collector, "\"{}\":{}", ",", true) + "}").number("stalled", collector.stalled);
+  add_durability(json, collector);
   if (rates.of_collector)
     json.real("logged_per_s", rates.logged)
         .real("lost_per_s", rates.lost)

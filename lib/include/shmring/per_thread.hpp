@@ -10,7 +10,8 @@
 //     one time;
 //   - a call that finds the ring unlinked, or itself in a forked child, attaches again and goes on. So FORKED is never
 //     returned, and RETIRED only if the new ring is unlinked, too. Such a call, and a thread's first call, allocate and make
-//     system calls. Any other call does what shmring_write does: no allocation, no lock, and a system call only to wait;
+//     system calls. Any other call does what shmring_write does: no allocation, no lock, and a system call only to wait.
+//     wait_durable() is the exception: it never attaches, and returns both;
 //   - if there is no handle to be had (no such ring, no place in its table …), calls return that −errno. At most once a second
 //     one call, in any thread, tries to attach again;
 //   - nothing here is a lock, so after fork() at any moment the child has a pool that works;
@@ -191,6 +192,15 @@ class PerThread : public Writer<PerThread> {
     if (code == 0) return seat()->producer;
     const std::string text = last_error();
     throw Error(code, text.empty() ? shmring_strerror(code) : text);
+  }
+
+  // Waits until all that the calling thread has written with its present handle is durable: see shmring_wait_durable. The
+  // records of a handle that was replaced since, because the ring was unlinked or the process forked, are not waited for. So
+  // wait behind each record that matters. This never attaches: without a handle it returns −EINVAL, in a child that has not
+  // written yet FORKED, and RETIRED if the ring was unlinked and nobody collects it. A negative timeout only asks.
+  Result wait_durable(std::chrono::nanoseconds timeout) noexcept {
+    detail::Seat* const seat = this->seat();
+    return seat != nullptr ? seat->producer.wait_durable(timeout) : Result{-EINVAL};
   }
 
   // Returns the text of the last error of an attach, or of naming a type, in any thread: ring, what was found, what was

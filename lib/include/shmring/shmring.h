@@ -44,8 +44,8 @@ extern "C" {
 #define SHMRING_VERSION_MINOR 4
 #define SHMRING_VERSION (SHMRING_VERSION_MAJOR << 16 | SHMRING_VERSION_MINOR) /* of this header; see shmring_version */
 
-/* Conditions (> 0). A call that returns one has taken a sequence, which is in the log, unless it returned NESTED, FORKED, or
- * RETIRED before it waited. "Counted loss" means that the log reports this sequence as lost. */
+/* Conditions (> 0). A call that returns one has taken a sequence, which is in the log, unless it is shmring_wait_durable, or
+ * returned NESTED, FORKED, or RETIRED before it waited. "Counted loss" means that the log reports this sequence as lost. */
 enum shmring_condition {
   SHMRING_FULL = 1,    /* the ring was full, too contended, or had no room for all chunks: counted loss */
   SHMRING_TOO_BIG = 2, /* longer than max_record (write), than one slot (claim), or than was claimed (commit): counted loss */
@@ -54,7 +54,8 @@ enum shmring_condition {
   SHMRING_RETIRED = 4, /* the ring was unlinked, or retired by a remover that kept it after all: attach anew. A counted loss if
                           the call waited for room; otherwise no sequence */
   SHMRING_FORKED = 5,  /* the handle belongs to the parent process: attach anew in the child. No sequence */
-  SHMRING_TIMEOUT = 6  /* policy wait or hybrid, or attach option wait_us: still full at the deadline: counted loss */
+  SHMRING_TIMEOUT = 6  /* policy wait or hybrid, or attach option wait_us: still full at the deadline: counted loss.
+                          shmring_wait_durable: not durable at the deadline; that call takes no sequence, and loses nothing */
 };
 
 /* What a payload is: UTF-8 text, one JSON value, fields as below, or any bytes. Text that is not UTF-8 is logged as base64. A
@@ -246,9 +247,25 @@ SHMRING_API int shmring_ring_id(const shmring_producer* producer, uint8_t ring_i
  * name NULL, type 0, or not a valid name). */
 SHMRING_API int shmring_name_type(shmring_producer* producer, uint32_t type, const char* name);
 
-/* Would wait until the collector has made `sequence` durable, for at most timeout_ns nanoseconds. This version does not have
- * it. Error: EOPNOTSUPP, always.
- * Thread role: any thread, before the detach. */
+/* Waits until `sequence` and all sequences of this handle before it are durable, for at most timeout_ns nanoseconds: they
+ * stand in the collector's log, and the log was synced, so that they survive a power cut. `sequence` is one that
+ * shmring_sequence has returned; 0 is durable at once. A timeout of 0 only asks, and UINT64_MAX waits without an end.
+ *
+ * 0 says that each of these sequences is in the log as an event or as a loss: whether a record was lost is what its write()
+ * returned. Only a record that a stray write of the application has hit may be a loss of cause `corrupt` although its write()
+ * returned 0. A refused attempt is a loss like any other, and is waited for like any other.
+ *
+ * How long it takes is up to the collector's level: `every` syncs the log without a pause, `interval` every 20 ms. A refused
+ * attempt with no record behind it may take 200 ms more. If no collector runs, the call waits for one. If a collector is
+ * killed, the call waits for the next one, and learns within 50 ms of what is durable, even if nobody wakes it.
+ *
+ * An open claim is aborted first. It takes no sequence, and allocates nothing. It is a call of this handle for as long as it
+ * waits: a signal handler that uses the handle meanwhile is refused as NESTED.
+ * Thread role: the handle's thread; not in a signal handler.
+ * Conditions: TIMEOUT (not durable yet), RETIRED (the ring was retired, nobody collects it any more, and the sequence is not
+ * known to be durable), NESTED, FORKED.
+ * Errors: EINVAL (producer NULL, or `sequence` was not attempted yet), EOPNOTSUPP (the ring's policy is overwrite; or the level
+ * of its collector is `write`, which syncs too seldom to wait for it, and the sequence is not durable). */
 SHMRING_API int shmring_wait_durable(shmring_producer* producer, uint64_t sequence, uint64_t timeout_ns);
 
 /* Detaches and frees the handle. An open claim is aborted, and every attempt is accounted for. NULL is allowed. In a forked

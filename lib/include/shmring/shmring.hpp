@@ -5,6 +5,7 @@
 //   auto fields = audit.fields({.type = 1});
 //   fields.add("amount", 1250).add("currency", "EUR");
 //   const shmring::Result result = fields.commit();
+//   if (audit.wait_durable(std::chrono::seconds(1))) …           what this thread has written survives a power cut
 //
 // PerThread (per_thread.hpp) attaches by itself. Producer is a single handle for callers that manage handles themselves. Both
 // have the same functions for writing.
@@ -26,6 +27,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -303,6 +305,14 @@ class Producer : public Writer<Producer> {
   ~Producer() { shmring_detach(handle_); }
 
   explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+  // Waits until this sequence and all before it are durable, as shmring_wait_durable says: the Result is true then. A negative
+  // timeout only asks.
+  Result wait_durable(std::uint64_t sequence, std::chrono::nanoseconds timeout) noexcept {
+    return {shmring_wait_durable(handle_, sequence, timeout.count() > 0 ? static_cast<std::uint64_t>(timeout.count()) : 0)};
+  }
+  // The same for all that was attempted so far.
+  Result wait_durable(std::chrono::nanoseconds timeout) noexcept { return wait_durable(sequence(), timeout); }
 
   // See shmring_name_type. Throws Error, for instance with −EEXIST if the type has another name.
   void name_type(std::uint32_t type, const std::string& name) {

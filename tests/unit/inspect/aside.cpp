@@ -121,7 +121,7 @@ TEST_CASE("a ring of an older version is moved only when every owner is proven d
   box.created_by(::getpid());
   Aside aside;
   CHECK(move(aside) == -EPROTO);
-  for (const std::string& text : {"process " + std::to_string(::getpid()), std::string("its version is 1, expected exactly 3"),
+  for (const std::string& text : {"process " + std::to_string(::getpid()), std::string("its version is 1, expected exactly 4"),
                                   std::string("let shmringd 0.1 drain it")})
     CHECK(says(text.c_str()));
   CHECK(box.names() == std::vector<std::string>{"audit"});

@@ -145,7 +145,7 @@ TEST_CASE("a file that is no segment, or a damaged one, has its own error, and t
     int error;
     std::string found, expected;
   } const cases[] = {
-      {[](const Box& b) { b.poke("audit", offsetof(ring::Header, version), 7u); }, -EPROTO, "version is 7", "exactly 3"},
+      {[](const Box& b) { b.poke("audit", offsetof(ring::Header, version), 7u); }, -EPROTO, "version is 7", "exactly 4"},
       {[](const Box& b) { b.poke("audit", offsetof(ring::Header, magic), 'X'); }, -ENOEXEC, "magic is 0x",
        "exactly 0x31676e69726d6873"},
       {[](const Box& b) { b.poke("audit", offsetof(ring::Header, word_bytes), 4u); }, -ENOEXEC, "word_bytes is 4", "exactly 8"},
