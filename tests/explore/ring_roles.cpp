@@ -218,18 +218,21 @@ void collect(RingWorld& world) {
   };
   collector.start({{}, world.log().accounts(), {}});
   if (world.plan().waits > 0) tell_waiters(world, collector);
+  bool synced =
+      false;  // behind the last pass; who waits is told before the next one, when entries may have had their next life
   for (;;) {
     const u64 before = world.effects();
     const bool entries_due = scheduler.choose(2) == 0;
+    if (synced) tell_waiters(world, collector);
     collector.pass(entries_due);
-    if (world.plan().waits > 0 && world.sync()) tell_waiters(world, collector);
+    synced = world.plan().waits > 0 && world.sync();
     world.rows().pass_is_over();
     if (collector.reader().repairs() != 0) scheduler.fail("the collector repairs a head or a tail, although nobody scribbled");
     if (collector.reader().refused_entries() != 0) scheduler.fail("the collector refuses an entry, although nobody scribbled");
     const u64 names = digest_of_names(collector.*member(NamesTag{}));
     scheduler.knows_only(mix(mix(digest_of(collector, collector.*member(AssemblyTag{})), names),
-                             static_cast<u64>(log.since_accounts) << 1 | u64{short_walk}));
-    if (world.effects() != before || !entries_due) continue;
+                             static_cast<u64>(log.since_accounts) << 2 | u64{synced} << 1 | u64{short_walk}));
+    if (world.effects() != before || !entries_due || synced) continue;
     if (scheduler.undisturbed()) world.check_quiet();
     scheduler.idle();
   }
