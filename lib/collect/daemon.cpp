@@ -36,7 +36,7 @@ int Daemon::set_up(const Settings& settings) {
   os::raise_descriptor_limit();  // if that is not permitted, it goes on with the limit it has
   ring_ = settings.ring, log_dir_ = settings.log_dir, owner_ = settings.owner, durability_ = settings.durability;
   idle_ = Idle(settings.busy);
-  files_ = settings.files, reload_ = settings.reload;
+  files_ = settings.files, reload_ = settings.reload, metrics_ = MetricsFile(settings.metrics_file);
   open_notify();
   // The log's lock comes first, always: of several collectors that start at once, the one that has it gets the ring, too. If
   // some took the ring first, each could refuse the other, and none would be left.
@@ -255,6 +255,7 @@ int Daemon::stop(std::vector<log::Note::Pair> pairs) {
   for (const std::unique_ptr<Drain>& drain : drains_) stored = drain->append_notes() && stored;
   stored = sync_all() && stored;
   for (const std::unique_ptr<Drain>& drain : drains_) withdraw(drain->segment());
+  write_metrics();
   return stored ? 0 : -EIO;
 }
 

@@ -20,6 +20,7 @@
 
 #include "lib/collect/drain.hpp"
 #include "lib/collect/idle.hpp"
+#include "lib/collect/metrics_file.hpp"
 #include "lib/collect/settings.hpp"
 #include "lib/inspect/aside.hpp"
 #include "lib/log/files/appender.hpp"
@@ -78,6 +79,7 @@ class Daemon final : public Log {
   void reload();
   void open_notify();
   void show_alive(u64 now_ns);
+  void write_metrics();
   void tell_state();
   void rest(u64 now);
   void sleep_until_death(u64 sleep_ns);
@@ -110,7 +112,9 @@ class Daemon final : public Log {
   std::function<Reloaded()> reload_;
   os::Notify notify_;
   static constexpr u64 alive_every_ns = 1'000'000'000;
-  u64 alive_told_ns_ = 0;                                          // monotonic
+  static constexpr u64 metrics_every_ns = 15'000'000'000;
+  MetricsFile metrics_;
+  u64 alive_told_ns_ = 0, metrics_due_ns_ = 0;                     // monotonic
   u64 entries_read_ns_ = 0, deaths_asked_ns_ = 0, second_ns_ = 0;  // monotonic
   int roll_error_ = 0;                                             // that this log has been told of
   int new_refused_ = 0;  // why a new ring of the name is not drained, as reported last

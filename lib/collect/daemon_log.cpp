@@ -145,6 +145,7 @@ void Daemon::show_log_state() {
                log_state_ == LogState::failing || log_state_ == LogState::lost ? ring::StatusState::log_failing
                                                                                : ring::StatusState::collecting);
   tell_state();
+  metrics_due_ns_ = 0;
 }
 
 // Nothing is taken from a ring meanwhile. But deaths are seen, an observer sees that the collector lives, and a signal ends the

@@ -3,6 +3,7 @@
 
 #include "lib/collect/daemon.hpp"
 #include "lib/collect/messages.hpp"
+#include "lib/inspect/metrics.hpp"
 #include "lib/log/format/json.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
@@ -44,11 +45,20 @@ void Daemon::open_notify() {
 }
 
 // The service manager's watchdog is fed about once a second, also while the log cannot be written: a collector that waits for a
-// disk is not stuck.
+// disk is not stuck. At such a moment the metrics are written, too, every 15 seconds and after a change of the log's state.
 void Daemon::show_alive(u64 now_ns) {
   if (now_ns - alive_told_ns_ < alive_every_ns) return;
   alive_told_ns_ = now_ns;
   notify_.tell("WATCHDOG=1");
+  if (now_ns < metrics_due_ns_) return;
+  metrics_due_ns_ = now_ns + metrics_every_ns;
+  write_metrics();
+}
+
+void Daemon::write_metrics() {
+  if (!metrics_.is_wanted()) return;
+  Host& host = present().host();
+  metrics_.write(inspect::metrics_text(inspect::read_figures(present().segment()), host.now_ns(), host.now_utc_ns()));
 }
 
 void Daemon::tell_state() {

@@ -27,6 +27,7 @@ struct Reloaded {
 
 struct Settings {
   std::string ring, log_dir, group, owner;
+  std::string metrics_file;         // "": none is written
   shmring_create_options create{};  // for a ring that has to be made; its group points into the string above
   log::FilePolicy files;
   log::SyncPolicy durability{};

@@ -63,9 +63,10 @@ HeaderFacts header_of(const os::Segment& segment, Findings& findings) {
   return facts;
 }
 
-CollectorFacts collector_of(const os::Segment& segment, const HeaderFacts& header) {
+CollectorFacts collector_of(const os::Segment& segment, const HeaderFacts& header, bool is_ours) {
   // The lease names nobody, because a lock of an open file description has no pid.
-  CollectorFacts facts{ring::observe_status<Memory>(segment.ring), os::lease_is_held(segment), std::nullopt};
+  const bool is_held = is_ours || os::lease_is_held(segment);
+  CollectorFacts facts{ring::observe_status<Memory>(segment.ring), is_held, std::nullopt};
   if (const auto clock = ring::clock_seen<Memory>(segment.ring.header->status))
     facts.clock = os::Anchor{clock->ticks, clock->utc_ns, clock->ns_per_tick_q32};
   else if (header.geometry.clock == static_cast<u32>(ring::Clock::monotonic))
@@ -176,10 +177,10 @@ void check_entry(const ring::Ring& ring, const ProducerFacts& facts, u64 base, F
                  number(facts.account.attempted));
 }
 
-std::vector<ProducerFacts> producers_of(const os::Segment& segment, const HeaderFacts& header, Findings& findings) {
+std::vector<ProducerFacts> producers_of(const os::Segment& segment, const HeaderFacts& header, bool judge, Findings& findings) {
   const ring::Ring& ring = segment.ring;
   std::optional<os::Deaths> deaths;
-  if (header.this_boot.value_or(true)) deaths.emplace(ring);
+  if (judge && header.this_boot.value_or(true)) deaths.emplace(ring);
   std::vector<ProducerFacts> producers;
   for (u32 index = 0; index < ring.geometry.producers; ++index) {
     ProducerFacts facts;
@@ -215,14 +216,23 @@ Inspection read_segment(const os::Segment& segment, const std::vector<std::strin
   Inspection out;
   for (const std::string& text : findings) out.findings.add(text);
   out.header = header_of(segment, out.findings);
-  out.collector = collector_of(segment, out.header);
+  out.collector = collector_of(segment, out.header, false);
   out.types = types_of(*segment.ring.header, out.findings);
   if (segment.ring.entries == nullptr) return out;
   for (u32 lane = 0; lane < segment.ring.geometry.lanes; ++lane) {
     out.lanes.push_back(lane_of(segment.ring, lane, out.findings));
     if (with_slots) count_slots(segment.ring, out.header.file_bytes, out.lanes.back(), out.findings);
   }
-  out.producers = producers_of(segment, out.header, out.findings);
+  out.producers = producers_of(segment, out.header, true, out.findings);
+  return out;
+}
+
+Inspection read_figures(const os::Segment& segment) {
+  Inspection out;
+  out.header = header_of(segment, out.findings);
+  out.collector = collector_of(segment, out.header, true);
+  for (u32 lane = 0; lane < segment.ring.geometry.lanes; ++lane) out.lanes.push_back(lane_of(segment.ring, lane, out.findings));
+  out.producers = producers_of(segment, out.header, false, out.findings);
   return out;
 }
 

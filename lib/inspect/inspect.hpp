@@ -103,6 +103,9 @@ struct Inspection {
 
 // `segment` comes from os::open_readonly, and `findings` is what that found. `with_slots` reads every slot's state word too.
 Inspection read_segment(const os::Segment& segment, const std::vector<std::string>& findings, bool with_slots);
+// The same for a collector that looks at a ring of its own: no slots, and no process is judged, which would take long. The
+// lease, which only others can ask for, counts as held.
+Inspection read_figures(const os::Segment& segment);
 
 enum class Hash : ring::u8 { absent, good, bad, unknown };  // unknown: no whole record, no producer, or not of this version
 

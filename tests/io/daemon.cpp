@@ -52,7 +52,8 @@ std::string collect(const std::string& log, const Fault& fault) {
   Replaced<&os::Calls::ppoll> sleep(short_sleep);
   Replaced<&os::Calls::clock_nanosleep> pause(short_pause);
   shmring::collect::Settings settings;
-  settings.ring = Workplace::ring, settings.log_dir = log;
+  settings.ring = Workplace::ring, settings.log_dir = log, settings.metrics_file = log + ".prom";
+  ::setenv("NOTIFY_SOCKET", (log + ".nobody").c_str(), 1);
   settings.create.struct_size = sizeof settings.create;
   settings.create.slots = 64, settings.create.lanes = 3, settings.create.max_record = room;
   std::string text;

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "lib/inspect/leftover.hpp"
+#include "lib/inspect/metrics.hpp"
 #include "lib/log/format/line.hpp"
 #include "lib/os/wakeup.hpp"
 #include "tools/common/say.hpp"
@@ -185,18 +186,20 @@ void print_json(const Look& before, const Look& now) {
 void print(const Options& options, const Look& before, const Look& now, bool first) {
   const bool terminal = os::calls.isatty(1) == 1;
   if (options.output == "json") return print_json(before, now);
+  if (options.output == "prometheus") return fmt::print("{}", inspect::metrics_text(now.facts, now.at_ns, os::utc_now_ns()));
   if (options.watch && terminal) fmt::print("\033[H\033[2J");
   if (!first && !terminal) fmt::print("\n");
   print_text(before, now);
 }
 
-int run(const Options& options) {
+int run(Options options) {
   os::Segment segment;
   std::vector<std::string> findings;
   if (options.watch && options.interval <= 0) {
     complain("stat: --watch needs an --interval above 0");
     return usage;
   }
+  if (options.output == "prometheus" && !options.watch) options.interval = 0;  // nothing is measured
   if (const int status = look(options.name, segment, findings)) return status;
   Look before, now;
   if (options.interval > 0) before = {inspect::read_segment(segment, {}, false), os::monotonic_now_ns()};
@@ -228,7 +231,10 @@ void register_stat(Command program) {
       .form("S")
       .check(check_interval);
   command.flag("--watch", options->watch, "Print again after each interval, until the ring is removed");
-  command.value("-o,--output", options->output, "text, or json: one document").choose({"text", "json"});
+  command
+      .value("-o,--output", options->output,
+             "text, json: one document, or prometheus: metrics in its text format, without rates")
+      .choose({"text", "json", "prometheus"});
   command.footer(
       "Places are those of the producer table: one for each producer that is attached, or whose account is not closed yet. "
       "UNLOGGED are attempts that no line of the log covers yet. REFUSED are a producer's own refusals; they are in the log as "
