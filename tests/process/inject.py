@@ -19,7 +19,8 @@ COLLECTOR = [("openat", "EMFILE", range(1, 16)), ("write", "ENOSPC", range(1, 4)
              ("pread64", "EIO", range(1, 8)), ("ftruncate", "EIO", [1]), ("fcntl", "ENOLCK", range(1, 3)),
              ("flock", "EINTR", [1]), ("mmap", "ENOMEM", range(1, 6)), ("madvise", "EINVAL", [1, 2]),
              ("pidfd_open", "EMFILE", [1]), ("epoll_create1", "EMFILE", [1]), ("epoll_ctl", "ENOSPC", [1]),
-             ("epoll_wait", "EBADF", [1]), ("ppoll", "EINTR", range(1, 5)), ("prctl", "EINVAL", [1])]
+             ("epoll_wait", "EBADF", [1]), ("ppoll", "EINTR", range(1, 5)), ("prctl", "EINVAL", [1]), ("socket", "EMFILE", [1]),
+             ("sendto", "EAGAIN", [1, 2]), ("renameat", "EACCES", [1, 2]), ("fchmod", "EPERM", [1])]
 COMMANDS = [("openat", "EMFILE", range(1, 6)), ("read", "EIO", range(1, 4)), ("pread64", "EIO", range(1, 4)),
             ("mmap", "ENOMEM", range(1, 4)), ("write", "EIO", [1, 2]), ("newfstatat", "EACCES", range(1, 5))]
 LOADERS = {"openat", "read", "pread64", "mmap", "newfstatat"}  # which the dynamic loader makes too, before the program begins
@@ -77,8 +78,9 @@ class Injection(CommandCase):
                         os.unlink(self.path())
                     self.create()
                     self.assertEqual(self.run_it("emit", "r", data=b"x\n" * 20).status, 0)
-                    child = self.start(*self.traced(call, error, n, SHMRINGD, "--ring", "r", "--log", log),
-                                       stderr=subprocess.PIPE)
+                    child = self.start(*self.traced(call, error, n, SHMRINGD, "--ring", "r", "--log", log, "--metrics",
+                                                    f"{self.folder}/r.prom"), stderr=subprocess.PIPE,
+                                       env={**os.environ, "NOTIFY_SOCKET": f"{self.folder}/nobody"})
                     until(lambda: child.poll() is not None or self.collects(), "collects, or has ended")
                     self.run_it("emit", "r", data=b"y\n" * 20)
                     for pid in self.tracees(child.pid):
