@@ -6,11 +6,13 @@
 //   - following goes on behind the last line that was read, so nothing is left out or printed twice.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <deque>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "lib/log/files/cursor.hpp"
 #include "lib/log/format/parse.hpp"
@@ -29,12 +31,13 @@ using log::Parsed;
 using log::u64;
 
 constexpr long poll_ns = 50'000'000;
-constexpr u64 all_lines = ~0ull;
+constexpr u64 all_lines = ~0ull, none = ~0ull;
+constexpr u64 piece_lines = 4096;  // about a megabyte
 
 struct Options {
   std::string dir, output = "short";
   bool follow = false;
-  u64 last = all_lines;
+  u64 last = all_lines, after_index = none;
   LogFilter filter;
 };
 
@@ -98,29 +101,19 @@ class Printer {
   explicit Printer(const Options& options) : options_(options) {}
 
   int run() {
-    Cursor log;
-    if (const int error = log.open(options_.dir)) return complain(error);
-    const bool some = options_.last != all_lines;
-    if (some && !options_.filter.any()) {
-      if (const int error = skip_to_last(log)) return complain(error);
-    }
-    holding_ = some && options_.filter.any();
+    if (const int error = log_.open(options_.dir)) return complain(error);
+    u64 first = 0, end = log::no_end;
+    if (const int error = find_range(first, end)) return complain(error);
+    if (const int error = options_.last == all_lines ? seek(first) : print_last(first, end)) return complain(error);
     while (true) {
-      int got;
-      LogLine line;
-      while ((got = log.next(line)) == 1) {
-        print(line);
-      }
-      if (got < 0) return complain(got);
-      holding_ = false;
-      for (; !held_.empty(); held_.pop_front()) out_.append(held_.front());
+      if (const int error = print_to(end)) return complain(error);
       flush();
       write_out();
-      if (!options_.follow) break;
+      if (!options_.follow) return status_;
       const timespec pause{0, poll_ns};
       os::calls.clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr);
+      if (log_.is_replaced()) take_new_log();
     }
-    return status_;
   }
 
  private:
@@ -129,17 +122,61 @@ class Printer {
     return exit_of(error);
   }
 
-  // Line indexes have no gaps, so the index of the last line gives the index of the first one to print.
-  int skip_to_last(Cursor& log) {
-    Cursor counter;
-    if (const int error = counter.open(options_.dir)) return error;
-    u64 end = counter.last_file().first_index;
-    if (const int error = counter.seek(end)) return error;
+  int seek(u64 first) { return first > 0 ? log_.seek(first) : 0; }
+
+  // Narrows the range of indexes to what the options can let through.
+  int find_range(u64& first, u64& end) {
+    const log::Search search = log_.search();
+    if (!options_.filter.since.empty())
+      if (const int error = search.since(options_.filter.since, first)) return error;
+    if (!options_.filter.until.empty())
+      if (const int error = search.until(options_.filter.until, end)) return error;
+    if (options_.after_index != none) first = std::max(first, options_.after_index + 1);
+    return 0;
+  }
+
+  int print_to(u64 end) {
     LogLine line;
     int got;
-    while ((got = counter.next(line)) == 1) end = line.index + 1;
-    if (got < 0) return got;
-    return log.seek(end > options_.last ? end - options_.last : 0);
+    while ((got = log_.next(line)) == 1 && line.index < end) print(line);
+    return std::min(got, 0);
+  }
+
+  // Prints the last lines of a range. It reads backward, by pieces that grow, and each of them forward. What came meanwhile
+  // follows it.
+  int print_last(u64 first, u64& end) {
+    u64 last = 0;
+    if (const int error = log_.search().end(last)) return error;
+    last = std::min(last, end);
+    std::deque<std::string> found;
+    u64 piece = options_.filter.any() ? piece_lines : options_.last;
+    for (u64 to = last; to > first && found.size() < options_.last; piece *= 2) {
+      const u64 from = to - std::min(piece, to - first);
+      std::deque<std::string> before;
+      if (const int error = collect(from, to, options_.last - found.size(), before)) return error;
+      found.insert(found.begin(), std::make_move_iterator(before.begin()), std::make_move_iterator(before.end()));
+      to = from;
+    }
+    for (const std::string& text : found) out_.append(text);
+    if (!options_.follow) end = last;
+    return log_.seek(std::max(first, last));
+  }
+
+  // Keeps the last matching lines from `from` to before `to`, as they are printed.
+  int collect(u64 from, u64 to, u64 most, std::deque<std::string>& out) {
+    if (const int error = log_.seek(from)) return error;
+    held_ = &out;
+    most_held_ = most;
+    const int error = print_to(to);
+    held_ = nullptr;
+    return error;
+  }
+
+  void take_new_log() {
+    Cursor log;
+    if (log.open(options_.dir) != 0) return;  // its first file is yet to come
+    say("shmring: log {}: it was begun anew in the same place; what follows is the new log from its beginning\n", options_.dir);
+    log_ = std::move(log);
   }
 
   void print(const LogLine& line) {
@@ -157,7 +194,7 @@ class Printer {
     } else {
       print_short(out_, parsed_);
     }
-    if (holding_) {
+    if (held_ != nullptr) {
       hold();
     } else if (out_.size() >= (64 << 10)) {
       flush();
@@ -166,9 +203,9 @@ class Printer {
 
   // Keeps the line in out_ as one of the last lines so far.
   void hold() {
-    held_.emplace_back(out_.data(), out_.size());
+    held_->emplace_back(out_.data(), out_.size());
     out_.clear();
-    if (held_.size() > options_.last) held_.pop_front();
+    if (held_->size() > most_held_) held_->pop_front();
   }
 
   void flush() {
@@ -177,11 +214,11 @@ class Printer {
   }
 
   const Options& options_;
+  Cursor log_;
   fmt::memory_buffer out_;
   Parsed parsed_;
-  // With a filter, only the end of the log tells which lines are the last. They are held until then.
-  bool holding_ = false;
-  std::deque<std::string> held_;
+  std::deque<std::string>* held_ = nullptr;  // where lines go that are among the last ones so far
+  u64 most_held_ = 0;
   int status_ = ok;
 };
 
@@ -209,13 +246,17 @@ void register_log(Command program) {
   command.value("DIR", options->dir, "The directory that shmringd --log writes to").required();
   const auto follow = command.flag("-f,--follow", options->follow, "Follow the log as it grows, also into new files");
   command.value("-n,--lines", options->last, "Only the last N of the lines that match").form("N").check(whole_number(0));
+  command.value("--after-index", options->after_index, "Only lines behind the one of this index: where an earlier run ended")
+      .form("N")
+      .check(whole_number(0));
   add_filter(command, options->filter, follow);
   command.value("-o,--output", options->output, "short: one readable line for each; json: the lines as they are in the log")
       .choose({"short", "json"});
   command.footer(
       "If --kind, --producer or --type is given several times, a line may match any of them; different options must all match. "
       "TIME is RFC 3339, a date (its midnight, UTC), or how long ago: 90s, 10m, 2h, 7d. Lines are printed in the order of the "
-      "log: a late event may stand behind younger ones of other producers.\n"
+      "log: a late event may stand behind younger ones of other producers. An event that came into the log more than an hour "
+      "after its write, for instance after an outage, may be missing with --until.\n"
       "Exit status: 0 ok, 2 usage, 3 no such log, 4 permission, 5 a line is damaged (it is named, not printed) or a file is "
       "not one of a log, 7 I/O.\n\n"
       "Example: shmring log /var/log/payments-audit -f --kind loss --kind incident --since 1h");

@@ -1,6 +1,8 @@
 // The lines of a log, in order: see cursor.hpp.
 #include "lib/log/files/cursor.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -70,30 +72,46 @@ int Cursor::open(const std::string& dir) {
 
 int Cursor::open_at(int directory, const std::string& dir, const LogFile& file, u64 offset) {
   dir_ = dir, directory_ = directory, files_ = {file};
-  return begin(file, offset);
+  return begin(file, {file.first_index, offset});
 }
 
 int Cursor::seek(u64 index) {
   auto after = std::ranges::upper_bound(files_, index, {}, &LogFile::first_index);
   if (after != files_.begin()) --after;
-  next_index_ = 0;
-  if (const int error = begin(*after)) return error;
-  next_index_ = std::max(index, at_);
+  std::unique_ptr<ByteSource> source;
+  Place place{};
+  if (const int error = open_source(directory_, dir_, *after, source)) return error;
+  if (const int error = find_index(*source, *after, index, place)) return error;
+  next_index_ = index;
+  read(std::move(source), *after, place);
   return 0;
+}
+
+// The directory was moved or removed and made again, or its files were.
+bool Cursor::is_replaced() const {
+  struct stat ours {
+  }, named{};
+  if (os::calls.fstat(directory_, &ours) != 0 || os::calls.fstatat(AT_FDCWD, dir_.c_str(), &named, 0) != 0) return false;
+  if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev) return true;
+  return !files_.empty() && files_.back().first_index < file_.first_index;
 }
 
 int Cursor::list() { return list_log_files(directory_, dir_, files_, &superseded_); }
 
-int Cursor::begin(LogFile file, u64 offset) {
+int Cursor::begin(const LogFile& file, Place place) {
   std::unique_ptr<ByteSource> source;
   if (const int error = open_source(directory_, dir_, file, source)) return error;
-  lines_.read(std::move(source), offset);
+  read(std::move(source), file, place);
+  return 0;
+}
+
+void Cursor::read(std::unique_ptr<ByteSource> source, LogFile file, Place place) {
+  lines_.read(std::move(source), place.byte);
   file_ = std::move(file);
-  at_ = file_.first_index;
+  at_ = place.index;
   next_index_ = std::max(next_index_, at_);
   complete_ = tail_reported_ = false;
   ++files_begun_;
-  return 0;
 }
 
 // Begins the file that has the next index. A file may be compressed, replaced or removed between listing and opening.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lib/log/files/names.hpp"
+#include "lib/log/files/search.hpp"
 #include "lib/log/files/source.hpp"
 
 namespace shmring::log {
@@ -71,11 +72,15 @@ class Cursor {
 
   // Goes to the line of this index, or to the first one behind it that is there. Returns 0, or −errno with its text.
   int seek(u64 index);
-  // Returns the last file as it was known when files were last listed.
-  const LogFile& last_file() const { return files_.back(); }
+  // Returns a search through the files as they were last listed.
+  Search search() const { return {directory_, dir_, files_}; }
 
   // Returns 1 for a line, 0 if there is nothing more now (ask again to follow the log), or −errno with its text.
   int next(LogLine& out);
+
+  // After next() returned 0: returns whether the path now names a log that was begun since. Its lines are in no order with
+  // those of this one, which is over.
+  bool is_replaced() const;
 
   u64 tail_bytes() const { return lines_.tail_bytes(); }  // after next() returned 0: behind the last whole line of the log
   const LogFile& file() const { return file_; }           // the one being read
@@ -88,7 +93,9 @@ class Cursor {
   bool is_among_the_last(const LogFile& file) const;
 
  private:
-  int begin(LogFile file, u64 offset = 0);
+  int begin(const LogFile& file) { return begin(file, {file.first_index, 0}); }
+  int begin(const LogFile& file, Place place);
+  void read(std::unique_ptr<ByteSource> source, LogFile file, Place place);
   int begin_next_file();
   int list();
   int find_later_file();

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "lib/log/files/zstd_source.hpp"
@@ -26,9 +27,15 @@ int PlainSource::size(u64& out) {
 
 int open_source(int directory, const std::string& dir, const LogFile& file, std::unique_ptr<ByteSource>& out) {
   os::Fd opened;
-  if (const int error = open_log_file(directory, dir, file.name, O_RDONLY, opened)) return error;
-  if (file.is_compressed()) return ZstdSource::open(std::move(opened), dir + "/" + file.name, out);
-  out = std::make_unique<PlainSource>(std::move(opened), dir + "/" + file.name);
+  std::string name = file.name;
+  int error = open_log_file(directory, dir, name, O_RDONLY, opened);
+  if (error == -ENOENT && !file.is_compressed()) {
+    name += compressed_suffix;
+    error = open_log_file(directory, dir, name, O_RDONLY, opened);
+  }
+  if (error != 0) return error;
+  if (name.ends_with(compressed_suffix)) return ZstdSource::open(std::move(opened), dir + "/" + name, out);
+  out = std::make_unique<PlainSource>(std::move(opened), dir + "/" + name);
   return 0;
 }
 

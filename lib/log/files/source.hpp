@@ -38,8 +38,8 @@ class PlainSource final : public ByteSource {
   std::string path_;  // for messages
 };
 
-// Opens a file of the log to read it. Returns 0, or −errno with its text: as open_log_file(), and −EBADMSG if it is compressed
-// and damaged.
+// Opens a file of the log to read it, also if it was compressed since it was listed. Returns 0, or −errno with its text: as
+// open_log_file(), and −EBADMSG if it is compressed and damaged.
 int open_source(int directory, const std::string& dir, const LogFile& file, std::unique_ptr<ByteSource>& out);
 
 }  // namespace shmring::log

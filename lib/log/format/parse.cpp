@@ -34,6 +34,7 @@ class Parser {
     return head() && body() && (is_note() || ring_id()) && later_keys() && want("}") &&
            (scanner_.at_end() || miss("the end of the line"));
   }
+  bool only_head() { return head(); }
   Mistake mistake() const { return {expected_, offset_}; }
 
  private:
@@ -261,6 +262,8 @@ bool parse(std::string_view line, Parsed& out, Mistake& mistake) {
   mistake = parser.mistake();
   return false;
 }
+
+bool parse_head(std::string_view beginning, Parsed& out) { return Parser(beginning, out).only_head(); }
 
 bool find_pair(std::string_view rest, std::string_view key, std::string_view& value) {
   Scanner scanner(rest);

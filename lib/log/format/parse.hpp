@@ -61,6 +61,10 @@ struct Mistake {
 // `line` has no newline. If this returns false, `mistake` says why, and `out` must not be used.
 bool parse(std::string_view line, Parsed& out, Mistake& mistake);
 
+// Reads a line's first keys alone: its kind, index, time and ring. What stands behind them may be anything, or missing. Returns
+// false if this is not how a line begins.
+bool parse_head(std::string_view beginning, Parsed& out);
+
 // Finds a key in `rest`. Returns false if it is not there; otherwise `value` is its text, a string with its quotes.
 bool find_pair(std::string_view rest, std::string_view key, std::string_view& value);
 // The same for a string that has no escape, without its quotes, …
