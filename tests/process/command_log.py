@@ -95,10 +95,10 @@ class Log(CommandCase):
         self.expect(USAGE, "log", str(self.log), "--after-index", "-1", err="'-1' is not a whole number of 0 or more")
 
     def test_a_late_event_is_found_up_to_an_hour_behind_its_time(self):
-        late = line(500).replace(at(500), at(10))
-        self.put(0, 500, more=late)
-        self.assertIn(500, self.indexes("--until", at(10)))
-        self.assertIn(500, self.indexes("--since", at(9), "--until", at(10)))
+        late = line(1500).replace(at(1500), at(10))
+        self.put(0, 1500, more=late)
+        self.assertEqual(self.indexes("--until", at(10)), [*range(11), 1500])
+        self.assertEqual(self.indexes("--since", at(9), "--until", at(10)), [9, 10, 1500])
 
     # -------------------------------------------------------------------------------------------------- following
 

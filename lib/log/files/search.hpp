@@ -4,7 +4,7 @@
 //   - what is found is where to begin or to end to read. A line that is asked for is never outside, but others may be inside:
 //     the reader compares each line itself;
 //   - an index is found by halving, since indexes have no hole. A line on the way that is not one makes the search begin
-//     earlier, never later;
+//     earlier. In a file in which an index was changed, which verify finds, another line may be taken for the one asked for;
 //   - a time is found by the `accounts` lines, which have the time at which they were written, and by the names of the files.
 //     The time of an event is that of its write: it may stand far behind younger lines, but not before an accounts line of an
 //     earlier time. So what stands before such a line is older than it; only a clock that was set back makes an exception, and
