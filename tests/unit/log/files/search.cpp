@@ -147,6 +147,7 @@ TEST_CASE("damage on the way makes a search begin earlier, and the line is found
   for (const std::string& bad : {std::string("{\"v\":2"), std::string("{\"v\":1,\"kind\":\"event\",\"index\":9,\"time\"")}) {
     std::string text = good;
     text.replace(middle, bad.starts_with("{\"v\":1") ? text.find(",\"time\"", middle) + 7 - middle : bad.size(), bad);
+    text.insert(text.find("xx", middle), good.size() - text.size(), 'x');  // the first half is as long as it was
     put_content(path, text);
     REQUIRE(log.cursor.open(log.dir.log()) == 0);
     REQUIRE(log.cursor.seek(behind) == 0);
