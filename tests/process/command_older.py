@@ -110,6 +110,10 @@ class Older(CommandCase):
         (stat,) = self.expect(DAMAGED, "stat", "r", "--interval", "0", "-o", "json", err="version is 1").lines
         self.assertEqual([(p["producer"], p["process"], p["unlogged"]) for p in stat["producers"]],
                          [("left", "dead", 1), ("killed", "dead", 3)])
+        metrics = self.expect(DAMAGED, "stat", "r", "-o", "prometheus", err="version is 1").out
+        for text in [b'shmring_lost_total{ring="r",cause="other"} 2\n', b'shmring_undrained_slots{ring="r"} 3\n',
+                     b'shmring_attempts_total{ring="r",producer="killed",']:
+            self.assertIn(text, metrics)
         self.gc_keeps("r", "shmringd of libshmring 0.1 drains it")
         self.expect(BUSY, "rm", "r", err="3 positions not drained, 4 attempts in no log")
 

@@ -36,7 +36,8 @@ DIRECTIONS = [
     ("examples/", ("shmring/", "examples/"))]
 PUBLIC = "lib/include/shmring/"
 NOT_IN_LIB = re.compile(r"(fmt|CLI|openssl|toml\+\+|doctest)/|zstd\.h|iostream|mutex|condition_variable")
-PARSER = "tools/common/command_line.cpp"  # it alone includes CLI11, which takes longer to compile than all else in the tools
+# Each is included by one source alone, because it takes longer to compile than all else in the tools.
+PARSERS = {"CLI/": ("CLI11", "tools/common/command_line.cpp"), "toml++/": ("toml++", "tools/shmringd/config_file.cpp")}
 YET_IN_LIB = {"lib/collect/": "fmt/", "lib/log/files/": "zstd.h"}  # what the collector says is text like that of the programs
 
 SYSTEM_CALLS = set("""
@@ -143,8 +144,9 @@ def includes(tree):
             if path.startswith("lib/") and NOT_IN_LIB.match(name):
                 if not any(path.startswith(folder) and name.startswith(there) for folder, there in YET_IN_LIB.items()):
                     yield path, line, f"{name} does not belong into lib/"
-            if name.startswith("CLI/") and not path.startswith("lib/") and path != PARSER:
-                yield path, line, f"CLI11 stands only in {PARSER}: options are declared through its header"
+            for prefix, (parser, home) in PARSERS.items():
+                if name.startswith(prefix) and not path.startswith("lib/") and path != home:
+                    yield path, line, f"{parser} stands only in {home}: use its header"
             # The alternatives that the benchmark compares with are Boost's own.
             boost_here = path.startswith(("lib/os/", "tests/", BENCH)) or path == "lib/ring/layout.hpp"
             if name.startswith("boost/") and not boost_here:
