@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LIBRARIES = ["tests/libtest_support.a", "tools/libbench_parts.a", "lib/libshmring_collect.a", "lib/libshmring_core.a",
              "lib/libshmring.a"]
 SHARED = ["tests/unit/log/support.cpp", "tests/io/scenario.cpp"]  # members of a library, too
-OTHERS = ["-lfmt", "-lrapidcheck", "-pthread"]
+OTHERS = ["-lfmt", "-lzstd", "-lrapidcheck", "-pthread"]
 SANITIZER = "-fsanitize=thread"
 DROPPED = {"-MD", "-c", "-fpch-preprocess"}
 DROPPED_WITH_VALUE = {"-MQ", "-MF", "-o"}

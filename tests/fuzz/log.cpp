@@ -1,10 +1,13 @@
-// A log's files, arbitrary or a whole log with changes, through verify, `shmring log`, recovery, and what a collector adds.
+// A log's files, arbitrary or a whole log with changes, some of them compressed, through verify, `shmring log`, recovery, and
+// what a collector adds.
 //
 // What recovery refuses it leaves as it was. What verified before verifies after recovery and the lines behind it; and a log
 // that verifies is not refused.
 #include <sys/stat.h>
+#include <zstd.h>
 
 #include "lib/log/files/names.hpp"
+#include "lib/log/files/zstd_source.hpp"
 #include "lib/log/format/encoder.hpp"
 #include "lib/log/format/parse.hpp"
 #include "tests/fuzz/collecting.hpp"
@@ -106,6 +109,24 @@ std::string contents() {
   return all;
 }
 
+// A compressed file of two frames, perhaps with one byte changed.
+std::string packed(Input& input, const std::string& text) {
+  const std::size_t half = text.find('\n', text.size() / 2) + 1;
+  log::SeekTable table;
+  std::string out;
+  for (const std::string_view frame : {std::string_view(text).substr(0, half), std::string_view(text).substr(half)}) {
+    if (frame.empty()) continue;
+    std::string room(ZSTD_compressBound(frame.size()), '\0');
+    room.resize(ZSTD_compress(room.data(), room.size(), frame.data(), frame.size(), 1));
+    table.frames.push_back({static_cast<log::u32>(room.size()), static_cast<log::u32>(frame.size())});
+    out += room;
+  }
+  out += table.text();
+  if (input.flip()) out[input.take<u16>() % out.size()] = static_cast<char>(input.take<u8>());
+  if (input.flip()) out.resize(input.take<u16>() % out.size());
+  return out;
+}
+
 void write_log(Input& input) {
   std::vector<std::string> files = whole;
   if (input.flip()) {
@@ -118,7 +139,9 @@ void write_log(Input& input) {
   ::mkdir(place.log().c_str(), 0777);
   u64 index = 0;
   for (const std::string& text : files) {
-    write_file(place.log() + "/" + log::log_file_name(noon, index), text);
+    const bool pack = &text != &files.back() && input.flip();
+    const std::string path = place.log() + "/" + log::log_file_name(noon, index);
+    write_file(path + (pack ? ".zst" : ""), pack ? packed(input, text) : text);
     index += static_cast<u64>(std::count(text.begin(), text.end(), '\n'));
   }
 }
