@@ -139,7 +139,8 @@ void write_log(Input& input) {
   ::mkdir(place.log().c_str(), 0777);
   u64 index = 0;
   for (const std::string& text : files) {
-    const bool pack = &text != &files.back() && input.flip();
+    // Recovery goes on in the last file that has a line, and cuts nothing from a compressed one.
+    const bool pack = &text != &files.back() && files.back().find('\n') != std::string::npos && input.flip();
     const std::string path = place.log() + "/" + log::log_file_name(noon, index);
     write_file(path + (pack ? ".zst" : ""), pack ? packed(input, text) : text);
     index += static_cast<u64>(std::count(text.begin(), text.end(), '\n'));
