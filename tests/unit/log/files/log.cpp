@@ -219,7 +219,7 @@ TEST_CASE("a new file that cannot be begun leaves the log in the old one, says s
   Directory dir;
   const std::string payload(64 << 10, 'x');
   TestLog writer(dir.log());
-  writer.log.set_policy({.max_bytes = u64{64} << 20});
+  writer.log.set_policy({.max_bytes = u64{64} << 20, .group = {}});
   REQUIRE(writer.append({life(Life::attach, "pay", 10)}) == 0);
   CallsRestored restored;
   static int opened;
