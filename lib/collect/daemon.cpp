@@ -230,7 +230,9 @@ int Daemon::drain() {
   present().host().look_at_clocks();
   const u64 until = present().host().now_ns() + drain_limit_ns;
   do {
-    if (!pass(true)) return -EIO;
+    if (pass(true)) continue;
+    if (log_state_ != LogState::held) return -EIO;
+    wait_for_log();
   } while (!all(&Drain::is_idle) && present().host().now_ns() < until);
   // If a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled over.
   if (all(&Drain::is_done)) return stop({{"reason", "asked to"}});
@@ -251,9 +253,8 @@ int Daemon::drain() {
 
 int Daemon::stop(std::vector<log::Note::Pair> pairs) {
   present().note("stop", std::move(pairs));
-  bool stored = true;
-  for (const std::unique_ptr<Drain>& drain : drains_) stored = drain->append_notes() && stored;
-  stored = sync_all() && stored;
+  for (const std::unique_ptr<Drain>& drain : drains_) drain->append_notes();
+  const bool stored = sync_all();
   for (const std::unique_ptr<Drain>& drain : drains_) withdraw(drain->segment());
   write_metrics();
   return stored ? 0 : -EIO;

@@ -113,22 +113,23 @@ void Daemon::note_voided() {
   }
 }
 
-// At the end, waits until all that was promised to be durable is, but not for ever. Returns false if it is not.
+// At the end, waits until all is written, and durable if that was promised, but not for ever. Returns false if it is not.
 bool Daemon::sync_all() {
-  if (durability_.level == log::Level::write || log_state_ == LogState::lost) return true;
-  log_.hurry();
+  const bool promised = durability_.level != log::Level::write;
+  if (promised) log_.hurry();
   const u64 until = os::monotonic_now_ns() + sync_limit_ns;
-  while (true) {
+  while (log_state_ != LogState::lost) {
+    commit();
+    sync_log();
+    for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(log_.committed());
+    if (!log_.has_pending() && (!promised || log_.durability().is_durable())) return true;
     const u64 now = os::monotonic_now_ns();
-    log_.sync(now);
-    const log::Commit done = commit();
-    for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(done);
-    if (log_.wants_new_file()) log_.begin_new_file(accounts());
-    if (log_.durability().is_durable() && !log_.has_pending()) return true;
-    if (now >= until) break;
+    if (log_state_ == LogState::failing || now >= until) break;
     sleep_until_death(until - now);
   }
-  say("shmringd: log {}: ended before the disk had taken all of it: what is not durable is written again by the next shmringd\n",
+  if (log_state_ == LogState::lost || log_.has_pending()) return !log_.has_pending();
+  say("shmringd: log {}: ended before the disk had taken all of it: what is not durable is written again by the next "
+      "shmringd\n",
       log_dir_);
   return false;
 }
@@ -141,9 +142,9 @@ void Daemon::lose_log() {
 
 void Daemon::show_log_state() {
   for (const std::unique_ptr<Drain>& drain : drains_)
-    show_state(drain->segment(),
-               log_state_ == LogState::failing || log_state_ == LogState::lost ? ring::StatusState::log_failing
-                                                                               : ring::StatusState::collecting);
+    show_state(drain->segment(), log_state_ == LogState::failing || log_state_ == LogState::lost
+                                     ? ring::StatusState::log_failing
+                                     : ring::StatusState::collecting);
   tell_state();
   metrics_due_ns_ = 0;
 }

@@ -12,8 +12,7 @@ namespace shmring::collect {
 
 // The caller holds the segment's lease.
 inline void announce(const os::Segment& segment, log::Level level) {
-  ring::announce<ring::HardwareMemory>(*segment.ring.header, os::self(*segment.ring.header),
-                                            static_cast<ring::Level>(level));
+  ring::announce<ring::HardwareMemory>(*segment.ring.header, os::self(*segment.ring.header), static_cast<ring::Level>(level));
 }
 
 inline void withdraw(const os::Segment& segment) { ring::withdraw<ring::HardwareMemory>(*segment.ring.header); }

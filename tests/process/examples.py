@@ -27,8 +27,8 @@ class Examples(CommandCase):
         self.assertEqual(self.example(name, *arguments), f"{name}: {records} records, 0 refused\n")
         return self.stop(daemon)
 
-    def collect(self):
-        daemon = self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log")
+    def collect(self, *arguments):
+        daemon = self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log", *arguments)
         stat = lambda: self.run_it("stat", "r", "--interval", "0", "-o", "json")
         until(lambda: os.path.exists(self.path()) and stat().lines[0]["collector"].get("pid"), "a collector")
         return daemon
@@ -100,6 +100,21 @@ class Examples(CommandCase):
         payments = self.pay("1")
         self.assertEqual((payments.wait(60), payments.stdout.read()), (1, ""))
         self.assertRegex(payments.stderr.read(), "order 1 is not answered: its record is written.*not durable yet")
+
+    def are_answered_at(self, level):
+        daemon = self.collect("--durability", level)
+        payments = self.pay("20", "60")
+        told = payments.stdout.read()
+        self.assertEqual((payments.wait(60), payments.stderr.read()), (0, ""))
+        self.assertEqual(told.splitlines(), [f"order {order} paid" for order in range(1, 21)])
+        events, lost = self.stop(daemon)
+        self.assertEqual(([event["data"] for event in events], lost), (told.splitlines(), {}))
+
+    def test_payments_are_answered_by_a_collector_that_syncs_at_intervals(self):
+        self.are_answered_at("interval")
+
+    def test_payments_are_answered_by_a_collector_that_syncs_at_once(self):
+        self.are_answered_at("every")
 
     def test_a_payment_is_not_answered_by_a_collector_that_does_not_sync(self):
         daemon = self.collect()

@@ -116,8 +116,23 @@ std::vector<std::string> log_files(const std::string& dir) {
   for (const auto& entry : std::filesystem::directory_iterator(dir, none))
     if (entry.path().extension() == ".jsonl") files.push_back(entry.path().string());
   auto index = [](const std::string& name) { return name.substr(name.rfind('-')); };
-  std::sort(files.begin(), files.end(), [&](const auto& a, const auto& b) { return index(a) < index(b); });
+  std::sort(files.begin(), files.end(),
+            [&](const auto& a, const auto& b) { return index(a) != index(b) ? index(a) < index(b) : a < b; });
   return files;
+}
+
+std::string range_of(const std::vector<std::string>& files, std::size_t file) {
+  std::string text = contents(files[file]);
+  if (file + 1 == files.size()) return text;
+  const std::string& next = files[file + 1];
+  const unsigned long long end = std::stoull(next.substr(next.rfind('-') + 1, 20));
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t line = std::min(text.find('\n', at), text.size());
+    const std::size_t index = text.find("\"index\":", at);
+    if (index < line && std::stoull(text.substr(index + 8, 20)) >= end) return text.substr(0, at);
+    at = line + 1;
+  }
+  return text;
 }
 
 std::string contents(const std::string& path) {
@@ -127,7 +142,8 @@ std::string contents(const std::string& path) {
 
 std::string log_text(const std::string& dir) {
   std::string text;
-  for (const std::string& file : log_files(dir)) text += contents(file);
+  const std::vector<std::string> files = log_files(dir);
+  for (std::size_t i = 0; i < files.size(); ++i) text += range_of(files, i);
   return text;
 }
 

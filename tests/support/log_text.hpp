@@ -39,8 +39,11 @@ std::string unescaped(std::string_view quoted);
 
 std::string from_base64(std::string_view text);
 
-// The log's files, by the index in their names.
+// The log's files, by the index in their names; of several with the same one the last has superseded the others.
 std::vector<std::string> log_files(const std::string& dir);
+
+// What of a file counts: its lines below the first index of the next file, which has what is behind them.
+std::string range_of(const std::vector<std::string>& files, std::size_t file);
 
 std::string contents(const std::string& path);
 

@@ -357,8 +357,9 @@ Findings consult(const std::string& log_dir, const std::vector<std::unique_ptr<J
   Reading reading(out, journals);
   const std::vector<std::string> files = log_files(log_dir);
   if (files.empty()) out.problems.push_back("no log in " + log_dir);
-  for (const std::string& file : files) {
-    const std::string text = contents(file);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::string& file = files[i];
+    const std::string text = range_of(files, i);
     std::size_t at = 0;
     for (std::size_t end; (end = text.find('\n', at)) != text.npos; at = end + 1)
       reading.line(std::string_view(text).substr(at, end - at));

@@ -13,7 +13,7 @@ import re
 import sys
 
 NUMBERS = [number for number in range(1, 46) if number != 21]
-LATER = range(46, 66)
+LATER = range(46, 67)
 ROW = re.compile(r"^\| *(\d+) *\| *([^|]+?) *\| *([^|]+?) *\|$")
 REFERENCE = re.compile(r"`([^`:]+): ([^`]+)`")
 

@@ -31,8 +31,8 @@ const std::vector<Setting> table{
      "what a write to a full ring does: drop refuses it, overwrite lets it take the oldest record's place, wait and hybrid "
      "let it wait",
      {"drop", "overwrite", "wait", "hybrid"},  [](const Value& v, Settings& to) { to.create.on_full = narrow(v); }},
-    {"ring", "wait_us", "--wait-us", "N", number, 1, any_u32, "", false, true,
-     "how long a write waits with wait and hybrid, in microseconds; if it is not set, 100000, and with hybrid 1000",
+    {"ring", "wait_us", "--wait-us", "N", number, 0, any_u32, "", false, true,
+     "how long a write waits with wait and hybrid, in microseconds; if it is not set or 0, 100000, and with hybrid 1000",
      {}, [](const Value& v, Settings& to) { to.create.wait_us = narrow(v); }},
     {"ring", "slots", "--slots", "N", power, ring::min_slots, ring::max_slots, "16384", false, true,
      "slots per lane",
@@ -67,7 +67,7 @@ const std::vector<Setting> table{
      {}, [](const Value& v, Settings& to) { to.log_dir = v.text; }},
     {"log", "durability", "--durability", "LEVEL", word, 0, 0, "write", false, true,
      "when a line counts as stored. write: when the kernel has it, so a power cut can lose it. interval: it is on the disk at "
-     "most log.sync_interval later. every: it is synced at once. Records leave the ring when the kernel has them at every level",
+     "most log.sync_interval later. every: it is synced at once. At each level, records leave the ring when the kernel has them",
      {"write", "interval", "every"}, [](const Value& v, Settings& to) { to.durability.level = level_of(v.text); }},
     {"log", "sync_interval", "--sync-interval", "TIME", duration, 1'000'000, 60 * second, "20 ms", false, true,
      "with durability interval, the longest time from a line's write to its sync",

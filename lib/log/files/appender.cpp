@@ -56,7 +56,8 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   int error = durability_.open(writer_.directory(), sync_policy_, std::move(syncer_));
   if (error == 0) error = durability_.start(writer_.directory(), recovered.durable, recovered.next_index);
   if (error != 0)
-    return os::fail(-error, "log %s: cannot write the mark of what is durable: %s", writer_.dir().c_str(), std::strerror(-error));
+    return os::fail(-error, "log %s: cannot write the mark of what is durable: %s", writer_.dir().c_str(),
+                    std::strerror(-error));
   Accounts found = recovered.known(os::utc_now_ns());
   found.ring = present_;
   if (recovered.file.empty()) {
@@ -72,6 +73,7 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
 
 // Goes on in the file that was written last. Nothing but the files themselves has the lines that are not durable.
 int Appender::go_on(const Recovered& recovered) {
+  for (const auto& [file, from] : recovered.overlapping) durability_.was_replaced(file, from);
   for (const Unsynced& unsynced : recovered.unsynced) {
     auto file = std::make_shared<os::Fd>();
     if (const int error = writer_.open_to_read(unsynced.name, *file)) return error;
@@ -128,7 +130,7 @@ int Appender::write_first() {
     error = go_on_in_a_new_file();
     if (error == 0) error = writer_.write(pending_.front().bytes);
   }
-  if (error == -EIO || error == -EUCLEAN) durability_.write_failed(error);
+  if (error != 0 && writer_.is_void()) durability_.write_failed(error);
   if (error != 0) return error;
   Batch& batch = pending_.front();
   committed_.batch = batch.number, committed_.index = batch.first_index + batch.lines;

@@ -149,7 +149,8 @@ void Cursor::look_behind_the_end() {
 
 bool Cursor::is_among_the_last(const LogFile& file) const {
   const auto is_later = [&](const LogFile& other) { return other > file; };
-  return std::ranges::count_if(files_, is_later) + std::ranges::count_if(superseded_, is_later) < 3;
+  const auto later = std::ranges::count_if(files_, is_later) + std::ranges::count_if(superseded_, is_later);
+  return static_cast<std::size_t>(later) < explained_later;
 }
 
 int Cursor::fail(int error) const {

@@ -76,7 +76,8 @@ void Durability::keep_read(std::string accounts, u64 index, std::string rest, u6
   const std::string& name = files_.back().name;
   kept_.push_back({index, index + 1, std::make_shared<std::string>(std::move(accounts)), 0, name, byte});
   if (!rest.empty())
-    kept_.push_back({index + 1, written_, std::make_shared<std::string>(std::move(rest)), std::string::npos, name, byte + line});
+    kept_.push_back(
+        {index + 1, written_, std::make_shared<std::string>(std::move(rest)), std::string::npos, name, byte + line});
 }
 
 void Durability::wrote(std::string lines, u64 first_index, u64 end_index, std::size_t accounts_at) {
@@ -87,8 +88,8 @@ void Durability::wrote(std::string lines, u64 first_index, u64 end_index, std::s
 
 void Durability::keep(std::string lines, u64 first, u64 end, std::size_t accounts_at) {
   const u64 bytes = lines.size();
-  kept_.push_back({first, end, std::make_shared<std::string>(std::move(lines)), accounts_at, files_.back().name,
-                   current_bytes_});
+  kept_.push_back(
+      {first, end, std::make_shared<std::string>(std::move(lines)), accounts_at, files_.back().name, current_bytes_});
   current_bytes_ += bytes, unsynced_bytes_ += bytes, written_ = end;
 }
 
@@ -115,8 +116,10 @@ bool Durability::ask(u64 now_ns) {
   if (since_ns_ == 0 && !is_durable()) since_ns_ = now_ns;
   const bool due = is_due(now_ns);
   if (due) {
-    for (File& file : files_)
-      if (file.is_suspect && !file.is_void) file.is_void = true, file.code = "unsynced";
+    for (File& file : files_) {
+      if (!file.is_suspect || file.is_void || !(file.is_closed || is_current_due(now_ns))) continue;
+      file.is_void = true, file.code = "unsynced";
+    }
   }
   const auto first_void = std::ranges::find_if(files_, &File::is_void);
   const auto before_it = static_cast<std::size_t>(first_void - files_.begin());
@@ -126,8 +129,12 @@ bool Durability::ask(u64 now_ns) {
 
 bool Durability::is_due(u64 now_ns) const {
   if (files_.empty() || is_durable()) return false;
+  return (policy_.level == Level::write && files_.front().is_closed) || is_current_due(now_ns);
+}
+
+bool Durability::is_current_due(u64 now_ns) const {
   if (hurries_ || policy_.level == Level::every) return true;
-  if (policy_.level == Level::write) return files_.front().is_closed || unsynced_bytes_ >= policy_.unsynced_max / 2;
+  if (policy_.level == Level::write) return unsynced_bytes_ >= policy_.unsynced_max / 2;
   return unsynced_bytes_ >= policy_.interval_bytes || (since_ns_ != 0 && now_ns - since_ns_ >= policy_.interval_ns);
 }
 

@@ -7,7 +7,7 @@
 //   - D moves only behind a sync that succeeded, and never goes back;
 //   - all lines from K on are in memory until D has passed them, so that a file whose sync failed can be written again with the
 //     same bytes under another name. Each file begins with an `accounts` line, and K is one;
-//   - a file whose sync or write failed is void: it is neither synced nor written again. What it was to say from K on is written
+//   - a file whose sync or write failed is void: it is neither synced nor written again. What it was to say from K on goes
 //     into a replacement. While that is the current file, nothing is appended, and then a new file is begun;
 //   - a file that another collector of this boot has left beyond D may lie: the kernel reports an error once, and may have
 //     reported it to that collector. Such a file is suspect, and is replaced when it should be synced. What it says is read
@@ -45,9 +45,9 @@ struct SyncPolicy {
 // A file that was replaced, or is about to be.
 struct Voided {
   std::string file;
-  u64 from;           // its lines are void from this index on
-  std::string code;   // sync_failed, write_failed, file_cut, unsynced
-  int error;          // −errno; 0: unsynced
+  u64 from;          // its lines are void from this index on
+  std::string code;  // sync_failed, write_failed, file_cut, unsynced
+  int error;         // −errno; 0: unsynced
 };
 
 class Durability {
@@ -56,6 +56,8 @@ class Durability {
   int open(int directory, const SyncPolicy& policy, std::unique_ptr<Syncer> syncer);
   // Sets where the log stands. The first mark of a boot is itself durable before anything is appended. Returns 0 or −errno.
   int start(int directory, u64 durable, u64 written);
+  // The files of Recovered::overlapping. They were replaced by another collector.
+  void was_replaced(const std::string& file, u64 from) { voided_.push_back({file, from, "unsynced", 0}); }
   // The files of Recovered::unsynced, before any other.
   void suspect(const Unsynced& file, SharedFd fd);
 
@@ -116,6 +118,7 @@ class Durability {
 
   bool ask(u64 now_ns);
   bool is_due(u64 now_ns) const;
+  bool is_current_due(u64 now_ns) const;
   void begin_sync(std::size_t files);
   bool begin_replacement();
   void finish(const SyncResult& result, u64 now_ns);

@@ -12,7 +12,8 @@ void Explained::note(const Parsed& line, Cursor& log) {
     removed_before_ = std::max(removed_before_, index);
   std::string_view code, file;
   if (line.kind_name != "incident" || !find_pair_text(line.rest, "code", code)) return;
-  if (code != "sync_failed" && code != "file_cut") return;
+  constexpr std::string_view replaced[] = {"sync_failed", "write_failed", "file_cut", "unsynced"};
+  if (std::ranges::find(replaced, code) == std::end(replaced)) return;
   if (!find_pair_text(line.rest, "file", file) || !find_pair_number(line.rest, "void", index)) return;
   std::ranges::move(log.take_overlaps(), std::back_inserter(overlaps_));
   std::erase_if(overlaps_,

@@ -67,8 +67,8 @@ u64 first_index_of(std::string_view name) {
 
 std::string later_name(std::string_view name) {
   const auto part = [name](std::size_t from, std::size_t bytes) { return std::string(name.substr(from, bytes)); };
-  const std::string time = part(0, 4) + "-" + part(4, 2) + "-" + part(6, 2) + "T" + part(9, 2) + ":" + part(11, 2) + ":" +
-                           part(13, 2) + "Z";
+  const std::string time =
+      part(0, 4) + "-" + part(4, 2) + "-" + part(6, 2) + "T" + part(9, 2) + ":" + part(11, 2) + ":" + part(13, 2) + "Z";
   const std::optional<i64> ns = parse_time(time);
   return ns ? log_file_name(static_cast<u64>(*ns + second_ns), first_index_of(name)) : std::string();
 }

@@ -21,6 +21,8 @@ namespace shmring::log {
 
 inline constexpr u64 no_end = ~u64{0};
 inline constexpr std::string_view compressed_suffix = ".zst";
+// In so many files at the end of a log, an overlap need not be explained yet.
+inline constexpr std::size_t explained_later = 3;
 
 // A file is the same file when it is compressed: only its end and its suffix change.
 struct LogFile {

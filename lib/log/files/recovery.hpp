@@ -10,6 +10,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/log/format/line.hpp"
@@ -58,6 +59,9 @@ struct Recovered : RecoveredRing {
   bool is_sealed = false;          // the file, so that a new one is to be begun
   u64 durable = 0;                 // the first index that is not known to survive a power cut
   std::vector<Unsynced> unsynced;  // the files beyond it, in order
+  // Files that go on behind their end, and the index of that end: a collector that replaced them may have been killed before it
+  // said so.
+  std::vector<std::pair<std::string, u64>> overlapping;
 
   using RecoveredRing::known;
   // The same as an accounts line. It has views of this object.

@@ -10,6 +10,7 @@
 #include "lib/log/files/aside.hpp"
 #include "lib/log/files/cursor.hpp"
 #include "lib/log/files/mark.hpp"
+#include "lib/log/files/search.hpp"
 #include "lib/log/files/sync_job.hpp"
 #include "lib/log/format/parse.hpp"
 #include "lib/os/clock.hpp"
@@ -58,6 +59,7 @@ class Restart {
   int cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes);
   int sync_cut(std::size_t at, bool is_there);
   int judge();
+  int find_overlapping();
   int find_unsynced();
   int end_of(std::size_t at, u64& byte);
   int find_line(LogFile file, u64 index, u64& byte);
@@ -66,10 +68,11 @@ class Restart {
     return os::fail(-error, "log %s/%s: cannot %s: %s", dir_.c_str(), name.c_str(), what, std::strerror(-error));
   }
   int refuse_below_durable(u64 index) const {
-    return os::fail(EBADMSG,
-                    "log %s: the lines with the indexes %llu to %llu are missing or damaged, but had been on the disk; the log was "
-                    "left as it is: put the files back, or run `shmring verify %s` and move what is left elsewhere",
-                    dir_.c_str(), wide(index), wide(mark_.durable - 1), dir_.c_str());
+    return os::fail(
+        EBADMSG,
+        "log %s: the lines with the indexes %llu to %llu are missing or damaged, but had been on the disk; the log was "
+        "left as it is: put the files back, or run `shmring verify %s` and move what is left elsewhere",
+        dir_.c_str(), wide(index), wide(mark_.durable - 1), dir_.c_str());
   }
 
   int directory_;
@@ -151,7 +154,8 @@ int Restart::read_file(const LogFile& file, u64& next, u64& whole) {
 // hole whenever this is cut short.
 int Restart::cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes) {
   if (at == 0 && whole == 0 && files_[0].file.first_index > 0) {
-    return os::fail(EBADMSG, "log %s/%s: it has no whole line, and no other file says how the log goes on; it was left as it is",
+    return os::fail(EBADMSG,
+                    "log %s/%s: it has no whole line, and no other file says how the log goes on; it was left as it is",
                     dir_.c_str(), files_[0].file.name.c_str());
   }
   for (std::size_t i = files_.size(); i-- > at;) {
@@ -189,7 +193,23 @@ int Restart::judge() {
     case Origin::copy: out_.durable = files_.empty() ? 0 : files_.front().file.first_index; break;
   }
   if (mark_.durable > out_.next_index) return refuse_below_durable(out_.next_index);
+  if (const int error = find_overlapping()) return error;
   return out_.durable < out_.next_index ? find_unsynced() : 0;
+}
+
+// Only the last files may be without an incident that explains them.
+int Restart::find_overlapping() {
+  const std::size_t begin = files_.size() - std::min(files_.size(), explained_later + 1);
+  for (std::size_t i = begin; i < files_.size(); ++i) {
+    const LogFile& file = files_[i].file;
+    if (file.end == no_end || file.is_compressed() || files_[i].is_sealed) continue;
+    std::unique_ptr<ByteSource> source;
+    u64 end = 0;
+    if (const int error = open_source(directory_, dir_, file, source)) return error;
+    if (const int error = find_end(*source, file, end)) return error;
+    if (end > file.end) out_.overlapping.emplace_back(file.name, file.end);
+  }
+  return 0;
 }
 
 int Restart::find_unsynced() {
@@ -231,7 +251,8 @@ bool Restart::has_accounts_at_mark(const LogFile& file) {
   if (mark_.file != file.name || mark_.accounts < file.first_index || mark_.accounts >= out_.durable) return false;
   os::Fd fd;
   if (open_log_file(directory_, dir_, file.name, O_RDONLY, fd) != 0) return false;
-  const std::string expected = (mark_.byte > 0 ? "\n" : "") + ("{\"v\":1,\"kind\":\"accounts\",\"index\":" + std::to_string(mark_.accounts) + ",");
+  const std::string expected =
+      (mark_.byte > 0 ? "\n" : "") + ("{\"v\":1,\"kind\":\"accounts\",\"index\":" + std::to_string(mark_.accounts) + ",");
   std::string found(expected.size(), '\0');
   const u64 at = mark_.byte > 0 ? mark_.byte - 1 : 0;
   return os::read_full(fd.get(), found.data(), found.size(), at) == static_cast<ssize_t>(found.size()) && found == expected;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "lib/log/files/names.hpp"
 #include "lib/os/durable.hpp"
 
 namespace shmring::log {
@@ -68,14 +69,22 @@ int copy_all(const SyncJob& job, int directory) {
   return 0;
 }
 
+// The failed file, and what another collector left that was killed here. Nothing is read of them, so they may stay if they
+// cannot be removed.
+void remove_superseded(const SyncJob& job, int directory) {
+  std::vector<LogFile> files, superseded;
+  if (list_log_files(directory, "", files, &superseded) != 0) return;
+  for (const LogFile& file : superseded)
+    if (file.first_index == first_index_of(job.name)) os::calls.unlinkat(directory, file.name.c_str(), 0);
+}
+
 }  // namespace
 
 SyncResult perform(const SyncJob& job, int directory, const MarkFile& mark) {
   SyncResult result;
   if (job.replaces()) {
     result.error = copy_all(job, directory);
-    // Nothing is read of it, so it may stay if it cannot be removed.
-    if (result.error == 0 && job.unlinks_failed) os::calls.unlinkat(directory, job.failed.c_str(), 0);
+    if (result.error == 0 && job.unlinks_failed) remove_superseded(job, directory);
   } else {
     result = sync(job, directory);
   }

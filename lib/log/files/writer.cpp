@@ -127,7 +127,7 @@ int Writer::begin_file(u64 time_ns, u64 first_index, std::string_view first_line
   file_ = std::make_shared<os::Fd>(std::move(file));
   file_name_ = name;
   file_bytes_ = first_line_bytes_ = first_line.size();
-  uncut_ = false;
+  uncut_ = is_void_ = false;
   return 0;
 }
 
@@ -164,12 +164,14 @@ int Writer::write(std::string_view lines) {
   }
   std::size_t written = 0;
   if (const int error = os::write_full(file_->get(), lines.data(), lines.size(), &written)) {
-    if (written > 0 && error != -EIO) cut();
+    is_void_ = error == -EIO;
+    if (written > 0 && !is_void_) cut();
     return fail(error, "append to it");
   }
   u64 bytes = 0;
   if (const int error = look_at_place(bytes)) return cut(), error;
   if (bytes != file_bytes_ + lines.size()) {
+    is_void_ = true;
     return os::fail(EUCLEAN,
                     "log %s/%s: it has %llu bytes, and %llu were written: another program cuts it or writes to it (logrotate "
                     "with copytruncate?); shmringd is the only one that may",

@@ -38,7 +38,7 @@ class Writer {
   // −errno with its text.
   int sync_first_file() const;
   // Appends these lines. Returns 0 if all of them are in the log, or −errno with its text if none is. −ESTALE: see in_place().
-  // After −EIO, and after −EUCLEAN (another program cut the file or wrote to it), the file is not to be written again.
+  // See also is_void().
   int write(std::string_view lines);
 
   // Returns 0 if the file that is written stands under its name. Returns −ESTALE if the file or its directory was removed,
@@ -51,6 +51,9 @@ class Writer {
   bool is_full() const { return file_bytes_ >= policy_.max_bytes; }
   // Returns true if the file has only its first line. A batch that does not fit behind that line fits into no file.
   bool has_first_line_only() const { return file_bytes_ == first_line_bytes_; }
+  // Returns true if the file is not to be written again: the disk refused a write with EIO, or another program cut the file or
+  // wrote to it (then write() has returned −EUCLEAN).
+  bool is_void() const { return is_void_; }
   // Returns true if a batch that failed may still have bytes in the file. They are cut before anything else is written.
   bool is_uncut() const { return uncut_; }
 
@@ -81,7 +84,7 @@ class Writer {
   FilePolicy policy_;
   u64 file_bytes_ = 0;        // of whole lines
   u64 first_line_bytes_ = 0;  // of the first line while it may still be alone; otherwise 0
-  bool uncut_ = false;
+  bool uncut_ = false, is_void_ = false;
   bool created_ = false;  // the directory
 };
 

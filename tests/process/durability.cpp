@@ -1,0 +1,87 @@
+// The collector's log under kills, rotations and reloads, at each level of durability; and what it tells those who wait.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "tests/support/daemon.hpp"
+#include "tests/support/log_text.hpp"
+#include "tests/support/mode.hpp"
+#include "tests/support/oracle.hpp"
+#include "tests/support/worker.hpp"
+
+using namespace shmring::test;
+
+namespace {
+
+constexpr const char* levels[] = {"write", "interval", "every"};
+
+// Waits for each of its records; returns 0 if each was told to be durable.
+int pay(Journal& journal, u64 records) {
+  shmring_producer* handle = attach(Workplace::ring, journal, SHMRING_LANE_AUTO);
+  for (u64 i = 0; i < records; ++i) {
+    write_noted(handle, journal);
+    const int told = shmring_wait_durable(handle, shmring_sequence(handle), 20'000'000'000);
+    if (told != 0) return std::fprintf(stderr, "%d: %s\n", told, shmring_strerror(told)), 1;
+  }
+  detach(handle, journal);
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("rotations, reloads and kills under load leave no hole and no line twice, at each level") {
+  for (const char* level : levels) {
+    CAPTURE(level);
+    Workplace place;
+    Daemon daemon(place, {"--slots", "1024", "--durability", level, "--file-bytes", "64 KiB"});
+    REQUIRE(daemon.collects());
+    const u64 records = by_mode<u64>(20'000, 40'000, 200'000);
+    Journal* journals[2] = {&place.journal(records), &place.journal(records)};
+    Child one([&] { return produce(Workplace::ring, *journals[0], {SHMRING_LANE_AUTO, records, 8, 100}); });
+    Child other([&] { return produce(Workplace::ring, *journals[1], {SHMRING_LANE_SHARED, records, 8, 100}); });
+    int kills = 0;
+    while (one.running() || other.running()) {
+      for (int i = 0; i < 4; ++i) {
+        ::usleep(2'000);
+        daemon.process.signal(i % 2 == 0 ? SIGUSR1 : SIGHUP);
+      }
+      if (kills == by_mode(8, 20, 100)) continue;
+      REQUIRE(daemon.process.kill() == -SIGKILL);
+      ++kills;
+      daemon.start();
+      REQUIRE_MESSAGE(daemon.collects(), daemon.said());
+    }
+    CHECK(one.wait() == 0);
+    CHECK(other.wait() == 0);
+    CHECK(all_closed());
+    CHECK(daemon.end() == 0);
+    CHECK(kills >= 4);
+    const Findings found = consult(place.log, place.journals);
+    CHECK_MESSAGE(found.problems.empty(), found.text());
+    CHECK(log_files(place.log).size() > 4);
+    report("level %s: %d kills, %zu files", level, kills, log_files(place.log).size());
+  }
+}
+
+TEST_CASE("who waits is told by a new collector when the one before was killed") {
+  for (const char* level : {"interval", "every"}) {
+    CAPTURE(level);
+    Workplace place;
+    Daemon daemon(place, {"--durability", level});
+    REQUIRE(daemon.collects());
+    Journal& journal = place.journal(500);
+    Child payer([&] { return pay(journal, 500); });
+    for (int kills = 0; kills < 10 && payer.running(); ++kills) {
+      ::usleep(20'000);
+      REQUIRE(daemon.process.kill() == -SIGKILL);
+      daemon.start();
+      REQUIRE_MESSAGE(daemon.collects(), daemon.said());
+    }
+    CHECK(payer.wait() == 0);
+    CHECK(daemon.end() == 0);
+    const Findings found = consult(place.log, place.journals);
+    CHECK_MESSAGE(found.problems.empty(), found.text());
+  }
+}
