@@ -218,6 +218,7 @@ void Daemon::each_second() {
     drain->retire_if_unlinked();
   }
   look_at_log();
+  show_log_figures();
   if (present().is_retired()) take_new_ring();
   end_drained();
 }

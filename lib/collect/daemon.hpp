@@ -73,6 +73,8 @@ class Daemon final : public Log {
   bool sync_all();
   void lose_log();
   void show_log_state();
+  void show_log_figures();
+  void show_alarm_state();
   void look_at_log();
   void wait_for_log();
   void take_requests();
@@ -104,6 +106,9 @@ class Daemon final : public Log {
   LogState log_state_ = LogState::ready;
   int log_error_ = 0;                  // why the log is failing, as reported last
   int sync_error_ = 0;                 // why the disk does not take it, as reported last
+  ring::Alarm alarm_;
+  ring::LogFigures figures_;
+  u64 measured_ns_ = 0;  // monotonic: when the sizes among them were looked at
   std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's is last
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;

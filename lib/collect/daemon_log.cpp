@@ -21,6 +21,7 @@ namespace {
 
 constexpr u64 log_retry_ns = 100'000'000;
 constexpr u64 sync_limit_ns = 5'000'000'000;
+constexpr u64 measure_every_ns = 10'000'000'000;
 
 }  // namespace
 
@@ -145,8 +146,33 @@ void Daemon::show_log_state() {
     show_state(drain->segment(), log_state_ == LogState::failing || log_state_ == LogState::lost
                                      ? ring::StatusState::log_failing
                                      : ring::StatusState::collecting);
+  show_alarm_state();
   tell_state();
   metrics_due_ns_ = 0;
+}
+
+void Daemon::show_alarm_state() {
+  using enum ring::AlarmCode;
+  const ring::AlarmCode code = log_state_ == LogState::lost      ? log_lost
+                               : log_state_ == LogState::failing ? log_failing
+                               : sync_error_ != 0                ? disk_failing
+                                                                 : none;
+  const int error = code == log_failing ? log_error_ : code == disk_failing ? sync_error_ : 0;
+  if (static_cast<u64>(code) != alarm_.code) alarm_.since_utc_ns = code == none ? 0 : present().host().now_utc_ns();
+  alarm_.code = static_cast<u64>(code), alarm_.error = static_cast<u64>(-error);
+  for (const std::unique_ptr<Drain>& drain : drains_) show_alarm(drain->segment(), alarm_);
+}
+
+// The sizes are looked at seldom: a log may have many files.
+void Daemon::show_log_figures() {
+  const u64 now = present().host().now_ns();
+  if (measured_ns_ == 0 || now - measured_ns_ >= measure_every_ns) {
+    measured_ns_ = now;
+    log_.measure(figures_.bytes, figures_.free_bytes);
+  }
+  figures_.durable_index = log_.committed().durable, figures_.next_index = log_.committed().index;
+  for (const std::unique_ptr<Drain>& drain : drains_) show_log(drain->segment(), figures_);
+  show_alarm_state();
 }
 
 // Nothing is taken from a ring meanwhile. But deaths are seen, an observer sees that the collector lives, and a signal ends the

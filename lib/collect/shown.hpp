@@ -15,6 +15,14 @@ inline void announce(const os::Segment& segment, log::Level level) {
   ring::announce<ring::HardwareMemory>(*segment.ring.header, os::self(*segment.ring.header), static_cast<ring::Level>(level));
 }
 
+inline void show_log(const os::Segment& segment, const ring::LogFigures& figures) {
+  ring::show_log<ring::HardwareMemory>(*segment.ring.header, figures);
+}
+
+inline void show_alarm(const os::Segment& segment, const ring::Alarm& alarm) {
+  ring::show_alarm<ring::HardwareMemory>(*segment.ring.header, alarm);
+}
+
 inline void withdraw(const os::Segment& segment) { ring::withdraw<ring::HardwareMemory>(*segment.ring.header); }
 
 inline void count_wakeup(const os::Segment& segment) { ring::count_wakeup<ring::HardwareMemory>(*segment.ring.header); }

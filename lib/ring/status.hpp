@@ -66,6 +66,14 @@ struct LogFigures {
   u64 free_bytes = 0;  // left on its file system
 };
 
+// What an alarm's code means. A code is never given another meaning.
+enum class AlarmCode : u64 {
+  none = 0,
+  log_failing = 1,   // the log cannot be written
+  log_lost = 2,      // it was taken away, and a new one cannot be begun
+  disk_failing = 3,  // the disk does not take what was written
+};
+
 // A trouble that lasts. Code 0: there is none.
 struct Alarm {
   u64 code = 0;

@@ -20,7 +20,8 @@ constexpr const char* footer =
     "changed, or nothing: not if the file has an error, or if a change needs a restart. --check-config prints all settings as "
     "such a file.\n\n"
     "On SIGTERM or SIGINT, shmringd drains the ring, writes a stop line and exits with 0. If its log is too slow to do that in "
-    "5 seconds, the rest stays in the ring for the next shmringd, and the status is 7. SIGUSR1 is ignored.\n\n"
+    "5 seconds, the rest stays in the ring for the next shmringd, and the status is 7. On SIGUSR1 it begins a new file of the "
+    "log.\n\n"
     "Exit status: 0 ok, 2 usage, 4 permission, 5 damaged ring or log, 6 configuration, 7 I/O, 8 another collector holds the "
     "ring or the log.\n\n"
     "Example: shmringd --ring payments --log /var/log/payments-audit";

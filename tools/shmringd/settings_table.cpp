@@ -67,7 +67,7 @@ const std::vector<Setting> table{
      {}, [](const Value& v, Settings& to) { to.log_dir = v.text; }},
     {"log", "durability", "--durability", "LEVEL", word, 0, 0, "write", false, true,
      "when a line counts as stored. write: when the kernel has it, so a power cut can lose it. interval: it is on the disk at "
-     "most log.sync_interval later. every: it is synced at once. At each level, records leave the ring when the kernel has them",
+     "most log.sync_interval later. every: it is synced at once. At each level a record leaves the ring when the kernel has it",
      {"write", "interval", "every"}, [](const Value& v, Settings& to) { to.durability.level = level_of(v.text); }},
     {"log", "sync_interval", "--sync-interval", "TIME", duration, 1'000'000, 60 * second, "20 ms", false, true,
      "with durability interval, the longest time from a line's write to its sync",

@@ -124,6 +124,7 @@ class Appender {
   void present(const RingId& id) { present_ = id; }
 
   int in_place() const { return writer_.in_place(); }
+  void measure(u64& bytes, u64& free_bytes) const { writer_.measure(bytes, free_bytes); }
 
   // Returns the index that the next line will have.
   u64 next_index() const { return next_index_; }

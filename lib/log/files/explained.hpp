@@ -1,9 +1,9 @@
 // What is odd about a log's files, and whether a line of the log explains it.
 //
 // Invariants:
-//   - a file that goes on behind its end, or that is superseded, is explained by an incident whose `code` is
-//     sync_failed, write_failed, file_cut or unsynced, whose `file` is its name, and whose `void` is not behind its end. In the last three files it may be missing,
-//     because it may still come;
+//   - a file that goes on behind its end, or that is superseded, is explained by an incident whose `code` is sync_failed,
+//     write_failed, file_cut or unsynced, whose `file` is its name, and whose `void` is not behind its end. In the last three
+//     files it may be missing, because it may still come;
 //   - what is missing at the log's beginning is explained by a `retain` line whose `before` is not below the first index;
 //   - such a line stands behind what it explains, so memory depends on what is not explained yet, and on no other line.
 #pragma once

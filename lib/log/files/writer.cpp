@@ -182,6 +182,19 @@ int Writer::write(std::string_view lines) {
   return 0;
 }
 
+void Writer::measure(u64& bytes, u64& free_bytes) const {
+  bytes = free_bytes = 0;
+  std::vector<LogFile> files;
+  struct statfs space {};
+  if (os::calls.fstatfs(directory_.get(), &space) == 0) free_bytes = u64{space.f_bavail} * static_cast<u64>(space.f_bsize);
+  if (list_log_files(directory_.get(), dir_, files) != 0) return;
+  for (const LogFile& file : files) {
+    struct stat status {};
+    if (os::calls.fstatat(directory_.get(), file.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+      bytes += static_cast<u64>(status.st_size);
+  }
+}
+
 int Writer::in_place() const {
   u64 bytes;
   return look_at_place(bytes);

@@ -62,6 +62,9 @@ class Writer {
   }
 
   const std::string& dir() const { return dir_; }
+  // Sets the bytes of all files of the log, and those that are free on its file system; 0: not known.
+  void measure(u64& bytes, u64& free_bytes) const;
+
   int directory() const { return directory_.get(); }
   const SharedFd& file() const { return file_; }
   const std::string& file_name() const { return file_name_; }
