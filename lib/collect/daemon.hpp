@@ -104,11 +104,11 @@ class Daemon final : public Log {
   log::Recovered recovered_;
   bool log_is_read_ = false;  // recovered_ is set
   LogState log_state_ = LogState::ready;
-  int log_error_ = 0;                  // why the log is failing, as reported last
-  int sync_error_ = 0;                 // why the disk does not take it, as reported last
+  int log_error_ = 0;   // why the log is failing, as reported last
+  int sync_error_ = 0;  // why the disk does not take it, as reported last
   ring::Alarm alarm_;
   ring::LogFigures figures_;
-  u64 measured_ns_ = 0;  // monotonic: when the sizes among them were looked at
+  u64 measured_ns_ = 0;                // monotonic: when the sizes among them were looked at
   std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's is last
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;

@@ -62,6 +62,25 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a replacement begins at the last accounts line that is durable, and the file before it counts up to there") {
+  DurableLog log;
+  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+  const Line line = event("pay", 10, ++log.sequence, "x");
+  log.writer->ledger.apply(line);
+  log.writer->log.append({&line, 1}, RingId{});
+  log.writer->log.append(log.writer->accounts());  // in the same batch
+  const u64 accounts = log.writer->log.next_index() - 1;
+  log.writer->try_again();
+  CHECK(log.durable() == accounts + 1);
+  disk.data_syncs = 1;
+  CHECK(log.write() == 0);
+  REQUIRE(log.voids.size() == 1);
+  CHECK(log.voids[0].from == accounts);
+  CHECK(log_files(log.dir.log()).size() == 3);
+  CHECK(is_accounts_line(content(log_files(log.dir.log())[1])));
+  log.check();
+}
+
 TEST_CASE("a write that the disk refuses makes the file void: its lines and the batch are in others") {
   DurableLog log;
   for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
