@@ -75,6 +75,7 @@ class Daemon final : public Log {
   void show_log_state();
   void show_log_figures();
   void show_alarm_state();
+  void keep_log();
   void look_at_log();
   void wait_for_log();
   void take_requests();
@@ -109,6 +110,7 @@ class Daemon final : public Log {
   ring::Alarm alarm_;
   ring::LogFigures figures_;
   u64 measured_ns_ = 0;                // monotonic: when the sizes among them were looked at
+  int keep_error_ = 0;                 // why files are not compressed, as reported last
   std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's is last
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;

@@ -163,12 +163,20 @@ void Daemon::show_alarm_state() {
   for (const std::unique_ptr<Drain>& drain : drains_) show_alarm(drain->segment(), alarm_);
 }
 
+void Daemon::keep_log() {
+  std::string text;
+  const int error = log_.keep(text);
+  if (error != 0 && error != keep_error_) say("shmringd: {}; the files stay as they are, and shmringd tries again\n", text);
+  keep_error_ = error;
+}
+
 // The sizes are looked at seldom: a log may have many files.
 void Daemon::show_log_figures() {
   const u64 now = present().host().now_ns();
   if (measured_ns_ == 0 || now - measured_ns_ >= measure_every_ns) {
     measured_ns_ = now;
     log_.measure(figures_.bytes, figures_.free_bytes);
+    keep_log();
   }
   figures_.durable_index = log_.committed().durable, figures_.next_index = log_.committed().index;
   for (const std::unique_ptr<Drain>& drain : drains_) show_log(drain->segment(), figures_);

@@ -53,6 +53,8 @@ constinit Calls calls{
     .madvise = ::madvise,
     .getrlimit = [](int resource, rlimit* out) { return ::getrlimit(static_cast<__rlimit_resource>(resource), out); },
     .setrlimit = [](int resource, const rlimit* limit) { return ::setrlimit(static_cast<__rlimit_resource>(resource), limit); },
+    .setpriority = [](int which, id_t who,
+                      int priority) { return ::setpriority(static_cast<__priority_which>(which), who, priority); },
     .getrandom = ::getrandom,
     .getpid = ::getpid,
     .gettid = ::gettid,

@@ -68,6 +68,7 @@ struct Calls {
   int (*madvise)(void* at, std::size_t bytes, int advice);
   int (*getrlimit)(int resource, struct rlimit* out);
   int (*setrlimit)(int resource, const struct rlimit* limit);
+  int (*setpriority)(int which, id_t who, int priority);
   // processes, users, signals
   ssize_t (*getrandom)(void* buffer, std::size_t bytes, unsigned flags);
   pid_t (*getpid)();

@@ -148,6 +148,14 @@ bool Appender::sync(u64 now_ns) {
   return moved || was_held != is_held();
 }
 
+int Appender::keep(std::string& text) {
+  text.clear();
+  if (!policy_.compress) return keeper_.reset(), 0;
+  if (keeper_ == nullptr) keeper_ = std::make_unique<Keeper>();
+  if (const int error = keeper_->look(writer_.directory(), writer_.dir())) return text = std::strerror(-error), error;
+  return keeper_->error(text);
+}
+
 // The file's first line takes the index of the first line that is not in the log yet.
 int Appender::begin_file(Accounts accounts) {
   const u64 time_ns = accounts.time_ns;

@@ -26,6 +26,7 @@
 
 #include "lib/log/files/batch.hpp"
 #include "lib/log/files/durability.hpp"
+#include "lib/log/files/keeper.hpp"
 #include "lib/log/files/writer.hpp"
 #include "lib/log/format/encoder.hpp"
 
@@ -124,6 +125,9 @@ class Appender {
   void present(const RingId& id) { present_ = id; }
 
   int in_place() const { return writer_.in_place(); }
+  // Has closed files compressed, if that is the policy. Called now and then. Returns why that failed last, as −errno with its
+  // text; 0: it did not.
+  int keep(std::string& text);
   void measure(u64& bytes, u64& free_bytes) const { writer_.measure(bytes, free_bytes); }
 
   // Returns the index that the next line will have.
@@ -140,6 +144,7 @@ class Appender {
   SyncPolicy sync_policy_;
   std::unique_ptr<Syncer> syncer_;  // until begin()
   Durability durability_;
+  std::unique_ptr<Keeper> keeper_;  // if files are compressed
   Encoder encoder_{""};
   std::deque<Batch> pending_;  // not written yet
   Commit committed_;

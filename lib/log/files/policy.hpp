@@ -14,6 +14,7 @@ namespace shmring::log {
 struct FilePolicy {
   u64 max_bytes = u64{128} << 20;              // a new file is begun when one has reached this size, in bytes
   u64 max_age_ns = u64{3600} * 1'000'000'000;  // … or this age, in nanoseconds
+  bool compress = false;                       // files that are closed
   std::optional<gid_t> group{};                // whose members may read the files; none: nobody but their owner
   bool operator==(const FilePolicy&) const = default;
 };
