@@ -232,7 +232,7 @@ int Daemon::drain() {
   const u64 until = present().host().now_ns() + drain_limit_ns;
   do {
     if (pass(true)) continue;
-    if (log_state_ != LogState::held) return -EIO;
+    if (log_state_ != LogState::held && !log_.is_held()) return -EIO;
     wait_for_log();
   } while (!all(&Drain::is_idle) && present().host().now_ns() < until);
   // If a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled over.

@@ -71,6 +71,7 @@ class Daemon final : public Log {
   void sync_log();
   void note_voided();
   bool sync_all();
+  void finish_syncs();
   void lose_log();
   void show_log_state();
   void show_log_figures();

@@ -114,6 +114,17 @@ void Daemon::note_voided() {
   }
 }
 
+// Waits until all that was written is durable, but not for ever.
+void Daemon::finish_syncs() {
+  log_.hurry();
+  const u64 until = os::monotonic_now_ns() + sync_limit_ns;
+  for (u64 now = 0; now < until && !log_.durability().is_durable();) {
+    now = os::monotonic_now_ns();
+    log_.sync(now);
+    if (!log_.durability().is_durable()) sleep_until_death(log_retry_ns);
+  }
+}
+
 // At the end, waits until all is written, and durable if that was promised, but not for ever. Returns false if it is not.
 bool Daemon::sync_all() {
   const bool promised = durability_.level != log::Level::write;
@@ -146,7 +157,6 @@ void Daemon::show_log_state() {
     show_state(drain->segment(), log_state_ == LogState::failing || log_state_ == LogState::lost
                                      ? ring::StatusState::log_failing
                                      : ring::StatusState::collecting);
-  show_alarm_state();
   tell_state();
   metrics_due_ns_ = 0;
 }
@@ -156,6 +166,7 @@ void Daemon::show_alarm_state() {
   const ring::AlarmCode code = log_state_ == LogState::lost      ? log_lost
                                : log_state_ == LogState::failing ? log_failing
                                : sync_error_ != 0                ? disk_failing
+                               : log_state_ == LogState::held    ? disk_behind
                                                                  : none;
   const int error = code == log_failing ? log_error_ : code == disk_failing ? sync_error_ : 0;
   if (static_cast<u64>(code) != alarm_.code) alarm_.since_utc_ns = code == none ? 0 : present().host().now_utc_ns();
@@ -195,8 +206,7 @@ void Daemon::wait_for_log() {
 }
 
 void Daemon::look_at_log() {
-  // A file that was replaced may be gone before a new one is begun.
-  if (log_state_ != LogState::lost && !log_.is_held() && log_.in_place() == -ESTALE) lose_log();
+  if (log_state_ != LogState::lost && log_.in_place() == -ESTALE) lose_log();
   if (log_.roll_error() != 0 && roll_error_ == 0)
     present().note("incident", {{"what", "a new file cannot be created: the log goes on in the old one"},
                                 number("errno", static_cast<u64>(-log_.roll_error()))});
@@ -222,7 +232,9 @@ int Daemon::open_whole_log(u64 lines) {
 // to stop before it succeeded.
 bool Daemon::open_log_again() {
   const u64 lines = log_.committed().index;
-  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(log_.committed());  // the new log goes on from there
+  // The new log goes on from there. What the old one was promised to have is synced first, wherever it lies by now.
+  if (durability_.level != log::Level::write) finish_syncs();
+  for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(log_.committed());
   int said = 0;
   while (const int error = open_whole_log(lines)) {
     if (error != said) say("shmringd: {}; shmringd keeps trying, and releases nothing until it succeeds\n", os::last_error());

@@ -20,7 +20,7 @@ int until_done(int (*call)(int), int fd) {
 
 int sync_data(int file) { return until_done(calls.fdatasync, file); }
 
-int sync_directory(int directory) { return until_done(calls.fsync, directory); }
+int sync_all(int file_or_directory) { return until_done(calls.fsync, file_or_directory); }
 
 int rename_new(int directory, const char* temporary, const char* name) {
   if (calls.renameat2(directory, temporary, directory, name, RENAME_NOREPLACE) == 0) return 0;

@@ -16,9 +16,9 @@
 
 namespace shmring::os {
 
-// Both return 0 or −errno, and go on after EINTR.
+// Both return 0 or −errno, and go on after EINTR. The second also syncs a file with its mode and owner.
 int sync_data(int file);
-int sync_directory(int directory);
+int sync_all(int file_or_directory);
 
 // Gives a file of the directory its name unless something has that name. Returns 0, −EEXIST, or −errno. Where the file system
 // cannot rename without replacing, the file is linked, and its temporary name is unlinked.

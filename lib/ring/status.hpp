@@ -72,6 +72,7 @@ enum class AlarmCode : u64 {
   log_failing = 1,   // the log cannot be written
   log_lost = 2,      // it was taken away, and a new one cannot be begun
   disk_failing = 3,  // the disk does not take what was written
+  disk_behind = 4,   // as much waits for the disk as may be in memory
 };
 
 // A trouble that lasts. Code 0: there is none.

@@ -74,11 +74,7 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
 // Goes on in the file that was written last. Nothing but the files themselves has the lines that are not durable.
 int Appender::go_on(const Recovered& recovered) {
   for (const auto& [file, from] : recovered.overlapping) durability_.was_replaced(file, from);
-  for (const Unsynced& unsynced : recovered.unsynced) {
-    auto file = std::make_shared<os::Fd>();
-    if (const int error = writer_.open_to_read(unsynced.name, *file)) return error;
-    durability_.suspect(unsynced, std::move(file));
-  }
+  for (const Unsynced& unsynced : recovered.unsynced) durability_.suspect(unsynced);
   if (recovered.is_sealed) return 0;
   if (const int error = writer_.open(recovered)) return error;
   durability_.goes_on(writer_.file(), recovered.file, first_index_of(recovered.file), recovered.file_bytes);

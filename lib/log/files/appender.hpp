@@ -124,7 +124,7 @@ class Appender {
   // Sets the ring that lines speak of from here on. Its `start` line, which says so, must come next.
   void present(const RingId& id) { present_ = id; }
 
-  int in_place() const { return writer_.in_place(); }
+  int in_place() const { return is_held() ? writer_.directory_in_place() : writer_.in_place(); }
   // Has closed files compressed, if that is the policy. Called now and then. Returns why that failed last, as −errno with its
   // text; 0: it did not.
   int keep(std::string& text);

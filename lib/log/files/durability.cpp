@@ -14,7 +14,6 @@ namespace shmring::log {
 namespace {
 
 constexpr u64 retry_after_ns = 1'000'000'000;
-constexpr std::size_t most_spare = 512;  // batches
 
 }  // namespace
 
@@ -39,14 +38,15 @@ int Durability::start(int directory, u64 durable, u64 written) {
   mark.boot[0] = boot_[0], mark.boot[1] = boot_[1], mark.durable = durable;
   const MarkFile& file = syncer_->mark();
   const bool is_known = file.read(before) == MarkSays::this_place;
-  if (is_known && before.boot[0] == boot_[0] && before.boot[1] == boot_[1]) return 0;
+  if (is_known && before.boot[0] == boot_[0] && before.boot[1] == boot_[1] && before.durable <= durable) return 0;
   int error = file.write(mark);
+  if (error == -ENOSPC || error == -EDQUOT) error = file.clear();  // no mark is as good as one that says nothing is durable
   if (error == 0) error = file.sync();
-  return error == 0 ? os::sync_directory(directory) : error;
+  return error == 0 ? os::sync_all(directory) : error;
 }
 
-void Durability::suspect(const Unsynced& file, SharedFd fd) {
-  File& added = files_.emplace_back(File{std::move(fd), file.name, file.from, file.end, file.begin_byte, file.end_byte});
+void Durability::suspect(const Unsynced& file) {
+  File& added = files_.emplace_back(File{nullptr, file.name, file.from, file.end, file.begin_byte, file.end_byte});
   added.is_closed = added.has_name = added.is_suspect = true;
 }
 
@@ -83,7 +83,7 @@ void Durability::keep_read(std::string accounts, u64 index, std::string rest, u6
 void Durability::wrote(std::string lines, u64 first_index, u64 end_index, std::size_t accounts_at) {
   files_.back().end = end_index;
   keep(std::move(lines), first_index, end_index, accounts_at);
-  files_.back().end_byte = current_bytes_;
+  if (!files_.back().is_suspect) files_.back().end_byte = current_bytes_;
 }
 
 void Durability::keep(std::string lines, u64 first, u64 end, std::size_t accounts_at) {
@@ -115,7 +115,8 @@ bool Durability::step(u64 now_ns) {
 bool Durability::ask(u64 now_ns) {
   if (since_ns_ == 0 && !is_durable()) since_ns_ = now_ns;
   const bool due = is_due(now_ns);
-  if (due) {
+  // No file behind a suspect one may become durable before it was replaced.
+  if (due || std::ranges::any_of(files_, &File::is_void)) {
     for (File& file : files_) {
       if (!file.is_suspect || file.is_void || !(file.is_closed || is_current_due(now_ns))) continue;
       file.is_void = true, file.code = "unsynced";
@@ -124,7 +125,8 @@ bool Durability::ask(u64 now_ns) {
   const auto first_void = std::ranges::find_if(files_, &File::is_void);
   const auto before_it = static_cast<std::size_t>(first_void - files_.begin());
   if (before_it > 0 && (due || first_void != files_.end())) return begin_sync(before_it), true;
-  return first_void != files_.end() && now_ns >= retry_ns_ && begin_replacement();
+  if (first_void == files_.end() || now_ns < retry_ns_) return false;
+  return begin_replacement(), true;
 }
 
 bool Durability::is_due(u64 now_ns) const {
@@ -164,33 +166,27 @@ void Durability::begin_sync(std::size_t files) {
   syncer_->begin(std::move(job));
 }
 
-// Returns false if no name can be found for it.
-bool Durability::begin_replacement() {
+void Durability::begin_replacement() {
   const File& file = files_.front();
   SyncJob job;
-  u64 first = file.first;
-  job.bytes = bytes_of(file, first);
+  job.first = file.first, job.time_ns = os::utc_now_ns();
+  job.bytes = bytes_of(file, job.first);
   job.failed = file.name;
-  job.unlinks_failed = first == first_index_of(file.name);
-  job.name = log_file_name(os::utc_now_ns(), first);
-  if (job.unlinks_failed && job.name <= file.name) job.name = later_name(file.name);
-  if (job.name.empty()) return error_ = -EOVERFLOW, false;
   job.mark.boot[0] = boot_[0], job.mark.boot[1] = boot_[1];
   job.mark.durable = file.end;
   job_replaces_ = true, job_end_ = file.end;
   syncer_->begin(std::move(job));
-  return true;
 }
 
 // Sets `first` to the index of the first line among these bytes.
 std::vector<Bytes> Durability::bytes_of(const File& file, u64& first) const {
-  if (file.is_suspect) return {{nullptr, 0, file.fd, file.begin_byte, file.end_byte}};
   std::vector<Bytes> bytes;
+  if (file.is_suspect) bytes.push_back({nullptr, 0, file.name, file.begin_byte, file.end_byte});
   for (const Kept& kept : kept_) {
     if (kept.file != file.name) continue;
     const bool is_k = &kept == &kept_.front() && kept.end <= durable_;
     if (bytes.empty()) first = is_k ? kept.end - 1 : kept.first;
-    bytes.push_back({kept.text, is_k ? kept.accounts_at : 0, nullptr, 0, 0});
+    bytes.push_back({kept.text, is_k ? kept.accounts_at : 0, {}, 0, 0});
   }
   return bytes;
 }
@@ -204,28 +200,33 @@ void Durability::finish(const SyncResult& result, u64 now_ns) {
   move_on(job_end_);
 }
 
-// If it was the directory, the names that are not durable yet may be lost. Each of their files gets a new one.
+// If it was the directory, each name that is not durable yet may be lost, also of a file that was begun meanwhile. These files
+// get new ones.
 void Durability::blame(const SyncResult& result) {
   error_ = result.error;
-  for (std::size_t i = 0; i < job_files_; ++i) {
-    File& file = files_[i];
-    const bool guilty = result.failed.empty() ? !file.has_name : file.name == result.failed;
+  for (File& file : files_) {
+    const bool guilty = result.is_directory ? !file.has_name : file.name == result.failed;
     if (!guilty || file.is_void) continue;
     file.is_void = true, file.code = result.error == -EUCLEAN ? "file_cut" : "sync_failed", file.error = result.error;
   }
 }
 
 void Durability::finish_replacement(const SyncResult& result, u64 now_ns) {
-  if (result.error != 0) {
+  const File& file = files_.front();
+  u64 from = file.first;
+  if (result.is_source_gone) {
+    // Another program cut what a collector before has written. The log has a hole there, as verify says; it goes on behind it.
+    voided_.push_back({file.name, file.end, "file_cut", result.error});
+  } else if (result.error != 0) {
+    if (result.is_directory) blame(result);
     error_ = result.error;
     retry_ns_ = now_ns + retry_after_ns;
     return;
+  } else {
+    bytes_of(file, from);
+    voided_.push_back({file.name, from, file.code, file.error});
   }
   error_ = 0, retry_ns_ = 0;
-  const File& file = files_.front();
-  u64 from = file.first;
-  bytes_of(file, from);
-  voided_.push_back({file.name, from, file.code, file.error});
   needs_new_file_ = needs_new_file_ || !file.is_closed;
   files_.pop_front();
   move_on(job_end_);
@@ -238,7 +239,7 @@ void Durability::move_on(u64 durable) {
     while (&kept_.front() != accounts) {
       std::string text = std::move(*kept_.front().text);
       text.clear();
-      if (spare_.size() < most_spare) spare_.push_back(std::move(text));
+      keep_spare(std::move(text));
       kept_.pop_front();
     }
   }
@@ -267,7 +268,14 @@ std::string Durability::take_spare() {
   if (spare_.empty()) return {};
   std::string out = std::move(spare_.back());
   spare_.pop_back();
+  spare_bytes_ -= out.capacity();
   return out;
+}
+
+void Durability::keep_spare(std::string text) {
+  if (spare_bytes_ + text.capacity() > policy_.unsynced_max / 2) return;
+  spare_bytes_ += text.capacity();
+  spare_.push_back(std::move(text));
 }
 
 }  // namespace shmring::log

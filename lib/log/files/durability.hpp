@@ -59,7 +59,7 @@ class Durability {
   // The files of Recovered::overlapping. They were replaced by another collector.
   void was_replaced(const std::string& file, u64 from) { voided_.push_back({file, from, "unsynced", 0}); }
   // The files of Recovered::unsynced, before any other.
-  void suspect(const Unsynced& file, SharedFd fd);
+  void suspect(const Unsynced& file);
 
   // A file was begun with this line, and what was the current file is closed; …
   void began(SharedFd file, const std::string& name, u64 index, const std::string& line);
@@ -120,7 +120,8 @@ class Durability {
   bool is_due(u64 now_ns) const;
   bool is_current_due(u64 now_ns) const;
   void begin_sync(std::size_t files);
-  bool begin_replacement();
+  void begin_replacement();
+  void keep_spare(std::string text);
   void finish(const SyncResult& result, u64 now_ns);
   void finish_replacement(const SyncResult& result, u64 now_ns);
   void blame(const SyncResult& result);
@@ -134,6 +135,7 @@ class Durability {
   std::deque<File> files_;  // not durable yet, oldest first; the last is the current one unless it is closed
   std::deque<Kept> kept_;   // from K on
   std::deque<std::string> spare_;
+  std::size_t spare_bytes_ = 0;  // of their memory
   // Of the job that is under way:
   bool job_replaces_ = false;
   std::size_t job_files_ = 0, job_closed_ = 0;  // the first so many files; of these, the first so many are closed

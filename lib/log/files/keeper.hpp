@@ -2,7 +2,7 @@
 //
 // Invariants:
 //   - only files that are sealed and have a successor are touched: the collector never writes them again;
-//   - a failure costs nothing but space. It is kept for whoever asks, and the next attempt is made when the collector asks again;
+//   - a failure costs nothing but space. It is kept for whoever asks. The next attempt is made when the collector asks again;
 //   - the destructor stops the work that is under way, which leaves the file as it was.
 // Thread role: the collector's; its thread is its own.
 #pragma once

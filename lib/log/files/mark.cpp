@@ -144,6 +144,8 @@ int MarkFile::write(Mark mark) const {
   }
 }
 
+int MarkFile::clear() const { return os::result(os::calls.ftruncate(file_.get(), 0)); }
+
 int MarkFile::sync() const { return os::sync_data(file_.get()); }
 
 }  // namespace shmring::log

@@ -44,6 +44,7 @@ class MarkFile {
   MarkSays read(Mark& out) const;
   // Returns 0 or −errno. Waits for no disk. It sets device and inode.
   int write(Mark mark) const;
+  int clear() const;  // it says nothing then, and takes no space
   int sync() const;
 
  private:

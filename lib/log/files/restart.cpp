@@ -57,6 +57,11 @@ class Restart {
   int cut_what_is_not_whole(u64& cut_bytes);
   int read_file(const LogFile& file, u64& next, u64& whole);
   int cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes);
+  // Files become durable in their order, so a sealed one proves all before it: also a file that was replaced, and is never
+  // sealed.
+  std::vector<Found>::const_iterator first_unsealed() const {
+    return std::find_if(files_.rbegin(), files_.rend(), [](const Found& found) { return found.is_sealed; }).base();
+  }
   int sync_cut(std::size_t at, bool is_there);
   int judge();
   int find_overlapping();
@@ -118,9 +123,9 @@ int Restart::list() {
 // After a power cut: the disk may have kept any part of what was not synced. All from the first unsealed file on is read, and
 // the log ends where the first line is missing or damaged.
 int Restart::cut_what_is_not_whole(u64& cut_bytes) {
-  const auto first = std::ranges::find(files_, false, &Found::is_sealed);
+  const auto first = first_unsealed();
   u64 next = first == files_.end() ? 0 : first->file.first_index;
-  for (std::size_t i = static_cast<std::size_t>(first - files_.begin()); i < files_.size(); ++i) {
+  for (std::size_t i = static_cast<std::size_t>(first - files_.cbegin()); i < files_.size(); ++i) {
     u64 whole = 0;
     if (files_[i].file.first_index == next) {
       if (const int error = read_file(files_[i].file, next, whole)) return error;
@@ -177,19 +182,20 @@ int Restart::sync_cut(std::size_t at, bool is_there) {
   if (is_there) error = open_log_file(directory_, dir_, name, O_RDONLY, file);
   if (error != 0) return error;
   if (is_there) error = os::sync_data(file.get());
-  if (error == 0) error = os::sync_directory(directory_);
+  if (error == 0) error = os::sync_all(directory_);
   return error == 0 ? 0 : io_error(error, name, "sync what was cut");
 }
 
 int Restart::judge() {
   const auto last = std::ranges::find(files_, out_.file, [](const Found& found) { return found.file.name; });
   out_.is_sealed = last != files_.end() && last->is_sealed;
-  const auto unsealed = std::ranges::find(files_, false, &Found::is_sealed);
-  const u64 first_unsealed = unsealed == files_.end() ? out_.next_index : unsealed->file.first_index;
+  if (files_.empty()) return out_.durable = 0, 0;  // all was taken away, and a new log begins
+  const auto unsealed = first_unsealed();
+  const u64 proven = unsealed == files_.end() ? out_.next_index : unsealed->file.first_index;
   switch (origin_) {
     case Origin::this_boot: out_.durable = mark_.durable; break;
     case Origin::earlier_boot: out_.durable = out_.next_index; break;
-    case Origin::unknown: out_.durable = first_unsealed; break;
+    case Origin::unknown: out_.durable = proven; break;
     case Origin::copy: out_.durable = files_.empty() ? 0 : files_.front().file.first_index; break;
   }
   if (mark_.durable > out_.next_index) return refuse_below_durable(out_.next_index);
@@ -213,10 +219,10 @@ int Restart::find_overlapping() {
 }
 
 int Restart::find_unsynced() {
-  for (std::size_t i = 0; i < files_.size(); ++i) {
+  for (std::size_t i = static_cast<std::size_t>(first_unsealed() - files_.cbegin()); i < files_.size(); ++i) {
     const LogFile& file = files_[i].file;
     const u64 end = std::min(file.end, out_.next_index);
-    if (files_[i].is_sealed || end <= out_.durable) continue;
+    if (end <= out_.durable) continue;
     Unsynced unsynced{file.name, file.first_index, end, 0, 0};
     if (const int error = end_of(i, unsynced.end_byte)) return error;
     if (has_accounts_at_mark(file)) unsynced.from = mark_.accounts, unsynced.begin_byte = mark_.byte;

@@ -29,67 +29,85 @@ SyncResult sync(const SyncJob& job, int directory) {
     if (static_cast<u64>(status.st_size) < file.bytes) return {-EUCLEAN, file.name};
   }
   if (job.names)
-    if (const int error = os::sync_directory(directory)) return {error, {}};
+    if (const int error = os::sync_all(directory)) return {error, {}, true};
   for (const SyncedFile& file : job.files)
     if (file.is_closed) seal(file);
   return {};
 }
 
-int copy(const Bytes& bytes, int to) {
-  if (bytes.text) return os::write_full(to, bytes.text->data() + bytes.from, bytes.text->size() - bytes.from);
+SyncResult copy_file(const Bytes& bytes, int directory, int to) {
+  os::Fd from;
+  if (const int error = open_log_file(directory, ".", bytes.file, O_RDONLY, from))
+    return {error, {}, false, error == -ENOENT || error == -EBADMSG};
   std::string block;
   for (u64 at = bytes.begin; at < bytes.end;) {
     block.resize(std::min<u64>(block_bytes, bytes.end - at));
-    const ssize_t got = os::read_full(bytes.file->get(), block.data(), block.size(), at);
-    if (got < 0) return static_cast<int>(got);
-    if (got == 0) return -EIO;  // it had more when it was looked at
-    if (const int error = os::write_full(to, block.data(), static_cast<std::size_t>(got))) return error;
+    const ssize_t got = os::read_full(from.get(), block.data(), block.size(), at);
+    if (got < 0) return {static_cast<int>(got), {}, false, got == -EIO};
+    if (got == 0) return {-EUCLEAN, {}, false, true};  // it had more when it was looked at
+    if (const int error = os::write_full(to, block.data(), static_cast<std::size_t>(got))) return {error, {}};
     at += static_cast<u64>(got);
   }
-  return 0;
+  return {};
 }
 
-// The failed file's owner and mode are the new file's, too.
-int copy_all(const SyncJob& job, int directory) {
+// A name above all that begin with the same index, so that what it names has superseded them.
+std::string name_above_all(const SyncJob& job, int directory) {
+  std::vector<LogFile> files, superseded;
+  std::string name = log_file_name(job.time_ns, job.first), top;
+  if (list_log_files(directory, "", files, &superseded) != 0) return {};
+  files.insert(files.end(), superseded.begin(), superseded.end());
+  for (const LogFile& file : files)
+    if (file.first_index == job.first) top = std::max(top, std::string(file.plain_name()));
+  return name <= top ? later_name(top) : name;
+}
+
+// The failed file's group and mode are the new file's, too. Its seal is durable before its bytes count: after a power cut, what
+// comes before a sealed file is not looked at, and what the failed file then says may be anything.
+SyncResult copy_all(const SyncJob& job, int directory) {
   os::calls.unlinkat(directory, replacement_name, 0);  // of an attempt that failed
-  os::Fd file;
+  const auto file = std::make_shared<os::Fd>();
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW;
-  if (const int error = os::open_at(directory, replacement_name, flags, 0600, file)) return error;
+  if (const int error = os::open_at(directory, replacement_name, flags, 0600, *file)) return {error, {}};
   struct stat status {};
   if (os::calls.fstatat(directory, job.failed.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (status.st_gid != 0) os::calls.fchown(file.get(), static_cast<uid_t>(-1), status.st_gid);
-    os::calls.fchmod(file.get(), (status.st_mode & 0640) | 0600);
+    if (status.st_gid != 0) os::calls.fchown(file->get(), static_cast<uid_t>(-1), status.st_gid);
+    os::calls.fchmod(file->get(), (status.st_mode & 0640) | 0600);
   }
-  for (const Bytes& bytes : job.bytes)
-    if (const int error = copy(bytes, file.get())) return error;
-  if (const int error = os::sync_data(file.get())) return error;
-  if (const int error = os::rename_new(directory, replacement_name, job.name.c_str())) return error;
-  if (const int error = os::sync_directory(directory)) return error;
-  seal({std::make_shared<os::Fd>(std::move(file)), job.name, 0, true});
-  return 0;
+  for (const Bytes& bytes : job.bytes) {
+    if (!bytes.text) {
+      if (const SyncResult copied = copy_file(bytes, directory, file->get()); copied.error != 0) return copied;
+      continue;
+    }
+    if (const int error = os::write_full(file->get(), bytes.text->data() + bytes.from, bytes.text->size() - bytes.from))
+      return {error, {}};
+  }
+  if (const int error = os::sync_data(file->get())) return {error, {}};
+  seal({file, "", 0, true});
+  if (const int error = os::sync_all(file->get())) return {error, {}};  // its mode
+  const std::string name = name_above_all(job, directory);
+  if (name.empty()) return {-EOVERFLOW, {}};
+  if (const int error = os::rename_new(directory, replacement_name, name.c_str())) return {error, {}};
+  if (const int error = os::sync_all(directory)) return {error, {}, true};
+  return {};
 }
 
-// The failed file, and what another collector left that was killed here. Nothing is read of them, so they may stay if they
-// cannot be removed.
+// What the new file has superseded, and what another collector left that was killed here. Nothing is read of these files, so
+// they may stay if they cannot be removed.
 void remove_superseded(const SyncJob& job, int directory) {
   std::vector<LogFile> files, superseded;
   if (list_log_files(directory, "", files, &superseded) != 0) return;
   for (const LogFile& file : superseded)
-    if (file.first_index == first_index_of(job.name)) os::calls.unlinkat(directory, file.name.c_str(), 0);
+    if (file.first_index == job.first) os::calls.unlinkat(directory, file.name.c_str(), 0);
 }
 
 }  // namespace
 
 SyncResult perform(const SyncJob& job, int directory, const MarkFile& mark) {
-  SyncResult result;
-  if (job.replaces()) {
-    result.error = copy_all(job, directory);
-    if (result.error == 0 && job.unlinks_failed) remove_superseded(job, directory);
-  } else {
-    result = sync(job, directory);
-  }
-  // A mark that could not be written says less than is true.
-  if (result.error == 0) (void)mark.write(job.mark);
+  const SyncResult result = job.replaces() ? copy_all(job, directory) : sync(job, directory);
+  if (result.error != 0) return result;
+  if (job.replaces()) remove_superseded(job, directory);
+  (void)mark.write(job.mark);  // a mark that could not be written says less than is true
   return result;
 }
 

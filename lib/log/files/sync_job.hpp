@@ -30,28 +30,32 @@ struct SyncedFile {
   bool is_closed;  // nothing is appended to it any more, so it is sealed
 };
 
-// Bytes that are to be in a replacement: in memory, or else of a file.
+// Bytes that are to be in a replacement: in memory, or else of a file of the log.
 struct Bytes {
   std::shared_ptr<const std::string> text;
   std::size_t from = 0;  // in `text`
-  SharedFd file;
+  std::string file;
   u64 begin = 0, end = 0;  // in `file`
 };
 
 struct SyncJob {
   std::vector<SyncedFile> files;  // Sync
   bool names = false;             // Sync: the directory, too
-  std::string failed, name;       // Replace: the file that failed, and the one that is to be made
-  std::vector<Bytes> bytes;       // Replace: what it says
-  bool unlinks_failed = false;    // Replace: nothing of the failed file is read any more
+  std::string failed;             // Replace: the file that failed
+  u64 first = 0, time_ns = 0;     // Replace: the first index of the file that is to be made, and the time in its name, …
+  std::vector<Bytes> bytes;       // … and what it says
   Mark mark;                      // what is known when all of it is done
 
-  bool replaces() const { return !name.empty(); }
+  bool replaces() const { return !failed.empty(); }
 };
 
 struct SyncResult {
   int error = 0;       // −errno of the step that failed; −EUCLEAN: the file is shorter than what was written
-  std::string failed;  // Sync: the file that failed; empty: the directory
+  std::string failed;  // Sync: the file that failed
+  // The directory failed: a name that is not durable yet may be lost, whichever file it is of.
+  bool is_directory = false;
+  // Replace: what should be copied cannot be read, and nothing else has it.
+  bool is_source_gone = false;
 };
 
 SyncResult perform(const SyncJob& job, int directory, const MarkFile& mark);

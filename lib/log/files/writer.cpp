@@ -144,18 +144,25 @@ int Writer::share(int fd, mode_t mode) const {
 
 int Writer::sync_first_file() const {
   int error = os::sync_data(file_->get());
-  if (error == 0) error = os::sync_directory(directory_.get());
+  if (error == 0) error = os::sync_all(directory_.get());
   if (error != 0) return fail(error, "sync it");
   os::Fd parent;
   error = os::open_at(directory_.get(), "..", O_RDONLY | O_DIRECTORY, 0, parent);
   if (error == -EACCES) return 0;  // who may not read it did not make the directory
-  if (error == 0) error = os::sync_directory(parent.get());
+  if (error == 0) error = os::sync_all(parent.get());
   return error == 0 ? 0 : fail(error, "sync the directory above it");
 }
 
 int Writer::write(std::string_view lines) {
   const auto cut = [this] {
-    const int error = os::result(os::calls.ftruncate(file_->get(), static_cast<off_t>(file_bytes_)));
+    struct stat status {};
+    int error = os::result(os::calls.fstat(file_->get(), &status));
+    // Cutting a file that another program has cut would make it longer, and hide that.
+    if (error == 0 && static_cast<u64>(status.st_size) < file_bytes_) {
+      is_void_ = true, uncut_ = false;
+      return -EUCLEAN;
+    }
+    if (error == 0) error = os::result(os::calls.ftruncate(file_->get(), static_cast<off_t>(file_bytes_)));
     uncut_ = error != 0;
     return error;
   };
@@ -165,8 +172,8 @@ int Writer::write(std::string_view lines) {
   std::size_t written = 0;
   if (const int error = os::write_full(file_->get(), lines.data(), lines.size(), &written)) {
     is_void_ = error == -EIO;
-    if (written > 0 && !is_void_) cut();
-    return fail(error, "append to it");
+    const int left = written > 0 && !is_void_ ? cut() : 0;
+    return fail(left == -EUCLEAN ? left : error, "append to it");
   }
   u64 bytes = 0;
   if (const int error = look_at_place(bytes)) return cut(), error;
@@ -198,6 +205,18 @@ void Writer::measure(u64& bytes, u64& free_bytes) const {
 int Writer::in_place() const {
   u64 bytes;
   return look_at_place(bytes);
+}
+
+int Writer::directory_in_place() const {
+  struct stat open {
+  }, named{};
+  if (os::calls.fstat(directory_.get(), &open) != 0) return fail(-errno, "read its directory's status");
+  if (os::calls.fstatat(AT_FDCWD, dir_.c_str(), &named, 0) == 0) {
+    if (named.st_ino == open.st_ino && named.st_dev == open.st_dev) return 0;
+  } else if (errno != ENOENT && errno != ENOTDIR) {
+    return fail(-errno, "see whether its directory is still there");
+  }
+  return os::fail(ESTALE, "log %s: the directory was removed, moved or replaced while it was written", dir_.c_str());
 }
 
 int Writer::look_at_place(u64& bytes) const {

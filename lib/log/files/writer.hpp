@@ -44,6 +44,8 @@ class Writer {
   // Returns 0 if the file that is written stands under its name. Returns −ESTALE if the file or its directory was removed,
   // moved or replaced; bytes written to it would then be in no log. Returns another −errno if this cannot be seen now.
   int in_place() const;
+  // The same of the directory alone, for when the file may have been replaced.
+  int directory_in_place() const;
 
   // Holds from the next question on; it may be given at any time.
   void set_policy(const FilePolicy& policy) { policy_ = policy; }
@@ -56,10 +58,6 @@ class Writer {
   bool is_void() const { return is_void_; }
   // Returns true if a batch that failed may still have bytes in the file. They are cut before anything else is written.
   bool is_uncut() const { return uncut_; }
-
-  int open_to_read(const std::string& name, os::Fd& out) const {
-    return open_log_file(directory_.get(), dir_, name, O_RDONLY, out);
-  }
 
   const std::string& dir() const { return dir_; }
   // Sets the bytes of all files of the log, and those that are free on its file system; 0: not known.

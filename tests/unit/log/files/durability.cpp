@@ -2,6 +2,8 @@
 // histories that the design names.
 #include "lib/log/files/durability.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 
 #include "tests/unit/log/files/durable_log.hpp"
@@ -216,5 +218,52 @@ TEST_CASE("too much that waits for the disk holds the log, and nothing is lost")
   for (int i = 0; i < 5; ++i) log.writer->try_again();
   CHECK(!log.writer->log.has_pending());
   while (const auto voided = log.writer->log.take_voided()) log.note(*voided);
+  log.check();
+}
+
+TEST_CASE("26: a file that another program cut is not made longer by cutting back what a write has left") {
+  DurableLog log;
+  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+  const fs::path file = log_files(log.dir.log())[0];
+  static bool takes_half;
+  takes_half = true;
+  disk = {};
+  os::calls.write = [](int fd, const void* data, std::size_t bytes) -> ssize_t {
+    if (takes_half) return takes_half = false, ::write(fd, data, bytes / 2);
+    return takes_half = true, os::calls.write = failing_write, errno = ENOSPC, -1;
+  };
+  fs::resize_file(file, 10);
+  log.write();
+  REQUIRE(log.voids.size() == 1);
+  CHECK(log.voids[0].code == "file_cut");
+  CHECK(log.durable() == log.next());
+  log.check();
+}
+
+TEST_CASE("a directory whose sync fails is blamed by each file without a durable name, also by one begun meanwhile") {
+  DurableLog log(Level::write);
+  CHECK(log.write() == 0);
+  log.writer->log.begin_new_file(log.writer->accounts());
+  const std::string second_name = log_files(log.dir.log())[1].filename();
+  disk.data_syncs = 1, disk.name_syncs = 1;  // the first file is void; then the directory fails its replacement
+  for (int i = 0; i < 4; ++i) CHECK(log.write() == 0);
+  REQUIRE(log.voids.size() == 2);
+  CHECK(log.voids[1].file == second_name);
+  log.check();
+}
+
+TEST_CASE("closed files are compressed beside the log, if that is asked for, and the log reads as before") {
+  DurableLog log;
+  log.writer->log.set_policy({.max_bytes = u64{1} << 30, .compress = true, .group = {}});
+  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+  const std::string closed = log_files(log.dir.log())[0];
+  log.writer->log.begin_new_file(log.writer->accounts());
+  CHECK(log.write() == 0);
+  std::string text;
+  for (int i = 0; i < 10'000 && (!fs::exists(closed + ".zst") || fs::exists(closed)); ++i) {
+    CHECK(log.writer->log.keep(text) == 0);
+    ::usleep(1'000);
+  }
+  CHECK(!fs::exists(closed));
   log.check();
 }

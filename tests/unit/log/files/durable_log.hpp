@@ -31,7 +31,9 @@ inline int failing_data_sync(int fd) {
   return Replaced<&os::Calls::fdatasync>::real(fd);
 }
 inline int failing_name_sync(int fd) {
-  if (disk.name_syncs > 0) return --disk.name_syncs, errno = disk.error, -1;
+  struct stat status {};
+  ::fstat(fd, &status);
+  if (S_ISDIR(status.st_mode) && disk.name_syncs > 0) return --disk.name_syncs, errno = disk.error, -1;
   return Replaced<&os::Calls::fsync>::real(fd);
 }
 inline ssize_t failing_write(int fd, const void* data, std::size_t bytes) {

@@ -272,3 +272,52 @@ TEST_CASE("a log that was restored from a copy has no mark and no seals: all of 
   CHECK(log.durable() == log.next());
   log.check();
 }
+
+TEST_CASE("2: after a reboot, a file that was replaced is not looked at, whatever it says by now") {
+  DurableLog log;
+  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+  const Line line = event("pay", 10, ++log.sequence, "x");
+  log.writer->ledger.apply(line);
+  log.writer->log.append({&line, 1}, RingId{});
+  log.writer->log.append(log.writer->accounts());
+  log.writer->try_again();
+  disk.data_syncs = 1;
+  CHECK(log.write() == 0);
+  CHECK(log.write() == 0);
+  const auto files = log_files(log.dir.log());
+  REQUIRE(files.size() == 3);
+  reboot(log);
+  fs::resize_file(files[0], fs::file_size(files[0]) / 2);  // the disk never had the rest
+  log.begin();
+  REQUIRE(log.writer->error == 0);
+  CHECK(log_files(log.dir.log()) == files);
+  CHECK(log.writer->recovered.accounts[0].through == log.sequence);
+}
+
+TEST_CASE("if all files were taken away and the mark was left, a new log begins") {
+  DurableLog log;
+  CHECK(log.write() == 0);
+  log.kill();
+  for (const fs::path& file : log_files(log.dir.log())) fs::remove(file);
+  for (int i = 0; i < 2; ++i) {
+    TestLog next(log.dir.log());
+    CHECK(next.error == 0);
+    CHECK(next.recovered.durable <= next.recovered.next_index);
+  }
+}
+
+TEST_CASE("a file that another collector has left, and that was cut since, is given up, and does not hold the log for ever") {
+  DurableLog log(Level::interval);
+  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+  write_unsynced(log);
+  log.kill();
+  log.begin();
+  REQUIRE(log.writer->recovered.unsynced.size() == 1);
+  fs::resize_file(log_files(log.dir.log())[0], 10);
+  for (int i = 0; i < 3; ++i) log.writer->try_again();
+  CHECK(log.write() == 0);
+  log.writer->try_again();
+  REQUIRE(log.voids.size() == 1);
+  CHECK(log.voids[0].code == "file_cut");
+  CHECK(log.durable() == log.next());
+}
