@@ -90,7 +90,7 @@ class Config(CommandCase):
                 ('[ring]\nslots = 9223372036854775808', "2:", ""),
                 ('[ring]\nlanes = 65', "2:9", "ring.lanes: '65' is not a whole number from 1 to 64"),
                 ('[ring]\nslotz = 64', "2:1", "'slotz' is not a key of [ring]; did you mean slots?"),
-                ('[log]\nslots = 64', "2:1", "'slots' is not a key of [log]; known are dir, durability, "),
+                ('[log]\nslots = 64', "2:1", "'slots' is not a key of [log]; known are compress, dir, durability, "),
                 ('[rign]\nslots = 64', "1:2", "'rign' is not a table of the configuration; did you mean ring?"),
                 ('slots = 64', "1:1", "'slots' is not a table of the configuration"),
                 ('ring = 64', "1:1", "'ring' is not a table: expected [ring]"),

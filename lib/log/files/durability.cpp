@@ -273,7 +273,7 @@ std::string Durability::take_spare() {
 }
 
 void Durability::keep_spare(std::string text) {
-  if (spare_bytes_ + text.capacity() > policy_.unsynced_max / 2) return;
+  if (spare_bytes_ + text.capacity() > 2 * policy_.unsynced_max) return;  // a string has up to twice what it says
   spare_bytes_ += text.capacity();
   spare_.push_back(std::move(text));
 }
