@@ -225,11 +225,12 @@ class Kinds(CommandCase):
         with open(shown, "wb") as file:
             follow = self.start(SHMRING, "log", f"{self.folder}/log", "-f", "-n", "1", "--type", "7", "-o", "json",
                                 stdout=file)
+        whole_lines = lambda: pathlib.Path(shown).read_bytes().rpartition(b"\n")[0]
+        numbers = lambda: [int(line["data"]) for line in documents(whole_lines())]
+        until(lambda: numbers() == [2], "the last event")  # of those before it began
         for first in range(3, 30, 3):
             self.expect(OK, "emit", "r", "--type", "9", data=b"other\n")
             self.expect(OK, "emit", "r", "--type", "7", data=b"".join(b"%d\n" % n for n in range(first, first + 3)))
-        whole_lines = lambda: pathlib.Path(shown).read_bytes().rpartition(b"\n")[0]
-        numbers = lambda: [int(line["data"]) for line in documents(whole_lines())]
         until(lambda: len(numbers()) >= 28, "28 events shown")
         follow.terminate()
         follow.wait(30)
