@@ -98,6 +98,17 @@ class Metrics(CommandCase):
         found = self.judge(self.run_it("stat", "r", "-o", "prometheus").out.decode())
         self.assertIn(',producer="?????', "".join(found))
 
+    def test_what_is_durable_is_a_figure(self):
+        self.collector("--durability", "every")
+        self.expect(OK, "emit", "r", data=b"a\nb\n")
+        lines = lambda found: (found["shmring_log_lines"], found["shmring_durable_lines"])
+        until(lambda: lines(self.stat())[0] >= 6, "lines of the log")  # accounts, start, attach, two events, detach
+        until(lambda: len(set(lines(self.stat()))) == 1, "all of them durable")
+        found = self.stat()
+        self.assertEqual([found[f'shmring_alarm,code="{code}"'] for code in
+                          ("log_failing", "log_lost", "disk_failing", "disk_behind")], [0, 0, 0, 0])
+        self.end()
+
     def test_the_collector_writes_a_whole_file_at_its_start_and_with_each_change_of_its_log(self):
         path = f"{self.folder}/r.prom"
         old_umask = os.umask(0o077)

@@ -136,12 +136,13 @@ MarkSays MarkFile::read(Mark& out) const { return read_file(file_.get(), device_
 int MarkFile::write(Mark mark) const {
   mark.device = device_, mark.inode = inode_;
   const std::string text = mark_text(mark);
-  while (true) {
-    const ssize_t written = os::calls.pwrite(file_.get(), text.data(), text.size(), 0);
-    if (written == static_cast<ssize_t>(text.size())) return 0;
-    if (written >= 0) return -EIO;  // torn, and so it does not count
-    if (errno != EINTR) return -errno;
+  for (std::size_t at = 0; at < text.size();) {
+    const ssize_t written = os::calls.pwrite(file_.get(), text.data() + at, text.size() - at, static_cast<off_t>(at));
+    if (written == 0) return -EIO;  // it is torn, and so it does not count
+    if (written < 0 && errno != EINTR) return -errno;
+    if (written > 0) at += static_cast<std::size_t>(written);
   }
+  return 0;
 }
 
 int MarkFile::clear() const { return os::result(os::calls.ftruncate(file_.get(), 0)); }
