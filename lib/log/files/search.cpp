@@ -176,8 +176,9 @@ int Search::until(const std::string& time, u64& index) const {
 int Search::begins_after(const LogFile& file, std::string_view time, bool& out) const {
   std::unique_ptr<ByteSource> source;
   if (const int error = open_source(directory_, dir_, file, source)) return error;
+  Probe probe(*source);  // it has the text that the line refers to
   Parsed line;
-  const int got = Probe(*source).head(0, line);
+  const int got = probe.head(0, line);
   out = got == 1 && line.time > time;
   return std::min(got, 0);
 }
