@@ -103,11 +103,12 @@ void Daemon::sync_log() {
 
 void Daemon::note_voided() {
   while (const std::optional<log::Voided> voided = log_.take_voided()) {
-    std::vector<log::Note::Pair> pairs{
-        {"what", voided->error == 0 ? "lines that an earlier collector did not sync were written again into another file"
-                                    : "a file that the disk did not take was written again into another file"},
-        {"file", voided->file},
-        number("void", voided->from)};
+    const char* const what =
+        voided->code == "unsynced" ? "lines that an earlier collector did not sync were written again into another file"
+        : voided->code == "file_cut"
+            ? "another program cut a file of the log or wrote to it: what was in memory was written into another file"
+            : "a file that the disk did not take was written again into another file";
+    std::vector<log::Note::Pair> pairs{{"what", what}, {"file", voided->file}, number("void", voided->from)};
     if (voided->error != 0) pairs.push_back(number("errno", static_cast<u64>(-voided->error)));
     pairs.push_back({"code", voided->code});
     present().note("incident", std::move(pairs));

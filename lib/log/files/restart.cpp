@@ -13,7 +13,6 @@
 #include "lib/log/files/search.hpp"
 #include "lib/log/files/sync_job.hpp"
 #include "lib/log/format/parse.hpp"
-#include "lib/os/clock.hpp"
 #include "lib/os/durable.hpp"
 #include "lib/os/error.hpp"
 #include "lib/os/process.hpp"
