@@ -252,3 +252,43 @@ TEST_CASE("nothing is durable of an entry whose incarnation was scribbled over")
   bench.pass();
   CHECK(p.durable() == 0);
 }
+
+// ------------------------------------------------------------------------------------------------------------- successors
+
+TEST_CASE("what a successor knows of a life is told while that life has its entry, not when the next one has it") {
+  Bench bench({.slots = 4, .producers = 2});
+  Hand other(bench.plain, 1);
+  bench.start();
+  other.attach().write();
+  {
+    Waiter gone(bench.plain);
+    CHECK(write(gone, "1") == 0);
+    gone.detach();
+  }
+  {
+    CollectorMemory::Hook crash(At::entry_zero, 1, [] { throw Crash{}; });
+    CHECK_THROWS_AS(bench.drain(), Crash);  // the log has all of that life, which still has its entry
+  }
+  bench.crash();
+  bench.start();
+  bench.pass();
+  REQUIRE(bench.plain.entry(0).owner == 0);
+  Waiter next(bench.plain);
+  other.write();
+  bench.pass(false);  // it logs the other's record, and does not look at the entries
+  CHECK(bench.plain.entry(0).logged == 0);
+}
+
+TEST_CASE("whom a killed collector had not told, its successor tells before any line is written") {
+  Bench bench({.slots = 4, .producers = 1});
+  Waiter p(bench.plain);
+  CHECK(write(p, "1") == 0);
+  bench.start();
+  {
+    CollectorMemory::Hook crash(At::logged, 1, [] { throw Crash{}; });
+    CHECK_THROWS_AS(bench.pass(), Crash);
+  }
+  bench.crash();
+  bench.start();
+  CHECK(bench.plain.entry(0).logged == 1);
+}

@@ -169,7 +169,7 @@ class Stage {
       }
       const u32 attempts = life != 0 && below(random, 3) == 0 ? 0 : attempts_;
       if (attempts != 0) role.name_type();
-      for (u32 i = 0; i < attempts; ++i) role.act();
+      for (u32 i = 0; i < attempts && !given_up_; ++i) role.act();
       role.detach();
       RoleMemory::accesses_left = 0;
     } catch (const Died&) {
