@@ -16,6 +16,7 @@
 #include "tests/support/failing_calls.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
+#include "tests/support/passing_time.hpp"
 #include "tests/support/sandbox.hpp"
 #include "tools/common/exit.hpp"
 
@@ -24,18 +25,6 @@ namespace os = shmring::os;
 namespace fs = std::filesystem;
 
 namespace {
-
-// Time does not pass while it sleeps; after some sleeps it is told to stop.
-int sleeps;
-int short_sleep(struct pollfd* fds, nfds_t count, const timespec*, const sigset_t* mask) {
-  const timespec none{0, 0};
-  if (++sleeps == 8) ::raise(SIGTERM);  // blocked until the next one
-  return Replaced<&os::Calls::ppoll>::real(fds, count, &none, mask);
-}
-int short_pause(clockid_t clock, int flags, const timespec* request, timespec* left) {
-  const bool for_the_clocks = request->tv_nsec < 50'000'000;  // 20 ms between two looks at them
-  return for_the_clocks ? Replaced<&os::Calls::clock_nanosleep>::real(clock, flags, request, left) : 0;
-}
 
 // What one collector did.
 struct Run {
@@ -50,8 +39,7 @@ std::string collect(const std::string& log, const Fault& fault) {
   ::alarm(30);  // it never loops for ever
   const int said = ::open((log + ".stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   ::dup2(said, 2);
-  Replaced<&os::Calls::ppoll> sleep(short_sleep);
-  Replaced<&os::Calls::clock_nanosleep> pause(short_pause);
+  const PassingTime time(8);
   shmring::collect::Settings settings;
   settings.ring = Workplace::ring, settings.log_dir = log, settings.metrics_file = log + ".prom";
   ::setenv("NOTIFY_SOCKET", (log + ".nobody").c_str(), 1);
@@ -77,7 +65,6 @@ std::string collect(const std::string& log, const Fault& fault) {
 
 Run run_daemon(const std::string& log, const Fault& fault = {}) {
   Run run;
-  sleeps = 0;
   run.text = in_child([&] { return collect(log, fault); });
   std::istringstream words(run.text);
   words >> run.status >> run.fired;
@@ -178,10 +165,8 @@ void fail_each_call_of_a_collector(const char* name, bool fresh, bool for_good) 
   std::vector<Fault> faults = every_fault(counts, for_good);
   REQUIRE(faults.size() > 50);
   const int most_missed = static_cast<int>(faults.size()) / 20;
-  if (by_mode(true, false, false)) {  // some of them
-    std::ranges::shuffle(faults, seeded(81));
-    faults.resize(faults.size() / 4);
-  }
+  std::ranges::shuffle(faults, seeded(81));
+  faults.resize(faults.size() / by_mode(4, 2, 1));
   for (const Fault& fault : faults) {
     CAPTURE(fault.text());
     world.prepare();
