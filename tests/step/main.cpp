@@ -3,7 +3,7 @@
 // goes on.
 //
 // In check: at every instruction of a write of 64 bytes; for commit and abort around each of their accesses to the segment and
-// their system calls, and at every eleventh instruction; for every other call a sixth of such places, which the seed decides.
+// their system calls, and at every eleventh instruction; for every other call a twelfth of such places, which the seed decides.
 // In long: everywhere. In quick: a sample.
 #include <doctest/doctest.h>
 
@@ -44,7 +44,7 @@ const std::vector<Action> quick_actions{Action::kill, Action::stop};
 void try_all(const std::vector<Scenario>& scenarios) {
   const Density density = by_mode<Density>({193, Near::nothing, 1}, {25, Near::accesses, 2}, {1, Near::accesses, 3});
   for (const Scenario& scenario : scenarios) SUBCASE(scenario.name) {
-      try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density, 6);
+      try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density, 12);
     }
 }
 
