@@ -112,6 +112,8 @@ class Daemon final : public Log {
   ring::LogFigures figures_;
   u64 measured_ns_ = 0;                // monotonic: when the sizes among them were looked at
   int keep_error_ = 0;                 // why files are not compressed, as reported last
+  int retain_error_ = 0;               // why the log is not kept within its limits; 0: no more may be removed
+  bool retain_blocked_ = false;        // as reported last
   std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's is last
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;

@@ -168,8 +168,12 @@ void Daemon::show_alarm_state() {
                                : log_state_ == LogState::failing ? log_failing
                                : sync_error_ != 0                ? disk_failing
                                : log_state_ == LogState::held    ? disk_behind
+                               : retain_blocked_                 ? retain_blocked
                                                                  : none;
-  const int error = code == log_failing ? log_error_ : code == disk_failing ? sync_error_ : 0;
+  const int error = code == log_failing      ? log_error_
+                    : code == disk_failing   ? sync_error_
+                    : code == retain_blocked ? retain_error_
+                                             : 0;
   if (static_cast<u64>(code) != alarm_.code) alarm_.since_utc_ns = code == none ? 0 : present().host().now_utc_ns();
   alarm_.code = static_cast<u64>(code), alarm_.error = static_cast<u64>(-error);
   for (const std::unique_ptr<Drain>& drain : drains_) show_alarm(drain->segment(), alarm_);
@@ -177,9 +181,19 @@ void Daemon::show_alarm_state() {
 
 void Daemon::keep_log() {
   std::string text;
-  const int error = log_.keep(text);
+  const int error = log_.keep(present().host().now_utc_ns(), text);
   if (error != 0 && error != keep_error_) say("shmringd: {}; the files stay as they are, and shmringd tries again\n", text);
   keep_error_ = error;
+  const bool is_blocked = log_.is_blocked(retain_error_, text);
+  if (is_blocked && !retain_blocked_) {
+    say("shmringd: {}; shmringd tries again\n", text);
+    std::vector<log::Note::Pair> pairs{{"what", text}};
+    if (retain_error_ != 0) pairs.push_back(number("errno", static_cast<u64>(-retain_error_)));
+    pairs.push_back({"code", "retain_blocked"});
+    present().note("incident", std::move(pairs));
+  }
+  if (!is_blocked && retain_blocked_) say("shmringd: log {}: it is within its limits again\n", log_dir_);
+  retain_blocked_ = is_blocked;
 }
 
 // The sizes are looked at seldom: a log may have many files.
@@ -188,10 +202,10 @@ void Daemon::show_log_figures() {
   if (measured_ns_ == 0 || now - measured_ns_ >= measure_every_ns) {
     measured_ns_ = now;
     log_.measure(figures_.bytes, figures_.free_bytes);
-    keep_log();
   }
   figures_.durable_index = log_.committed().durable, figures_.next_index = log_.committed().index;
   for (const std::unique_ptr<Drain>& drain : drains_) show_log(drain->segment(), figures_);
+  keep_log();
   show_alarm_state();
 }
 

@@ -70,7 +70,8 @@ void put_collector(Text& text, const Inspection& facts, u64 now_ns, u64 now_utc_
       .sample(u64{collector.log_is_failing()}, named("code", "log_failing"));
   constexpr std::pair<ring::AlarmCode, const char*> codes[] = {{ring::AlarmCode::log_lost, "log_lost"},
                                                                {ring::AlarmCode::disk_failing, "disk_failing"},
-                                                               {ring::AlarmCode::disk_behind, "disk_behind"}};
+                                                               {ring::AlarmCode::disk_behind, "disk_behind"},
+                                                               {ring::AlarmCode::retain_blocked, "retain_blocked"}};
   if (collector.has_more) {
     for (const auto& [code, name] : codes)
       text.sample(u64{collector.alarm.code == static_cast<u64>(code)}, named("code", name));

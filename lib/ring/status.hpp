@@ -69,10 +69,11 @@ struct LogFigures {
 // What an alarm's code means. A code is never given another meaning.
 enum class AlarmCode : u64 {
   none = 0,
-  log_failing = 1,   // the log cannot be written
-  log_lost = 2,      // it was taken away, and a new one cannot be begun
-  disk_failing = 3,  // the disk does not take what was written
-  disk_behind = 4,   // as much waits for the disk as may be in memory
+  log_failing = 1,     // the log cannot be written
+  log_lost = 2,        // it was taken away, and a new one cannot be begun
+  disk_failing = 3,    // the disk does not take what was written
+  disk_behind = 4,     // as much waits for the disk as may be in memory
+  retain_blocked = 5,  // the log cannot be kept within its limits
 };
 
 // A trouble that lasts. Code 0: there is none.

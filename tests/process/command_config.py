@@ -48,7 +48,8 @@ class Config(CommandCase):
 
     def test_what_is_in_force_can_be_fed_back(self):
         self.write('[ring]\nname = "r"\non_full = "wait"\nwait_us = 7\nmax_record = 100\ngroup = "root"\nmode = "0640"\n'
-                   'owner = "root"\nslots = 64\n[log]\ndir = "/tmp/\\u00e4 \\\\ \\" z"\ngroup = "0"\n[metrics]\nfile = "m"\n')
+                   'owner = "root"\nslots = 64\n[log]\ndir = "/tmp/\\u00e4 \\\\ \\" z"\ngroup = "0"\n[metrics]\nfile = "m"\n'
+                   '[retain]\nage = "90 d"\nbytes = "20 GiB"\nfree = "1 GiB"\n')
         done = self.check("--config", self.config)
         self.assertEqual((done.status, done.err), (OK, ""))
         self.assertNotRegex(done.out, rb"(?m)^# \w+ is not set")
@@ -60,7 +61,8 @@ class Config(CommandCase):
         self.assertEqual(done.out.decode(), MANUAL.read_text(encoding="utf-8"), f"update {MANUAL} from --check-config")
         help_text = subprocess.run([SHMRINGD, "--help"], capture_output=True, text=True, check=True).stdout
         for key in re.findall(r"^(?:# )?(\w+) (?:=|is not set)", MANUAL.read_text(encoding="utf-8"), re.M):
-            option = {"name": "--ring", "dir": "--log", "file": "--metrics"}.get(key, "--" + key.replace("_", "-"))
+            option = {"name": "--ring", "dir": "--log", "file": "--metrics", "age": "--retain-age", "bytes": "--retain-bytes",
+                      "free": "--retain-free"}.get(key, "--" + key.replace("_", "-"))
             self.assertIn(option, help_text)
 
     def test_numbers_have_units_where_they_are_sizes_and_durations(self):

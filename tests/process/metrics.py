@@ -106,7 +106,7 @@ class Metrics(CommandCase):
         until(lambda: len(set(lines(self.stat()))) == 1, "all of them durable")
         found = self.stat()
         self.assertEqual([found[f'shmring_alarm,code="{code}"'] for code in
-                          ("log_failing", "log_lost", "disk_failing", "disk_behind")], [0, 0, 0, 0])
+                          ("log_failing", "log_lost", "disk_failing", "disk_behind", "retain_blocked")], [0] * 5)
         self.end()
 
     def test_the_collector_writes_a_whole_file_at_its_start_and_with_each_change_of_its_log(self):

@@ -87,6 +87,16 @@ const std::vector<Setting> table{
     {"log", "group", "--log-group", "GROUP", group, 0, 0, "", false, false,
      "group whose members may read the log, by name or number; if it is not set, nobody but this user may",
      {}, [](const Value& v, Settings& to) { to.files.group = narrow(v); }},
+    {"retain", "age", "--retain-age", "TIME", duration, second, 36'600 * day, "", false, false,
+     "remove the oldest files of the log when all their lines are older; if it is not set, none is removed for its age",
+     {}, [](const Value& v, Settings& to) { to.files.retain.age_ns = v.number; }},
+    {"retain", "bytes", "--retain-bytes", "SIZE", size, 128 << 10, u64{1} << 50, "", false, false,
+     "remove the oldest files of the log while all together have more bytes; the newest always stays, so at least twice "
+     "log.file_bytes is sensible; if it is not set, the log has no such limit",
+     {}, [](const Value& v, Settings& to) { to.files.retain.bytes = v.number; }},
+    {"retain", "free", "--retain-free", "SIZE", size, 64 << 10, u64{1} << 50, "", false, false,
+     "remove the oldest files of the log while less is free on its file system; if it is not set, none is removed for that",
+     {}, [](const Value& v, Settings& to) { to.files.retain.free = v.number; }},
     {"metrics", "file", "--metrics", "FILE", text, 0, 0, "", false, true,
      "a file for Prometheus's collector of text files, written anew every 15 seconds; its name must end with .prom there. A "
      "file on a tmpfs keeps a slow disk away from the collector",

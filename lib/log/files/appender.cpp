@@ -121,18 +121,42 @@ int Appender::write() {
 
 // Writes the first batch that waits.
 int Appender::write_first() {
-  int error = writer_.write(pending_.front().bytes);
+  Batch& batch = pending_.front();
+  int error = store(batch.bytes, batch.lines, batch.accounts_at);
   if (error == -EFBIG && !writer_.is_uncut() && !writer_.has_first_line_only()) {
     error = go_on_in_a_new_file();
-    if (error == 0) error = writer_.write(pending_.front().bytes);
+    if (error == 0) error = store(batch.bytes, batch.lines, batch.accounts_at);
   }
-  if (error != 0 && writer_.is_void()) durability_.write_failed(error);
   if (error != 0) return error;
-  Batch& batch = pending_.front();
-  committed_.batch = batch.number, committed_.index = batch.first_index + batch.lines;
-  durability_.wrote(std::move(batch.bytes), batch.first_index, committed_.index, batch.accounts_at);
+  committed_.batch = batch.number;
   pending_.pop_front();
   return 0;
+}
+
+// Writes so many lines behind the last one, and takes their bytes over.
+int Appender::store(std::string& lines, u64 count, std::size_t accounts_at) {
+  const int error = writer_.write(lines);
+  if (error != 0 && writer_.is_void()) durability_.write_failed(error);
+  if (error != 0) return error;
+  const u64 first = std::exchange(committed_.index, committed_.index + count);
+  durability_.wrote(std::move(lines), first, committed_.index, accounts_at);
+  return 0;
+}
+
+// While the log is held, the next turn says it.
+void Appender::tell_of_removal() {
+  if (is_held()) return;
+  const Retention& removal = upkeep_.told();
+  const Line line =
+      Note{"retain", os::utc_now_ns(), {{"before", std::to_string(removal.before), true}, {"why", name_of(removal.why)}}};
+  std::string text;
+  encoder_.encode({&line, 1}, committed_.index, text);
+  pace_.add(1, text.size());
+  if (const int error = store(text, 1, std::string::npos)) return upkeep_.was_not_told(error);
+  ++next_index_;
+  for (Batch& batch : pending_) count_up_indexes(batch);
+  durability_.want(committed_.index);
+  upkeep_.was_told(committed_.index - 1);
 }
 
 bool Appender::sync(u64 now_ns) {
@@ -141,15 +165,8 @@ bool Appender::sync(u64 now_ns) {
   const bool was_held = is_held();
   const bool moved = durability_.step(now_ns);
   committed_.durable = durability_.durable();
+  if (upkeep_.step(committed_.durable)) tell_of_removal();
   return moved || was_held != is_held();
-}
-
-int Appender::keep(std::string& text) {
-  text.clear();
-  if (!policy_.compress) return keeper_.reset(), 0;
-  if (keeper_ == nullptr) keeper_ = std::make_unique<Keeper>();
-  if (const int error = keeper_->look(writer_.directory(), writer_.dir())) return text = std::strerror(-error), error;
-  return keeper_->error(text);
 }
 
 // The file's first line takes the index of the first line that is not in the log yet.
@@ -163,6 +180,7 @@ int Appender::begin_file(Accounts accounts) {
   durability_.began(writer_.file(), writer_.file_name(), committed_.index, line);
   ++committed_.index, ++next_index_;
   file_since_ns_ = now_ns_, rotates_ = false;
+  upkeep_.file_was_begun();
   for (Batch& batch : pending_) count_up_indexes(batch);
   if (pending_.empty()) {
     pace_.add_accounts(line.size());

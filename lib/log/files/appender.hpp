@@ -13,6 +13,7 @@
 //   - the first line of each file is an `accounts` line, and others follow (AccountsPace). The caller knows the accounts and
 //     gives that line when it is due. The line says exactly what the log says up to it, so it comes after a batch and never
 //     inside one;
+//   - a line that says what is removed from the log goes before all that waits: on a full disk it is what makes room;
 //   - lines of another ring than the present one name their ring. A retired ring may still be drained beside the one that has
 //     its name now.
 // Thread role: one thread, the collector's. No call waits, except for the file system; begin() waits for the disk.
@@ -26,7 +27,7 @@
 
 #include "lib/log/files/batch.hpp"
 #include "lib/log/files/durability.hpp"
-#include "lib/log/files/keeper.hpp"
+#include "lib/log/files/upkeep.hpp"
 #include "lib/log/files/writer.hpp"
 #include "lib/log/format/encoder.hpp"
 
@@ -125,9 +126,13 @@ class Appender {
   void present(const RingId& id) { present_ = id; }
 
   int in_place() const { return is_held() ? writer_.directory_in_place() : writer_.in_place(); }
-  // Has closed files compressed, if that is the policy. Called now and then. Returns why that failed last, as −errno with its
-  // text; 0: it did not.
-  int keep(std::string& text);
+  // Has closed files compressed and the oldest removed, if that is the policy. Called about once a second; see Upkeep. Returns
+  // why compression failed last, as −errno with its text; 0: it did not.
+  int keep(u64 now_utc_ns, std::string& text) {
+    return upkeep_.look(writer_.directory(), writer_.dir(), policy_, now_ns_, now_utc_ns, text);
+  }
+  // Returns whether the limits of the log cannot be kept, and why: see Upkeep.
+  bool is_blocked(int& error, std::string& text) const { return upkeep_.is_blocked(now_ns_, error, text); }
   void measure(u64& bytes, u64& free_bytes) const { writer_.measure(bytes, free_bytes); }
 
   // Returns the index that the next line will have.
@@ -138,13 +143,15 @@ class Appender {
   int go_on_in_a_new_file();
   int go_on(const Recovered& recovered);
   int write_first();
+  int store(std::string& lines, u64 count, std::size_t accounts_at);
+  void tell_of_removal();
 
   Writer writer_;
   FilePolicy policy_;
   SyncPolicy sync_policy_;
   std::unique_ptr<Syncer> syncer_;  // until begin()
   Durability durability_;
-  std::unique_ptr<Keeper> keeper_;  // if files are compressed
+  Upkeep upkeep_;
   Encoder encoder_{""};
   std::deque<Batch> pending_;  // not written yet
   Commit committed_;

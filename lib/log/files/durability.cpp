@@ -135,7 +135,7 @@ bool Durability::is_due(u64 now_ns) const {
 }
 
 bool Durability::is_current_due(u64 now_ns) const {
-  if (hurries_ || policy_.level == Level::every) return true;
+  if (hurries_ || policy_.level == Level::every || durable_ < wanted_) return true;
   if (policy_.level == Level::write) return unsynced_bytes_ >= policy_.unsynced_max / 2;
   return unsynced_bytes_ >= policy_.interval_bytes || (since_ns_ != 0 && now_ns - since_ns_ >= policy_.interval_ns);
 }

@@ -77,6 +77,8 @@ class Durability {
   bool step(u64 now_ns);
   // From here on, a sync is due whenever something waits for one.
   void hurry() { hurries_ = true; }
+  // The lines below this index are synced at once, at every level.
+  void want(u64 end) { wanted_ = end; }
   // Returns the time after which step() has something to do if nothing else happens, or ~0.
   u64 due_ns() const;
   // Readable when step() has something to do, or −1.
@@ -143,6 +145,7 @@ class Durability {
   std::deque<Voided> voided_;
   u64 boot_[2]{};
   u64 durable_ = 0, written_ = 0, unsynced_bytes_ = 0, current_bytes_ = 0;
+  u64 wanted_ = 0;
   u64 since_ns_ = 0;  // when step() first saw what is not synced yet; 0: nothing
   u64 retry_ns_ = 0;  // not before this is a replacement tried again
   int error_ = 0;

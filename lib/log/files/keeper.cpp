@@ -1,4 +1,4 @@
-// Compresses the sealed files of a log: see keeper.hpp.
+// What is done to the older files of a log: see keeper.hpp.
 #include "lib/log/files/keeper.hpp"
 
 #include <fcntl.h>
@@ -15,12 +15,6 @@ namespace {
 
 constexpr int least_urgent = 19;
 
-bool is_sealed(int directory, const LogFile& file) {
-  struct stat status {};
-  if (os::calls.fstatat(directory, file.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
-  return S_ISREG(status.st_mode) && (status.st_mode & 0222) == 0;
-}
-
 }  // namespace
 
 Keeper::~Keeper() {
@@ -33,28 +27,48 @@ Keeper::~Keeper() {
   thread_.join();
 }
 
-int Keeper::look(int directory, const std::string& dir) {
-  if (!thread_.joinable()) {
-    if (const int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, directory_)) return error;
-    dir_ = dir;
-    sigset_t all, before;
-    sigfillset(&all);
-    os::calls.pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = 0;
-    try {
-      thread_ = std::thread([this] { run(); });
-    } catch (const std::system_error&) {
-      error = -EAGAIN;
-    }
-    os::calls.pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (error != 0) return error;
+int Keeper::begin(int directory, const std::string& dir) {
+  if (thread_.joinable()) return 0;
+  if (const int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, directory_)) return error;
+  dir_ = dir;
+  sigset_t all, before;
+  sigfillset(&all);
+  os::calls.pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = 0;
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    error = -EAGAIN;
   }
+  os::calls.pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return error;
+}
+
+int Keeper::look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns) {
+  if (const int error = begin(directory, dir)) return error;
   {
     const std::lock_guard lock(mutex_);
-    looks_ = true;
+    looks_ = is_asked_ = true;
+    policy_ = policy, now_utc_ns_ = now_utc_ns;
   }
   asked_.notify_one();
   return 0;
+}
+
+void Keeper::remove(u64 before) {
+  {
+    const std::lock_guard lock(mutex_);
+    is_asked_ = true;
+    before_ = before;
+  }
+  asked_.notify_one();
+}
+
+std::optional<KeeperAnswer> Keeper::take() {
+  if (!is_answered_.load(std::memory_order_relaxed)) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  is_answered_ = false;
+  return std::exchange(answer_, std::nullopt);
 }
 
 int Keeper::error(std::string& text) {
@@ -63,24 +77,46 @@ int Keeper::error(std::string& text) {
   return error_;
 }
 
+void Keeper::answer(KeeperAnswer answer) {
+  if (answer.error == -ECANCELED) return;
+  const std::lock_guard lock(mutex_);
+  answer_ = std::move(answer);
+  is_answered_ = true;
+}
+
 void Keeper::run() {
   os::calls.setpriority(PRIO_PROCESS, static_cast<id_t>(os::calls.gettid()), least_urgent);
   std::unique_lock lock(mutex_);
   while (true) {
-    asked_.wait(lock, [this] { return looks_ || stops_; });
+    asked_.wait(lock, [this] { return looks_ || before_ > 0 || stops_; });
     if (stops_) return;
-    looks_ = false;
+    is_asked_ = false;
+    const u64 before = std::exchange(before_, 0);
+    const bool looks = std::exchange(looks_, false);
+    const FilePolicy policy = policy_;
+    const u64 now_utc_ns = now_utc_ns_;
     lock.unlock();
-    compress_all();
+    if (before > 0) {
+      const int error = remove_before(directory_.get(), dir_, before, stops_);
+      answer({error, error == 0 ? "" : os::last_error(), {}});
+    }
+    if (looks && policy.retain.any()) look_for_old(policy.retain, now_utc_ns);
+    if (looks && policy.compress) compress_all();
     lock.lock();
   }
 }
 
+void Keeper::look_for_old(const RetainLimits& limits, u64 now_utc_ns) {
+  if (const int error = old_.read(directory_.get(), dir_)) return answer({error, os::last_error(), {}});
+  answer({0, "", retain(old_.files(), now_utc_ns, old_.free(), limits)});
+}
+
+// Another request does not wait for all files: what is left is found again by the next look.
 void Keeper::compress_all() {
   std::vector<LogFile> files;
   int error = list_log_files(directory_.get(), dir_, files);
   for (const LogFile& file : files) {
-    if (error != 0) break;
+    if (error != 0 || is_asked_) break;
     if (file.is_compressed() || file.end == no_end || !is_sealed(directory_.get(), file)) continue;
     error = compress(directory_.get(), dir_, file, stops_);
   }

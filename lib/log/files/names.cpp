@@ -65,12 +65,18 @@ u64 first_index_of(std::string_view name) {
   return is_log_file_name(name, index) ? index : 0;
 }
 
-std::string later_name(std::string_view name) {
+std::optional<u64> time_of(std::string_view name) {
   const auto part = [name](std::size_t from, std::size_t bytes) { return std::string(name.substr(from, bytes)); };
   const std::string time =
       part(0, 4) + "-" + part(4, 2) + "-" + part(6, 2) + "T" + part(9, 2) + ":" + part(11, 2) + ":" + part(13, 2) + "Z";
   const std::optional<i64> ns = parse_time(time);
-  return ns ? log_file_name(static_cast<u64>(*ns + second_ns), first_index_of(name)) : std::string();
+  if (!ns || *ns < 0) return std::nullopt;
+  return static_cast<u64>(*ns);
+}
+
+std::string later_name(std::string_view name) {
+  const std::optional<u64> ns = time_of(name);
+  return ns ? log_file_name(*ns + static_cast<u64>(second_ns), first_index_of(name)) : std::string();
 }
 
 namespace {
@@ -102,7 +108,7 @@ int open_log_directory(const std::string& dir, os::Fd& out) {
   return os::fail(-error, "log %s: cannot open the directory: %s; %s", dir.c_str(), std::strerror(-error), advice);
 }
 
-int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out, std::vector<LogFile>* superseded) {
+int list_log_names(int directory, const std::string& dir, std::vector<LogFile>& out) {
   out.clear();
   os::Fd fd;
   int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, fd);
@@ -119,6 +125,11 @@ int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& 
     os::calls.closedir(stream);
   }
   if (error != 0) return os::fail(-error, "log %s: cannot list the directory: %s", dir.c_str(), std::strerror(-error));
+  return 0;
+}
+
+int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out, std::vector<LogFile>* superseded) {
+  if (const int error = list_log_names(directory, dir, out)) return error;
   apply_order(out, superseded);
   return 0;
 }

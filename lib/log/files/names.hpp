@@ -10,6 +10,7 @@
 //   - a thing with such a name that is not a regular file is neither waited for nor read.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,8 @@ std::string log_file_name(u64 time_ns, u64 first_index);
 // Recognizes the name of a file, compressed or not.
 bool is_log_file_name(std::string_view name, u64& first_index);
 
+// Returns the time in a name, UTC nanoseconds, or nothing if that is no time.
+std::optional<u64> time_of(std::string_view name);
 // Returns a name with the same index that stands behind this one. It is empty if this one's time is none.
 std::string later_name(std::string_view name);
 u64 first_index_of(std::string_view name);  // 0 if it is not such a name
@@ -54,6 +57,10 @@ std::string compact_time(u64 time_ns);
 
 // Opens a log's directory. Returns 0, or −errno with its text (ENOENT, ENOTDIR, EACCES …).
 int open_log_directory(const std::string& dir, os::Fd& out);
+
+// Lists all that is named like a file of the log, in no order and without ends: also what is superseded, and both a compressed
+// file and its plain one. Returns 0, or −errno with its text.
+int list_log_names(int directory, const std::string& dir, std::vector<LogFile>& out);
 
 // Lists the log's files in their order, with their ends. What is superseded is left out, and goes into `superseded` if that is
 // given. Returns 0 (there may be none), or −errno with its text.

@@ -261,7 +261,7 @@ TEST_CASE("closed files are compressed beside the log, if that is asked for, and
   CHECK(log.write() == 0);
   std::string text;
   for (int i = 0; i < 10'000 && (!fs::exists(closed + ".zst") || fs::exists(closed)); ++i) {
-    CHECK(log.writer->log.keep(text) == 0);
+    CHECK(log.writer->log.keep(0, text) == 0);
     ::usleep(1'000);
   }
   CHECK(!fs::exists(closed));

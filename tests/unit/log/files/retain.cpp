@@ -1,0 +1,345 @@
+// What goes from a log by its limits, and in which order; and a log whose beginning is gone. History 20 of the design.
+#include "lib/log/files/retain.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <functional>
+#include <mutex>
+
+#include "lib/log/files/compress.hpp"
+#include "lib/log/files/verify.hpp"
+#include "tests/unit/log/files/durable_log.hpp"
+
+using namespace log_test;
+
+namespace {
+
+constexpr u64 hour = 3600 * second, mib = u64{1} << 20, none = ~u64{0};
+
+// One file of 100 lines and a MiB for each letter, an hour after the one before. s: sealed and clean · c: clean, not sealed
+// · r: sealed, not clean, as a replacement · f: neither, as a file that was replaced · t: as s, with a name that has no time.
+std::vector<RetainedFile> files_of(std::string_view letters) {
+  std::vector<RetainedFile> files;
+  for (const char letter : letters) {
+    const u64 at = files.size();
+    files.push_back(
+        {at * 100, letter == 't' ? none : at * hour, mib, letter != 'c' && letter != 'f', letter != 'r' && letter != 'f'});
+  }
+  return files;
+}
+
+struct Case {
+  const char* files;
+  RetainLimits limits;
+  u64 now_hours, free;
+  Retention expected;
+};
+
+// What the disk was asked for, in order.
+struct Calls {
+  std::mutex mutex;
+  std::vector<std::string> made;
+  std::atomic<int> unlinks_left = -1;  // so many removals succeed; −1: all
+  bool has_room_for_a_line = false;    // a disk that is full has it
+
+  void add(std::string call) {
+    const std::lock_guard lock(mutex);
+    made.push_back(std::move(call));
+  }
+};
+Calls* calls = nullptr;
+
+int counted_unlink(int directory, const char* name, int flags) {
+  u64 index;
+  if (!is_log_file_name(name, index)) return Replaced<&os::Calls::unlinkat>::real(directory, name, flags);
+  if (calls->unlinks_left == 0) return errno = EACCES, -1;
+  if (calls->unlinks_left > 0) --calls->unlinks_left;
+  calls->add("unlink " + std::to_string(index) + (std::string_view(name).ends_with(".zst") ? " zst" : ""));
+  return Replaced<&os::Calls::unlinkat>::real(directory, name, flags);
+}
+ssize_t counted_write(int fd, const void* data, std::size_t bytes) {
+  if (std::string_view(static_cast<const char*>(data), bytes).find("\"kind\":\"retain\"") != std::string_view::npos) {
+    calls->add("line");
+    if (calls->has_room_for_a_line) return Replaced<&os::Calls::write>::real(fd, data, bytes);
+  }
+  return failing_write(fd, data, bytes);
+}
+int counted_data_sync(int fd) {
+  const int result = failing_data_sync(fd);
+  calls->add(result == 0 ? "sync" : "sync failed");
+  return result;
+}
+int counted_name_sync(int fd) {
+  struct stat status {};
+  ::fstat(fd, &status);
+  if (S_ISDIR(status.st_mode)) calls->add("names");
+  return failing_name_sync(fd);
+}
+
+// A log of several files, over a disk whose calls are noted.
+struct OldLog : DurableLog {
+  explicit OldLog(Level level = Level::every, int files = 4) : DurableLog(level) {
+    calls = &noted;
+    // The base puts the table right again.
+    os::calls.write = counted_write, os::calls.fdatasync = counted_data_sync, os::calls.fsync = counted_name_sync;
+    for (int file = 1; file < files; ++file) add_file();
+    for (int i = 0; i < 3; ++i) CHECK(write() == 0);
+    noted.made.clear();
+  }
+  ~OldLog() {
+    writer.reset();
+    calls = nullptr;
+  }
+  void add_file() {
+    for (int i = 0; i < 3; ++i) CHECK(write() == 0);
+    writer->log.begin_new_file(writer->accounts());
+  }
+  // The limits are looked at until this holds.
+  bool keeps(const RetainLimits& limits, const std::function<bool()>& done, int most = 10'000, u64 now_utc_ns = 0) {
+    writer->log.set_policy({.retain = limits});
+    std::string text;
+    for (int tries = 0; tries < most; ++tries) {
+      writer->log.keep(now_utc_ns, text);
+      writer->try_again();
+      if (done()) return true;
+      ::usleep(500);
+    }
+    return false;
+  }
+  bool has(const char* call) {
+    const std::lock_guard lock(noted.mutex);
+    return std::ranges::find(noted.made, call) != noted.made.end();
+  }
+  std::size_t count() const { return log_files(dir.log()).size(); }
+  u64 first() const { return first_index_of(log_files(dir.log())[0].filename().string()); }
+  // So many files are to stay.
+  RetainLimits all_but(std::size_t stay) const {
+    u64 bytes = 0;
+    const std::vector<fs::path> files = log_files(dir.log());
+    for (std::size_t i = files.size() - stay; i < files.size(); ++i) bytes += fs::file_size(files[i]);
+    return {.age_ns = 0, .bytes = bytes + 400, .free = 0};  // and a retain line
+  }
+  // The lines that are left are those from the first index on, without a hole, and verify agrees.
+  void check_rest() const {
+    Cursor log;
+    REQUIRE(log.open(dir.log()) == 0);
+    LogLine line;
+    u64 index = first(), last = 0;
+    while (log.next(line) == 1) {
+      REQUIRE(line.whole);
+      CHECK(line.text.find("\"index\":" + std::to_string(index++) + ",") != line.text.npos);
+      const std::size_t at = line.text.find("\"seq\":");
+      if (at != line.text.npos) last = std::stoull(std::string(line.text.substr(at + 6, 20)));
+    }
+    CHECK(last == sequence);
+    CHECK(proven(dir.log()));
+  }
+
+  Calls noted;
+  Replaced<&os::Calls::unlinkat> unlinking{counted_unlink};
+};
+
+}  // namespace
+
+TEST_CASE("what may go by age, size and free space: the oldest files, up to a clean start, and never the newest") {
+  using enum Limit;
+  const RetainLimits off, two_hours{.age_ns = 2 * hour, .bytes = 0, .free = 0},
+      two_mib{.age_ns = 0, .bytes = 2 * mib, .free = 0}, free_mib{.age_ns = 0, .bytes = 0, .free = 3 * mib},
+      all{2 * hour, 3 * mib, 2 * mib};
+  const Case cases[] = {
+      {"ssssc", off, 1000, 0, {0, none, none}},
+      {"", two_mib, 1000, 0, {0, none, none}},
+      // By age: a file whose successor's name is old enough; not a moment earlier.
+      {"ssssc", two_hours, 2, 0, {0, none, none}},
+      {"ssssc", two_hours, 3, 0, {100, age, none}},
+      {"ssssc", two_hours, 1000, 0, {400, age, none}},
+      {"c", two_hours, 1000, 0, {0, none, none}},
+      {"stssc", two_hours, 1000, 0, {0, none, none}},  // a name without a time is never old
+      {"srssc", two_hours, 3, 0, {0, none, none}},     // it would take a younger file to come to a clean start
+      {"srssc", two_hours, 4, 0, {200, age, none}},    // … which is old, too
+      {"cc", two_hours, 1000, 0, {0, none, age}},      // not sealed
+      // By size.
+      {"ssssc", {0, 5 * mib, 0}, 0, 0, {0, none, none}},
+      {"ssssc", two_mib, 0, 0, {300, bytes, none}},
+      {"srrsc", {0, 4 * mib, 0}, 0, 0, {300, bytes, none}},   // up to a clean start, and so more than was asked for
+      {"sfrsc", two_mib, 0, 0, {300, bytes, none}},           // one that was replaced is not sealed, but a later one is
+      {"ssssc", {0, mib / 2, 0}, 0, 0, {400, bytes, bytes}},  // the newest stays
+      {"c", {0, mib / 2, 0}, 0, 0, {0, none, bytes}},
+      {"sscc", two_mib, 0, 0, {200, bytes, none}},
+      {"sccc", two_mib, 0, 0, {100, bytes, bytes}},  // not sealed: what it says is not on the disk yet
+      {"srrr", two_mib, 0, 0, {0, none, bytes}},
+      // By free space.
+      {"ssssc", free_mib, 0, 3 * mib, {0, none, none}},
+      {"ssssc", free_mib, 0, mib, {200, free, none}},
+      {"ssssc", free_mib, 0, 0, {300, free, none}},
+      {"ssc", free_mib, 0, 0, {200, free, free}},
+      // The limit that asks for most is named.
+      {"ssssc", all, 3, 2 * mib, {200, bytes, none}},
+      {"ssssc", all, 1000, 2 * mib, {400, age, none}},
+      {"ssssc", {2 * hour, 4 * mib, 4 * mib}, 4, 0, {400, free, none}},
+      {"ssssc", {2 * hour, mib / 2, 9 * mib}, 4, 0, {400, bytes, bytes}},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.files);
+    CAPTURE(one.now_hours);
+    CAPTURE(one.expected.before);
+    const Retention found = retain(files_of(one.files), one.now_hours * hour + 1, one.free, one.limits);
+    CHECK(found.before == one.expected.before);
+    CHECK(name_of(found.why) == std::string(name_of(one.expected.why)));
+    CHECK(name_of(found.blocked) == std::string(name_of(one.expected.blocked)));
+  }
+}
+
+TEST_CASE("20: the retain line is durable before a file goes, and each removal before the next, at each level") {
+  for (const Level level : {Level::write, Level::interval, Level::every}) {
+    CAPTURE(static_cast<int>(level));
+    OldLog log(level);
+    const u64 second_last = first_index_of(log_files(log.dir.log())[2].filename().string());
+    REQUIRE(log.keeps(log.all_but(2), [&] { return log.count() == 2; }));
+    CHECK(log.first() == second_last);
+    std::vector<std::string> made;
+    {
+      const std::lock_guard lock(log.noted.mutex);
+      made = log.noted.made;
+    }
+    const auto at = [&](const std::string& call) { return std::ranges::find(made, call) - made.begin(); };
+    const auto line = at("line"), first = at("unlink 0");
+    CHECK(line < first);
+    CHECK(std::find(made.begin() + line, made.begin() + first, "sync") < made.begin() + first);
+    std::size_t unlinks = 0;
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      if (!made[i].starts_with("unlink")) continue;
+      CHECK((i + 1 == made.size() || made[i + 1] == "names"));
+      ++unlinks;
+    }
+    CHECK(unlinks == 2);
+    CHECK(log.write() == 0);
+    log.check_rest();
+    CHECK(all_text(log.dir.log()).find("\"why\":\"bytes\"") != std::string::npos);
+  }
+}
+
+TEST_CASE("20: a kill before, amid and behind the removals: the log has no hole, and the next collector removes the rest") {
+  for (int removed = 0; removed <= 3; ++removed) {
+    CAPTURE(removed);
+    OldLog log(Level::interval, 5);
+    const RetainLimits limits = log.all_but(2);
+    log.noted.unlinks_left = removed;
+    REQUIRE(log.keeps(limits, [&] { return log.has("line") && log.count() == 5u - static_cast<std::size_t>(removed); }));
+    log.kill();
+    log.noted.unlinks_left = -1;
+    log.check_rest();
+    log.begin();
+    REQUIRE(log.writer->error == 0);
+    CHECK(log.write() == 0);
+    REQUIRE(log.keeps(limits, [&] { return log.count() <= 3; }));
+    CHECK(log.write() == 0);
+    log.check_rest();
+  }
+}
+
+TEST_CASE("20: while the retain line's sync fails nothing is removed, nor if the collector is killed then; afterwards it is") {
+  for (const Level level : {Level::write, Level::every}) {
+    OldLog log(level);
+    const RetainLimits limits = log.all_but(2);
+    disk.data_syncs = 1'000'000;
+    REQUIRE(log.keeps(limits, [&] { return log.has("line") && log.has("sync failed"); }));
+    CHECK_FALSE(log.keeps(
+        limits, [&] { return log.has("unlink 0"); }, 50));
+    log.kill();
+    log.check_rest();
+    CHECK(log.first() == 0);
+    disk.data_syncs = 0;
+    log.begin();
+    REQUIRE(log.writer->error == 0);
+    disk.data_syncs = 2;  // the file with the retain line is void, and it is written again into another
+    REQUIRE(log.keeps(limits, [&] { return log.first() > 0; }));
+    CHECK(log.write() == 0);
+    log.check_rest();
+  }
+}
+
+TEST_CASE("on a full disk the retain line goes before what waits, which then has room") {
+  OldLog log(Level::interval);
+  const RetainLimits limits = log.all_but(2);
+  disk.writes = 1'000'000, disk.error = ENOSPC;
+  CHECK(log.write() == -ENOSPC);
+  CHECK(log.write() == -ENOSPC);
+  int error = 0;
+  std::string text;
+  CHECK_FALSE(log.writer->log.is_blocked(error, text));
+  REQUIRE(log.keeps(limits, [&] { return log.writer->log.is_blocked(error, text); }));
+  CHECK(error == -ENOSPC);
+  CHECK(text.find("No space left on device") != text.npos);
+  CHECK(log.count() == 4);
+  log.noted.has_room_for_a_line = true;
+  REQUIRE(log.keeps(limits, [&] { return log.count() == 2; }));
+  CHECK(log.writer->log.has_pending());
+  disk.writes = 0;
+  REQUIRE(log.keeps(limits, [&] { return !log.writer->log.is_blocked(error, text) && !log.writer->log.has_pending(); }));
+  CHECK(log.write() == 0);
+  log.check_rest();
+}
+
+TEST_CASE("a removal that fails is said, and is tried again without another line") {
+  OldLog log;
+  const RetainLimits limits = log.all_but(2);
+  log.noted.unlinks_left = 1;
+  int error = 0;
+  std::string text;
+  REQUIRE(log.keeps(limits, [&] { return log.writer->log.is_blocked(error, text); }));
+  CHECK(error == -EACCES);
+  CHECK(text.find("cannot remove it") != text.npos);
+  CHECK(log.count() == 3);
+  log.noted.unlinks_left = -1;
+  REQUIRE(log.keeps(limits, [&] { return log.count() == 2 && !log.writer->log.is_blocked(error, text); }));
+  CHECK(std::ranges::count(log.noted.made, "line") == 1);
+  log.check_rest();
+}
+
+TEST_CASE("a limit that cannot be kept is said after ten seconds, until it can") {
+  OldLog log(Level::every, 1);
+  int error = 1;
+  std::string text;
+  const u64 since = log.writer->now_ns;
+  REQUIRE(log.keeps({.age_ns = 0, .bytes = 1, .free = 0}, [&] { return log.writer->log.is_blocked(error, text); }));
+  CHECK(log.writer->now_ns - since >= 10 * second);
+  CHECK(error == 0);
+  CHECK(text.find("larger than retain.bytes says; raise retain.bytes, or make log.file_bytes smaller") != text.npos);
+  CHECK(log.keeps({.age_ns = 0, .bytes = mib, .free = 0}, [&] { return !log.writer->log.is_blocked(error, text); }));
+  CHECK(log.keeps({.age_ns = 0, .bytes = 0, .free = none}, [&] { return log.writer->log.is_blocked(error, text); }));
+  CHECK(text.find("less is free on its file system than retain.free says") != text.npos);
+  CHECK(log.keeps({}, [&] { return !log.writer->log.is_blocked(error, text); }));
+  CHECK_FALSE(log.has("line"));
+}
+
+TEST_CASE("what is compressed, superseded or there twice goes with its lines, the compressed one first; all else stays") {
+  OldLog log;
+  std::vector<fs::path> files = log_files(log.dir.log());
+  os::Fd directory;
+  REQUIRE(open_log_directory(log.dir.log(), directory) == 0);
+  std::vector<LogFile> listed;
+  REQUIRE(list_log_files(directory.get(), log.dir.log(), listed) == 0);
+  const std::atomic<bool> stop = false;
+  const std::string plain = content(files[1]);
+  for (std::size_t i = 0; i < 2; ++i) REQUIRE(compress(directory.get(), log.dir.log(), listed[i], stop) == 0);
+  put_content(files[1], plain);                                                    // as if it was killed before the last unlink
+  put_content(log.dir.log() + "/" + log_file_name(0, listed[1].first_index), "");  // superseded
+  put_content(log.dir.log() + "/notes.txt", "x");
+  const RetainLimits limits{.age_ns = hour, .bytes = 0, .free = 0};
+  log.noted.made.clear();
+  REQUIRE(log.keeps(
+      limits, [&] { return log.first() == listed[3].first_index; }, 10'000, u64{1} << 62));
+  CHECK(log.has("unlink 0 zst"));
+  const std::string second = "unlink " + std::to_string(listed[1].first_index);
+  const auto at = [&](const std::string& call) { return std::ranges::find(log.noted.made, call); };
+  CHECK(at(second + " zst") < std::find(at(second) + 1, log.noted.made.end(), second));
+  CHECK(std::ranges::count(log.noted.made, second) == 2);
+  CHECK(fs::exists(log.dir.log() + "/notes.txt"));
+  CHECK(all_text(log.dir.log()).find("\"why\":\"age\"") != std::string::npos);
+  CHECK(log.write() == 0);
+  log.check_rest();
+}
