@@ -85,3 +85,45 @@ TEST_CASE("who waits is told by a new collector when the one before was killed")
     CHECK_MESSAGE(found.problems.empty(), found.text());
   }
 }
+
+TEST_CASE("a log with a limit stays within it under load and kills, and says exactly what is left of it") {
+  constexpr u64 limit = 512 << 10, file = 64 << 10;
+  const auto bytes = [](const std::string& dir) {
+    u64 sum = 0;
+    for (const std::string& name : log_files(dir)) {
+      std::error_code gone;  // between the listing and this
+      const auto size = std::filesystem::file_size(name, gone);
+      sum += gone ? 0 : size;
+    }
+    return sum;
+  };
+  for (const char* level : levels) {
+    CAPTURE(level);
+    Workplace place;
+    Daemon daemon(place, {"--slots", "1024", "--durability", level, "--file-bytes", "64 KiB", "--retain-bytes", "512 KiB"});
+    REQUIRE(daemon.collects());
+    const u64 records = by_mode<u64>(20'000, 40'000, 200'000);
+    Journal* journals[2] = {&place.journal(records), &place.journal(records)};
+    Child one([&] { return produce(Workplace::ring, *journals[0], {SHMRING_LANE_AUTO, records, 8, 100}); });
+    Child other([&] { return produce(Workplace::ring, *journals[1], {SHMRING_LANE_SHARED, records, 8, 100}); });
+    int kills = 0;
+    while (one.running() || other.running()) {
+      ::usleep(static_cast<useconds_t>(3'000 * (kills % 7)));  // before, amid and behind what a new collector removes
+      if (kills == by_mode(12, 30, 150)) continue;
+      REQUIRE(daemon.process.kill() == -SIGKILL);
+      ++kills;
+      daemon.start();
+      REQUIRE_MESSAGE(daemon.collects(), daemon.said());
+    }
+    CHECK(one.wait() == 0);
+    CHECK(other.wait() == 0);
+    CHECK(all_closed());
+    CHECK(eventually([&] { return bytes(place.log) <= limit + file; }));
+    CHECK(daemon.end() == 0);
+    const Findings found = consult(place.log, place.journals, {.retained = true});
+    CHECK_MESSAGE(found.problems.empty(), found.text());
+    CHECK(first_index_of(log_files(place.log).front()) > 0);
+    CHECK(found.lines.contains("retain"));
+    report("level %s: %d kills, %llu bytes left", level, kills, static_cast<unsigned long long>(bytes(place.log)));
+  }
+}

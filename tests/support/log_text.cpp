@@ -121,11 +121,12 @@ std::vector<std::string> log_files(const std::string& dir) {
   return files;
 }
 
+std::uint64_t first_index_of(const std::string& file) { return std::stoull(file.substr(file.rfind('-') + 1, 20)); }
+
 std::string range_of(const std::vector<std::string>& files, std::size_t file) {
   std::string text = contents(files[file]);
   if (file + 1 == files.size()) return text;
-  const std::string& next = files[file + 1];
-  const unsigned long long end = std::stoull(next.substr(next.rfind('-') + 1, 20));
+  const std::uint64_t end = first_index_of(files[file + 1]);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t line = std::min(text.find('\n', at), text.size());
     const std::size_t index = text.find("\"index\":", at);

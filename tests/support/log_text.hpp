@@ -42,6 +42,9 @@ std::string from_base64(std::string_view text);
 // The log's files, by the index in their names; of several with the same one the last has superseded the others.
 std::vector<std::string> log_files(const std::string& dir);
 
+// The first index of a file, as its name says.
+std::uint64_t first_index_of(const std::string& file);
+
 // What of a file counts: its lines below the first index of the next file, which has what is behind them.
 std::string range_of(const std::vector<std::string>& files, std::size_t file);
 

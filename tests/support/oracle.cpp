@@ -2,7 +2,6 @@
 #include "tests/support/oracle.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <iterator>
 
 #include "lib/log/files/verify.hpp"
@@ -44,8 +43,11 @@ class Reading {
     for (const auto& journal : journals) by_name_[journal->name()] = journal.get();
   }
   void line(std::string_view text);
+  // The log begins with this index.
+  void begin_at(u64 index) { first_ = index_ = index; }
 
  private:
+  void seed(const Object& line);
   void complain(const std::string& what);
   LoggedAccount* account(const Object& line);
   void event(const Object& line);
@@ -57,7 +59,7 @@ class Reading {
   Findings& out_;
   std::map<std::string, const Journal*, std::less<>> by_name_;
   std::string_view text_;
-  u64 index_ = 0;
+  u64 first_ = 0, index_ = 0;
 };
 
 void Reading::complain(const std::string& what) {
@@ -70,6 +72,7 @@ void Reading::line(std::string_view text) {
   const std::string_view kind = line.plain("kind");
   if (line.number("v") != 1 || kind.empty()) return complain("not a line of an audit log");
   if (line.number("index") != static_cast<std::int64_t>(index_)) complain("expected index " + std::to_string(index_));
+  if (index_ == first_ && first_ > 0) seed(line);
   out_.last_index = index_++;
   out_.last_kind = kind, out_.last_line = text;
   ++out_.lines[std::string(kind)];
@@ -86,6 +89,18 @@ LoggedAccount* Reading::account(const Object& line) {
   if (!found->second.closing.empty()) return complain("a line after the closing line"), nullptr;
   if (found->second.producer != line.plain("producer")) complain("another producer than before");
   return &found->second;
+}
+
+// What a log's first line says of the lines before it.
+void Reading::seed(const Object& line) {
+  if (line.plain("kind") != "accounts" || line["clean"] != "true") complain("no clean start");
+  for (const std::string_view element : elements(line["accounts"])) {
+    const Object item(element);
+    LoggedAccount& account = out_.accounts[static_cast<u64>(item.number("inc"))];
+    account.producer = item.plain("producer"), account.closing = item["open"] == "true" ? "" : "before";
+    account.incarnation = static_cast<u64>(item.number("inc")), account.through = static_cast<u64>(item.number("through"));
+    account.begins = account.through + 1, account.summed = causes_in(item["causes"]);
+  }
 }
 
 void Reading::attach(const Object& line) {
@@ -197,8 +212,14 @@ class Comparison {
     if (out_.problems.size() < enough_problems) out_.problems.push_back(journal_.name() + ": " + what);
   }
   void ends();
+  void before();
   void range(const LossRange& range);
   void closing_line();
+  Tally returned_by(u64 sequence) const {
+    const std::uint8_t result = journal_.result(sequence);
+    return {result == 0,        result == SHMRING_FULL, result == SHMRING_TOO_BIG, result == SHMRING_TIMEOUT,
+            result == given_up, result == unreported};
+  }
   bool killed() const { return journal_->detached == 0; }
   bool in_flight(u64 sequence) const { return journal_.result(sequence) == unreported; }
 
@@ -213,7 +234,8 @@ void Comparison::run() {
   if (journal_->wrong > 0) complain("a result, or a sequence, that cannot be");
   if (journal_->incarnation != 0 && journal_->incarnation != account_.incarnation) complain("another incarnation");
   ends();
-  u64 next = 1;
+  before();
+  u64 next = account_.begins;
   auto events_up_to = [&](u64 last) {
     for (; next <= last; ++next)
       if (journal_.result(next) != 0 && !in_flight(next)) complain("refused, but an event: " + std::to_string(next));
@@ -225,6 +247,18 @@ void Comparison::run() {
   }
   events_up_to(account_.through);
   closing_line();
+}
+
+// What was removed from the log had a loss for each attempt that was refused, and for no other.
+void Comparison::before() {
+  u64 refused = 0;
+  for (const LossRange& lost : account_.losses) refused += lost.last - lost.first + 1;
+  const u64 lost_before = sum(account_.summed) - refused;
+  Tally returned;
+  for (u64 n = 1; n < account_.begins; ++n) returned += returned_by(n);
+  if (lost_before != returned.sum() - returned.written + returned.unknown) complain("the log's first line has another sum");
+  returned.written = 0;
+  returned_ += returned;
 }
 
 // Where the account ends.
@@ -245,14 +279,8 @@ void Comparison::ends() {
 void Comparison::range(const LossRange& range) {
   Tally returned;
   for (u64 n = range.first; n <= range.last && n <= journal_->begun; ++n) {
-    const std::uint8_t result = journal_.result(n);
-    if (result == 0 && !expected_.overwriting) complain("reported as written, but lost: " + std::to_string(n));
-    returned.written += result == 0;
-    returned.full += result == SHMRING_FULL;
-    returned.big += result == SHMRING_TOO_BIG;
-    returned.timeout += result == SHMRING_TIMEOUT;
-    returned.given_up += result == given_up;
-    returned.unknown += result == unreported;
+    returned += returned_by(n);
+    if (journal_.result(n) == 0 && !expected_.overwriting) complain("reported as written, but lost: " + std::to_string(n));
   }
   returned_ += returned;
   const Tally named = named_in(range.causes);
@@ -271,7 +299,7 @@ void Comparison::range(const LossRange& range) {
 
 // The totals of the closing line are exact, whatever the lines before could know.
 void Comparison::closing_line() {
-  if (account_.closing.empty() || account_.closing == "gone") return;
+  if (account_.closing.empty() || account_.closing == "gone" || account_.closing == "before") return;
   const Tally named = named_in(account_.totals);
   const u64 died = count_of(account_.totals, "died");
   const bool exact = named.full >= returned_.full && named.big >= returned_.big && named.timeout >= returned_.timeout &&
@@ -313,32 +341,6 @@ void ask_verify(Findings& out, const std::string& log_dir) {
 
 }  // namespace
 
-bool is_what_was_written(const Journal& journal, u64 sequence, const Object& line) {
-  Record record;
-  const std::size_t room = journal.max_record;
-  make_record(journal.producer, journal.key(sequence), room, record);
-  const bool cut = record.bytes > room && (record.meta.flags & SHMRING_META_TRUNCATE) != 0;
-  const std::size_t bytes = cut ? room : record.bytes;
-  const std::string_view data = line["data"];
-  std::string found;
-  if (record.meta.kind == SHMRING_KIND_BYTES) {
-    found = from_base64(Object(data).plain("base64"));
-  } else if (data.starts_with('"')) {
-    found = unescaped(data);
-  }
-  std::string correlation;
-  char digits[3];
-  for (const u32 byte : record.meta.correlation) {
-    std::snprintf(digits, sizeof digits, "%02x", byte);
-    correlation += digits;
-  }
-  if (correlation == std::string(32, '0')) correlation.clear();
-  const std::string_view expected(reinterpret_cast<const char*>(record.payload), bytes);
-  return found == expected && (cut || record.bytes <= room) && line.number("type") == record.meta.type &&
-         line.number("sev") == record.meta.severity && line.plain("corr") == correlation &&
-         (line["truncated"] == "true") == cut && line["invalid"].empty();
-}
-
 const LoggedAccount* Findings::of(const Journal& journal) const {
   for (const auto& [incarnation, account] : accounts)
     if (account.producer == journal.name() && incarnation != journal->childs) return &account;
@@ -357,6 +359,7 @@ Findings consult(const std::string& log_dir, const std::vector<std::unique_ptr<J
   Reading reading(out, journals);
   const std::vector<std::string> files = log_files(log_dir);
   if (files.empty()) out.problems.push_back("no log in " + log_dir);
+  if (expected.retained && !files.empty()) reading.begin_at(first_index_of(files.front()));
   for (std::size_t i = 0; i < files.size(); ++i) {
     const std::string& file = files[i];
     const std::string text = range_of(files, i);
@@ -371,7 +374,7 @@ Findings consult(const std::string& log_dir, const std::vector<std::unique_ptr<J
     if (account != nullptr) {
       Comparison comparison(out, *journal, *account, expected);
       journal->judged ? comparison.run() : comparison.nested();
-    } else if ((*journal)->incarnation != 0 && expected.complete) {
+    } else if ((*journal)->incarnation != 0 && expected.complete && !expected.retained) {
       out.problems.push_back(journal->name() + ": it attached, and the log does not know it");
     }
   }

@@ -6,7 +6,8 @@
 // For each incarnation: events and loss ranges cover 1 … last attempt exactly once, in order; each record's type, severity,
 // correlation and bytes are what was written; what was reported as written is an event (with `overwriting`: or a loss of that
 // cause); what was refused is in a loss range under its cause; of a killed process the last attempt, unreported, is an event,
-// a loss, or neither; the attach line comes first, the closing line last and once.
+// a loss, or neither; the attach line comes first, the closing line last and once. Where the log's oldest lines may have been
+// removed, its first line says what they said, and that too is compared with the journals.
 #pragma once
 
 #include <map>
@@ -27,8 +28,9 @@ struct LossRange {
 
 // What the log says of one incarnation.
 struct LoggedAccount {
-  std::string producer, closing;  // closing: "" (open), detach, died, gone
+  std::string producer, closing;  // closing: "" (open), detach, died, gone, before (when the log's first line was written)
   u64 incarnation = 0, through = 0, nested = 0;
+  u64 begins = 1;         // the first sequence whose line may still be there
   Causes summed, totals;  // of its loss lines; of its closing line
   std::vector<LossRange> losses;
   std::vector<u64> late;  // sequences of events that say so
@@ -55,6 +57,7 @@ struct Expectation {
   bool closed = true;        // all who attached have a closing line
   bool lossless = false;     // no loss line at all
   bool complete = true;      // every attempt that was reported is in the log by now
+  bool retained = false;     // the log's oldest lines may have been removed
   bool overwriting = false;  // what was reported as written may be lost, as overwritten and as nothing else
 };
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <deque>
 #include <iterator>
@@ -101,12 +102,12 @@ class Printer {
   explicit Printer(const Options& options) : options_(options) {}
 
   int run() {
-    if (const int error = log_.open(options_.dir)) return complain(error);
-    u64 first = 0, end = log::no_end;
-    if (const int error = find_range(first, end)) return complain(error);
-    if (const int error = options_.last == all_lines ? seek(first) : print_last(first, end)) return complain(error);
+    u64 end = log::no_end;
+    int error = begin(end);
+    if (error == -ENOENT) error = begin(end);  // the file in which to begin was removed meanwhile
+    if (error != 0) return complain(error);
     while (true) {
-      if (const int error = print_to(end)) return complain(error);
+      if (error = print_to(end); error != 0) return complain(error);
       flush();
       write_out();
       if (!options_.follow) return status_;
@@ -120,6 +121,15 @@ class Printer {
   int complain(int error) {
     say("shmring: {}\n", os::last_error());
     return exit_of(error);
+  }
+
+  int begin(u64& end) {
+    u64 first = 0;
+    end = log::no_end;
+    int error = log_.open(options_.dir);
+    if (error == 0) error = find_range(first, end);
+    if (error != 0) return error;
+    return options_.last == all_lines ? seek(first) : print_last(std::max(first, log_.first_index()), end);
   }
 
   int seek(u64 first) { return first > 0 ? log_.seek(first) : 0; }
@@ -180,6 +190,11 @@ class Printer {
   }
 
   void print(const LogLine& line) {
+    if (line.missing > 0)
+      say("shmring: log {}: the lines with the indexes {} to {} are not there: they were removed before they could be read, or "
+          "a "
+          "file is missing; `shmring verify {}` says which\n",
+          options_.dir, line.index - line.missing, line.index - 1, options_.dir);
     log::Mistake mistake{"its end", 0};
     if (!line.whole || !log::parse(line.text, parsed_, mistake)) {
       status_ = damaged;

@@ -67,7 +67,7 @@ int Cursor::open(const std::string& dir) {
                     dir.c_str(), log_file_name(0, 0).c_str());
   }
   for (const LogFile& file : superseded_) overlaps_.push_back({file, 1, 0});
-  return begin(files_.front());
+  return begin_next_file();
 }
 
 int Cursor::open_at(int directory, const std::string& dir, const LogFile& file, u64 offset) {
@@ -84,6 +84,7 @@ int Cursor::seek(u64 index) {
   if (const int error = find_index(*source, *after, index, place)) return error;
   next_index_ = index;
   read(std::move(source), *after, place);
+  missing_ = at_ > index ? at_ - index : 0;
   return 0;
 }
 
@@ -94,6 +95,11 @@ bool Cursor::is_replaced() const {
   if (os::calls.fstat(directory_, &ours) != 0 || os::calls.fstatat(AT_FDCWD, dir_.c_str(), &named, 0) != 0) return false;
   if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev) return true;
   return !files_.empty() && files_.back().first_index < file_.first_index;
+}
+
+bool Cursor::begins_behind(u64 index) const {
+  std::vector<LogFile> files;
+  return list_log_files(directory_, dir_, files) == 0 && !files.empty() && files.front().first_index > index;
 }
 
 int Cursor::list() { return list_log_files(directory_, dir_, files_, &superseded_); }
@@ -122,7 +128,9 @@ int Cursor::begin_next_file() {
         std::ranges::find_if(files_, [this](const LogFile& file) { return file > file_ && file.end > next_index_; });
     const bool again = next != files_.end() && next->name == tried;
     if (next != files_.end()) tried = next->name;
+    const u64 expected = next_index_;
     const int error = next != files_.end() ? begin(*next) : -ENOENT;
+    if (error == 0 && files_begun_ > 1 && at_ > expected) missing_ = at_ - expected;
     if (error != -ENOENT || again) return error;
     if (const int listed = list()) return listed;
     if (files_.empty() || files_.back() <= file_) return os::fail(ENOENT, "log %s: its last file was removed", dir_.c_str());
@@ -170,10 +178,11 @@ int Cursor::next(LogLine& out) {
     if (got < 0) return fail(got);
     out.whole = got == 1;
     out.file = file_.name, out.first_index = file_.first_index, out.index = at_, out.number = number();
-    out.byte = lines_.line_byte(), out.tail_bytes = 0;
+    out.byte = lines_.line_byte(), out.tail_bytes = out.missing = 0;
     if (got == 1) {
       if (at_++ < next_index_) continue;
       next_index_ = at_;
+      out.missing = std::exchange(missing_, 0);
       return 1;
     }
     if (!complete_) {

@@ -52,6 +52,7 @@ struct LogLine {
   u64 number, byte;  // in the file; lines count from 1
   bool whole;
   u64 tail_bytes;
+  u64 missing;  // so many lines before it are not there: they were removed before they were read, or a file is gone
 };
 
 // A file that has bytes behind its end.
@@ -81,6 +82,9 @@ class Cursor {
   // After next() returned 0: returns whether the path now names a log that was begun since. Its lines are in no order with
   // those of this one, which is over.
   bool is_replaced() const;
+  // Returns whether the log now begins behind this index: its older files were removed.
+  bool begins_behind(u64 index) const;
+  u64 first_index() const { return files_.front().first_index; }  // as the files were last listed
 
   u64 tail_bytes() const { return lines_.tail_bytes(); }  // after next() returned 0: behind the last whole line of the log
   const LogFile& file() const { return file_; }           // the one being read
@@ -113,6 +117,7 @@ class Cursor {
   u64 next_index_ = 0;     // the first that was not returned yet
   bool complete_ = false;  // a later file was there before the last look at this one, so nothing more will come
   bool tail_reported_ = false;
+  u64 missing_ = 0;  // before the line that comes next
   u64 files_begun_ = 0;
   std::vector<Overlap> overlaps_;
 };

@@ -1,6 +1,4 @@
-// What goes from a log by its limits, and in which order; and a log whose beginning is gone. History 20 of the design.
-#include "lib/log/files/retain.hpp"
-
+// How the oldest files of a log are removed, and a log whose beginning is gone. History 20 of the design.
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -18,25 +16,6 @@ using namespace log_test;
 namespace {
 
 constexpr u64 hour = 3600 * second, mib = u64{1} << 20, none = ~u64{0};
-
-// One file of 100 lines and a MiB for each letter, an hour after the one before. s: sealed and clean · c: clean, not sealed
-// · r: sealed, not clean, as a replacement · f: neither, as a file that was replaced · t: as s, with a name that has no time.
-std::vector<RetainedFile> files_of(std::string_view letters) {
-  std::vector<RetainedFile> files;
-  for (const char letter : letters) {
-    const u64 at = files.size();
-    files.push_back(
-        {at * 100, letter == 't' ? none : at * hour, mib, letter != 'c' && letter != 'f', letter != 'r' && letter != 'f'});
-  }
-  return files;
-}
-
-struct Case {
-  const char* files;
-  RetainLimits limits;
-  u64 now_hours, free;
-  Retention expected;
-};
 
 // What the disk was asked for, in order.
 struct Calls {
@@ -143,55 +122,6 @@ struct OldLog : DurableLog {
 };
 
 }  // namespace
-
-TEST_CASE("what may go by age, size and free space: the oldest files, up to a clean start, and never the newest") {
-  using enum Limit;
-  const RetainLimits off, two_hours{.age_ns = 2 * hour, .bytes = 0, .free = 0},
-      two_mib{.age_ns = 0, .bytes = 2 * mib, .free = 0}, free_mib{.age_ns = 0, .bytes = 0, .free = 3 * mib},
-      all{2 * hour, 3 * mib, 2 * mib};
-  const Case cases[] = {
-      {"ssssc", off, 1000, 0, {0, none, none}},
-      {"", two_mib, 1000, 0, {0, none, none}},
-      // By age: a file whose successor's name is old enough; not a moment earlier.
-      {"ssssc", two_hours, 2, 0, {0, none, none}},
-      {"ssssc", two_hours, 3, 0, {100, age, none}},
-      {"ssssc", two_hours, 1000, 0, {400, age, none}},
-      {"c", two_hours, 1000, 0, {0, none, none}},
-      {"stssc", two_hours, 1000, 0, {0, none, none}},  // a name without a time is never old
-      {"srssc", two_hours, 3, 0, {0, none, none}},     // it would take a younger file to come to a clean start
-      {"srssc", two_hours, 4, 0, {200, age, none}},    // … which is old, too
-      {"cc", two_hours, 1000, 0, {0, none, age}},      // not sealed
-      // By size.
-      {"ssssc", {0, 5 * mib, 0}, 0, 0, {0, none, none}},
-      {"ssssc", two_mib, 0, 0, {300, bytes, none}},
-      {"srrsc", {0, 4 * mib, 0}, 0, 0, {300, bytes, none}},   // up to a clean start, and so more than was asked for
-      {"sfrsc", two_mib, 0, 0, {300, bytes, none}},           // one that was replaced is not sealed, but a later one is
-      {"ssssc", {0, mib / 2, 0}, 0, 0, {400, bytes, bytes}},  // the newest stays
-      {"c", {0, mib / 2, 0}, 0, 0, {0, none, bytes}},
-      {"sscc", two_mib, 0, 0, {200, bytes, none}},
-      {"sccc", two_mib, 0, 0, {100, bytes, bytes}},  // not sealed: what it says is not on the disk yet
-      {"srrr", two_mib, 0, 0, {0, none, bytes}},
-      // By free space.
-      {"ssssc", free_mib, 0, 3 * mib, {0, none, none}},
-      {"ssssc", free_mib, 0, mib, {200, free, none}},
-      {"ssssc", free_mib, 0, 0, {300, free, none}},
-      {"ssc", free_mib, 0, 0, {200, free, free}},
-      // The limit that asks for most is named.
-      {"ssssc", all, 3, 2 * mib, {200, bytes, none}},
-      {"ssssc", all, 1000, 2 * mib, {400, age, none}},
-      {"ssssc", {2 * hour, 4 * mib, 4 * mib}, 4, 0, {400, free, none}},
-      {"ssssc", {2 * hour, mib / 2, 9 * mib}, 4, 0, {400, bytes, bytes}},
-  };
-  for (const Case& one : cases) {
-    CAPTURE(one.files);
-    CAPTURE(one.now_hours);
-    CAPTURE(one.expected.before);
-    const Retention found = retain(files_of(one.files), one.now_hours * hour + 1, one.free, one.limits);
-    CHECK(found.before == one.expected.before);
-    CHECK(name_of(found.why) == std::string(name_of(one.expected.why)));
-    CHECK(name_of(found.blocked) == std::string(name_of(one.expected.blocked)));
-  }
-}
 
 TEST_CASE("20: the retain line is durable before a file goes, and each removal before the next, at each level") {
   for (const Level level : {Level::write, Level::interval, Level::every}) {
@@ -342,4 +272,72 @@ TEST_CASE("what is compressed, superseded or there twice goes with its lines, th
   CHECK(all_text(log.dir.log()).find("\"why\":\"age\"") != std::string::npos);
   CHECK(log.write() == 0);
   log.check_rest();
+}
+
+TEST_CASE("a log whose beginning is gone is read, searched, continued and verified") {
+  OldLog log(Level::every, 5);
+  REQUIRE(log.keeps(log.all_but(3), [&] { return log.count() == 3; }));
+  for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+  log.kill();
+  const u64 first = log.first();
+  REQUIRE(first > 0);
+  Cursor cursor;
+  LogLine line;
+  REQUIRE(cursor.open(log.dir.log()) == 0);
+  CHECK(cursor.first_index() == first);
+  REQUIRE(cursor.next(line) == 1);
+  CHECK((line.index == first && line.missing == 0));
+  u64 index = 1, end = 0;
+  CHECK(cursor.search().end(end) == 0);
+  CHECK(end == log.sequence + 1 + 1 + 5);  // events, the attach line, the retain line, the first lines of five files
+  CHECK(cursor.search().since("2000-01-01T00:00:00.000000000Z", index) == 0);
+  CHECK(index == first);
+  CHECK(cursor.search().until("2000-01-01T00:00:00.000000000Z", index) == 0);
+  CHECK(index >= first);
+  REQUIRE(cursor.seek(end - 1) == 0);
+  REQUIRE(cursor.next(line) == 1);
+  CHECK((line.index == end - 1 && line.missing == 0));
+  REQUIRE(cursor.seek(first - 2) == 0);  // as a reader that goes on where it has ended, and comes too late
+  REQUIRE(cursor.next(line) == 1);
+  CHECK((line.index == first && line.missing == 2));
+  for (const Level level : {Level::write, Level::every}) {
+    log.level = level;
+    log.begin();
+    REQUIRE(log.writer->error == 0);
+    CHECK(log.writer->recovered.next_index >= end);
+    CHECK(log.write() == 0);
+    log.check_rest();
+    log.kill();
+  }
+  fs::remove(log_files(log.dir.log())[0]);  // no retain line covers this one
+  Verdict verdict;
+  REQUIRE(verify(log.dir.log(), verdict) == 0);
+  CHECK_FALSE(verdict.proven);
+  CHECK(verdict.deviation.expected.find("or a retain line that covers them") != std::string::npos);
+  CHECK(verdict.deviation.found == "one that covers those before " + std::to_string(first));
+}
+
+TEST_CASE("a reader whose next files are removed says how many lines are missing; verify begins anew") {
+  OldLog log(Level::every, 5);
+  Cursor cursor;
+  LogLine line;
+  REQUIRE(cursor.open(log.dir.log()) == 0);
+  REQUIRE(cursor.next(line) == 1);
+  static OldLog* removed;
+  removed = &log;
+  // While verify reads the first file, the limits take it and the next two.
+  static std::atomic<bool> taken;
+  taken = false;
+  const Replaced<&os::Calls::pread> reading([](int fd, void* data, std::size_t bytes, off_t at) {
+    const ssize_t got = Replaced<&os::Calls::pread>::real(fd, data, bytes, at);
+    if (!taken.exchange(true)) REQUIRE(removed->keeps(removed->all_but(2), [] { return removed->count() == 2; }));
+    return got;
+  });
+  CHECK(proven(log.dir.log()));
+  CHECK(taken);
+  const u64 first = log.first();
+  u64 read = 1, missing = 0;
+  while (cursor.next(line) == 1) ++read, missing += line.missing;
+  CHECK((missing > 0 && missing < first));
+  CHECK(read + missing == log.next());
 }
