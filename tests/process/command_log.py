@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 from command_case import OK, SHMRING, USAGE, CommandCase, main, until
@@ -100,7 +101,35 @@ class Log(CommandCase):
         self.assertEqual(self.indexes("--until", at(10)), [*range(11), 1500])
         self.assertEqual(self.indexes("--since", at(9), "--until", at(10)), [9, 10, 1500])
 
+    def test_of_a_log_whose_beginning_is_gone_the_rest_is_found_and_who_goes_on_before_it_is_told(self):
+        for first in range(0, 60, 20):
+            self.put(first, first + 20)
+        (self.log / name(0)).unlink()
+        for arguments, found in [([], range(20, 60)), (["-n", "3"], range(57, 60)), (["-n", "99"], range(20, 60)),
+                                 (["--since", at(0)], range(20, 60)), (["--since", at(30)], range(30, 60)),
+                                 (["--until", at(30)], range(20, 31)), (["--after-index", "19"], range(20, 60))]:
+            self.assertEqual(self.indexes(*arguments), list(found), arguments)
+        done = self.run_it("log", str(self.log), "-o", "json", "--after-index", "4")
+        self.assertEqual((done.status, [found["index"] for found in done.lines]), (OK, list(range(20, 60))))
+        self.assertIn("the lines with the indexes 5 to 19 are not there", done.err)
+
     # -------------------------------------------------------------------------------------------------- following
+
+    def test_who_follows_is_told_which_lines_were_removed_before_he_could_read_them(self):
+        self.put(0, 20)
+        seen, said = self.follow()
+        until(lambda: len(seen()) == 20, "all lines")
+        self.follower.send_signal(signal.SIGSTOP)
+        for first in (20, 40, 60):
+            self.put(first, first + 20)
+        for first in (0, 20):
+            (self.log / name(first)).unlink()
+        self.follower.send_signal(signal.SIGCONT)
+        until(lambda: len(seen()) == 60, "what is left")
+        self.assertEqual(seen(), [*range(20), *range(40, 80)])
+        self.assertEqual(said(), f"shmring: log {self.log}: the lines with the indexes 20 to 39 are not there: they were "
+                                 f"removed before they could be read, or a file is missing; `shmring verify {self.log}` "
+                                 "says which\n")
 
     def follow(self, *arguments):
         """Starts it. Returns what gives the indexes of the whole lines so far, and what it said."""
