@@ -55,7 +55,7 @@ struct Busy {
 
   Busy() {
     REQUIRE(daemon.collects());
-    writer = Child([this] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, ~u64{0}, 16, 200, &*stop}); });
+    writer = Child([this] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, ~u64{0}, 16, 2'000, &*stop}); });
     View view;
     REQUIRE(eventually([&] { return view.status().logged > 0; }));  // a batch of it is stored for good
   }
