@@ -5,10 +5,10 @@
 #include <sys/resource.h>
 
 #include <cerrno>
-#include <system_error>
 #include <vector>
 
 #include "lib/os/error.hpp"
+#include "lib/os/thread.hpp"
 
 namespace shmring::log {
 namespace {
@@ -31,17 +31,7 @@ int Keeper::begin(int directory, const std::string& dir) {
   if (thread_.joinable()) return 0;
   if (const int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, directory_)) return error;
   dir_ = dir;
-  sigset_t all, before;
-  sigfillset(&all);
-  os::calls.pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = 0;
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (const std::system_error&) {
-    error = -EAGAIN;
-  }
-  os::calls.pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return error;
+  return os::begin_thread(thread_, [this] { run(); });
 }
 
 int Keeper::look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns) {

@@ -5,8 +5,9 @@
 #include <sys/eventfd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
+
+#include "lib/os/thread.hpp"
 
 namespace shmring::log {
 
@@ -32,17 +33,9 @@ SyncThread::~SyncThread() {
 
 void SyncThread::begin(SyncJob job) {
   is_busy_ = true;
-  if (!thread_.joinable()) {
-    sigset_t all, before;
-    sigfillset(&all);
-    os::calls.pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-      thread_ = std::thread([this] { run(); });
-    } catch (const std::system_error&) {
-      result_ = perform(job, directory_.get(), mark_);  // no thread is to be had now, and the next job asks again
-    }
-    os::calls.pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (!thread_.joinable()) return;
+  if (!thread_.joinable() && os::begin_thread(thread_, [this] { run(); }) != 0) {
+    result_ = perform(job, directory_.get(), mark_);  // the next job asks for a thread again
+    return;
   }
   {
     const std::lock_guard lock(mutex_);

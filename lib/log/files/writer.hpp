@@ -7,8 +7,6 @@
 // Thread role: one thread, the collector's. No call waits, except for the file system.
 #pragma once
 
-#include <fcntl.h>
-
 #include <string>
 #include <string_view>
 
