@@ -212,7 +212,7 @@ TEST_CASE("whichever system call of a compression fails, the log has its lines, 
                     std::vector<LogFile> files;
                     if (const int error = open_log_directory(dir.log(), directory)) return error;
                     if (const int error = list_log_files(directory.get(), dir.log(), files)) return error;
-                    return compress(directory.get(), dir.log(), files[0], std::atomic<bool>(false));
+                    return compress(directory.get(), dir.log(), files[0], directory_sync, std::atomic<bool>(false));
                   },
                   [&](int result) {
                     Cursor log;

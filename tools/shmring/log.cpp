@@ -34,6 +34,7 @@ using log::u64;
 constexpr long poll_ns = 50'000'000;
 constexpr u64 all_lines = ~0ull, none = ~0ull;
 constexpr u64 piece_lines = 4096;  // about a megabyte
+constexpr int most_tries = 8;      // of a log whose files are removed while they are read
 
 struct Options {
   std::string dir, output = "short";
@@ -104,7 +105,10 @@ class Printer {
   int run() {
     u64 end = log::no_end;
     int error = begin(end);
-    if (error == -ENOENT) error = begin(end);  // the file in which to begin was removed meanwhile
+    for (int tries = 1; error == -ENOENT && tries < most_tries; ++tries) {  // the file in which to begin was removed meanwhile
+      log_ = {};
+      error = begin(end);
+    }
     if (error != 0) return complain(error);
     while (true) {
       if (error = print_to(end); error != 0) return complain(error);

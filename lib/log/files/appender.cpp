@@ -54,6 +54,7 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   present_ = recovered.file.empty() ? id : recovered.ring;
   if (syncer_ == nullptr) syncer_ = std::make_unique<SyncThread>();
   int error = durability_.open(writer_.directory(), sync_policy_, std::move(syncer_));
+  if (error == 0) upkeep_.begin(durability_.directory_sync());
   if (error == 0) error = durability_.start(writer_.directory(), recovered.durable, recovered.next_index);
   if (error != 0)
     return os::fail(-error, "log %s: cannot write the mark of what is durable: %s", writer_.dir().c_str(),
@@ -67,7 +68,7 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   if (error = go_on(recovered); error != 0) return error;
   const bool is_unsynced = !recovered.unsynced.empty() && sync_policy_.level != Level::write;
   if (recovered.is_sealed || is_unsynced) return begin_file(std::move(found));
-  if (writer_.is_full()) begin_new_file(std::move(found));
+  if (writer_.is_full() && !writer_.has_first_line_only()) begin_new_file(std::move(found));
   return 0;
 }
 
@@ -165,7 +166,8 @@ bool Appender::sync(u64 now_ns) {
   const bool was_held = is_held();
   const bool moved = durability_.step(now_ns);
   committed_.durable = durability_.durable();
-  if (upkeep_.step(committed_.durable)) tell_of_removal();
+  const bool is_gone = upkeep_.is_about_to_remove(committed_.durable) && writer_.in_place() != 0;
+  if (!is_gone && upkeep_.step(committed_.durable)) tell_of_removal();
   return moved || was_held != is_held();
 }
 

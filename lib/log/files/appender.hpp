@@ -109,8 +109,7 @@ class Appender {
     if (!pending_.empty() || durability_.is_current_void()) return false;
     if (durability_.needs_new_file()) return true;
     if (roll_error_ != 0 && now_ns_ - roll_failed_ns_ < roll_retry_ns) return false;
-    return writer_.is_full() ||
-           (!writer_.has_first_line_only() && (rotates_ || now_ns_ - file_since_ns_ >= policy_.max_age_ns));
+    return !writer_.has_first_line_only() && (writer_.is_full() || rotates_ || now_ns_ - file_since_ns_ >= policy_.max_age_ns);
   }
   void begin_new_file(Accounts accounts) {
     roll_error_ = begin_file(std::move(accounts));
@@ -129,7 +128,7 @@ class Appender {
   // Has closed files compressed and the oldest removed, if that is the policy. Called about once a second; see Upkeep. Returns
   // why compression failed last, as −errno with its text; 0: it did not.
   int keep(u64 now_utc_ns, std::string& text) {
-    return upkeep_.look(writer_.directory(), writer_.dir(), policy_, now_ns_, now_utc_ns, text);
+    return upkeep_.look(writer_.directory(), writer_.dir(), policy_, now_ns_, now_utc_ns, committed_.durable, text);
   }
   // Returns whether the limits of the log cannot be kept, and why: see Upkeep.
   bool is_blocked(int& error, std::string& text) const { return upkeep_.is_blocked(now_ns_, error, text); }

@@ -20,8 +20,8 @@ constexpr const char* temporary = "compress.tmp";
 
 class Compression {
  public:
-  Compression(int directory, const std::string& dir, const LogFile& file, const std::atomic<bool>& stop)
-      : directory_(directory), dir_(dir), file_(file), stop_(stop), context_(ZSTD_createCCtx(), ZSTD_freeCCtx) {}
+  Compression(int directory, const std::string& dir, const LogFile& file, DirectorySync& sync, const std::atomic<bool>& stop)
+      : directory_(directory), dir_(dir), file_(file), sync_(sync), stop_(stop), context_(ZSTD_createCCtx(), ZSTD_freeCCtx) {}
 
   int run() {
     if (file_.end == no_end || file_.is_compressed())
@@ -44,7 +44,10 @@ class Compression {
   int fail(int error, const char* what) const {
     return os::fail(-error, "log %s/%s: cannot %s: %s", dir_.c_str(), file_.name.c_str(), what, std::strerror(-error));
   }
-  int sync_directory() const { return step(os::calls.fsync(directory_), "bring its directory to the disk"); }
+  int sync_directory() const {
+    const int error = sync_.for_removal(directory_);
+    return error == 0 ? 0 : fail(error, "bring its directory to the disk");
+  }
   bool is_stopped() const { return stop_.load(std::memory_order_relaxed); }
   int stopped() const {
     return os::fail(ECANCELED, "log %s/%s: it was not compressed, since the collector ends", dir_.c_str(), file_.name.c_str());
@@ -59,6 +62,7 @@ class Compression {
   const int directory_;
   const std::string& dir_;
   const LogFile& file_;
+  DirectorySync& sync_;
   const std::atomic<bool>& stop_;
   const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context_;
   const std::string name_ = file_.name + std::string(compressed_suffix);
@@ -150,8 +154,8 @@ int Compression::compare() {
 
 }  // namespace
 
-int compress(int directory, const std::string& dir, const LogFile& file, const std::atomic<bool>& stop) {
-  return Compression(directory, dir, file, stop).run();
+int compress(int directory, const std::string& dir, const LogFile& file, DirectorySync& sync, const std::atomic<bool>& stop) {
+  return Compression(directory, dir, file, sync, stop).run();
 }
 
 }  // namespace shmring::log

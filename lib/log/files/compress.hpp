@@ -11,6 +11,7 @@
 #include <atomic>
 #include <string>
 
+#include "lib/log/files/directory_sync.hpp"
 #include "lib/log/files/names.hpp"
 
 namespace shmring::log {
@@ -18,6 +19,6 @@ namespace shmring::log {
 // Replaces a file that nobody writes any more, and that has an end, by a compressed one. Returns 0, or −errno with its text:
 // −ECANCELED if `stop` was set meanwhile, −EBADMSG if the file lacks lines of its range, −EINVAL if it has no end or is
 // compressed, −ENOSPC …
-int compress(int directory, const std::string& dir, const LogFile& file, const std::atomic<bool>& stop);
+int compress(int directory, const std::string& dir, const LogFile& file, DirectorySync& sync, const std::atomic<bool>& stop);
 
 }  // namespace shmring::log

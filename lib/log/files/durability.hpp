@@ -81,6 +81,8 @@ class Durability {
   void want(u64 end) { wanted_ = end; }
   // Returns the time after which step() has something to do if nothing else happens, or ~0.
   u64 due_ns() const;
+  // How other threads sync the directory: see there.
+  const std::shared_ptr<DirectorySync>& directory_sync() const { return syncer_->directory_sync(); }
   // Readable when step() has something to do, or −1.
   int descriptor() const { return syncer_ ? syncer_->descriptor() : -1; }
 

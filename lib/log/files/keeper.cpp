@@ -34,12 +34,12 @@ int Keeper::begin(int directory, const std::string& dir) {
   return os::begin_thread(thread_, [this] { run(); });
 }
 
-int Keeper::look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns) {
+int Keeper::look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns, u64 durable) {
   if (const int error = begin(directory, dir)) return error;
   {
     const std::lock_guard lock(mutex_);
     looks_ = is_asked_ = true;
-    policy_ = policy, now_utc_ns_ = now_utc_ns;
+    policy_ = policy, now_utc_ns_ = now_utc_ns, durable_ = durable;
   }
   asked_.notify_one();
   return 0;
@@ -84,31 +84,32 @@ void Keeper::run() {
     const u64 before = std::exchange(before_, 0);
     const bool looks = std::exchange(looks_, false);
     const FilePolicy policy = policy_;
-    const u64 now_utc_ns = now_utc_ns_;
+    const u64 now_utc_ns = now_utc_ns_, durable = durable_;
     lock.unlock();
     if (before > 0) {
-      const int error = remove_before(directory_.get(), dir_, before, stops_);
-      answer({error, error == 0 ? "" : os::last_error(), {}});
+      bool is_directory = false;
+      const int error = remove_before(directory_.get(), dir_, before, *directory_sync_, stops_, is_directory);
+      answer({error, is_directory, error == 0 ? "" : os::last_error(), {}});
     }
     if (looks && policy.retain.any()) look_for_old(policy.retain, now_utc_ns);
-    if (looks && policy.compress) compress_all();
+    if (looks && policy.compress) compress_all(durable);
     lock.lock();
   }
 }
 
 void Keeper::look_for_old(const RetainLimits& limits, u64 now_utc_ns) {
-  if (const int error = old_.read(directory_.get(), dir_)) return answer({error, os::last_error(), {}});
-  answer({0, "", retain(old_.files(), now_utc_ns, old_.free(), limits)});
+  if (const int error = old_.read(directory_.get(), dir_)) return answer({error, false, os::last_error(), {}});
+  answer({0, false, "", retain(old_.files(), now_utc_ns, old_.free(), limits)});
 }
 
 // Another request does not wait for all files: what is left is found again by the next look.
-void Keeper::compress_all() {
+void Keeper::compress_all(u64 durable) {
   std::vector<LogFile> files;
   int error = list_log_files(directory_.get(), dir_, files);
   for (const LogFile& file : files) {
     if (error != 0 || is_asked_) break;
-    if (file.is_compressed() || file.end == no_end || !is_sealed(directory_.get(), file)) continue;
-    error = compress(directory_.get(), dir_, file, stops_);
+    if (file.is_compressed() || file.end > durable || !is_sealed(directory_.get(), file)) continue;
+    error = compress(directory_.get(), dir_, file, *directory_sync_, stops_);
   }
   if (error == -ECANCELED) return;
   const std::lock_guard lock(mutex_);

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include <utility>
 
 #include "lib/log/files/compress.hpp"
+#include "lib/log/files/directory_sync.hpp"
 #include "lib/log/files/oldest.hpp"
 #include "lib/log/files/policy.hpp"
 
@@ -25,19 +27,20 @@ namespace shmring::log {
 
 // How a look or a removal went.
 struct KeeperAnswer {
-  int error = 0;  // −errno; 0: none
+  int error = 0;              // −errno; 0: none
+  bool is_directory = false;  // the directory failed to sync: a file that was removed may be there again after a power cut
   std::string text;
   Retention retention;  // of a look
 };
 
 class Keeper {
  public:
-  Keeper() = default;
+  explicit Keeper(std::shared_ptr<DirectorySync> directory_sync) : directory_sync_(std::move(directory_sync)) {}
   ~Keeper();
 
   // Looks for files to compress in this directory, and for what the limits ask for, if the policy has these. If it has limits,
-  // an answer comes. Returns 0 or −errno.
-  int look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns);
+  // an answer comes. Nothing is compressed that has a line at or behind `durable`. Returns 0 or −errno.
+  int look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns, u64 durable);
   // Removes what begins below this index. An answer comes. Called after look() only.
   void remove(u64 before);
   // Returns the answer to the last look() or remove(), once.
@@ -50,8 +53,9 @@ class Keeper {
   void run();
   void answer(KeeperAnswer answer);
   void look_for_old(const RetainLimits& limits, u64 now_utc_ns);
-  void compress_all();
+  void compress_all(u64 durable);
 
+  std::shared_ptr<DirectorySync> directory_sync_;
   os::Fd directory_;
   std::string dir_;
   OldFiles old_;  // the thread's
@@ -59,7 +63,7 @@ class Keeper {
   std::condition_variable asked_;
   bool looks_ = false;
   FilePolicy policy_;
-  u64 now_utc_ns_ = 0;
+  u64 now_utc_ns_ = 0, durable_ = 0;
   u64 before_ = 0;  // to be removed; 0: nothing
   std::optional<KeeperAnswer> answer_;
   std::atomic<bool> is_answered_ = false;

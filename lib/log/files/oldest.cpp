@@ -16,10 +16,13 @@
 namespace shmring::log {
 namespace {
 
-// A file that cannot be read now may be read later, so an error is no answer.
+// A damaged file is no clean start, and does not hold up what may be done with the others. Any other file that cannot be read
+// now may be read later, so an error is no answer.
 int begins_clean(int directory, const std::string& dir, const LogFile& file, bool& out) {
   std::unique_ptr<ByteSource> source;
-  if (const int error = open_source(directory, dir, file, source)) return error;
+  out = false;
+  const auto is_damaged = [](int error) { return error == -EFBIG || error == -EBADMSG || error == -EIO || error == -ELOOP; };
+  if (const int error = open_source(directory, dir, file, source)) return is_damaged(error) ? 0 : error;
   LineReader lines;
   lines.read(std::move(source));
   std::string_view text;
@@ -27,7 +30,7 @@ int begins_clean(int directory, const std::string& dir, const LogFile& file, boo
   Parsed line;
   Mistake mistake;
   out = got == 1 && parse(text, line, mistake) && line.kind == Kind::accounts && line.clean;
-  return got == -EFBIG ? 0 : std::min(got, 0);
+  return is_damaged(got) ? 0 : std::min(got, 0);
 }
 
 int fail(int error, const std::string& dir, const std::string& name, const char* what) {
@@ -71,7 +74,9 @@ int OldFiles::read(int directory, const std::string& dir) {
   return 0;
 }
 
-int remove_before(int directory, const std::string& dir, u64 before, const std::atomic<bool>& stop) {
+int remove_before(int directory, const std::string& dir, u64 before, DirectorySync& sync, const std::atomic<bool>& stop,
+                  bool& is_directory) {
+  is_directory = false;
   std::vector<LogFile> files;
   if (const int error = list_log_names(directory, dir, files)) return error;
   std::ranges::sort(files, {},
@@ -81,7 +86,10 @@ int remove_before(int directory, const std::string& dir, u64 before, const std::
     if (stop.load(std::memory_order_relaxed)) return -ECANCELED;
     if (os::calls.unlinkat(directory, file.name.c_str(), 0) != 0 && errno != ENOENT)
       return fail(-errno, dir, file.name, "remove it, as the limits of [retain] say");
-    if (const int error = os::sync_all(directory)) return fail(error, dir, file.name, "make its removal last");
+    if (const int error = sync.for_removal(directory)) {
+      is_directory = true;
+      return fail(error, dir, file.name, "make its removal last");
+    }
   }
   return 0;
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/log/files/directory_sync.hpp"
 #include "lib/log/files/names.hpp"
 #include "lib/log/files/retain.hpp"
 
@@ -34,7 +35,9 @@ class OldFiles {
 
 bool is_sealed(int directory, const LogFile& file);
 
-// Removes all files that begin below this index. Returns 0, −ECANCELED if it was stopped, or −errno with its text.
-int remove_before(int directory, const std::string& dir, u64 before, const std::atomic<bool>& stop);
+// Removes all files that begin below this index. Returns 0, −ECANCELED if it was stopped, or −errno with its text; sets
+// `is_directory` if it was the directory that failed.
+int remove_before(int directory, const std::string& dir, u64 before, DirectorySync& sync, const std::atomic<bool>& stop,
+                  bool& is_directory);
 
 }  // namespace shmring::log

@@ -21,7 +21,7 @@ void seal(const SyncedFile& file) {
   if (os::calls.fstat(file.fd->get(), &status) == 0) os::calls.fchmod(file.fd->get(), status.st_mode & 07777 & ~write_bits);
 }
 
-SyncResult sync(const SyncJob& job, int directory) {
+SyncResult sync(const SyncJob& job, const SyncedDirectory& directory) {
   for (const SyncedFile& file : job.files) {
     if (const int error = os::sync_data(file.fd->get())) return {error, file.name};
     struct stat status {};
@@ -29,7 +29,7 @@ SyncResult sync(const SyncJob& job, int directory) {
     if (static_cast<u64>(status.st_size) < file.bytes) return {-EUCLEAN, file.name};
   }
   if (job.names)
-    if (const int error = os::sync_all(directory)) return {error, {}, true};
+    if (const int error = directory.sync->for_names(directory.fd.get())) return {error, {}, true};
   for (const SyncedFile& file : job.files)
     if (file.is_closed) seal(file);
   return {};
@@ -64,7 +64,8 @@ std::string name_above_all(const SyncJob& job, int directory) {
 
 // The failed file's group and mode are the new file's, too. Its seal is durable before its bytes count: after a power cut, what
 // comes before a sealed file is not looked at, and what the failed file then says may be anything.
-SyncResult copy_all(const SyncJob& job, int directory) {
+SyncResult copy_all(const SyncJob& job, const SyncedDirectory& synced) {
+  const int directory = synced.fd.get();
   os::calls.unlinkat(directory, replacement_name, 0);  // of an attempt that failed
   const auto file = std::make_shared<os::Fd>();
   constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW;
@@ -88,7 +89,7 @@ SyncResult copy_all(const SyncJob& job, int directory) {
   const std::string name = name_above_all(job, directory);
   if (name.empty()) return {-EOVERFLOW, {}};
   if (const int error = os::rename_new(directory, replacement_name, name.c_str())) return {error, {}};
-  if (const int error = os::sync_all(directory)) return {error, {}, true};
+  if (const int error = synced.sync->for_names(directory)) return {error, {}, true};
   return {};
 }
 
@@ -103,10 +104,10 @@ void remove_superseded(const SyncJob& job, int directory) {
 
 }  // namespace
 
-SyncResult perform(const SyncJob& job, int directory, const MarkFile& mark) {
+SyncResult perform(const SyncJob& job, const SyncedDirectory& directory, const MarkFile& mark) {
   const SyncResult result = job.replaces() ? copy_all(job, directory) : sync(job, directory);
   if (result.error != 0) return result;
-  if (job.replaces()) remove_superseded(job, directory);
+  if (job.replaces()) remove_superseded(job, directory.fd.get());
   (void)mark.write(job.mark);  // a mark that could not be written says less than is true
   return result;
 }

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/log/files/directory_sync.hpp"
 #include "lib/log/files/mark.hpp"
 
 namespace shmring::log {
@@ -58,7 +59,13 @@ struct SyncResult {
   bool is_source_gone = false;
 };
 
-SyncResult perform(const SyncJob& job, int directory, const MarkFile& mark);
+// A directory of a log, as the thread has it open.
+struct SyncedDirectory {
+  os::Fd fd;
+  std::shared_ptr<DirectorySync> sync = std::make_shared<DirectorySync>();  // shared with whoever removes files
+};
+
+SyncResult perform(const SyncJob& job, const SyncedDirectory& directory, const MarkFile& mark);
 
 inline constexpr const char* new_file_name = "new.tmp";
 inline constexpr const char* replacement_name = "replace.tmp";

@@ -12,8 +12,8 @@
 namespace shmring::log {
 
 int Syncer::open_files(int directory) {
-  if (const int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, directory_)) return error;
-  return mark_.open(directory_.get());
+  if (const int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, directory_.fd)) return error;
+  return mark_.open(directory_.fd.get());
 }
 
 int SyncThread::open(int directory) {
@@ -34,7 +34,7 @@ SyncThread::~SyncThread() {
 void SyncThread::begin(SyncJob job) {
   is_busy_ = true;
   if (!thread_.joinable() && os::begin_thread(thread_, [this] { run(); }) != 0) {
-    result_ = perform(job, directory_.get(), mark_);  // the next job asks for a thread again
+    result_ = perform(job, directory_, mark_);  // the next job asks for a thread again
     return;
   }
   {
@@ -60,7 +60,7 @@ void SyncThread::run() {
     if (!job_) return;
     const SyncJob job = *std::exchange(job_, std::nullopt);
     lock.unlock();
-    SyncResult result = perform(job, directory_.get(), mark_);
+    SyncResult result = perform(job, directory_, mark_);
     lock.lock();
     result_ = std::move(result);
     const u64 one = 1;

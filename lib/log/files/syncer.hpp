@@ -3,7 +3,8 @@
 //
 // Invariants:
 //   - one job at a time. The next one begins when the result of the last one was taken;
-//   - the thread has the job, its own descriptor of the directory and the mark, and nothing else of the log;
+//   - the thread has the job, its own descriptor of the directory and the mark, and nothing else of the log. What a thread that
+//     removes files learns of the directory, it learns, too;
 //   - the thread takes no signal, so they all reach the collector;
 //   - the destructor waits for the job that is under way.
 #pragma once
@@ -27,6 +28,7 @@ class Syncer {
   // The directory and its mark are the syncer's own from here on.
   virtual int open(int directory) = 0;
   MarkFile& mark() { return mark_; }  // only while no job is under way
+  const std::shared_ptr<DirectorySync>& directory_sync() const { return directory_.sync; }
 
   virtual void begin(SyncJob job) = 0;
   // Returns the result of the job if it is done, once.
@@ -38,7 +40,7 @@ class Syncer {
  protected:
   int open_files(int directory);
 
-  os::Fd directory_;
+  SyncedDirectory directory_;
   MarkFile mark_;
 };
 
@@ -70,7 +72,7 @@ class SyncThread final : public Syncer {
 class SyncAtOnce final : public Syncer {
  public:
   int open(int directory) override { return open_files(directory); }
-  void begin(SyncJob job) override { result_ = perform(job, directory_.get(), mark_); }
+  void begin(SyncJob job) override { result_ = perform(job, directory_, mark_); }
   std::optional<SyncResult> take() override { return std::exchange(result_, std::nullopt); }
   bool is_busy() const override { return result_.has_value(); }
   int descriptor() const override { return -1; }

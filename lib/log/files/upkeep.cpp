@@ -1,6 +1,7 @@
 // What a collector has done to the older files of its log: see upkeep.hpp.
 #include "lib/log/files/upkeep.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -19,16 +20,18 @@ const char* advice_for(Limit limit) {
 
 }  // namespace
 
-int Upkeep::look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_ns, u64 now_utc_ns,
+int Upkeep::look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_ns, u64 now_utc_ns, u64 durable,
                  std::string& text) {
   text.clear();
   dir_ = dir, now_ns_ = now_ns;
-  if (!policy.compress && !policy.retain.any() && state_ == State::resting) return keeper_.reset(), blocked_text_.clear(), 0;
-  if (keeper_ == nullptr) keeper_ = std::make_unique<Keeper>();
+  if (policy.retain != limits_) forget_what_was_found(policy.retain);
+  if (!policy.compress && !policy.retain.any() && state_ == State::resting) return blocked_text_.clear(), 0;
+  if (keeper_ == nullptr) keeper_ = std::make_unique<Keeper>(directory_sync_);
   if (state_ == State::resting && (is_due_ || now_ns - looked_ns_ >= look_every_ns)) {
-    if (const int error = keeper_->look(directory, dir, policy, now_utc_ns)) return text = std::strerror(-error), error;
+    if (const int error = keeper_->look(directory, dir, policy, now_utc_ns, durable))
+      return text = std::strerror(-error), error;
     is_due_ = false, looked_ns_ = now_ns;
-    if (policy.retain.any()) state_ = State::looking;
+    if (policy.retain.any() && !removes_no_more_) state_ = State::looking;
   }
   return keeper_->error(text);
 }
@@ -38,23 +41,36 @@ bool Upkeep::step(u64 durable) {
     if (std::optional<KeeperAnswer> answer = keeper_->take()) hear(std::move(*answer));
   // Where an earlier removal failed, the line is there already.
   if (state_ == State::telling && found_.before <= told_before_) state_ = State::telling_durably;
-  if (state_ == State::telling_durably && durable > index_) {
-    told_before_ = found_.before;
+  if (is_about_to_remove(durable)) {
+    told_before_ = std::max(told_before_, found_.before);
     keeper_->remove(found_.before);
     state_ = State::removing;
   }
   return state_ == State::telling;
 }
 
+// What is being removed already goes on: it was said, and the old limits held then.
+void Upkeep::forget_what_was_found(const RetainLimits& limits) {
+  limits_ = limits;
+  is_due_ = true;
+  if (state_ == State::telling || state_ == State::telling_durably) state_ = State::resting;
+  is_stale_ = state_ == State::looking;
+}
+
 void Upkeep::hear(KeeperAnswer answer) {
   const bool looked = std::exchange(state_, State::resting) == State::looking;
+  if (looked && std::exchange(is_stale_, false)) return;
+  if (answer.is_directory) {
+    removes_no_more_ = true;
+    answer.text += "; nothing more is removed until shmringd is started again: look at the disk first";
+  }
   if (answer.error != 0) return block(answer.error, std::move(answer.text));
   if (looked) found_ = answer.retention;
   if (looked && found_.before > 0) state_ = State::telling;
   if (looked && found_.blocked != Limit::none)
     return block(0, "log " + dir_ + ": nothing more may be removed, and " + advice_for(found_.blocked));
-  // What failed has succeeded only when something was removed, or nothing is to be.
-  if (blocked_error_ == 0 || state_ == State::resting) blocked_error_ = 0, blocked_text_.clear();
+  // What failed has succeeded only when something was removed, or nothing is to be; a limit is kept only when a look says so.
+  if (looked ? blocked_error_ == 0 || state_ == State::resting : blocked_error_ != 0) blocked_error_ = 0, blocked_text_.clear();
   if (!looked) is_due_ = true;
 }
 

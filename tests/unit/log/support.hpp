@@ -20,6 +20,9 @@ using namespace shmring;
 using namespace shmring::log;
 using namespace shmring::collect;
 
+// Of a directory that only one thread syncs.
+inline DirectorySync directory_sync;
+
 // Removed with all that is in it.
 class Directory {
  public:

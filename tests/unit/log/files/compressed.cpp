@@ -46,7 +46,7 @@ struct Log {
     list();
   }
   void list() { REQUIRE(list_log_files(directory.get(), dir.log(), files) == 0); }
-  int compress_first() { return compress(directory.get(), dir.log(), files[0], go_on); }
+  int compress_first() { return compress(directory.get(), dir.log(), files[0], directory_sync, go_on); }
   std::string path(std::size_t file) const { return dir.log() + "/" + files[file].name; }
 
   Directory dir;
@@ -147,9 +147,9 @@ TEST_CASE("a reader may begin at any line of a compressed file") {
 
 TEST_CASE("nothing is compressed that is not asked to be: the last file, one that lacks lines, or when it is told to stop") {
   Log log(20);
-  CHECK(compress(log.directory.get(), log.dir.log(), log.files[1], go_on) == -EINVAL);
+  CHECK(compress(log.directory.get(), log.dir.log(), log.files[1], directory_sync, go_on) == -EINVAL);
   const std::atomic<bool> stop{true};
-  CHECK(compress(log.directory.get(), log.dir.log(), log.files[0], stop) == -ECANCELED);
+  CHECK(compress(log.directory.get(), log.dir.log(), log.files[0], directory_sync, stop) == -ECANCELED);
   put_content(log.path(0), log.text_of_first.substr(0, log.text_of_first.size() - 1));
   CHECK(log.compress_first() == -EBADMSG);
   CHECK(std::string(os::last_error()).find("it has no line of index 21") != std::string::npos);

@@ -52,7 +52,8 @@ struct Log {
     REQUIRE(open_log_directory(dir.log(), directory) == 0);
     REQUIRE(list_log_files(directory.get(), dir.log(), files) == 0);
     for (const LogFile& file : files)
-      if (compressed && file.end != no_end) REQUIRE(compress(directory.get(), dir.log(), file, std::atomic<bool>(false)) == 0);
+      if (compressed && file.end != no_end)
+        REQUIRE(compress(directory.get(), dir.log(), file, directory_sync, std::atomic<bool>(false)) == 0);
     REQUIRE(cursor.open(dir.log()) == 0);
     bytes_read = 0;
     os::calls.pread = [](int fd, void* to, std::size_t bytes, off_t at) {
@@ -161,13 +162,14 @@ TEST_CASE("a file that is compressed after it was listed is read all the same, a
   std::vector<LogFile> files;
   REQUIRE(open_log_directory(log.dir.log(), directory) == 0);
   REQUIRE(list_log_files(directory.get(), log.dir.log(), files) == 0);
-  REQUIRE(compress(directory.get(), log.dir.log(), files[1], std::atomic<bool>(false)) == 0);
+  REQUIRE(compress(directory.get(), log.dir.log(), files[1], directory_sync, std::atomic<bool>(false)) == 0);
   REQUIRE(log.cursor.seek(lines_of_file + 10) == 0);
   CHECK(log.next() == lines_of_file + 10);
   REQUIRE(log.cursor.seek(0) == 0);
   for (u64 index = 0; index < all; ++index) {
     if (index == 10 || index == lines_of_file)
-      REQUIRE(compress(directory.get(), log.dir.log(), files[index == 10 ? 0 : 2], std::atomic<bool>(false)) == 0);
+      REQUIRE(compress(directory.get(), log.dir.log(), files[index == 10 ? 0 : 2], directory_sync, std::atomic<bool>(false)) ==
+              0);
     REQUIRE(log.next() == index);
   }
 }
