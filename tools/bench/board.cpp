@@ -128,7 +128,7 @@ Round sum_up(const Board& board, const Job& job) {
     const double seconds = static_cast<double>(board.last_ticks - board.first_ticks) * ns_per_tick() / 1e9;
     round.figure = round.delivered != 0 ? static_cast<double>(round.delivered) / seconds : 0;
   } else if (round.calls.count() != 0) {
-    round.figure = call_ns(round.calls, job.measure == Measure::calls ? 0.999 : 0.5);
+    round.figure = call_ns(round.calls, job.measure == Measure::calls || job.measure == Measure::syncing ? 0.999 : 0.5);
   } else if (timed != 0) {
     round.figure = static_cast<double>(spent) * ns_per_tick() / static_cast<double>(timed);
   }

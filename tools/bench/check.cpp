@@ -18,6 +18,8 @@ Subject rate(const char* transport, u32 producers = 1) { return {transport, {Mea
 Subject calls(const char* transport) { return {transport, {Measure::calls, 64}}; }
 Subject full(const char* transport) { return {transport, {Measure::full, 64}}; }
 Subject crowd(Measure measure, u32 producers) { return {"crowd", {measure, 64, producers}}; }
+Subject ten_gigabytes(Measure measure) { return {"log-10g", {measure, 64}}; }
+Subject one_gigabyte(Measure measure) { return {"log-1g", {measure, 64}}; }
 Subject cheaper(const char* transport) { return {transport, {Measure::live, 64}, true}; }
 
 // Returns the figure of each round, or 0 for a round that has none.
@@ -81,7 +83,7 @@ Judged compare(const Row& row, Cores cores, const Report& report, const char* tr
   }
   const double figure = median_of(known), bound = median_of(bounds);
   // A crowd's own rounds are not those of what it is compared with.
-  const bool paired = !is_of_a_crowd(row.figure.job.measure) || bounds.empty();
+  const bool paired = !makes_rounds(row.figure.job.measure) || bounds.empty();
   return {figure, bound, paired ? median_of(ratios) : figure / bound, known.size(), figures.size()};
 }
 
@@ -173,9 +175,41 @@ std::vector<Row> other_rows() {
        {"file-writes", {Measure::written, 64}}},
       {"lines encoded, the encoder alone", {"encoder", {Measure::encode, 64}}, true, {nullptr, {}}, 0, 8e6, 0, false},
       {"wake-ups of an idle collector", {"collector", {Measure::idle, 64}}, false, {nullptr, {}}, 0, 50, 0, false},
+      {"an idle collector, of a processor", {"collector", {Measure::resting, 64}}, false, {nullptr, {}}, 0, 0.5, 0, false},
       {"8190 idle producers, of a processor", crowd(Measure::attended, most_producers), false, {nullptr, {}}, 0, 1, 0, false},
       {"a flood among 8190 producers, processor time a record", crowd(Measure::flood, most_producers), false,
        crowd(Measure::flood, few_producers), 1.3, 0, 0, false},
+  };
+}
+
+// The bounds of a disk are those of the same disk.
+std::vector<Row> rows_of_disks() {
+  const Subject log{"collector", {Measure::logged, 64}}, file{"file-syncs", {Measure::written, 64}};
+  const Subject durable{"collector-every", {Measure::durable, 64}}, sync{"file-syncs", {Measure::durable, 64}};
+  const auto synced = [&](const char* what, const char* transport, double part) {
+    Row row{what, {transport, {Measure::logged, 64}}, true, log, part, 0, 0, false, true};
+    row.or_reference = file;
+    return row;
+  };
+  return {
+      synced("lines in the log, synced each 20 ms", "collector-interval", 0.9),
+      synced("lines in the log, synced all the time", "collector-every", 0.8),
+      {"from write() until the record is durable", durable, false, sync, 1.5, 2e6, 0, false, true},
+      {"99.9 % of all calls beside a disk that is 100 ms slower",
+       {"slow-disk", {Measure::syncing, 64}},
+       false,
+       {"collector-every", {Measure::syncing, 64}},
+       1.5,
+       0,
+       0,
+       false,
+       true},
+      {"a restart with a log of 10 GiB", ten_gigabytes(Measure::restart), false, {nullptr, {}}, 0, 50e6, 0, false},
+      {"a restart with a log of 10 GiB against one of 1 GiB", ten_gigabytes(Measure::restart), false,
+       one_gigabyte(Measure::restart), 1.2, 0, 0, false},
+      {"a restart after a boot with a log of 10 GiB", ten_gigabytes(Measure::reboot), false, {nullptr, {}}, 0, 1e9, 0, false},
+      {"a restart after a boot, 10 GiB against 1 GiB", ten_gigabytes(Measure::reboot), false, one_gigabyte(Measure::reboot),
+       1.2, 0, 0, false},
   };
 }
 
@@ -185,6 +219,7 @@ const std::vector<Row>& rows_to_reach() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> all = rows_of_writes();
     for (const Row& row : other_rows()) all.push_back(row);
+    for (const Row& row : rows_of_disks()) all.push_back(row);
     return all;
   }();
   return rows;

@@ -2,7 +2,8 @@
 //
 // Invariants:
 //   - each round has a ratio of figure to bound, both from that round, and a row is judged by the median of these ratios. One
-//     run is never compared with another. A crowd makes rounds of its own: of these the medians are compared;
+//     run is never compared with another. A crowd, and a big log, make rounds of their own: of these the medians are
+//     compared;
 //   - the verdict is never `ok` if a figure was not measured;
 //   - a row that depends on the distance between the cores is judged twice: by the rounds with near cores, and by those with
 //     far cores. The cores of a round were near, or far, if they were so before and after it;

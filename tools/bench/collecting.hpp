@@ -11,18 +11,25 @@
 #include <string_view>
 
 #include "lib/include/shmring/shmring.h"
+#include "lib/log/files/durability.hpp"
 #include "tools/bench/job.hpp"
 
 namespace shmring::bench {
 
 Round run_handoff(const Job& job, bool busy);
 Round run_floor_handoff(const Job& job);  // floor_hands.cpp
-Round run_logged(const Job& job);
+Round run_logged(const Job& job, log::Level level);
+Round run_durable(const Job& job);                  // syncing.cpp, as the next four
+Round run_beside_syncs(const Job& job, bool slow);  // slow: each sync of the collector's takes 100 ms longer
+Round run_one_sync(const Job& job);
+Round run_file_syncs(const Job& job);
 Round run_encode(const Job& job);
 Round run_file_writes(const Job& job);
 Round run_stages(const Job& job);
 Round run_idle(const Job& job);
+Round run_resting(const Job& job);
 Round run_crowd(const Job& job);
+Round run_restart(const Job& job, u64 gigabytes);  // restarting.cpp
 
 // A record as an application would write it.
 inline constexpr std::string_view usual_text = "order 0000000000000017 authorised, EUR 12.50, by card 4111 .. 42";
@@ -45,6 +52,8 @@ class TextWriter {
     static constexpr shmring_meta meta{1, SHMRING_KIND_TEXT, 6, 0, {}};
     return shmring_write(producer_, &meta, usual_text.data(), usual_text.size()) == 0;
   }
+  // Waits until all that was written so far is durable. Returns what shmring_wait_durable() does.
+  int wait_durable(u64 timeout_ns) { return shmring_wait_durable(producer_, shmring_sequence(producer_), timeout_ns); }
 
  private:
   shmring_producer* producer_ = nullptr;

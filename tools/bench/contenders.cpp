@@ -42,15 +42,23 @@ Round run_lockfree(const Job& job) {
   return Measurement<LockfreeQueue<bench_slots, bench_small_bytes>>(job).run();
 }
 
-Contender collecting(const char* name, Round (*run)(const Job&), std::vector<Measure> measures) {
-  return {name, Role::collector, true, false, 1, bench_small_bytes, run, nullptr, std::move(measures)};
+Contender collecting(const char* name, Round (*run)(const Job&), std::vector<Measure> measures, bool usual = true) {
+  return {name, Role::collector, usual, false, 1, bench_small_bytes, run, nullptr, std::move(measures)};
 }
 
 Round run_collector(const Job& job) {
   if (job.measure == Measure::handoff) return run_handoff(job, false);
-  if (job.measure == Measure::logged) return run_logged(job);
+  if (job.measure == Measure::logged) return run_logged(job, log::Level::write);
+  if (job.measure == Measure::resting) return run_resting(job);
   return job.measure == Measure::stages ? run_stages(job) : run_idle(job);
 }
+Round run_collector_interval(const Job& job) { return run_logged(job, log::Level::interval); }
+Round run_collector_every(const Job& job) {
+  if (job.measure == Measure::durable) return run_durable(job);
+  return job.measure == Measure::syncing ? run_beside_syncs(job, false) : run_logged(job, log::Level::every);
+}
+Round run_collector_slow_disk(const Job& job) { return run_beside_syncs(job, true); }
+Round run_synced_file(const Job& job) { return job.measure == Measure::durable ? run_one_sync(job) : run_file_syncs(job); }
 Round run_busy_handoff(const Job& job) { return run_handoff(job, true); }
 
 }  // namespace
@@ -77,11 +85,20 @@ std::vector<Contender> contenders() {
           contender<Pipe>(),
           contender<SeqPacket>(),
           contender<PosixQueue>(),
-          collecting("collector", run_collector, {Measure::handoff, Measure::logged, Measure::stages, Measure::idle}),
+          collecting("collector", run_collector,
+                     {Measure::handoff, Measure::logged, Measure::stages, Measure::idle, Measure::resting}),
+          collecting("collector-interval", run_collector_interval, {Measure::logged}, false),
+          collecting("collector-every", run_collector_every, {Measure::logged, Measure::durable, Measure::syncing}, false),
+          collecting("slow-disk", run_collector_slow_disk, {Measure::syncing}, false),
           collecting("collector-busy", run_busy_handoff, {Measure::handoff}),
           collecting("floor-polled", run_floor_handoff, {Measure::handoff}),
           collecting("encoder", run_encode, {Measure::encode}),
           collecting("file-writes", run_file_writes, {Measure::written}),
+          collecting("file-syncs", run_synced_file, {Measure::written, Measure::durable}, false),
+          collecting(
+              "log-1g", [](const Job& job) { return run_restart(job, 1); }, {Measure::restart, Measure::reboot}, false),
+          collecting(
+              "log-10g", [](const Job& job) { return run_restart(job, 10); }, {Measure::restart, Measure::reboot}, false),
           collecting("crowd", run_crowd, {Measure::attended, Measure::flood})};
 }
 

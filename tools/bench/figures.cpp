@@ -80,9 +80,9 @@ double Report::round_trip_ns() const {
 bool Report::crowded(const Job& job) const { return !takes_turns(job.measure) && machine.processors < job.producers + 1; }
 
 const char* measure_name(Measure measure) {
-  constexpr const char* names[] = {"quiet",   "live",   "calls", "rate",     "full",   "overwrite",
-                                   "wait",    "hybrid", "cold",  "handoff",  "logged", "encode",
-                                   "written", "stages", "idle",  "attended", "flood"};
+  constexpr const char* names[] = {"quiet", "live",    "calls",    "rate",    "full",    "overwrite", "wait",    "hybrid",
+                                   "cold",  "handoff", "logged",   "durable", "syncing", "encode",    "written", "stages",
+                                   "idle",  "resting", "attended", "flood",   "restart", "reboot"};
   return names[static_cast<std::size_t>(measure)];
 }
 

@@ -14,12 +14,17 @@
 //
 //   handoff    the time from a record's timestamp until the collector has copied it. The collector was idle before
 //   logged     one writer that waits for room: from its first write to the last line in the log
+//   durable    from a write until the record is durable, one record at a time
+//   syncing    like calls, but in bursts, and the collector syncs its log all the time
 //   encode     the encoder of lines alone
 //   written    the same lines, encoded before, written to a file: write(2) alone
 //   stages     the time that the collector takes for one record, stage by stage, alone on a processor
 //   idle       what the collector does when there are no records
+//   resting    the processor's time that it takes then
 //   attended   the processor's time that it takes while so many producers are attached and write nothing
 //   flood      its time for a record of one of so many producers, while the others write nothing
+//   restart    from its start until it collects, with a big log that another one has ended
+//   reboot     the same, as if the machine had been booted in between
 #pragma once
 
 #include <vector>
@@ -41,17 +46,23 @@ enum class Measure : std::uint8_t {
   cold,
   handoff,
   logged,
+  durable,
+  syncing,
   encode,
   written,
   stages,
   idle,
+  resting,
   attended,
-  flood
+  flood,
+  restart,
+  reboot
 };
 inline constexpr Measure collector_measures[] = {Measure::handoff, Measure::logged, Measure::encode,
                                                  Measure::written, Measure::stages, Measure::idle};
-// Returns true if one run of the measurement makes the rounds, since it takes seconds to attach so many producers.
-inline constexpr bool is_of_a_crowd(Measure measure) { return measure == Measure::attended || measure == Measure::flood; }
+// Returns true if one run of the measurement makes the rounds, since it takes seconds to attach so many producers, or to make
+// so big a log.
+inline constexpr bool makes_rounds(Measure measure) { return measure >= Measure::attended; }
 inline constexpr bool is_collectors(Measure measure) { return measure >= Measure::handoff; }
 
 // The unit of a figure. All but `ns` and `percent`, which is of a processor, are per second.
@@ -59,7 +70,7 @@ enum class Unit : std::uint8_t { ns, records, lines, wakeups, percent };
 inline constexpr Unit unit_of(Measure measure) {
   if (measure == Measure::rate || measure == Measure::logged) return Unit::records;
   if (measure == Measure::idle) return Unit::wakeups;
-  if (measure == Measure::attended) return Unit::percent;
+  if (measure == Measure::attended || measure == Measure::resting) return Unit::percent;
   return measure == Measure::encode || measure == Measure::written ? Unit::lines : Unit::ns;
 }
 inline constexpr bool is_rate(Unit unit) { return unit == Unit::records || unit == Unit::lines; }
@@ -116,12 +127,12 @@ struct Part {
 
 struct Round {
   // In unit_of(measure), 0 if there is none. For nanoseconds it is the mean of the timed writes, but for `calls` the time that
-  // 99.9 % of them do not exceed, and for `cold` and `handoff` the median.
+  // 99.9 % of them do not exceed, as for `syncing`, and for `cold`, `handoff` and `durable` the median.
   double figure = 0;
   u64 attempted = 0, delivered = 0, dropped = 0;
   u64 left_out = 0;              // writes that were not timed, because their batch met a full ring or outran the reader
   Histogram calls;               // of calls, cold and handoff: in ticks, including the timer's own cost
-  std::vector<double> rounds{};  // of a crowd: its own rounds, in place of the figure
+  std::vector<double> rounds{};  // of makes_rounds(): its own rounds, in place of the figure
   std::vector<Part> parts{};     // of stages: the parts of the figure; of idle: another figure
 };
 

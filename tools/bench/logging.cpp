@@ -3,57 +3,18 @@
 #include <fcntl.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <ctime>
 
-#include "lib/collect/daemon.hpp"
 #include "lib/log/files/verify.hpp"
-#include "lib/log/format/encoder.hpp"
 #include "lib/os/file.hpp"
-#include "tools/bench/board.hpp"
-#include "tools/bench/collecting.hpp"
-#include "tools/bench/shmring_lanes.hpp"
-#include "tools/common/exit.hpp"
+#include "tools/bench/collector_child.hpp"
+#include "tools/bench/usual_lines.hpp"
 
 namespace shmring::bench {
 namespace {
 
 constexpr u32 logged_slots = 65536;
-
-// A collector in a process of its own. It is running when the constructor returns.
-class Collecting {
- public:
-  Collecting(const ScratchRing& place, int processor) : child_([&] { return run(place, processor); }) {
-    must_be_done(os::attach(place.name, segment_));
-    const u64 deadline_ns = os::monotonic_now_ns() + grace_ns;
-    while (ring::collector_seen<ring::HardwareMemory>(segment_.ring.header->status).pid == 0) {
-      if (child_.ended() || os::monotonic_now_ns() > deadline_ns)
-        throw std::runtime_error("the collector did not start in time");
-      os::sleep_for(1'000'000);
-    }
-  }
-  pid_t pid() const { return child_.pid(); }
-  const ring::Ring& ring() const { return segment_.ring; }
-  void stop() {
-    os::calls.kill(child_.pid(), SIGTERM);
-    if (const int status = child_.wait(os::monotonic_now_ns() + grace_ns); status != 0)
-      throw std::runtime_error("the collector ended with status " + std::to_string(status));
-  }
-
- private:
-  static int run(const ScratchRing& place, int processor) {
-    if (processor >= 0) pin(processor);
-    collect::Settings settings;
-    settings.ring = place.name, settings.log_dir = place.log;
-    collect::Daemon daemon;
-    const int error = daemon.set_up(settings);
-    return tool::exit_of(error != 0 ? error : daemon.run());
-  }
-
-  Child child_;
-  os::Segment segment_;
-};
 
 // Returns the producer's highest logged sequence. Only one entry of the ring is in use.
 u64 logged(const ring::Ring& ring) {
@@ -80,18 +41,6 @@ void write_until(Board& board, const Job& job, const ScratchRing& place, const r
   board.delivered[0].store(mine.accepted, std::memory_order_release);  // count_lines() checks this
 }
 
-// Throws unless verify finds exactly these records in the log.
-void count_lines(const ScratchRing& place, const Round& round) {
-  log::Verdict verdict;
-  must_be_done(log::verify(place.log, verdict));
-  if (!verdict.proven)
-    throw std::runtime_error("its log does not verify: expected " + verdict.deviation.expected + ", found " +
-                             verdict.deviation.found);
-  if (verdict.events == round.delivered && verdict.lost.total() == round.dropped) return;
-  throw std::runtime_error("of " + std::to_string(round.attempted) + " records the log has " + std::to_string(verdict.events) +
-                           ", and " + std::to_string(verdict.lost.total()) + " as lost");
-}
-
 std::string status_of(pid_t pid) {
   std::string text;
   const std::string path = "/proc/" + std::to_string(pid) + "/status";
@@ -104,6 +53,8 @@ u64 wakeups(pid_t pid) {
   const std::size_t at = text.find(key);
   return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + key.size(), nullptr, 10);
 }
+}  // namespace
+
 double cpu_ns(pid_t pid) {
   clockid_t clock{};
   timespec time{};
@@ -111,13 +62,27 @@ double cpu_ns(pid_t pid) {
   return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
 
-}  // namespace
+log::Verdict must_be_proven(const ScratchRing& place) {
+  log::Verdict verdict;
+  must_be_done(log::verify(place.log, verdict));
+  if (!verdict.proven)
+    throw std::runtime_error("its log does not verify: expected " + verdict.deviation.expected + ", found " +
+                             verdict.deviation.found);
+  return verdict;
+}
 
-Round run_logged(const Job& job) {
+void count_lines(const ScratchRing& place, const Round& round) {
+  const log::Verdict verdict = must_be_proven(place);
+  if (verdict.events == round.delivered && verdict.lost.total() == round.dropped) return;
+  throw std::runtime_error("of " + std::to_string(round.attempted) + " records the log has " + std::to_string(verdict.events) +
+                           ", and " + std::to_string(verdict.lost.total()) + " as lost");
+}
+
+Round run_logged(const Job& job, log::Level level) {
   const ScratchRing place(logged_slots, SHMRING_POLICY_WAIT);
   const Placement placement(processors(), job);
   SharedWithChildren<Board> board;
-  Collecting collector(place, placement.reader);
+  Collecting collector(place, placement.reader, level);
   std::vector<Child> children;
   children.emplace_back([&] {
     return play(*board, placement.writer(0), [&] { write_until(*board, job, place, collector.ring(), placement.crowded); });
@@ -144,29 +109,15 @@ Round run_idle(const Job& job) {
   return round;
 }
 
+// The same, but its figure is the processor's time, also of the sync thread.
+Round run_resting(const Job& job) {
+  Round round = run_idle(job);
+  round.figure = round.parts.front().value;
+  round.parts.clear();
+  return round;
+}
+
 namespace {
-
-// Lines as a collector encodes them, a batch at a time.
-class UsualLines {
- public:
-  void gather(u64 first, u64 count) {
-    const std::span payload(reinterpret_cast<const std::byte*>(usual_text.data()), usual_text.size());
-    lines_.clear();
-    for (u64 i = first; i < first + count; ++i)
-      lines_.emplace_back(log::Event{
-          "api", 251120727563652, i + 1, 1, i, start_ns + i * 617, 1, {}, SHMRING_KIND_TEXT, 6, {}, payload, false, false});
-  }
-  // Replaces `out` by the text of the lines that were gathered last.
-  void encode(u64 first, std::string& out) {
-    out.clear();
-    encoder_.encode(lines_, first, out);
-  }
-
- private:
-  static constexpr u64 start_ns = u64{1'800'000'000} * 1'000'000'000;
-  log::Encoder encoder_{"payments"};
-  std::vector<log::Line> lines_;
-};
 
 // Times what handles `batch` lines from an index on, alone in a process, until the job's time is over. What prepares them is
 // not timed. Returns lines a second.

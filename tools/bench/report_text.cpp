@@ -120,28 +120,53 @@ void print_parts(const Figure& figure) {
   table.print();
 }
 
+// What is said of a figure of the log in one line; "" if it is said elsewhere.
+std::string log_text(const Figure& figure) {
+  const bool interval = figure.transport == "collector-interval", every = figure.transport == "collector-every";
+  const bool syncs = figure.transport == "file-syncs", ten = figure.transport == "log-10g";
+  const std::string value = cell(&figure);
+  switch (figure.job.measure) {
+    case Measure::logged:
+      return fmt::format("logged   {} million records a second of one waiting writer, each in the log, as verify says{}\n",
+                         value,
+                         interval ? "; synced each 20 ms"
+                         : every  ? "; synced all the time"
+                                  : "");
+    case Measure::encode: return fmt::format("encoded  {} million lines a second\n", value);
+    case Measure::written:
+      return fmt::format("written  {} million lines a second to a file, {}\n", value,
+                         syncs ? "each 8 MiB synced before the next" : "as many at a time as a collector writes");
+    case Measure::durable:
+      return fmt::format(
+          "durable  {:.2f} ms from {}\n", figure.median() / 1e6,
+          syncs ? "a write to a file to the end of its sync" : "a write until its record is durable, one at a time");
+    case Measure::syncing:
+      return fmt::format("syncing  99.9 % of all calls take at most {:.0f} ns while a collector syncs{}\n", figure.median(),
+                         every ? "" : " to a disk that is 100 ms slower");
+    case Measure::attended:
+      return fmt::format("{} idle producers: {:.2f} % of a processor\n", figure.job.producers, figure.median());
+    case Measure::flood:
+      return fmt::format("a flood of one among {} producers: {} ns of a processor a record\n", figure.job.producers, value);
+    case Measure::idle:
+      return fmt::format("idle     {} wake-ups a second, {:.2f} % of a processor\n", value,
+                         figure.parts.empty() ? 0.0 : median_of(figure.parts.front().rounds));
+    case Measure::restart:
+    case Measure::reboot:
+      if (figure.median() == 0) return fmt::format("a log of {} GiB was not made: its disk has no room\n", ten ? 10 : 1);
+      return fmt::format("restart  {:.1f} ms until it collects, with a log of {} GiB{}\n", figure.median() / 1e6, ten ? 10 : 1,
+                         figure.job.measure == Measure::reboot ? ", after a boot" : "");
+    default: return "";
+  }
+}
+
 void print_collector(const Report& report) {
   for (const Job& job : report.jobs([](const Job& job) { return job.measure == Measure::handoff; })) print_hands(report, job);
   std::string text;
   for (const Figure& figure : report.figures) {
     if (figure.job.measure == Measure::stages) print_parts(figure);
-    if (figure.job.measure == Measure::logged)
-      text += fmt::format("logged   {} million records a second of one waiting writer, each in the log, as verify says\n",
-                          cell(&figure));
-    if (figure.job.measure == Measure::encode) text += fmt::format("encoded  {} million lines a second\n", cell(&figure));
-    if (figure.job.measure == Measure::written)
-      text +=
-          fmt::format("written  {} million lines a second to a file, as many at a time as a collector writes\n", cell(&figure));
-    if (figure.job.measure == Measure::attended)
-      text += fmt::format("{} idle producers: {:.2f} % of a processor\n", figure.job.producers, figure.median());
-    if (figure.job.measure == Measure::flood)
-      text += fmt::format("a flood of one among {} producers: {} ns of a processor a record\n", figure.job.producers,
-                          cell(&figure));
-    if (figure.job.measure == Measure::idle)
-      text += fmt::format("idle     {} wake-ups a second, {:.2f} % of a processor\n", cell(&figure),
-                          figure.parts.empty() ? 0.0 : median_of(figure.parts.front().rounds));
+    text += log_text(figure);
   }
-  if (!text.empty()) fmt::print("\n{}\n{}", tool::bold("The collector, durability write"), text);
+  if (!text.empty()) fmt::print("\n{}\n{}", tool::bold("The collector, durability write where no other is said"), text);
 }
 
 // Describes the memory of a ring of 64-byte records.

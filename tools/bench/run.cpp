@@ -34,12 +34,12 @@ Report run_steps(const std::vector<Step>& steps, const Limits& limits) {
   report.trips.push_back(measure_round_trip(processors()));
   while (report.rounds < limits.rounds && os::monotonic_now_ns() - start_ns < limits.limit_ns) {
     for (const Step& step : steps)
-      if (!is_of_a_crowd(step.job.measure)) add(report, step);
+      if (!makes_rounds(step.job.measure)) add(report, step);
     report.trips.push_back(measure_round_trip(processors()));
     ++report.rounds;
   }
   for (const Step& step : steps)
-    if (is_of_a_crowd(step.job.measure)) add(report, step);
+    if (makes_rounds(step.job.measure)) add(report, step);
   for (const Step& step : steps) {
     const std::string note = step.contender->note ? step.contender->note() : "";
     if (!note.empty() && std::find(report.notes.begin(), report.notes.end(), note) == report.notes.end())

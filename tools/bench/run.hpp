@@ -1,7 +1,7 @@
 // A run: rounds in each of which every step is measured once.
 //
-// Invariant: each round has all steps, so that a disturbance of the machine affects all of them alike. Only those of a crowd
-// are taken once, after the others.
+// Invariant: each round has all steps, so that a disturbance of the machine affects all of them alike. Only those that
+// make their own rounds are taken once, after the others.
 #pragma once
 
 #include "tools/bench/contenders.hpp"
