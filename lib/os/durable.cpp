@@ -1,10 +1,12 @@
 // The verbs by which bytes and names come to survive a power cut: see durable.hpp.
 #include "lib/os/durable.hpp"
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstdio>
 
-#include "lib/os/calls.hpp"
+#include "lib/os/file.hpp"
 
 namespace shmring::os {
 namespace {
@@ -22,11 +24,29 @@ int sync_data(int file) { return until_done(calls.fdatasync, file); }
 
 int sync_all(int file_or_directory) { return until_done(calls.fsync, file_or_directory); }
 
+int sync_with_name(int directory) {
+  if (const int error = sync_all(directory)) return error;
+  Fd parent;
+  const int error = open_at(directory, "..", O_RDONLY | O_DIRECTORY, 0, parent);
+  if (error == -EACCES) return 0;
+  return error == 0 ? sync_all(parent.get()) : error;
+}
+
+int rename_over(int directory, const char* temporary, const char* name) {
+  return result(calls.renameat(directory, temporary, directory, name));
+}
+
 int rename_new(int directory, const char* temporary, const char* name) {
+  struct stat before {
+  }, now{};
+  if (calls.fstatat(directory, temporary, &before, AT_SYMLINK_NOFOLLOW) != 0) return -errno;
   if (calls.renameat2(directory, temporary, directory, name, RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS) return -errno;
-  if (calls.linkat(directory, temporary, directory, name, 0) != 0) return -errno;
-  return calls.unlinkat(directory, temporary, 0) == 0 ? 0 : -errno;
+  int error = errno;
+  if (error == EINVAL || error == ENOSYS) error = calls.linkat(directory, temporary, directory, name, 0) == 0 ? 0 : errno;
+  const bool is_there = calls.fstatat(directory, name, &now, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!is_there || now.st_ino != before.st_ino || now.st_dev != before.st_dev) return error == 0 ? -EIO : -error;
+  calls.unlinkat(directory, temporary, 0);
+  return 0;
 }
 
 }  // namespace shmring::os

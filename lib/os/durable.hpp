@@ -16,12 +16,18 @@
 
 namespace shmring::os {
 
-// Both return 0 or −errno, and go on after EINTR. The second also syncs a file with its mode and owner.
+// They return 0 or −errno, and go on after EINTR. The second also syncs a file with its mode and owner.
 int sync_data(int file);
 int sync_all(int file_or_directory);
+// The same for a directory with its own name in the directory above, unless that may not be read: who may not read it did not
+// make this one.
+int sync_with_name(int directory);
 
 // Gives a file of the directory its name unless something has that name. Returns 0, −EEXIST, or −errno. Where the file system
-// cannot rename without replacing, the file is linked, and its temporary name is unlinked.
+// cannot rename without replacing, the file is linked, and its temporary name is unlinked, or may stay if that fails. What was
+// done counts as done, also where the kernel says that it failed: a file that has its name is part of the log.
 int rename_new(int directory, const char* temporary, const char* name);
+// The same, but what has the name is replaced.
+int rename_over(int directory, const char* temporary, const char* name);
 
 }  // namespace shmring::os

@@ -18,7 +18,19 @@ namespace {
 
 constexpr std::size_t block_bytes = std::size_t{64} << 10;
 
-std::string aside_name(u64 index) { return "torn-" + std::to_string(index) + "-" + compact_time(os::utc_now_ns()) + ".txt"; }
+constexpr u64 second_ns = 1'000'000'000;
+
+// A name that nothing has. Of two starts within a second, or with a clock that was set back, both may cut at one index.
+std::string aside_name(int directory, u64 index) {
+  std::string name;
+  struct stat status {};
+  u64 time_ns = os::utc_now_ns();
+  do {
+    name = "torn-" + std::to_string(index) + "-" + compact_time(time_ns) + ".txt";
+    time_ns += second_ns;
+  } while (os::calls.fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0);
+  return name;
+}
 
 int fail(int error, const std::string& dir, const std::string& name, const char* what) {
   return os::fail(-error, "log %s/%s: cannot %s: %s", dir.c_str(), name.c_str(), what, std::strerror(-error));
@@ -26,12 +38,7 @@ int fail(int error, const std::string& dir, const std::string& name, const char*
 
 int copy(int directory, int from, u64 begin, u64 end, const char* name) {
   os::Fd aside;
-  // A FIFO under that name must not make us wait.
-  if (const int error = os::open_at(directory, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600, aside))
-    return error;
-  struct stat status {};
-  if (os::calls.fstat(aside.get(), &status) != 0) return -errno;
-  if (!S_ISREG(status.st_mode)) return -EEXIST;
+  if (const int error = os::open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600, aside)) return error;
   std::vector<char> block(block_bytes);
   for (u64 at = begin; at < end;) {
     const ssize_t got = os::read_full(from, block.data(), std::min<u64>(block.size(), end - at), at);
@@ -48,7 +55,7 @@ int cut_aside(int directory, const std::string& dir, const std::string& name, u6
               std::string& aside) {
   os::Fd file;
   if (const int error = open_log_file(directory, dir, name, O_RDWR, file)) return error;
-  aside = aside_name(index);
+  aside = aside_name(directory, index);
   int error = copy(directory, file.get(), whole, bytes, aside.c_str());
   if (error != 0) {
     // A full disk must not keep the log from going on. Nobody was ever told that the torn bytes were stored.
@@ -68,8 +75,10 @@ int move_aside(int directory, const std::string& dir, const std::string& name, u
   if (bytes == 0) {
     error = os::result(os::calls.unlinkat(directory, name.c_str(), 0));
   } else {
-    aside = aside_name(index);
+    aside = aside_name(directory, index);
     error = os::rename_new(directory, name.c_str(), aside.c_str());
+    // It has a second name by now, and the first one may have stayed.
+    if (error == 0 && os::calls.unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT) error = -errno;
   }
   return error == 0 ? 0 : fail(error, dir, name, "move it aside");
 }
