@@ -36,13 +36,9 @@ int Durability::start(int directory, u64 durable, u64 written) {
   durable_ = durable, written_ = written;
   Mark before, mark;
   mark.boot[0] = boot_[0], mark.boot[1] = boot_[1], mark.durable = durable;
-  const MarkFile& file = syncer_->mark();
-  const bool is_known = file.read(before) == MarkSays::this_place;
-  if (is_known && before.boot[0] == boot_[0] && before.boot[1] == boot_[1] && before.durable <= durable) return 0;
-  int error = file.write(mark);
-  if (error == -ENOSPC || error == -EDQUOT) error = file.clear();  // no mark is as good as one that says nothing is durable
-  if (error == 0) error = file.sync();
-  return error == 0 ? os::sync_all(directory) : error;
+  const bool is_known = read_mark(directory, before) == MarkSays::this_place;
+  if (is_known && before.boot[0] == boot_[0] && before.boot[1] == boot_[1] && before.durable <= durable) mark = before;
+  return syncer_->mark().begin(directory, mark);
 }
 
 void Durability::suspect(const Unsynced& file) {

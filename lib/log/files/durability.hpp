@@ -54,7 +54,7 @@ class Durability {
  public:
   // Takes over the directory's mark. Returns 0 or −errno.
   int open(int directory, const SyncPolicy& policy, std::unique_ptr<Syncer> syncer);
-  // Sets where the log stands. The first mark of a boot is itself durable before anything is appended. Returns 0 or −errno.
+  // Sets where the log stands. The mark that says so is itself durable before anything is appended. Returns 0 or −errno.
   int start(int directory, u64 durable, u64 written);
   // The files of Recovered::overlapping. They were replaced by another collector.
   void was_replaced(const std::string& file, u64 from) { voided_.push_back({file, from, "unsynced", 0}); }

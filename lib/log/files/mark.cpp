@@ -13,7 +13,7 @@
 namespace shmring::log {
 namespace {
 
-constexpr const char* mark_name = "mark";
+constexpr const char *mark_name = "mark", *temporary_name = "mark.tmp";
 constexpr std::size_t mark_bytes = 256;  // less than a sector, so that one write is seldom torn
 
 // FNV-1a. It finds a torn or a scribbled mark; nobody's forgery is to be found here.
@@ -53,13 +53,6 @@ class Fields {
   std::string_view rest_;
   bool good_ = true;
 };
-
-MarkSays read_file(int file, u64 device, u64 inode, Mark& out) {
-  char text[mark_bytes + 1];
-  const ssize_t got = os::read_full(file, text, sizeof text, 0);
-  if (got != static_cast<ssize_t>(mark_bytes) || !parse_mark({text, mark_bytes}, out)) return MarkSays::nothing;
-  return out.device == device && out.inode == inode ? MarkSays::this_place : MarkSays::another_place;
-}
 
 std::string body(const Mark& mark) {
   const auto wide = [](u64 value) { return static_cast<unsigned long long>(value); };
@@ -116,22 +109,39 @@ MarkSays read_mark(int directory, Mark& out) {
   struct stat status {};
   if (os::open_at(directory, mark_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, file) != 0) return MarkSays::nothing;
   if (os::calls.fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return MarkSays::nothing;
-  return read_file(file.get(), status.st_dev, status.st_ino, out);
+  char text[mark_bytes + 1];
+  const ssize_t got = os::read_full(file.get(), text, sizeof text, 0);
+  if (got != static_cast<ssize_t>(mark_bytes) || !parse_mark({text, mark_bytes}, out)) return MarkSays::torn;
+  return out.device == status.st_dev && out.inode == status.st_ino ? MarkSays::this_place : MarkSays::another_place;
 }
 
-void remove_mark(int directory) { os::calls.unlinkat(directory, mark_name, 0); }
+void remove_mark(int directory) {
+  for (const char* name : {mark_name, temporary_name}) os::calls.unlinkat(directory, name, 0);
+}
 
-int MarkFile::open(int directory) {
-  constexpr int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
-  if (const int error = os::open_at(directory, mark_name, flags, 0600, file_)) return error;
+int MarkFile::begin(int directory, const Mark& mark) {
+  int error = make(directory, mark);
+  if (error == 0) error = os::rename_over(directory, temporary_name, mark_name);
+  if (error != 0) os::calls.unlinkat(directory, temporary_name, 0);
+  if (error == -ENOSPC || error == -EDQUOT) error = open(directory, mark_name, O_RDWR, mark);  // this needs no more space
+  return error == 0 ? os::sync_with_name(directory) : error;
+}
+
+int MarkFile::make(int directory, const Mark& mark) {
+  os::calls.unlinkat(directory, temporary_name, 0);  // left by a collector that was killed here
+  return open(directory, temporary_name, O_RDWR | O_CREAT | O_EXCL, mark);
+}
+
+// Writes the mark, and syncs it.
+int MarkFile::open(int directory, const char* name, int flags, const Mark& mark) {
+  if (const int error = os::open_at(directory, name, flags | O_NOFOLLOW | O_NONBLOCK, 0600, file_)) return error;
   struct stat status {};
   if (os::calls.fstat(file_.get(), &status) != 0) return -errno;
   if (!S_ISREG(status.st_mode)) return -EBADMSG;
   device_ = status.st_dev, inode_ = status.st_ino;
-  return 0;
+  const int error = write(mark);
+  return error == 0 ? os::sync_data(file_.get()) : error;
 }
-
-MarkSays MarkFile::read(Mark& out) const { return read_file(file_.get(), device_, inode_, out); }
 
 int MarkFile::write(Mark mark) const {
   mark.device = device_, mark.inode = inode_;
@@ -144,9 +154,5 @@ int MarkFile::write(Mark mark) const {
   }
   return 0;
 }
-
-int MarkFile::clear() const { return os::result(os::calls.ftruncate(file_.get(), 0)); }
-
-int MarkFile::sync() const { return os::sync_data(file_.get()); }
 
 }  // namespace shmring::log

@@ -4,6 +4,8 @@
 // collector, not the machine: a mark that the disk lost says less than is true, which costs work and no truth.
 //
 // Invariants:
+//   - each collector makes a mark of its own, and does not trust that the one before had synced what it sees: the kernel may
+//     have told that one of an error. Until the new one has its name, the old one stands;
 //   - a mark counts only if its checksum is right. If it does not name the inode that it is read from, the log is a copy, and
 //     nothing that the original's collector knew holds for it;
 //   - whoever cannot read a mark takes it that this boot wrote the log, and that nothing is durable: only a mark of an earlier
@@ -32,22 +34,23 @@ struct Mark {
 std::string mark_text(const Mark& mark);
 bool parse_mark(std::string_view text, Mark& out);
 
-enum class MarkSays { nothing, another_place, this_place };
-// Reads a directory's mark, if there is one.
+enum class MarkSays { nothing, torn, another_place, this_place };
+// Reads a directory's mark. Nothing: there is none.
 MarkSays read_mark(int directory, Mark& out);
 void remove_mark(int directory);
 
 class MarkFile {
  public:
-  // Opens the directory's mark, or makes an empty one. Returns 0 or −errno.
-  int open(int directory);
-  MarkSays read(Mark& out) const;
+  // Makes a mark that says this, and lets it take the place of the one that is there. When this returns 0, it survives a power
+  // cut, with its name and the directory's. Otherwise it returns −errno, and the mark that was there may have stayed.
+  int begin(int directory, const Mark& mark);
   // Returns 0 or −errno. Waits for no disk. It sets device and inode.
   int write(Mark mark) const;
-  int clear() const;  // it says nothing then, and takes no space
-  int sync() const;
 
  private:
+  int make(int directory, const Mark& mark);
+  int open(int directory, const char* name, int flags, const Mark& mark);
+
   os::Fd file_;
   u64 device_ = 0, inode_ = 0;
 };

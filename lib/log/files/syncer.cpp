@@ -11,10 +11,7 @@
 
 namespace shmring::log {
 
-int Syncer::open_files(int directory) {
-  if (const int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, directory_.fd)) return error;
-  return mark_.open(directory_.fd.get());
-}
+int Syncer::open_files(int directory) { return os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, directory_.fd); }
 
 int SyncThread::open(int directory) {
   done_.reset(os::calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -25,7 +25,7 @@ class Syncer {
  public:
   virtual ~Syncer() = default;
 
-  // The directory and its mark are the syncer's own from here on.
+  // The directory is the syncer's own from here on, and so is its mark once that was begun.
   virtual int open(int directory) = 0;
   MarkFile& mark() { return mark_; }  // only while no job is under way
   const std::shared_ptr<DirectorySync>& directory_sync() const { return directory_.sync; }

@@ -145,12 +145,7 @@ int Writer::share(int fd, mode_t mode) const {
 int Writer::sync_first_file() const {
   int error = os::sync_data(file_->get());
   if (error == 0) error = os::sync_all(directory_.get());
-  if (error != 0) return fail(error, "sync it");
-  os::Fd parent;
-  error = os::open_at(directory_.get(), "..", O_RDONLY | O_DIRECTORY, 0, parent);
-  if (error == -EACCES) return 0;  // who may not read it did not make the directory
-  if (error == 0) error = os::sync_all(parent.get());
-  return error == 0 ? 0 : fail(error, "sync the directory above it");
+  return error == 0 ? 0 : fail(error, "sync it");
 }
 
 int Writer::write(std::string_view lines) {

@@ -32,8 +32,7 @@ class Writer {
   // Begins a file with this line, and goes on in it. The file has its name only when it has the line. On failure it returns
   // −errno with its text, and the log is as it was.
   int begin_file(u64 time_ns, u64 first_index, std::string_view first_line);
-  // Makes the first file of a log, its directory and that one's name survive a power cut. Waits for the disk. Returns 0, or
-  // −errno with its text.
+  // Makes the first file of a log survive a power cut, with its name. Waits for the disk. Returns 0, or −errno with its text.
   int sync_first_file() const;
   // Appends these lines. Returns 0 if all of them are in the log, or −errno with its text if none is. −ESTALE: see in_place().
   // See also is_void().
