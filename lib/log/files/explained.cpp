@@ -6,15 +6,20 @@
 
 namespace shmring::log {
 
+bool explains(const Parsed& line, std::string_view& file, u64& from) {
+  std::string_view code;
+  if (line.kind_name != "incident" || !find_pair_text(line.rest, "code", code)) return false;
+  constexpr std::string_view replaced[] = {"sync_failed", "write_failed", "file_cut", "unsynced"};
+  if (std::ranges::find(replaced, code) == std::end(replaced)) return false;
+  return find_pair_text(line.rest, "file", file) && find_pair_number(line.rest, "void", from);
+}
+
 void Explained::note(const Parsed& line, Cursor& log) {
   u64 index = 0;
   if (line.kind_name == "retain" && find_pair_number(line.rest, "before", index))
     removed_before_ = std::max(removed_before_, index);
-  std::string_view code, file;
-  if (line.kind_name != "incident" || !find_pair_text(line.rest, "code", code)) return;
-  constexpr std::string_view replaced[] = {"sync_failed", "write_failed", "file_cut", "unsynced"};
-  if (std::ranges::find(replaced, code) == std::end(replaced)) return;
-  if (!find_pair_text(line.rest, "file", file) || !find_pair_number(line.rest, "void", index)) return;
+  std::string_view file;
+  if (!explains(line, file, index)) return;
   std::ranges::move(log.take_overlaps(), std::back_inserter(overlaps_));
   std::erase_if(overlaps_,
                 [&](const Overlap& overlap) { return overlap.file.plain_name() == file && index <= overlap.file.end; });

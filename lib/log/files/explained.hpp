@@ -16,6 +16,10 @@
 
 namespace shmring::log {
 
+// Returns whether this note explains a file that goes on behind its end. Sets the file's name, and the index from which on its
+// lines are void.
+bool explains(const Parsed& line, std::string_view& file, u64& from);
+
 class Explained {
  public:
   // Takes a note, which the cursor has returned last.

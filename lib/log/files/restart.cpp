@@ -9,6 +9,7 @@
 
 #include "lib/log/files/aside.hpp"
 #include "lib/log/files/cursor.hpp"
+#include "lib/log/files/explained.hpp"
 #include "lib/log/files/mark.hpp"
 #include "lib/log/files/search.hpp"
 #include "lib/log/files/sync_job.hpp"
@@ -22,7 +23,10 @@ namespace {
 
 unsigned long long wide(u64 value) { return value; }
 
-enum class Origin { this_boot, earlier_boot, unknown, copy };
+constexpr std::size_t block_bytes = std::size_t{1} << 20;
+constexpr std::string_view incident_line = "{\"v\":1,\"kind\":\"incident\",";
+
+enum class Origin { this_boot, earlier_boot, torn, unknown, copy };
 
 struct Found {
   LogFile file;
@@ -39,9 +43,11 @@ class Restart {
     read_mark();
     if (const int error = list()) return error;
     u64 cut_bytes = 0;
-    if (origin_ == Origin::earlier_boot) {
+    bool is_whole = origin_ == Origin::unknown || origin_ == Origin::copy;
+    if (origin_ == Origin::this_boot || origin_ == Origin::torn)
+      if (const int error = look_for_lost_pages(is_whole)) return error;
+    if (!is_whole)
       if (const int error = cut_what_is_not_whole(cut_bytes)) return error;
-    }
     if (const int error = recover(directory_, dir_, ring_, out_)) return error;
     out_.cut_bytes += cut_bytes;
     if (out_.aside.empty()) out_.aside = aside_;
@@ -53,6 +59,12 @@ class Restart {
  private:
   void read_mark();
   int list();
+  struct Place {
+    std::size_t file;
+    u64 index, byte;  // of the line that is to be there
+  };
+  int find_first_to_read(Place& out);
+  int look_for_lost_pages(bool& is_whole);
   int cut_what_is_not_whole(u64& cut_bytes);
   int read_file(const LogFile& file, u64& next, u64& whole);
   int cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes);
@@ -61,9 +73,12 @@ class Restart {
   std::vector<Found>::const_iterator first_unsealed() const {
     return std::find_if(files_.rbegin(), files_.rend(), [](const Found& found) { return found.is_sealed; }).base();
   }
-  int sync_cut(std::size_t at, bool is_there);
+  int sync_end();
   int judge();
+  void remove_superseded();
   int find_overlapping();
+  int drop_explained(Cursor& lines);
+  void seal_file(const std::string& name);
   int find_unsynced();
   int end_of(std::size_t at, u64& byte);
   int find_line(LogFile file, u64 index, u64& byte);
@@ -86,6 +101,7 @@ class Restart {
   Mark mark_;
   Origin origin_ = Origin::unknown;
   std::vector<Found> files_;  // without those that are superseded
+  std::vector<LogFile> superseded_;
   std::string aside_;
 };
 
@@ -93,7 +109,7 @@ void Restart::read_mark() {
   const MarkSays says = log::read_mark(directory_, mark_);
   if (says != MarkSays::this_place) {
     mark_ = {};
-    origin_ = says == MarkSays::nothing ? Origin::unknown : Origin::copy;
+    origin_ = says == MarkSays::nothing ? Origin::unknown : says == MarkSays::torn ? Origin::torn : Origin::copy;
     return;
   }
   const os::MachineId machine = os::this_machine();
@@ -101,10 +117,9 @@ void Restart::read_mark() {
   origin_ = same ? Origin::this_boot : Origin::earlier_boot;
 }
 
-// A file that has superseded another is sealed once it is durable. Then the other one is removed.
 int Restart::list() {
-  std::vector<LogFile> files, superseded;
-  if (const int error = list_log_files(directory_, dir_, files, &superseded)) return error;
+  std::vector<LogFile> files;
+  if (const int error = list_log_files(directory_, dir_, files, &superseded_)) return error;
   files_.clear();
   for (const LogFile& file : files) {
     struct stat status {};
@@ -112,34 +127,86 @@ int Restart::list() {
       return io_error(-errno, file.name, "read its status");
     const bool is_sealed = file.is_compressed() || ((status.st_mode & 0222) == 0 && origin_ != Origin::copy);
     files_.push_back({file, static_cast<u64>(status.st_size), is_sealed});
-    const auto is_behind = [&](const LogFile& old) { return is_sealed && old.first_index == file.first_index; };
-    for (const LogFile& old : superseded)
-      if (is_behind(old)) os::calls.unlinkat(directory_, old.name.c_str(), 0);
   }
   return 0;
 }
 
-// After a power cut: the disk may have kept any part of what was not synced. All from the first unsealed file on is read, and
-// the log ends where the first line is missing or damaged.
-int Restart::cut_what_is_not_whole(u64& cut_bytes) {
-  const auto first = first_unsealed();
-  u64 next = first == files_.end() ? 0 : first->file.first_index;
-  for (std::size_t i = static_cast<std::size_t>(first - files_.cbegin()); i < files_.size(); ++i) {
-    u64 whole = 0;
-    if (files_[i].file.first_index == next) {
-      if (const int error = read_file(files_[i].file, next, whole)) return error;
-      if (files_[i].file.end == no_end ? whole == files_[i].bytes : next == files_[i].file.end) continue;
+// A file whose replacement is durable by now, or was sealed, which it is once it is durable.
+void Restart::remove_superseded() {
+  for (const LogFile& old : superseded_) {
+    const auto is_behind = [&](const Found& found) { return found.file.first_index == old.first_index; };
+    const auto found = std::ranges::find_if(files_, is_behind);
+    if (found == files_.end()) continue;
+    if (found->is_sealed || std::min(found->file.end, out_.next_index) <= out_.durable)
+      os::calls.unlinkat(directory_, old.name.c_str(), 0);
+  }
+}
+
+// What may not be whole begins with the last accounts line that is durable, or behind the last sealed file.
+int Restart::find_first_to_read(Place& out) {
+  out.file = static_cast<std::size_t>(first_unsealed() - files_.cbegin());
+  out.index = out.byte = 0;
+  for (std::size_t at = out.file; at < files_.size(); ++at)
+    if (has_accounts_at_mark(files_[at].file)) return out = {at, mark_.accounts, mark_.byte}, 0;
+  if (out.file == files_.size()) return 0;
+  out.index = files_[out.file].file.first_index;
+  // Nothing was durable, so nothing was removed on purpose, and a log that does not begin with 0 has lost its beginning.
+  if (origin_ == Origin::earlier_boot && out.file == 0 && mark_.durable == 0) out.index = 0;
+  if (out.file == 0) return 0;
+  const LogFile& sealed = files_[out.file - 1].file;
+  std::unique_ptr<ByteSource> source;
+  u64 end = 0;
+  if (const int error = open_source(directory_, dir_, sealed, source)) return error;
+  if (const int error = log::find_end(*source, sealed, end)) return error;
+  out.index = std::min(end, sealed.end);  // the files between them may be missing
+  return 0;
+}
+
+// Of this boot: the kernel drops a page that the disk did not take, and then shows what the disk has, or zeros. No line has
+// such a byte. Other damage is not for us to cut.
+int Restart::look_for_lost_pages(bool& is_whole) {
+  Place from{};
+  if (const int error = find_first_to_read(from)) return error;
+  std::string block;
+  is_whole = true;
+  for (std::size_t i = from.file; i < files_.size() && is_whole; ++i) {
+    os::Fd file;
+    if (files_[i].file.is_compressed()) continue;
+    if (const int error = open_log_file(directory_, dir_, files_[i].file.name, O_RDONLY, file)) return error;
+    for (u64 at = i == from.file ? from.byte : 0; at < files_[i].bytes && is_whole; at += block.size()) {
+      block.resize(block_bytes);
+      const ssize_t got = os::read_full(file.get(), block.data(), block.size(), at);
+      if (got < 0) return io_error(static_cast<int>(got), files_[i].file.name, "read it");
+      block.resize(static_cast<std::size_t>(got));
+      is_whole = block.find('\0') == block.npos;
+      if (got == 0) break;
     }
-    if (next < mark_.durable) return refuse_below_durable(next);
-    return cut(i, whole, next, cut_bytes);
   }
   return 0;
 }
 
-// Sets how many bytes of the file's range are whole lines with indexes from `next` on, and which index follows.
+// After a power cut the disk may have kept any part of what was not synced. The log ends where the first line is missing or
+// damaged.
+int Restart::cut_what_is_not_whole(u64& cut_bytes) {
+  Place at{};
+  if (const int error = find_first_to_read(at)) return error;
+  for (; at.file < files_.size(); ++at.file, at.byte = 0) {
+    const Found& found = files_[at.file];
+    if (at.byte > 0 || found.file.first_index == at.index) {
+      if (const int error = read_file(found.file, at.index, at.byte)) return error;
+      if (found.file.end == no_end ? at.byte > 0 && at.byte == found.bytes : at.index == found.file.end) continue;
+    }
+    if (at.index < mark_.durable) return refuse_below_durable(at.index);
+    return cut(at.file, at.byte, at.index, cut_bytes);
+  }
+  return 0;
+}
+
+// Reads from the byte `whole` on, where the line `next` is to be. Sets how many bytes of the file's range are whole lines with
+// the indexes that follow, and which index comes behind them.
 int Restart::read_file(const LogFile& file, u64& next, u64& whole) {
   Cursor lines;
-  if (const int error = lines.open_at(directory_, dir_, file, 0)) return error;
+  if (const int error = lines.open_at(directory_, dir_, file, whole)) return error;
   LogLine line;
   Parsed parsed;
   Mistake mistake;
@@ -155,34 +222,35 @@ int Restart::read_file(const LogFile& file, u64& next, u64& whole) {
 }
 
 // The log ends in file `at`, behind so many bytes. Files behind the cut go first, the last one first, so that the log has no
-// hole whenever this is cut short.
+// hole whenever this is cut short. Their names are synced with the mark, before anything is appended.
 int Restart::cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes) {
-  if (at == 0 && whole == 0 && files_[0].file.first_index > 0) {
+  if (at == 0 && whole == 0 && next > 0) {
     return os::fail(EBADMSG,
                     "log %s/%s: it has no whole line, and no other file says how the log goes on; it was left as it is",
                     dir_.c_str(), files_[0].file.name.c_str());
   }
-  for (std::size_t i = files_.size(); i-- > at;) {
+  // What the file before has behind its end would be read again.
+  u64 first = at > 0 ? files_[at - 1].file.first_index : 0, before = 0;
+  if (whole == 0 && at > 0)
+    if (const int error = read_file(files_[at - 1].file, first, before)) return error;
+  for (std::size_t i = files_.size(); i-- > at - (before > 0 ? 1 : 0);) {
     const Found& found = files_[i];
-    const u64 keeps = i == at ? whole : 0;
-    if (keeps == found.bytes) continue;
+    const u64 keeps = i == at ? whole : i < at ? before : 0;
+    if (keeps == found.bytes && keeps > 0) continue;
     const int error = keeps == 0 ? move_aside(directory_, dir_, found.file.name, found.bytes, found.file.first_index, aside_)
                                  : cut_aside(directory_, dir_, found.file.name, keeps, found.bytes, next, aside_);
     if (error != 0) return error;
     cut_bytes += found.bytes - keeps;
   }
-  return sync_cut(at, whole > 0);
+  return 0;
 }
 
-int Restart::sync_cut(std::size_t at, bool is_there) {
-  int error = 0;
+// After a power cut, the last file may have been cut by a start that did not come to sync it.
+int Restart::sync_end() {
   os::Fd file;
-  const std::string& name = files_[at].file.name;
-  if (is_there) error = open_log_file(directory_, dir_, name, O_RDONLY, file);
-  if (error != 0) return error;
-  if (is_there) error = os::sync_data(file.get());
-  if (error == 0) error = os::sync_all(directory_);
-  return error == 0 ? 0 : io_error(error, name, "sync what was cut");
+  if (const int error = open_log_file(directory_, dir_, out_.file, O_RDONLY, file)) return error;
+  const int error = os::sync_data(file.get());
+  return error == 0 ? 0 : io_error(error, out_.file, "sync it");
 }
 
 int Restart::judge() {
@@ -194,34 +262,67 @@ int Restart::judge() {
   switch (origin_) {
     case Origin::this_boot: out_.durable = mark_.durable; break;
     case Origin::earlier_boot: out_.durable = out_.next_index; break;
+    case Origin::torn:
     case Origin::unknown: out_.durable = proven; break;
     case Origin::copy: out_.durable = files_.empty() ? 0 : files_.front().file.first_index; break;
   }
   if (mark_.durable > out_.next_index) return refuse_below_durable(out_.next_index);
+  if (!out_.is_sealed && (out_.cut_bytes > 0 || origin_ == Origin::earlier_boot))
+    if (const int error = sync_end()) return error;
+  remove_superseded();
   if (const int error = find_overlapping()) return error;
-  return out_.durable < out_.next_index ? find_unsynced() : 0;
+  return find_unsynced();
 }
 
-// Only the last files may be without an incident that explains them.
+// A collector that has replaced a file may have been killed before it said so, and others may have begun files since. What was
+// said and is durable is looked for once: the file is sealed then, since nothing more is to be done for it.
 int Restart::find_overlapping() {
-  const std::size_t begin = files_.size() - std::min(files_.size(), explained_later + 1);
-  for (std::size_t i = begin; i < files_.size(); ++i) {
-    const LogFile& file = files_[i].file;
-    if (file.end == no_end || file.is_compressed() || files_[i].is_sealed) continue;
+  Cursor lines;
+  for (const Found& found : files_) {
+    if (found.file.end == no_end || found.file.is_compressed() || found.is_sealed) continue;
     std::unique_ptr<ByteSource> source;
     u64 end = 0;
-    if (const int error = open_source(directory_, dir_, file, source)) return error;
-    if (const int error = find_end(*source, file, end)) return error;
-    if (end > file.end) out_.overlapping.emplace_back(file.name, file.end);
+    if (const int error = open_source(directory_, dir_, found.file, source)) return error;
+    if (const int error = find_end(*source, found.file, end)) return error;
+    if (end <= found.file.end) continue;
+    if (out_.overlapping.empty())
+      if (const int error = lines.open_at(directory_, dir_, found.file, 0)) return error;
+    out_.overlapping.emplace_back(found.file.name, found.file.end);
   }
-  return 0;
+  return out_.overlapping.empty() ? 0 : drop_explained(lines);
 }
 
+int Restart::drop_explained(Cursor& lines) {
+  LogLine line;
+  Parsed parsed;
+  Mistake mistake;
+  int got = 0;
+  while ((got = lines.next(line)) == 1 && line.whole && line.index < out_.durable) {
+    std::string_view file;
+    u64 from = 0;
+    if (!line.text.starts_with(incident_line) || !parse(line.text, parsed, mistake) || !explains(parsed, file, from)) continue;
+    const auto told = std::ranges::find(out_.overlapping, file, [](const auto& named) { return named.first; });
+    if (told == out_.overlapping.end() || from > told->second) continue;
+    seal_file(told->first);
+    out_.overlapping.erase(told);
+  }
+  return std::min(got, 0);
+}
+
+// If it stays as it is, the next start looks at it again.
+void Restart::seal_file(const std::string& name) {
+  os::Fd file;
+  struct stat status {};
+  if (open_log_file(directory_, dir_, name, O_RDONLY, file) != 0 || os::calls.fstat(file.get(), &status) != 0) return;
+  os::calls.fchmod(file.get(), status.st_mode & 07777 & ~mode_t{0222});
+}
+
+// Of a file that was closed where D is, and not sealed, the bytes that were cut may come back.
 int Restart::find_unsynced() {
   for (std::size_t i = static_cast<std::size_t>(first_unsealed() - files_.cbegin()); i < files_.size(); ++i) {
     const LogFile& file = files_[i].file;
     const u64 end = std::min(file.end, out_.next_index);
-    if (end <= out_.durable) continue;
+    if (end < out_.durable || (end == out_.durable && file.end == no_end)) continue;
     Unsynced unsynced{file.name, file.first_index, end, 0, 0};
     if (const int error = end_of(i, unsynced.end_byte)) return error;
     if (has_accounts_at_mark(file)) unsynced.from = mark_.accounts, unsynced.begin_byte = mark_.byte;
@@ -253,7 +354,7 @@ int Restart::find_line(LogFile file, u64 index, u64& byte) {
 
 // The mark is another process's word, so it is looked at.
 bool Restart::has_accounts_at_mark(const LogFile& file) {
-  if (mark_.file != file.name || mark_.accounts < file.first_index || mark_.accounts >= out_.durable) return false;
+  if (mark_.file != file.name || mark_.accounts < file.first_index || mark_.accounts >= mark_.durable) return false;
   os::Fd fd;
   if (open_log_file(directory_, dir_, file.name, O_RDONLY, fd) != 0) return false;
   const std::string expected =

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "lib/log/files/names.hpp"
 #include "lib/os/durable.hpp"
@@ -44,7 +45,9 @@ SyncResult copy_file(const Bytes& bytes, int directory, int to) {
     block.resize(std::min<u64>(block_bytes, bytes.end - at));
     const ssize_t got = os::read_full(from.get(), block.data(), block.size(), at);
     if (got < 0) return {static_cast<int>(got), {}, false, got == -EIO};
-    if (got == 0) return {-EUCLEAN, {}, false, true};  // it had more when it was looked at
+    // It had more when it was looked at, or the disk did not take a page, and the kernel has dropped it since.
+    if (got == 0 || std::memchr(block.data(), '\0', static_cast<std::size_t>(got)) != nullptr)
+      return {-EUCLEAN, {}, false, true};
     if (const int error = os::write_full(to, block.data(), static_cast<std::size_t>(got))) return {error, {}};
     at += static_cast<u64>(got);
   }
@@ -62,8 +65,9 @@ std::string name_above_all(const SyncJob& job, int directory) {
   return name <= top ? later_name(top) : name;
 }
 
-// The failed file's group and mode are the new file's, too. Its seal is durable before its bytes count: after a power cut, what
-// comes before a sealed file is not looked at, and what the failed file then says may be anything.
+// The failed file's group and mode are the new file's, too. It is sealed behind its name, so that nobody believes it while that
+// may be lost, and its seal is durable before its bytes count: after a power cut, what comes before a sealed file is not looked
+// at, and what the failed file then says may be anything.
 SyncResult copy_all(const SyncJob& job, const SyncedDirectory& synced) {
   const int directory = synced.fd.get();
   os::calls.unlinkat(directory, replacement_name, 0);  // of an attempt that failed
@@ -84,13 +88,12 @@ SyncResult copy_all(const SyncJob& job, const SyncedDirectory& synced) {
       return {error, {}};
   }
   if (const int error = os::sync_data(file->get())) return {error, {}};
-  seal({file, "", 0, true});
-  if (const int error = os::sync_all(file->get())) return {error, {}};  // its mode
   const std::string name = name_above_all(job, directory);
   if (name.empty()) return {-EOVERFLOW, {}};
   if (const int error = os::rename_new(directory, replacement_name, name.c_str())) return {error, {}};
   if (const int error = synced.sync->for_names(directory)) return {error, {}, true};
-  return {};
+  seal({file, "", 0, true});
+  return {os::sync_all(file->get()), {}};  // its mode
 }
 
 // What the new file has superseded, and what another collector left that was killed here. Nothing is read of these files, so

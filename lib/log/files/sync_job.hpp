@@ -1,8 +1,8 @@
 // What the sync thread is asked to do, and how it went: plain values, and the one function that does it.
 //
 //   Sync      fdatasync each file, oldest first → fsync the directory → seal the closed files → write the mark
-//   Replace   copy what a file should say into `replace.tmp` → fdatasync → rename → fsync the directory → unlink the old file,
-//             if nothing of it is read any more → write the mark
+//   Replace   copy what a file should say into `replace.tmp` → fdatasync → rename → fsync the directory → seal it → fsync →
+//             unlink the old file, if nothing of it is read any more → write the mark
 //
 // Invariants:
 //   - the order above. Before the directory has a file's name, nothing of that file counts as durable;
