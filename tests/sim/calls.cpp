@@ -207,6 +207,15 @@ struct Entry {
     if (machine->walk(to_dir, to, other, new_name) != 0) return failed(EEXIST);
     return through("rename", name + " to " + new_name, [&] { return machine->disk.change(directory, name, new_name), 0; });
   }
+  static int renameat(int from_dir, const char* from, int to_dir, const char* to) {
+    if (!is_simulated(from_dir, from)) return machine->real_.renameat(from_dir, from, to_dir, to);
+    machine->take_turn();
+    u64 directory, other;
+    std::string name, new_name;
+    if (machine->walk(from_dir, from, directory, name) == 0) return failed(ENOENT);
+    machine->walk(to_dir, to, other, new_name);
+    return through("rename", name + " over " + new_name, [&] { return machine->disk.change(directory, name, new_name), 0; });
+  }
   static int linkat(int from_dir, const char* from, int to_dir, const char* to, int flags) {
     if (!is_simulated(from_dir, from)) return machine->real_.linkat(from_dir, from, to_dir, to, flags);
     machine->take_turn();
@@ -285,7 +294,8 @@ void Machine::install() {
   calls.pwrite = Entry::pwrite, calls.ftruncate = Entry::ftruncate, calls.fchmod = Entry::fchmod;
   calls.fsync = Entry::fsync, calls.fdatasync = Entry::fdatasync, calls.fstat = Entry::fstat;
   calls.fstatat = Entry::fstatat, calls.fstatfs = Entry::fstatfs, calls.mkdirat = Entry::mkdirat;
-  calls.unlinkat = Entry::unlinkat, calls.renameat2 = Entry::renameat2, calls.linkat = Entry::linkat;
+  calls.unlinkat = Entry::unlinkat, calls.renameat2 = Entry::renameat2, calls.renameat = Entry::renameat,
+  calls.linkat = Entry::linkat;
   calls.fdopendir = Entry::fdopendir, calls.readdir = Entry::readdir, calls.closedir = Entry::closedir;
   calls.flock = [](int, int) { return 0; };  // the process before has ended, and its lock with it
   calls.clock_gettime = Entry::clock_gettime;

@@ -1,7 +1,7 @@
 // A collector of a history: what the daemon does with its log, each step chosen by dice.
 //
-// Invariant: a Collector is gone only after its process has ended (Machine::end_process), since a job of its syncer may be under
-// way.
+// Invariant: a Collector is gone only after its process has ended (Machine::end_process), since a job of its syncer may be
+// under way.
 #pragma once
 
 #include "tests/sim/history.hpp"
@@ -47,6 +47,7 @@ class History::Collector {
 
  private:
   void look_at_what_is_found(const log::Recovered& found);
+  bool is_what_was_written(u64 index, const std::string& line) const;
   void append(const log::Line& line);
   void append_events();
   void append_notes();

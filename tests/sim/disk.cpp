@@ -98,8 +98,10 @@ void Disk::store_page(Inode& inode, u64 page) {
 }
 
 void Disk::forget_what_was_cut(Inode& inode) {
+  if (inode.cut_to == ~u64{0}) return;
   inode.disk_size = std::min(inode.disk_size, inode.cut_to);
-  if (inode.disk_bytes.size() > inode.cut_to) inode.disk_bytes.resize(inode.cut_to);
+  const u64 kept = (inode.cut_to + page_bytes_ - 1) / page_bytes_ * page_bytes_;  // the last page stays, as it was
+  if (inode.disk_bytes.size() > kept) inode.disk_bytes.resize(kept);
   inode.cut_to = ~u64{0};
 }
 
@@ -129,12 +131,15 @@ void Disk::flush_change(Inode& inode, const Change& change) {
   set(change.to, true);
 }
 
-// A change that a sync could not bring to the disk is there nevertheless, or waits for the next one, or is lost.
+// A change that a sync could not bring to the disk is there nevertheless, or waits for the next one, or is lost. Lost are names
+// alone that are new: a removal that is undone later, behind the back of whoever was told that the disk takes all, could not be
+// met by any log. The root takes all, since nobody can give a log's directory its name once more.
 bool Disk::sync_directory(Inode& inode) {
-  const bool fails = !inode.changes.empty() && dice_.once_in(trouble_);
+  const bool fails = &inode != &inodes_.at(root) && !inode.changes.empty() && dice_.once_in(trouble_);
   std::vector<Change> waiting;
   for (const Change& change : inode.changes) {
-    const u64 fate = fails ? dice_.below(3) : 0;
+    const bool adds = change.from.empty() || change.from.ends_with(".tmp");
+    const u64 fate = fails ? dice_.below(adds ? 3 : 2) : 0;
     if (fate == 0) flush_change(inode, change);
     if (fate == 1) waiting.push_back(change);
   }
@@ -162,6 +167,14 @@ void Disk::drop(Inode& inode, u64 page) {
   const std::string before = inode.bytes;
   for (u64 at = from; at < to; ++at) inode.bytes[at] = at < inode.disk_bytes.size() ? inode.disk_bytes[at] : '\0';
   dropped_ += before != inode.bytes;
+}
+
+void Disk::begin_process() {
+  for (auto& [number, inode] : inodes_) {
+    for (const u64 page : std::set<u64>(inode.lost))
+      if (dice_.once_in(2)) drop(inode, page);
+    inode.lost.clear();
+  }
 }
 
 void Disk::breathe() {

@@ -1,8 +1,8 @@
 // A disk with a page cache that keeps as few promises as a kernel may. What processes see and what the disk has are two states.
 //
 // Invariants:
-//   - a sync of a file makes its pages and its size durable, and with its mode if that is asked for; a sync of a directory makes
-//     its changes durable. Nothing else is promised;
+//   - a sync of a file makes its pages and its size durable, and with its mode if that is asked for; a sync of a directory
+//     makes its changes durable. Nothing else is promised;
 //   - whatever was not synced may reach the disk at any time, each page, size, mode and change of a directory by itself, in any
 //     order. A size without its pages leaves zeros, and pages without a size are lost. A rename is one change;
 //   - a page that the disk does not take counts as clean from then on. That is told once to each open file of the inode, and to
@@ -90,6 +90,9 @@ class Disk {
   Inode& at(u64 inode) { return inodes_.at(inode); }
   const Inode& at(u64 inode) const { return inodes_.at(inode); }
 
+  // Another process begins. Lost pages that were not dropped by then stay until the power fails: nothing can be done about a
+  // page that is dropped while it is read.
+  void begin_process();
   // What the kernel does whenever it likes: something reaches the disk, or a lost page is dropped.
   void breathe();
   // Nothing is left but what the disk has, and what reaches it at the last moment.

@@ -64,6 +64,7 @@ void History::live(u64 steps, u64 cut_at, Dice plan, bool settles) {
   int error = 0;
   try {
     error = collector.open();
+    if (error == 0) refused_ = 0;
     for (u64 i = 0; error == 0 && i < steps; ++i) collector.step();
     if (error == 0 && settles) collector.settle();
   } catch (const Cut&) {
@@ -74,7 +75,10 @@ void History::live(u64 steps, u64 cut_at, Dice plan, bool settles) {
   machine_.end_process();
   if (error != 0) machine_.tell(std::string("it does not start: ") + shmring::os::last_error());
   figures_.refused_starts += error != 0;
-  if (error != 0 && is_quiet) throw Wrong{std::string("the log cannot be opened: ") + shmring::os::last_error()};
+  if (error == 0 || !is_quiet) return;
+  // An error of before may be told to this one. Whoever is started next meets none.
+  if (refused_++ > 0) throw Wrong{std::string("the log cannot be opened: ") + shmring::os::last_error()};
+  live(steps, cut_at, plan, settles);
 }
 
 void History::die(Death death, u64 seed) {

@@ -1,11 +1,14 @@
-// One history of a log: collectors live, one after the other, and die by kills and power cuts; and what must be true of the log.
+// One history of a log: collectors live, one after the other, and die by kills and power cuts; and what must be true of the
+// log.
 //
 // Invariants:
-//   - the collectors use the shipped appender, syncer, restart and verify, as the daemon does; all that they do is chosen by dice;
+//   - the collectors use the shipped appender, syncer, restart and verify, as the daemon does; all that they do is chosen by
+//     dice;
 //   - what is true is known without the log: each line is noted when its write has returned, and each D that was told;
 //   - the first thing that is wrong is thrown as Wrong, with what led there.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,10 +37,11 @@ Scenario scenario_of(u64 seed, u64 number, bool has_trouble);
 
 // What must be in the log.
 struct Truth {
-  std::vector<std::string> lines;  // that were written, by index; empty: nobody saw it before the disk dropped it
-  u64 told = 0;                    // D as it was told
-  u64 floor = 0;                   // what the next collector must find at least
-  u64 drops = 0;                   // of the disk, when all was durable last
+  std::vector<std::string> lines;         // that were written, by index; empty: nobody saw it before the disk dropped it
+  std::multimap<u64, std::string> older;  // that were written there before, and cut since: a power cut may bring them back
+  u64 told = 0;                           // D as it was told
+  u64 floor = 0;                          // what the next collector must find at least
+  u64 drops = 0;                          // of the disk, when all was durable last
   u64 lives = 0;
 };
 
@@ -71,6 +75,7 @@ class History {
   Figures& figures_;
   Machine machine_;
   Truth truth_;
+  int refused_ = 0;  // starts, in a row, over a disk that does what it is asked
 };
 
 }  // namespace sim

@@ -18,6 +18,7 @@ Machine::~Machine() {
 void Machine::begin_process(u64 cut_at) {
   is_dead_ = false;
   calls_ = 0, cut_at_ = cut_at;
+  disk.begin_process();
 }
 
 void Machine::end_process() {

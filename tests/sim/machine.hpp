@@ -2,10 +2,10 @@
 // table of system calls as long as it lives.
 //
 // Invariants:
-//   - one Machine at a time, and one thread. Two contexts take turns in it: the collector, and the job of its sync thread, which
-//     goes on by one call at a time whenever the dice say so;
-//   - a call that changes anything, or syncs it, is a point at which the process may end: before it, behind it, and a write in its
-//     midst. Then Cut is thrown, and all that destructors still ask for is refused and changes nothing;
+//   - one Machine at a time, and one thread. Two contexts take turns in it: the collector, and the job of its sync thread,
+//     which goes on by one call at a time whenever the dice say so;
+//   - a call that changes anything, or syncs it, is a point at which the process may end: before it, behind it, and a write in
+//     its midst. Then Cut is thrown, and all that destructors still ask for is refused and changes nothing;
 //   - a call may fail though it took effect.
 // Paths begin with /sim. All others are the real machine's, except for its boot id, its namespaces and its clocks.
 #pragma once

@@ -1,7 +1,7 @@
 // What a log says, by its files alone, as its readers must find it.
 //
-// Invariant: nothing here uses the code under test. A file is one of the log if its name says so, the files stand in the order of
-// (first index, name), and each ends where the next one begins.
+// Invariant: nothing here uses the code under test. A file is one of the log if its name says so, the files stand in the order
+// of (first index, name), and each ends where the next one begins.
 #pragma once
 
 #include <string>

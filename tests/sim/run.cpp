@@ -64,3 +64,9 @@ TEST_CASE("a disk that takes all it is asked to: killed or without power at any 
   run_all(seed_of_run(1), shmring::test::by_mode<u64>(12, 24, 240), shmring::test::by_mode<u64>(4, 1, 1), false, figures);
   say("a disk without errors", figures);
 }
+
+TEST_CASE("a disk that fails now and then: killed or without power at any call, the log keeps what it told") {
+  Figures figures;
+  run_all(seed_of_run(2), shmring::test::by_mode<u64>(12, 24, 240), shmring::test::by_mode<u64>(4, 1, 1), true, figures);
+  say("a disk that fails", figures);
+}

@@ -127,6 +127,7 @@ TEST_CASE("a last line with its newline that is not a line is torn too; a fragme
       CHECK(writer.recovered.next_index == 10);
       CHECK(all_text(dir.log()) == text);
     }
+    if (bad.starts_with('\0')) continue;  // a page that was lost, which is cut
     put_content(file, text + bad + "fragment");
     TestLog writer(dir.log());
     CHECK(writer.error == -EBADMSG);
@@ -251,6 +252,8 @@ TEST_CASE("recovery reads from the last accounts line on, whatever the log's siz
       for (int i = 0; i < 1000; ++i) lines.push_back(event("pay", 10, ++sequence, "some payload of a usual length"));
       REQUIRE(writer.append(lines) == 0);
     }
+    writer.log.hurry();
+    writer.try_again();  // what is not durable is read, too
   }
   const u64 size = fs::file_size(log_files(dir.log())[0]);
   REQUIRE(size > 20'000'000);
