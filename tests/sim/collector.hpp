@@ -18,7 +18,7 @@ class SteppedSyncer final : public log::Syncer {
   int open(int directory) override { return open_files(directory); }
   void begin(log::SyncJob job) override {
     job_ = std::move(job), is_busy_ = true;
-    turns_.begin([this] { result_ = perform(job_, directory_.get(), mark_); });
+    turns_.begin([this] { result_ = perform(job_, directory_, mark_); });
   }
   std::optional<log::SyncResult> take() override {
     if (result_) is_busy_ = false;

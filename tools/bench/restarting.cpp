@@ -105,10 +105,7 @@ class BigLog {
     write_mark(mark);
   }
   void write_mark(const log::Mark& mark) {
-    log::MarkFile file;
-    int error = file.open(directory_.get());
-    if (error == 0) error = file.write(mark);
-    must(error, "write the mark of " + place_.log);
+    must(log::MarkFile().begin(directory_.get(), mark), "write the mark of " + place_.log);
   }
 
   ScratchRing place_;
