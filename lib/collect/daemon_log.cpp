@@ -80,6 +80,7 @@ void Daemon::write_log() {
   const LogState before = std::exchange(log_state_, error == 0 ? LogState::ready : LogState::failing);
   if (log_state_ != before) show_log_state();
   log_error_ = error;
+  if (error != 0) keep_log();  // what the limits remove may make room
   if (log_.wants_new_file()) log_.begin_new_file(accounts());
 }
 

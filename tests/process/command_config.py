@@ -187,6 +187,23 @@ class Config(CommandCase):
         until(lambda: files() >= 2, "a new file")
         self.end()
 
+    def test_a_limit_of_the_log_holds_at_once(self):
+        names = lambda: sorted(path.name for path in pathlib.Path(self.log_dir).glob("*.jsonl"))
+        self.write('[log]\nfile_bytes = "64 KiB"\n')
+        self.collector("--config", self.config, "--on-full", "wait", "--wait-us", "30000000")
+        self.expect(OK, "emit", "r", data=(b"x" * 100 + b"\n") * 2000)
+        until(lambda: len(names()) >= 6, "files")
+        first = names()[0]
+        self.write('[log]\nfile_bytes = "64 KiB"\n[retain]\nbytes = "256 KiB"\n')
+        self.daemon.send_signal(signal.SIGHUP)
+        self.says("retain.bytes is now 256 KiB, and was not set")
+        until(lambda: len(names()) <= 5 and first not in names(), "the removal of the oldest files")
+        found = self.lines("retain")
+        self.assertEqual({line["why"] for line in found}, {"bytes"})
+        self.assertEqual(found[-1]["before"], int(names()[0].split("-")[1].split(".")[0]))
+        self.expect(OK, "verify", self.log_dir)
+        self.end()
+
     def test_a_reload_is_all_or_nothing(self):
         good = '[log]\nfile_bytes = "64 KiB"\n'
         self.write(good)

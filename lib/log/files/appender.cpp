@@ -138,6 +138,7 @@ int Appender::write_first() {
 int Appender::store(std::string& lines, u64 count, std::size_t accounts_at) {
   const int error = writer_.write(lines);
   if (error != 0 && writer_.is_void()) durability_.write_failed(error);
+  if (error == -ENOSPC || error == -EDQUOT) upkeep_.look_soon();
   if (error != 0) return error;
   const u64 first = std::exchange(committed_.index, committed_.index + count);
   durability_.wrote(std::move(lines), first, committed_.index, accounts_at);
@@ -182,7 +183,7 @@ int Appender::begin_file(Accounts accounts) {
   durability_.began(writer_.file(), writer_.file_name(), committed_.index, line);
   ++committed_.index, ++next_index_;
   file_since_ns_ = now_ns_, rotates_ = false;
-  upkeep_.file_was_begun();
+  upkeep_.look_soon();
   for (Batch& batch : pending_) count_up_indexes(batch);
   if (pending_.empty()) {
     pace_.add_accounts(line.size());

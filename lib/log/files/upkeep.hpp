@@ -29,11 +29,12 @@ class Upkeep {
  public:
   // Called before the first look.
   void begin(std::shared_ptr<DirectorySync> directory_sync) { directory_sync_ = std::move(directory_sync); }
-  // Called about once a second. Looks every 10 seconds, and when a file was begun since. What was found for other limits than
-  // these is forgotten. Returns why the last compression failed, as −errno with its text; 0: it did not.
+  // Called about once a second. Looks every 10 seconds, and when look_soon() was called since: a file was begun, or the disk is
+  // full. What was found for other limits than these is forgotten. Returns why the last compression failed, as −errno with its
+  // text; 0: it did not.
   int look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_ns, u64 now_utc_ns, u64 durable,
            std::string& text);
-  void file_was_begun() { is_due_ = true; }
+  void look_soon() { is_due_ = true; }
 
   // Returns true if step() will have files removed. It must not be called where the log was taken away: the line that says so
   // is then in no log.
