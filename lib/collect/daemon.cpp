@@ -23,10 +23,11 @@ constexpr u64 drain_limit_ns = 5 * second_ns;
 
 int Daemon::set_up(const Settings& settings) {
   static std::string bus_text;
-  bus_text = fmt::format(
-      "shmringd: ring {}: its file was truncated, or a hole was punched into it, while shmringd used it; the log ends here and "
-      "is whole; `shmring doctor {}` says what is left of the ring\n",
-      settings.ring, settings.ring);
+  bus_text = messages.marked(
+      Priority::error,
+      fmt::format("shmringd: ring {}: its file was truncated, or a hole was punched into it, while shmringd used it; the log "
+                  "ends here and is whole; `shmring doctor {}` says what is left of the ring\n",
+                  settings.ring, settings.ring));
   int error = os::take_signals(settings.status_if_damaged, bus_text.c_str());
   if (error == 0) error = os::leave_no_core();
   if (error != 0) {
@@ -35,7 +36,7 @@ int Daemon::set_up(const Settings& settings) {
   }
   os::raise_descriptor_limit();  // if that is not permitted, it goes on with the limit it has
   ring_ = settings.ring, log_dir_ = settings.log_dir, owner_ = settings.owner, durability_ = settings.durability;
-  idle_ = Idle(settings.busy);
+  idle_ = Idle(settings.busy), heartbeat_ = Heartbeat(settings.heartbeat_ns);
   files_ = settings.files, reload_ = settings.reload, metrics_ = MetricsFile(settings.metrics_file);
   open_notify();
   // The log's lock comes first, always: of several collectors that start at once, the one that has it gets the ring, too. If
@@ -93,9 +94,9 @@ int Daemon::move_aside(const Settings& settings, int refused) {
   if (const int error = inspect::move_aside(settings.ring, owner(), refused, aside_); error != 0) return error;
   if (aside_.name.empty()) return 0;
   const std::string lost = inspect::loss_text(aside_.leftover);
-  say("shmringd: ring {}: {}: it was moved aside, and is now ring {}: {}\n", settings.ring, aside_.why, aside_.name,
-      lost.empty() ? "all that was written into it is in a log, and `shmring gc` removes it"
-                   : lost + ": see `shmring doctor " + aside_.name + "`");
+  warn("shmringd: ring {}: {}: it was moved aside, and is now ring {}: {}\n", settings.ring, aside_.why, aside_.name,
+       lost.empty() ? "all that was written into it is in a log, and `shmring gc` removes it"
+                    : lost + ": see `shmring doctor " + aside_.name + "`");
   return 0;
 }
 
@@ -218,7 +219,10 @@ void Daemon::each_second() {
     drain->retire_if_unlinked();
   }
   look_at_log();
+  look_at_troubles();
   show_log_figures();
+  show_that_it_lives();
+  messages.tell_held_back();
   if (present().is_retired()) take_new_ring();
   end_drained();
 }
@@ -253,9 +257,11 @@ int Daemon::drain() {
 }
 
 int Daemon::stop(std::vector<log::Note::Pair> pairs) {
+  end_troubles();
   present().note("stop", std::move(pairs));
   for (const std::unique_ptr<Drain>& drain : drains_) drain->append_notes();
   const bool stored = sync_all();
+  if (stored) log_.give_back_reserve();
   for (const std::unique_ptr<Drain>& drain : drains_) withdraw(drain->segment());
   write_metrics();
   return stored ? 0 : -EIO;

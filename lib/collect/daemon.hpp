@@ -14,13 +14,16 @@
 //     log verifies, and what is in no log is still in the ring.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "lib/collect/drain.hpp"
+#include "lib/collect/heartbeat.hpp"
 #include "lib/collect/idle.hpp"
 #include "lib/collect/metrics_file.hpp"
+#include "lib/collect/outage.hpp"
 #include "lib/collect/settings.hpp"
 #include "lib/inspect/aside.hpp"
 #include "lib/log/files/appender.hpp"
@@ -75,7 +78,15 @@ class Daemon final : public Log {
   void lose_log();
   void show_log_state();
   void show_log_figures();
+  // daemon_trouble.cpp
+  Trouble trouble(ring::AlarmCode code) const;
+  void look_at_troubles();
+  void say_of(ring::AlarmCode code, Condition::News news) const;
+  void note_full_disk();
+  void note_outage(ring::AlarmCode code);
+  void end_troubles();
   void show_alarm_state();
+  void show_that_it_lives();
   void keep_log();
   void look_at_log();
   void wait_for_log();
@@ -106,18 +117,27 @@ class Daemon final : public Log {
   log::Recovered recovered_;
   bool log_is_read_ = false;  // recovered_ is set
   LogState log_state_ = LogState::ready;
-  int log_error_ = 0;   // why the log is failing, as reported last
-  int sync_error_ = 0;  // why the disk does not take it, as reported last
-  ring::Alarm alarm_;
+  bool is_log_lost_ = false;  // from then until a new one has begun
+  int log_error_ = 0;         // why the log is failing, or why a new one cannot be begun; with its text
+  int sync_error_ = 0;        // why the disk does not take it
+  std::string log_error_text_;
+  int reserve_error_ = 0;     // why no room can be reserved, as reported last
+  u64 log_failures_ = 0;      // attempts that failed
+  u64 refused_by_ended_ = 0;  // of drains that are over: Drain::refused()
+  // By AlarmCode. Where the disk is only slow, a second passes before that is a trouble.
+  std::array<Condition, ring::alarm_codes> conditions_{
+      Condition{}, Condition{}, Condition{}, Condition{}, Condition{1'000'000'000}, Condition{}};
   ring::LogFigures figures_;
-  u64 measured_ns_ = 0;                // monotonic: when the sizes among them were looked at
-  int keep_error_ = 0;                 // why files are not compressed, as reported last
-  int retain_error_ = 0;               // why the log is not kept within its limits; 0: no more may be removed
-  bool retain_blocked_ = false;        // as reported last
+  u64 measured_ns_ = 0;          // monotonic: when the sizes among them were looked at
+  int keep_error_ = 0;           // why files are not compressed, as reported last
+  int retain_error_ = 0;         // why the log is not kept within its limits; 0: no more may be removed
+  bool retain_blocked_ = false;  // as reported last; with its text
+  std::string retain_text_;
   std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's is last
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;
   Idle idle_;
+  Heartbeat heartbeat_;
   log::FilePolicy files_;
   std::function<Reloaded()> reload_;
   os::Notify notify_;

@@ -43,7 +43,7 @@ int Daemon::open_log(const ring::RingId& id) {
   int error = read_log();
   if (error == 0) error = log_.begin(id, recovered_);
   if (error != 0) return error;
-  if (os::record_origin(log_dir_, ring_) != 0) say("shmringd: {}; it goes on without that link\n", os::last_error());
+  if (os::record_origin(log_dir_, ring_) != 0) warn("shmringd: {}; it goes on without that link\n", os::last_error());
   return 0;
 }
 
@@ -73,13 +73,11 @@ log::Commit Daemon::commit() {
 void Daemon::write_log() {
   const int error = log_.write();
   if (error == -ESTALE) return lose_log();
-  if (error != 0 && error != log_error_)
-    say("shmringd: {}; shmringd keeps trying, and releases nothing until it succeeds\n", os::last_error());
+  if (error != 0) ++log_failures_, log_error_text_ = os::last_error();
   if (error == 0 && log_.has_pending()) return;  // it is held
-  if (error == 0 && log_error_ != 0) say("shmringd: log {}: it can be written again\n", log_dir_);
   const LogState before = std::exchange(log_state_, error == 0 ? LogState::ready : LogState::failing);
-  if (log_state_ != before) show_log_state();
   log_error_ = error;
+  if (log_state_ != before) show_log_state(), look_at_troubles();
   if (error != 0) keep_log();  // what the limits remove may make room
   if (log_.wants_new_file()) log_.begin_new_file(accounts());
 }
@@ -90,12 +88,7 @@ void Daemon::sync_log() {
   log_.sync(present().host().now_ns());
   note_voided();
   const int error = log_.durability().error();
-  if (error != 0 && error != sync_error_)
-    say("shmringd: log {}: the disk did not take what was written: {}; nothing of it counts as durable, and it is written "
-        "again into another file\n",
-        log_dir_, std::strerror(-error));
-  if (error == 0 && sync_error_ != 0) say("shmringd: log {}: the disk takes it again\n", log_dir_);
-  sync_error_ = error;
+  if (std::exchange(sync_error_, error) != error) look_at_troubles();
   if (log_.wants_new_file()) log_.begin_new_file(accounts());
   if (log_state_ == LogState::failing && !log_.is_held()) return;
   const LogState now = log_.is_held() ? LogState::held : LogState::ready;
@@ -149,8 +142,9 @@ bool Daemon::sync_all() {
 }
 
 void Daemon::lose_log() {
-  say("shmringd: {}; a new log begins in its place, and the accounts go on there\n", os::last_error());
+  warn("shmringd: {}; a new log begins in its place, and the accounts go on there\n", os::last_error());
   log_state_ = LogState::lost;
+  is_log_lost_ = true;
   show_log_state();
 }
 
@@ -163,37 +157,19 @@ void Daemon::show_log_state() {
   metrics_due_ns_ = 0;
 }
 
-void Daemon::show_alarm_state() {
-  using enum ring::AlarmCode;
-  const ring::AlarmCode code = log_state_ == LogState::lost      ? log_lost
-                               : log_state_ == LogState::failing ? log_failing
-                               : sync_error_ != 0                ? disk_failing
-                               : log_state_ == LogState::held    ? disk_behind
-                               : retain_blocked_                 ? retain_blocked
-                                                                 : none;
-  const int error = code == log_failing      ? log_error_
-                    : code == disk_failing   ? sync_error_
-                    : code == retain_blocked ? retain_error_
-                                             : 0;
-  if (static_cast<u64>(code) != alarm_.code) alarm_.since_utc_ns = code == none ? 0 : present().host().now_utc_ns();
-  alarm_.code = static_cast<u64>(code), alarm_.error = static_cast<u64>(-error);
-  for (const std::unique_ptr<Drain>& drain : drains_) show_alarm(drain->segment(), alarm_);
-}
-
 void Daemon::keep_log() {
   std::string text;
   const int error = log_.keep(present().host().now_utc_ns(), text);
-  if (error != 0 && error != keep_error_) say("shmringd: {}; the files stay as they are, and shmringd tries again\n", text);
+  if (error != 0 && error != keep_error_) warn("shmringd: {}; the files stay as they are, and shmringd tries again\n", text);
   keep_error_ = error;
   const bool is_blocked = log_.is_blocked(retain_error_, text);
+  retain_text_ = text;
   if (is_blocked && !retain_blocked_) {
-    say("shmringd: {}; shmringd tries again\n", text);
     std::vector<log::Note::Pair> pairs{{"what", text}};
     if (retain_error_ != 0) pairs.push_back(number("errno", static_cast<u64>(-retain_error_)));
     pairs.push_back({"code", "retain_blocked"});
     present().note("incident", std::move(pairs));
   }
-  if (!is_blocked && retain_blocked_) say("shmringd: log {}: it is within its limits again\n", log_dir_);
   retain_blocked_ = is_blocked;
 }
 
@@ -217,7 +193,9 @@ void Daemon::wait_for_log() {
     drain->host().look_at_clocks();
     drain->show_life();
   }
+  look_at_troubles();
   show_alive(present().host().now_ns());
+  messages.tell_held_back();
   if (log_state_ != LogState::lost) sleep_until_death(log_retry_ns);
 }
 
@@ -227,6 +205,11 @@ void Daemon::look_at_log() {
     present().note("incident", {{"what", "a new file cannot be created: the log goes on in the old one"},
                                 number("errno", static_cast<u64>(-log_.roll_error()))});
   roll_error_ = log_.roll_error();
+  if (const int error = std::exchange(reserve_error_, log_.reserve_error()); error == 0 && reserve_error_ != 0)
+    warn(
+        "shmringd: log {}: no room can be reserved in its file ({}): when the disk is full, a line may be torn, and shmringd "
+        "cuts it back\n",
+        log_dir_, std::strerror(-reserve_error_));
 }
 
 // Returns 0 if the log is a new one, or has all `lines` that were written. If only the last file is gone, the log that is left
@@ -251,16 +234,20 @@ bool Daemon::open_log_again() {
   // The new log goes on from there. What the old one was promised to have is synced first, wherever it lies by now.
   if (durability_.level != log::Level::write) finish_syncs();
   for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(log_.committed());
-  int said = 0;
+  log_error_ = 0;
   while (const int error = open_whole_log(lines)) {
-    if (error != said) say("shmringd: {}; shmringd keeps trying, and releases nothing until it succeeds\n", os::last_error());
-    said = error;
+    log_error_ = error, log_error_text_ = os::last_error(), ++log_failures_;
     for (const std::unique_ptr<Drain>& drain : drains_) drain->retire_if_unlinked();
     log_state_ = LogState::failing;
     wait_for_log();
     if (os::stop_requested()) return false;
   }
-  for (const std::unique_ptr<Drain>& drain : drains_) segments_.push_back(drain->take_segment());
+  look_at_troubles();  // it was lost, if only for a moment
+  is_log_lost_ = false;
+  for (const std::unique_ptr<Drain>& drain : drains_) {
+    refused_by_ended_ += drain->refused();
+    segments_.push_back(drain->take_segment());
+  }
   drains_.clear();
   endings_.clear();
   for (const os::Segment& segment : segments_) announce(segment, durability_.level);

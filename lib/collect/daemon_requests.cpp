@@ -18,19 +18,20 @@ void Daemon::take_requests() {
 }
 
 void Daemon::reload() {
-  if (!reload_) return say("shmringd: SIGHUP: there is nothing to reload: shmringd was started without --config\n");
+  if (!reload_) return tell("shmringd: SIGHUP: there is nothing to reload: shmringd was started without --config\n");
   notify_.tell(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", os::monotonic_now_ns() / 1000));
   const Reloaded found = reload_();
   if (!found.error.empty()) {
     say("shmringd: {}; nothing of the file was taken over, and shmringd goes on as before\n", found.error);
   } else if (found.changes.empty()) {
-    say("shmringd: the configuration was read again: nothing has changed\n");
+    tell("shmringd: the configuration was read again: nothing has changed\n");
   } else {
     files_ = found.files;
     log_.set_policy(files_);
     idle_ = Idle(found.busy);
+    heartbeat_ = Heartbeat(found.heartbeat_ns);
     for (const Change& change : found.changes) {
-      say("shmringd: {} is now {}, and was {}\n", change.key, change.to, change.from);
+      tell("shmringd: {} is now {}, and was {}\n", change.key, change.to, change.from);
       present().note("config", {{"key", change.key}, {"from", change.from}, {"to", change.to}});
     }
   }
@@ -41,7 +42,7 @@ void Daemon::open_notify() {
   if (notify_.open() == 0) return;
   std::string what;
   log::append_escaped(what, os::last_error());  // it repeats the variable, which may contain anything
-  say("shmringd: {}\n", what);
+  warn("shmringd: {}\n", what);
 }
 
 // The service manager's watchdog is fed about once a second, also while the log cannot be written: a collector that waits for a

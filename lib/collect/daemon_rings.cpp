@@ -88,7 +88,8 @@ int Daemon::take_over(const log::RecoveredRing& other, std::string& why) {
                 {"pids", fmt::format("[{}]", fmt::join(writers.running, ",")), true},
                 {"why", why}}});
   if (may_pass(refused)) return refused;
-  say("shmringd: ring {}: its file was removed while no collector ran. What these processes write into it is in no log: {}. "
+  warn(
+      "shmringd: ring {}: its file was removed while no collector ran. What these processes write into it is in no log: {}. "
       "Restart them, so that they attach to the present ring. The removed ring cannot be drained: {}{}\n",
       ring_, fmt::join(writers.running, ", "), why,
       refused == -EPERM || refused == -EACCES ? " (that takes root, or their user with CAP_CHECKPOINT_RESTORE)" : "");
@@ -141,7 +142,7 @@ void Daemon::take_new_ring() {
   const int refused = std::exchange(new_refused_, error == -ENOENT ? 0 : error);
   if (error != 0) {
     if (new_refused_ != 0 && error != refused)
-      say("shmringd: {}; the ring that had this name before is drained to its end\n", os::last_error());
+      warn("shmringd: {}; the ring that had this name before is drained to its end\n", os::last_error());
     return;
   }
   announce(segment, durability_.level);
@@ -159,6 +160,7 @@ void Daemon::end_drained() {
       continue;
     }
     withdraw(drains_[i]->segment());
+    refused_by_ended_ += drains_[i]->refused();
     drains_.erase(drains_.begin() + static_cast<std::ptrdiff_t>(i));
   }
 }

@@ -54,6 +54,14 @@ Drain::Drain(os::Segment segment, Log& log, log::RecoveredRing known)
 
 u64 Drain::known_open() const { return static_cast<u64>(std::ranges::count_if(known_.accounts, &log::RecoveredAccount::open)); }
 
+u64 Drain::refused() const {
+  u64 sum = 0;
+  for (const log::Cause cause : {log::Cause::full, log::Cause::timeout, log::Cause::contended, log::Cause::no_room,
+                                 log::Cause::overwritten, log::Cause::refused})
+    sum += collector_.ledger().losses().count[static_cast<std::size_t>(cause)];
+  return sum;
+}
+
 bool Drain::start() {
   if (!host_.deaths().can_judge())
     note("incident",

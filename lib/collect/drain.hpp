@@ -90,6 +90,9 @@ class Drain {
     return ended_ || (read_retired_ && collector_.is_settled() && collector_.is_idle() && collector_.ledger().empty());
   }
 
+  // Sequences that the log reports as refused since this object began, or as overwritten, because there was no room.
+  u64 refused() const;
+
   const os::Segment& segment() const { return segment_; }
   os::Segment take_segment() { return std::move(segment_); }
   const ring::RingId& id() const { return segment_.ring.identity; }

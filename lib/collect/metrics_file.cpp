@@ -15,9 +15,9 @@ namespace shmring::collect {
 void MetricsFile::write(const std::string& text) {
   const int error = put(text);
   if (error != 0 && error != error_)
-    say("shmringd: metrics {}: cannot write them: {}; shmringd tries again, and collects meanwhile\n", path_,
-        std::strerror(-error));
-  if (error == 0 && error_ != 0) say("shmringd: metrics {}: they can be written again\n", path_);
+    warn("shmringd: metrics {}: cannot write them: {}; shmringd tries again, and collects meanwhile\n", path_,
+         std::strerror(-error));
+  if (error == 0 && error_ != 0) tell("shmringd: metrics {}: they can be written again\n", path_);
   error_ = error;
 }
 

@@ -11,6 +11,8 @@
 
 namespace shmring::collect {
 
+using log::u64;
+
 // One setting that has another value than before; the values are texts for people.
 struct Change {
   std::string key, from, to;
@@ -23,6 +25,7 @@ struct Reloaded {
   std::vector<Change> changes;
   log::FilePolicy files;
   bool busy = false;
+  u64 heartbeat_ns = 0;
 };
 
 struct Settings {
@@ -31,9 +34,10 @@ struct Settings {
   shmring_create_options create{};  // for a ring that has to be made; its group points into the string above
   log::FilePolicy files;
   log::SyncPolicy durability{};
-  bool busy = false;                 // never sleep
-  int status_if_damaged = 5;         // exit status if the segment is cut off under the process
-  std::function<Reloaded()> reload;  // reads the settings again; empty: there is nothing to read
+  bool busy = false;                  // never sleep
+  u64 heartbeat_ns = 60'000'000'000;  // a log to which nothing came for so long gets a line that says so
+  int status_if_damaged = 5;          // exit status if the segment is cut off under the process
+  std::function<Reloaded()> reload;   // reads the settings again; empty: there is nothing to read
 };
 
 }  // namespace shmring::collect

@@ -25,6 +25,7 @@ constinit Calls calls{
     .lseek = ::lseek,
     .ftruncate = ::ftruncate,
     .posix_fallocate = ::posix_fallocate,
+    .fallocate = ::fallocate,
     .fsync = ::fsync,
     .fdatasync = ::fdatasync,
     .fstat = ::fstat,

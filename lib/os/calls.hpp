@@ -39,6 +39,7 @@ struct Calls {
   off_t (*lseek)(int fd, off_t at, int whence);
   int (*ftruncate)(int fd, off_t bytes);
   int (*posix_fallocate)(int fd, off_t at, off_t bytes);
+  int (*fallocate)(int fd, int mode, off_t at, off_t bytes);
   int (*fsync)(int fd);
   int (*fdatasync)(int fd);
   int (*fstat)(int fd, struct stat* out);

@@ -49,4 +49,19 @@ int rename_new(int directory, const char* temporary, const char* name) {
   return 0;
 }
 
+int reserve(int file, std::uint64_t from, std::uint64_t to) {
+  int error = 0;
+  do {
+    error =
+        calls.fallocate(file, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from), static_cast<off_t>(to - from)) == 0 ? 0 : -errno;
+  } while (error == -EINTR);
+  return error;
+}
+
+void give_back_reserve(int file, std::uint64_t bytes) {
+  struct stat status {};
+  if (calls.fstat(file, &status) == 0 && static_cast<std::uint64_t>(status.st_size) == bytes)
+    calls.ftruncate(file, static_cast<off_t>(bytes));
+}
+
 }  // namespace shmring::os

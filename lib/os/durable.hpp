@@ -11,8 +11,10 @@
 //     Its caller writes the bytes elsewhere;
 //   - files and directories are held open until they are synced, because an error that came in between could get lost with the
 //     last descriptor.
-// Thread role: any. Each call waits for the disk.
+// Thread role: any. Each call but the last two waits for the disk.
 #pragma once
+
+#include <cstdint>
 
 namespace shmring::os {
 
@@ -29,5 +31,12 @@ int sync_with_name(int directory);
 int rename_new(int directory, const char* temporary, const char* name);
 // The same, but what has the name is replaced.
 int rename_over(int directory, const char* temporary, const char* name);
+
+// Takes room for the file from `from` to `to`; its size stays as it is. Returns 0, or −errno: −ENOSPC and −EDQUOT if there is
+// no room, −EOPNOTSUPP if the file system cannot do that.
+int reserve(int file, std::uint64_t from, std::uint64_t to);
+// Gives back the room behind the end of a file that has these many bytes. A file of another size is left as it is: cutting one
+// that somebody has cut would make it longer.
+void give_back_reserve(int file, std::uint64_t bytes);
 
 }  // namespace shmring::os

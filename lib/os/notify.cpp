@@ -10,6 +10,13 @@
 
 namespace shmring::os {
 
+bool is_journal(int fd) {
+  const char* const name = ::secure_getenv("JOURNAL_STREAM");
+  struct stat status {};
+  if (name == nullptr || calls.fstat(fd, &status) != 0) return false;
+  return name == std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+}
+
 int Notify::open() {
   const char* const name = ::secure_getenv("NOTIFY_SOCKET");
   if (name == nullptr) return 0;

@@ -1,4 +1,5 @@
-// What the service manager is told, by the protocol of sd_notify: datagrams to the socket that $NOTIFY_SOCKET names.
+// What the service manager is told, by the protocol of sd_notify: datagrams to the socket that $NOTIFY_SOCKET names; and
+// whether what is said goes to its journal.
 //
 // Invariants: no call waits. What the socket does not take now goes with the next call. Without $NOTIFY_SOCKET nothing is told,
 // and a value that can name no socket is refused once, with a text.
@@ -13,6 +14,10 @@
 #include "lib/os/file.hpp"
 
 namespace shmring::os {
+
+// Returns true if this descriptor is the stream to the journal that $JOURNAL_STREAM names, by device and inode. The journal
+// takes "<4>" at the beginning of a line for its priority; a file or a pipe to another program would just have these bytes.
+bool is_journal(int fd);
 
 // Thread role: one thread.
 class Notify {

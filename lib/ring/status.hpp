@@ -75,6 +75,16 @@ enum class AlarmCode : u64 {
   disk_behind = 4,     // as much waits for the disk as may be in memory
   retain_blocked = 5,  // the log cannot be kept within its limits
 };
+inline constexpr std::size_t alarm_codes = 6;
+
+// The one name of a code: in messages, lines of the log, metrics and the page for operators. A code of a later version is
+// "unknown".
+constexpr const char* name_of(AlarmCode code) {
+  constexpr const char* names[alarm_codes] = {"none",         "log_failing", "log_lost",
+                                              "disk_failing", "disk_behind", "retain_blocked"};
+  const auto number = static_cast<u64>(code);
+  return number < alarm_codes ? names[number] : "unknown";
+}
 
 // A trouble that lasts. Code 0: there is none.
 struct Alarm {

@@ -6,6 +6,7 @@
 #include <array>
 #include <thread>
 
+#include "lib/ring/status.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
@@ -268,6 +269,43 @@ TEST_CASE("a log that cannot be written holds the records back, and goes on by i
   CHECK(eventually([&] { return cramped.daemon.said().find("can be written again") != std::string::npos; }));
   CHECK(all_closed());
   CHECK(cramped.daemon.end() == 0);
+  const Findings found = consult(cramped.place.log, cramped.place.journals);
+  CHECK_MESSAGE(found.problems.empty(), found.text());
+}
+
+TEST_CASE(
+    "when its log can be written again, a line says how long that was so, why, how often it tried, and what was refused") {
+  Cramped cramped;
+  const View view;
+  const auto alarm = [&] { return view.ring().header->status_more.alarm.load(); };
+  CHECK(eventually([&] { return alarm() == static_cast<u64>(shmring::ring::AlarmCode::log_failing); }));
+  CHECK(view.ring().header->status_more.alarm_errno.load() == EFBIG);
+  Journal& journal = cramped.place.journal(3'000);
+  Child writer([&] { return produce(Workplace::ring, journal, {SHMRING_LANE_AUTO, 3'000, 64, 100}); });
+  CHECK(writer.wait() == 0);
+  const u64 last = view.status().heartbeat_ns;
+  CHECK(eventually([&] { return view.status().heartbeat_ns > last + 300'000'000; }));  // it has tried again
+  limit_files(cramped.daemon.process.pid(), RLIM_INFINITY);
+  CHECK(eventually([&] { return alarm() == 0; }));
+  const auto told = [&] { return log_text(cramped.place.log).find("\"code\":\"log_failing\"") != std::string::npos; };
+  CHECK(eventually(told));  // it does not wait for the collector's end
+  CHECK(all_closed());
+  CHECK(cramped.daemon.end() == 0);
+  std::vector<Object> outages;
+  std::int64_t lost = 0;
+  const std::string text = log_text(cramped.place.log);
+  for (std::size_t at = 0, end; (end = text.find('\n', at)) != text.npos; at = end + 1) {
+    Object line(std::string_view(text).substr(at, end - at));
+    if (line.plain("kind") == "incident" && line.plain("code") == "log_failing") outages.push_back(line);
+    if (line.plain("kind") == "loss" && line.plain("producer") == journal.name()) lost += line.number("count");
+  }
+  REQUIRE(outages.size() == 1);
+  CHECK(outages[0].plain("from") < outages[0].plain("to"));
+  CHECK(outages[0].plain("to") <= outages[0].plain("time"));
+  CHECK(outages[0].number("errno") == EFBIG);
+  CHECK(outages[0].number("retries") > 0);
+  CHECK(lost > 1'000);
+  CHECK(outages[0].number("refused") >= lost);
   const Findings found = consult(cramped.place.log, cramped.place.journals);
   CHECK_MESSAGE(found.problems.empty(), found.text());
 }

@@ -174,6 +174,17 @@ class Config(CommandCase):
         self.end()
         self.assertEqual(len(self.lines("config")), 2)
 
+    def test_a_quiet_log_gets_heartbeats_at_intervals_that_a_reload_can_change(self):
+        self.write('[log]\nheartbeat = "1 d"\n')
+        self.collector("--config", self.config)
+        self.assertEqual(self.lines("heartbeat"), [])
+        self.write('[log]\nheartbeat = "1 s"\n')
+        self.daemon.send_signal(signal.SIGHUP)
+        until(lambda: len(self.lines("heartbeat")) >= 2, "heartbeats")
+        self.end()
+        self.assertEqual(set(self.lines("heartbeat")[0]), {"v", "kind", "index", "time", "ring"})
+        self.assertNotIn("not understood", self.expect(OK, "verify", self.log_dir).out.decode())
+
     def test_the_new_size_of_files_holds_at_once(self):
         files = lambda: len(list(pathlib.Path(self.log_dir).glob("*.jsonl")))
         self.write('[log]\nfile_bytes = "1 GiB"\n')

@@ -20,7 +20,9 @@ COLLECTOR = [("openat", "EMFILE", range(1, 16)), ("write", "ENOSPC", range(1, 4)
              ("flock", "EINTR", [1]), ("mmap", "ENOMEM", range(1, 6)), ("madvise", "EINVAL", [1, 2]),
              ("pidfd_open", "EMFILE", [1]), ("epoll_create1", "EMFILE", [1]), ("epoll_ctl", "ENOSPC", [1]),
              ("epoll_wait", "EBADF", [1]), ("ppoll", "EINTR", range(1, 5)), ("prctl", "EINVAL", [1]), ("socket", "EMFILE", [1]),
-             ("sendto", "EAGAIN", [1, 2]), ("renameat", "EACCES", [1, 2]), ("fchmod", "EPERM", [1])]
+             ("sendto", "EAGAIN", [1, 2]),
+             ("fallocate", "ENOSPC", [2, 3]), ("fallocate", "EOPNOTSUPP", [2]),
+             ("renameat", "EACCES", [1, 2]), ("fchmod", "EPERM", [1])]
 COMMANDS = [("openat", "EMFILE", range(1, 6)), ("read", "EIO", range(1, 4)), ("pread64", "EIO", range(1, 4)),
             ("mmap", "ENOMEM", range(1, 4)), ("write", "EIO", [1, 2]), ("newfstatat", "EACCES", range(1, 5))]
 LOADERS = {"openat", "read", "pread64", "mmap", "newfstatat"}  # which the dynamic loader makes too, before the program begins

@@ -33,15 +33,15 @@ struct Member {
 using C = os::Calls;
 using Members =
     std::tuple<Member<&C::open>, Member<&C::openat>, Member<&C::close>, Member<&C::read>, Member<&C::pread>, Member<&C::write>,
-               Member<&C::pwrite>, Member<&C::lseek>, Member<&C::ftruncate>, Member<&C::posix_fallocate>, Member<&C::fsync>,
-               Member<&C::fdatasync>, Member<&C::fstat>, Member<&C::fstatfs>, Member<&C::fchmod>, Member<&C::fchown>,
-               Member<&C::flock>, Member<&C::fcntl>, Member<&C::isatty>, Member<&C::socket>, Member<&C::sendto>,
-               Member<&C::fstatat>, Member<&C::mkdirat>, Member<&C::linkat>, Member<&C::unlinkat>, Member<&C::symlinkat>,
-               Member<&C::renameat>, Member<&C::renameat2>, Member<&C::readlink>, Member<&C::fdopendir>, Member<&C::readdir>,
-               Member<&C::closedir>, Member<&C::mmap>, Member<&C::munmap>, Member<&C::madvise>, Member<&C::getrlimit>,
-               Member<&C::setrlimit>, Member<&C::setpriority>, Member<&C::getrandom>, Member<&C::getgrnam_r>,
-               Member<&C::getpwnam_r>, Member<&C::getpwuid_r>, Member<&C::pidfd_open>, Member<&C::kill>, Member<&C::sigaction>,
-               Member<&C::pthread_sigmask>, Member<&C::prctl>, Member<&C::ppoll>, Member<&C::eventfd>,
+               Member<&C::pwrite>, Member<&C::lseek>, Member<&C::ftruncate>, Member<&C::posix_fallocate>, Member<&C::fallocate>,
+               Member<&C::fsync>, Member<&C::fdatasync>, Member<&C::fstat>, Member<&C::fstatfs>, Member<&C::fchmod>,
+               Member<&C::fchown>, Member<&C::flock>, Member<&C::fcntl>, Member<&C::isatty>, Member<&C::socket>,
+               Member<&C::sendto>, Member<&C::fstatat>, Member<&C::mkdirat>, Member<&C::linkat>, Member<&C::unlinkat>,
+               Member<&C::symlinkat>, Member<&C::renameat>, Member<&C::renameat2>, Member<&C::readlink>, Member<&C::fdopendir>,
+               Member<&C::readdir>, Member<&C::closedir>, Member<&C::mmap>, Member<&C::munmap>, Member<&C::madvise>,
+               Member<&C::getrlimit>, Member<&C::setrlimit>, Member<&C::setpriority>, Member<&C::getrandom>,
+               Member<&C::getgrnam_r>, Member<&C::getpwnam_r>, Member<&C::getpwuid_r>, Member<&C::pidfd_open>, Member<&C::kill>,
+               Member<&C::sigaction>, Member<&C::pthread_sigmask>, Member<&C::prctl>, Member<&C::ppoll>, Member<&C::eventfd>,
                Member<&C::epoll_create1>, Member<&C::epoll_ctl>, Member<&C::epoll_wait>, Member<&C::clock_nanosleep>,
                Member<&C::futex>>;
 template <std::size_t I>
@@ -102,6 +102,7 @@ const std::vector<CallKind>& call_kinds() {
       {"lseek", {EINVAL}},
       {"ftruncate", {EIO, EINTR, EPERM}},
       {"posix_fallocate", {ENOSPC, EIO, EINTR, ENOMEM, EDQUOT, EOPNOTSUPP}},
+      {"fallocate", {ENOSPC, EINTR, EDQUOT, EOPNOTSUPP, EFBIG, EIO}},
       {"fsync", {EIO, ENOSPC}},
       {"fdatasync", {EIO, ENOSPC}},
       {"fstat", {EIO, ENOMEM}},

@@ -40,7 +40,7 @@ class Failing {
   ~Failing();
   Failing(const Failing&) = delete;
 
-  static constexpr std::size_t kinds = 54;
+  static constexpr std::size_t kinds = 55;
   bool fired() const;
   const std::array<int, kinds>& counts() const;
 

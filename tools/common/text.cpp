@@ -99,10 +99,10 @@ std::string durability_text(const inspect::CollectorFacts& collector) {
     text += fmt::format(", {} of {} lines survive a power cut; {} of log, {} free", log.durable_index, log.next_index,
                         bytes_text(log.bytes), bytes_text(log.free_bytes));
   if (collector.alarm.code == 0) return text;
-  constexpr const char* names[] = {"", "log_failing", "log_lost", "disk_failing", "disk_behind", "retain_blocked"};
   const u64 code = collector.alarm.code;
-  text += fmt::format("; alarm {} since {}", code < std::size(names) ? names[code] : std::to_string(code),
-                      time_text(collector.alarm.since_utc_ns));
+  text +=
+      fmt::format("; alarm {} since {}", code < ring::alarm_codes ? ring::name_of(ring::AlarmCode{code}) : std::to_string(code),
+                  time_text(collector.alarm.since_utc_ns));
   if (collector.alarm.error != 0) text += fmt::format(" ({})", std::strerror(static_cast<int>(collector.alarm.error)));
   return text;
 }

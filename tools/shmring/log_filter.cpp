@@ -14,8 +14,8 @@ namespace {
 using log::i64;
 using log::Kind;
 
-constexpr std::string_view kinds[] = {"event", "loss",     "attach", "detach",   "died",   "accounts", "gone",  "start",
-                                      "stop",  "recovery", "clock",  "incident", "rotate", "retain",   "config"};
+constexpr std::string_view kinds[] = {"event", "loss",     "attach", "detach",   "died",   "accounts", "gone",   "start",
+                                      "stop",  "recovery", "clock",  "incident", "rotate", "retain",   "config", "heartbeat"};
 
 bool one_of(const std::vector<std::string>& wanted, std::string_view found) {
   return wanted.empty() || std::ranges::find(wanted, found) != wanted.end();

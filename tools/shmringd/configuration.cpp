@@ -115,11 +115,11 @@ collect::Reloaded Configuration::reload() {
       wrong = fmt::format("{}: {} needs a restart: it is {}, and would be {}", file_, setting.name(), from, to);
     out.changes.push_back({setting.name(), from, to});
   }
-  if (!wrong.empty()) return {safe(wrong), {}, {}, false};
+  if (!wrong.empty()) return {safe(wrong), {}, {}, false, 0};
   values_ = found;
   collect::Settings now;
   tool::apply(values_, now);
-  out.files = now.files, out.busy = now.busy;
+  out.files = now.files, out.busy = now.busy, out.heartbeat_ns = now.heartbeat_ns;
   return out;
 }
 

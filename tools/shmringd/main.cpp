@@ -28,7 +28,7 @@ int run(int argc, char** argv) {
   configuration.apply(settings);
   collect::Daemon daemon;
   if (const int error = daemon.set_up(settings); error != 0) return exit_of(error);
-  collect::messages.write(configuration.summary());
+  collect::messages.write(collect::Priority::info, configuration.summary());
   return exit_of(daemon.run());
 }
 
@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
   using namespace shmring;
   int status = tool::io;
   try {
-    status = tool::finish("shmringd", tool::run(argc, argv), [](std::string_view text) { collect::messages.write(text); });
+    status = tool::finish("shmringd", tool::run(argc, argv),
+                          [](std::string_view text) { collect::messages.write(collect::Priority::error, text); });
   } catch (const std::exception& error) {
     collect::say("shmringd: {}\n", error.what());
   }

@@ -81,6 +81,10 @@ const std::vector<Setting> table{
     {"log", "file_age", "--file-age", "TIME", duration, second, 366 * day, "1 h", false, false,
      "a new file is begun when one has reached this age",
      {}, [](const Value& v, Settings& to) { to.files.max_age_ns = v.number; }},
+    {"log", "heartbeat", "--heartbeat", "TIME", duration, second, day, "1 min", false, false,
+     "a log to which nothing came for so long gets a heartbeat line, so that a quiet log is not taken for one whose collector "
+     "is dead",
+     {}, [](const Value& v, Settings& to) { to.heartbeat_ns = v.number; }},
     {"log", "compress", "--compress", "", flag, 0, 1, "false", false, false,
      "compress the files of the log that are closed (.jsonl.zst), in a thread that yields to all others",
      {}, [](const Value& v, Settings& to) { to.files.compress = v.number != 0; }},

@@ -1,6 +1,7 @@
 // Lines on their way into a log: see appender.hpp.
 #include "lib/log/files/appender.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -31,6 +32,11 @@ void count_up_indexes(Batch& batch) {
   }
   batch.bytes = std::move(out);
   batch.accounts_at = accounts_at;
+}
+
+bool is_heartbeat(const Line& line) {
+  const Note* const note = std::get_if<Note>(&line);
+  return note != nullptr && note->kind == "heartbeat";
 }
 
 }  // namespace
@@ -78,6 +84,7 @@ int Appender::go_on(const Recovered& recovered) {
   for (const Unsynced& unsynced : recovered.unsynced) durability_.suspect(unsynced);
   if (recovered.is_sealed) return 0;
   if (const int error = writer_.open(recovered)) return error;
+  has_news_ = !writer_.has_first_line_only();
   durability_.goes_on(writer_.file(), recovered.file, first_index_of(recovered.file), recovered.file_bytes);
   if (!recovered.unsynced.empty()) return 0;
   std::string text(recovered.file_bytes - recovered.accounts_byte, '\0');
@@ -96,6 +103,7 @@ u64 Appender::append(std::span<const Line> lines, const RingId& of) {
   Batch& batch = pending_.emplace_back(Batch{++batches_, next_index_, lines.size(), durability_.take_spare()});
   encoder_.encode(lines, next_index_, batch.bytes, of == present_ ? RingId{} : of);
   next_index_ += lines.size();
+  has_news_ = has_news_ || !std::ranges::all_of(lines, is_heartbeat);
   pace_.add(lines.size(), batch.bytes.size());
   return batch.number;
 }
@@ -123,10 +131,10 @@ int Appender::write() {
 // Writes the first batch that waits.
 int Appender::write_first() {
   Batch& batch = pending_.front();
-  int error = store(batch.bytes, batch.lines, batch.accounts_at);
+  int error = store(batch.bytes, batch.lines, batch.accounts_at, false);
   if (error == -EFBIG && !writer_.is_uncut() && !writer_.has_first_line_only()) {
     error = go_on_in_a_new_file();
-    if (error == 0) error = store(batch.bytes, batch.lines, batch.accounts_at);
+    if (error == 0) error = store(batch.bytes, batch.lines, batch.accounts_at, false);
   }
   if (error != 0) return error;
   committed_.batch = batch.number;
@@ -135,13 +143,25 @@ int Appender::write_first() {
 }
 
 // Writes so many lines behind the last one, and takes their bytes over.
-int Appender::store(std::string& lines, u64 count, std::size_t accounts_at) {
-  const int error = writer_.write(lines);
+int Appender::store(std::string& lines, u64 count, std::size_t accounts_at, bool may_use_reserve) {
+  const int error = writer_.write(lines, may_use_reserve);
   if (error != 0 && writer_.is_void()) durability_.write_failed(error);
   if (error == -ENOSPC || error == -EDQUOT) upkeep_.look_soon();
   if (error != 0) return error;
   const u64 first = std::exchange(committed_.index, committed_.index + count);
   durability_.wrote(std::move(lines), first, committed_.index, accounts_at);
+  return 0;
+}
+
+int Appender::write_urgent(const Line& line) {
+  if (is_held()) return -EAGAIN;
+  std::string text;
+  encoder_.encode({&line, 1}, committed_.index, text);
+  pace_.add(1, text.size());
+  if (const int error = store(text, 1, std::string::npos, true)) return error;
+  ++next_index_, has_news_ = true;
+  for (Batch& batch : pending_) count_up_indexes(batch);
+  durability_.want(committed_.index);
   return 0;
 }
 
@@ -151,13 +171,7 @@ void Appender::tell_of_removal() {
   const Retention& removal = upkeep_.told();
   const Line line =
       Note{"retain", os::utc_now_ns(), {{"before", std::to_string(removal.before), true}, {"why", name_of(removal.why)}}};
-  std::string text;
-  encoder_.encode({&line, 1}, committed_.index, text);
-  pace_.add(1, text.size());
-  if (const int error = store(text, 1, std::string::npos)) return upkeep_.was_not_told(error);
-  ++next_index_;
-  for (Batch& batch : pending_) count_up_indexes(batch);
-  durability_.want(committed_.index);
+  if (const int error = write_urgent(line)) return upkeep_.was_not_told(error);
   upkeep_.was_told(committed_.index - 1);
 }
 
@@ -182,7 +196,7 @@ int Appender::begin_file(Accounts accounts) {
   if (const int error = writer_.begin_file(time_ns, committed_.index, line)) return error;
   durability_.began(writer_.file(), writer_.file_name(), committed_.index, line);
   ++committed_.index, ++next_index_;
-  file_since_ns_ = now_ns_, rotates_ = false;
+  file_since_ns_ = now_ns_, rotates_ = false, has_news_ = !pending_.empty();
   upkeep_.look_soon();
   for (Batch& batch : pending_) count_up_indexes(batch);
   if (pending_.empty()) {

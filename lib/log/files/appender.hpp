@@ -88,6 +88,11 @@ class Appender {
   // … and this appends it, with all lines so far. The lines behind it speak of its present ring.
   void append(Accounts accounts);
 
+  // Writes one line about the log itself, in front of all that waits, and has it synced at once: into the room that is kept for
+  // it, if there is none for what waits. Returns 0 or −errno; −EAGAIN: the log is held. After an error it is as if the line had
+  // never been.
+  int write_urgent(const Line& line);
+
   // Writes what was taken over, in order, as far as that is possible now. Returns 0 if all of it is in the log, or −errno with
   // its text; the rest then waits for the next call. After −ESTALE the log cannot be written any more: see Writer::in_place().
   int write();
@@ -104,12 +109,14 @@ class Appender {
   const Commit& committed() const { return committed_; }
 
   // Returns true if all is written, and a new file is to be begun with the accounts of all lines so far: because this one is
-  // full or old, because rotate() asked for one, or because this one was replaced.
+  // full or old, because rotate() asked for one, or because this one was replaced. A file in which nothing but heartbeats
+  // follows the first line does not become old.
   bool wants_new_file() const {
     if (!pending_.empty() || durability_.is_current_void()) return false;
     if (durability_.needs_new_file()) return true;
     if (roll_error_ != 0 && now_ns_ - roll_failed_ns_ < roll_retry_ns) return false;
-    return !writer_.has_first_line_only() && (writer_.is_full() || rotates_ || now_ns_ - file_since_ns_ >= policy_.max_age_ns);
+    if (writer_.has_first_line_only()) return false;
+    return writer_.is_full() || rotates_ || (has_news_ && now_ns_ - file_since_ns_ >= policy_.max_age_ns);
   }
   void begin_new_file(Accounts accounts) {
     roll_error_ = begin_file(std::move(accounts));
@@ -123,6 +130,10 @@ class Appender {
 
   // Sets the ring that lines speak of from here on. Its `start` line, which says so, must come next.
   void present(const RingId& id) { present_ = id; }
+
+  int reserve_error() const { return writer_.reserve_error(); }
+  // Called when nothing more is to be written.
+  void give_back_reserve() const { writer_.give_back_reserve(); }
 
   int in_place() const { return is_held() ? writer_.directory_in_place() : writer_.in_place(); }
   // Has closed files compressed and the oldest removed, if that is the policy. Called about once a second; see Upkeep. Returns
@@ -142,7 +153,7 @@ class Appender {
   int go_on_in_a_new_file();
   int go_on(const Recovered& recovered);
   int write_first();
-  int store(std::string& lines, u64 count, std::size_t accounts_at);
+  int store(std::string& lines, u64 count, std::size_t accounts_at, bool may_use_reserve);
   void tell_of_removal();
 
   Writer writer_;
@@ -162,6 +173,7 @@ class Appender {
   // Monotonic: of the last sync(), when it first saw the file that is written, and when a new one could not be begun.
   u64 now_ns_ = 0, file_since_ns_ = 0, roll_failed_ns_ = 0;
   bool rotates_ = false;
+  bool has_news_ = false;  // the file that is written has, or is about to get, more than its first line and heartbeats
   int roll_error_ = 0;
 };
 

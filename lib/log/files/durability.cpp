@@ -92,6 +92,7 @@ void Durability::keep(std::string lines, u64 first, u64 end, std::size_t account
 void Durability::write_failed(int error) {
   File& file = files_.back();
   file.is_void = true, file.code = error == -EUCLEAN ? "file_cut" : "write_failed", file.error = error_ = error;
+  ++failures_;
 }
 
 bool Durability::step(u64 now_ns) {
@@ -199,7 +200,7 @@ void Durability::finish(const SyncResult& result, u64 now_ns) {
 // If it was the directory, each name that is not durable yet may be lost, also of a file that was begun meanwhile. These files
 // get new ones.
 void Durability::blame(const SyncResult& result) {
-  error_ = result.error;
+  error_ = result.error, ++failures_;
   for (File& file : files_) {
     const bool guilty = result.is_directory ? !file.has_name : file.name == result.failed;
     if (!guilty || file.is_void) continue;
@@ -214,7 +215,10 @@ void Durability::finish_replacement(const SyncResult& result, u64 now_ns) {
     // Another program cut what a collector before has written. The log has a hole there, as verify says; it goes on behind it.
     voided_.push_back({file.name, file.end, "file_cut", result.error});
   } else if (result.error != 0) {
-    if (result.is_directory) blame(result);
+    if (result.is_directory)
+      blame(result);
+    else
+      ++failures_;
     error_ = result.error;
     retry_ns_ = now_ns + retry_after_ns;
     return;

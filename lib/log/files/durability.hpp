@@ -97,6 +97,8 @@ class Durability {
   const SyncPolicy& policy() const { return policy_; }
   // Why the disk does not take it, as −errno of the last attempt; 0: it does.
   int error() const { return error_; }
+  // How often it did not, so far.
+  u64 failures() const { return failures_; }
   // Returns what was replaced since, one after the other.
   std::optional<Voided> take_voided();
   // Memory of lines that are durable by now, empty, for the next batch.
@@ -151,6 +153,7 @@ class Durability {
   u64 since_ns_ = 0;  // when step() first saw what is not synced yet; 0: nothing
   u64 retry_ns_ = 0;  // not before this is a replacement tried again
   int error_ = 0;
+  u64 failures_ = 0;
   bool needs_new_file_ = false, hurries_ = false;
 };
 

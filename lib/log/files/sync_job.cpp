@@ -31,8 +31,11 @@ SyncResult sync(const SyncJob& job, const SyncedDirectory& directory) {
   }
   if (job.names)
     if (const int error = directory.sync->for_names(directory.fd.get())) return {error, {}, true};
-  for (const SyncedFile& file : job.files)
-    if (file.is_closed) seal(file);
+  for (const SyncedFile& file : job.files) {
+    if (!file.is_closed) continue;
+    os::give_back_reserve(file.fd->get(), file.bytes);
+    seal(file);
+  }
   return {};
 }
 

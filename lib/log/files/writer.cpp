@@ -17,6 +17,10 @@ namespace shmring::log {
 namespace {
 
 constexpr int claim_attempts = 100;
+// Room is taken in steps of this size, or a 16th of a file's limit if that is less; so files with a small limit do not take
+// much more than they need. An eighth of it is kept for lines that say that the disk is full.
+constexpr u64 reserve_step = u64{8} << 20;
+constexpr u64 least_kept = u64{4} << 10;
 
 // Returns the process that holds a flock on the file with this inode, from /proc/locks, or 0 if it cannot be seen from here.
 int lock_holder(u64 inode) {
@@ -120,13 +124,17 @@ int Writer::begin_file(u64 time_ns, u64 first_index, std::string_view first_line
     os::calls.unlinkat(directory_.get(), new_file_name, 0);
     return error;
   }
+  u64 reserved = 0;
+  reserve_error_ = 0;  // perhaps it can be done in this one
+  error = reserve(file.get(), 0, first_line.size(), reserved);
+  if (error != 0) return refuse(error, "make room in it");
   error = os::write_full(file.get(), first_line.data(), first_line.size());
   if (error != 0) return refuse(error, "write its first line");
   error = os::rename_new(directory_.get(), new_file_name, name.c_str());
   if (error != 0) return refuse(error, "give it its name");
   file_ = std::make_shared<os::Fd>(std::move(file));
   file_name_ = name;
-  file_bytes_ = first_line_bytes_ = first_line.size();
+  file_bytes_ = first_line_bytes_ = first_line.size(), reserved_ = reserved;
   uncut_ = is_void_ = false;
   return 0;
 }
@@ -148,22 +156,42 @@ int Writer::sync_first_file() const {
   return error == 0 ? 0 : fail(error, "sync it");
 }
 
-int Writer::write(std::string_view lines) {
-  const auto cut = [this] {
-    struct stat status {};
-    int error = os::result(os::calls.fstat(file_->get(), &status));
-    // Cutting a file that another program has cut would make it longer, and hide that.
-    if (error == 0 && static_cast<u64>(status.st_size) < file_bytes_) {
-      is_void_ = true, uncut_ = false;
-      return -EUCLEAN;
-    }
-    if (error == 0) error = os::result(os::calls.ftruncate(file_->get(), static_cast<off_t>(file_bytes_)));
-    uncut_ = error != 0;
-    return error;
-  };
+// Cuts the file back to its last whole line.
+int Writer::cut() {
+  struct stat status {};
+  int error = os::result(os::calls.fstat(file_->get(), &status));
+  // Cutting a file that another program has cut would make it longer, and hide that.
+  if (error == 0 && static_cast<u64>(status.st_size) < file_bytes_) {
+    is_void_ = true, uncut_ = false;
+    return -EUCLEAN;
+  }
+  if (error == 0) error = os::result(os::calls.ftruncate(file_->get(), static_cast<off_t>(file_bytes_)));
+  uncut_ = error != 0, reserved_ = 0;
+  return error;
+}
+
+// Sees to it that the file has room up to `end`, and for some lines more; `bytes` of it are written. Any error but that of a
+// full disk means that room cannot be reserved here; then the write itself finds out.
+int Writer::reserve(int fd, u64 bytes, u64 end, u64& reserved) {
+  const u64 step = std::min(reserve_step, policy_.max_bytes / 16);
+  const u64 needed = end + std::max(step / 8, least_kept);
+  if (needed <= reserved || (reserve_error_ != 0 && reserved == 0)) return 0;
+  int error = 0;
+  for (const u64 to : {needed + step, needed}) {
+    error = os::reserve(fd, std::max(bytes, reserved), to);
+    if (error == 0) return reserved = to, 0;
+    if (error != -ENOSPC && error != -EDQUOT) return reserve_error_ = error, reserved = 0, 0;
+  }
+  return error;
+}
+
+int Writer::write(std::string_view lines, bool may_use_reserve) {
   if (uncut_) {
     if (const int error = cut()) return fail(error, "cut it back to its last whole line");
   }
+  const u64 end = file_bytes_ + lines.size();
+  const int full = reserve(file_->get(), file_bytes_, end, reserved_);
+  if (full != 0 && !(may_use_reserve && end <= reserved_)) return fail(full, "make room in it");
   std::size_t written = 0;
   if (const int error = os::write_full(file_->get(), lines.data(), lines.size(), &written)) {
     is_void_ = error == -EIO;

@@ -3,7 +3,10 @@
 // Invariants:
 //   - a log has one writer: the lock on its directory is held as long as the object lives;
 //   - a batch that fails leaves no byte that counts as part of the log, and may be written again;
-//   - when write() returns 0, the kernel holds the batch in the file of that name, and any process may die.
+//   - when write() returns 0, the kernel holds the batch in the file of that name, and any process may die;
+//   - the file has room on the disk for the next batch and some lines more, before any of the batch is written. So a disk that
+//     is full is noticed before a line is torn, and a line that says so still fits. Where the file system cannot reserve room,
+//     a line may be torn, and is cut back.
 // Thread role: one thread, the collector's. No call waits, except for the file system.
 #pragma once
 
@@ -14,6 +17,7 @@
 #include "lib/log/files/policy.hpp"
 #include "lib/log/files/restart.hpp"
 #include "lib/log/files/sync_job.hpp"
+#include "lib/os/durable.hpp"
 
 namespace shmring::log {
 
@@ -35,8 +39,9 @@ class Writer {
   // Makes the first file of a log survive a power cut, with its name. Waits for the disk. Returns 0, or −errno with its text.
   int sync_first_file() const;
   // Appends these lines. Returns 0 if all of them are in the log, or −errno with its text if none is. −ESTALE: see in_place().
-  // See also is_void().
-  int write(std::string_view lines);
+  // See also is_void(). −ENOSPC, −EDQUOT: there is no room for them, or not for some lines more; these `may_use_reserve` do
+  // without.
+  int write(std::string_view lines, bool may_use_reserve = false);
 
   // Returns 0 if the file that is written stands under its name. Returns −ESTALE if the file or its directory was removed,
   // moved or replaced; bytes written to it would then be in no log. Returns another −errno if this cannot be seen now.
@@ -53,6 +58,10 @@ class Writer {
   // Returns true if the file is not to be written again: the disk refused a write with EIO, or another program cut the file or
   // wrote to it (then write() has returned −EUCLEAN).
   bool is_void() const { return is_void_; }
+  // Returns why no room can be reserved in this file, as −errno, or 0 if it can.
+  int reserve_error() const { return reserve_error_; }
+  // Gives back the room behind the file's end. Called when nothing more is to be written.
+  void give_back_reserve() const { os::give_back_reserve(file_->get(), file_bytes_); }
   // Returns true if a batch that failed may still have bytes in the file. They are cut before anything else is written.
   bool is_uncut() const { return uncut_; }
 
@@ -71,6 +80,8 @@ class Writer {
 
  private:
   int look_at_place(u64& bytes) const;
+  int reserve(int fd, u64 bytes, u64 end, u64& reserved);
+  int cut();
   int share(int fd, mode_t mode) const;
   int lock_directory(bool& removed);
   int lock();
@@ -82,6 +93,8 @@ class Writer {
   FilePolicy policy_;
   u64 file_bytes_ = 0;        // of whole lines
   u64 first_line_bytes_ = 0;  // of the first line while it may still be alone; otherwise 0
+  u64 reserved_ = 0;          // the file has room up to here; 0: not known
+  int reserve_error_ = 0;
   bool uncut_ = false, is_void_ = false;
   bool created_ = false;  // the directory
 };

@@ -239,7 +239,7 @@ TEST_CASE("lines that the log writes name a ring only if it is not the present o
 
 TEST_CASE("a line of a kind that a later version has added is counted, not damage, unless it speaks of an account") {
   OneFile log = two_rings();
-  log.add(Note{"seal", 0, {{"what", "x"}}}).add(Note{"heartbeat", 0, {}});
+  log.add(Note{"seal", 0, {{"what", "x"}}}).add(Note{"pulse", 0, {}});
   Verdict v = log.verdict();
   CHECK((v.proven && v.not_understood == 2 && v.lines == 10));
   log.add(Note{"evens", 0, {{"producer", "b"}, {"inc", "10", true}}});
