@@ -208,10 +208,11 @@ class Config(CommandCase):
         self.write('[log]\nfile_bytes = "64 KiB"\n[retain]\nbytes = "256 KiB"\n')
         self.daemon.send_signal(signal.SIGHUP)
         self.says("retain.bytes is now 256 KiB, and was not set")
-        until(lambda: len(names()) <= 5 and first not in names(), "the removal of the oldest files")
-        found = self.lines("retain")
-        self.assertEqual({line["why"] for line in found}, {"bytes"})
-        self.assertEqual(found[-1]["before"], int(names()[0].split("-")[1].split(".")[0]))
+        retained = lambda: self.run_it("log", self.log_dir, "-o", "json", "--kind", "retain").lines
+        begins = lambda: int(names()[0].split("-")[1].split(".")[0])
+        until(lambda: (found := retained()) and found[-1]["before"] == begins(), "the removal of the oldest files")
+        self.assertNotIn(first, names())
+        self.assertEqual({line["why"] for line in retained()}, {"bytes"})
         self.expect(OK, "verify", self.log_dir)
         self.end()
 
