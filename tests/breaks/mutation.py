@@ -13,7 +13,7 @@ A break is a file NAME.break:
     (more old/new pairs, and more file: lines, as needed)
 
 A memory order is weakened without an edit: the bound says --relax LABEL, and the explorer takes that label's accesses as
-relaxed. A test is a source below tests/ (unit/NAME.cpp, io/NAME.cpp, process/NAME.cpp), linked alone; with thread-sanitizer:
+relaxed. A test is a source below tests/ (unit/NAME.cpp, io/NAME.cpp, sim/NAME.cpp …), linked alone; with thread-sanitizer:
 before it, its own source under the thread sanitizer.
 """
 import pathlib

@@ -40,10 +40,12 @@ u64 History::run(u64 cut_at, Death death) {
   live(scenario_.steps, cut_at, plan, cut_at == 0);
   const u64 calls = machine_.calls();
   die(death, after.next());
-  // The next one may be cut as well, also while it starts. Then one goes on with a disk that does what it is asked.
-  const bool is_cut_again = after.once_in(2);
-  live(after.from_to(1, 8), is_cut_again ? after.from_to(1, 60) : 0, Dice(after.next()), false);
-  die(after.once_in(2) ? Death::kill : Death::power_cut, after.next());
+  // The next ones may be cut as well, also while they start. Then one goes on with a disk that does what it is asked.
+  for (u64 more = after.from_to(1, 3); more > 0; --more) {
+    const bool is_cut_again = !after.once_in(4);
+    live(after.from_to(1, 8), is_cut_again ? after.from_to(1, 60) : 0, Dice(after.next()), false);
+    die(after.once_in(2) ? Death::kill : Death::power_cut, after.next());
+  }
   for (const bool is_last : {false, true}) {
     live(is_last ? 1 : after.from_to(2, 8), 0, Dice(after.next()), true);
     check_whole();

@@ -7,6 +7,7 @@
 #include "tests/support/mode.hpp"
 
 using namespace sim;
+using shmring::test::by_mode, shmring::test::part_of;
 
 namespace {
 
@@ -26,7 +27,8 @@ std::string story_of(const Scenario& scenario, u64 cut_at, Death death) {
 }
 
 // Runs the scenarios' histories, each cut at every `stride`-th call by a kill and by a power cut.
-void run_all(u64 seed, u64 scenarios, u64 stride, bool has_trouble, Figures& figures) {
+void run_all(u64 seed, bool has_trouble, Figures& figures) {
+  const u64 scenarios = by_mode<u64>(24, 24, part_of(2'400)), stride = by_mode<u64>(3, 1, 1);
   for (u64 number = 0; number < scenarios; ++number) {
     const Scenario scenario = scenario_of(seed, number, has_trouble);
     u64 cut_at = 0, calls = 0;
@@ -61,12 +63,12 @@ void say(const char* disk, const Figures& f) {
 
 TEST_CASE("a disk that takes all it is asked to: killed or without power at any call, the log keeps what it told") {
   Figures figures;
-  run_all(seed_of_run(1), shmring::test::by_mode<u64>(12, 24, 240), shmring::test::by_mode<u64>(4, 1, 1), false, figures);
+  run_all(seed_of_run(1), false, figures);
   say("a disk without errors", figures);
 }
 
 TEST_CASE("a disk that fails now and then: killed or without power at any call, the log keeps what it told") {
   Figures figures;
-  run_all(seed_of_run(2), shmring::test::by_mode<u64>(12, 24, 240), shmring::test::by_mode<u64>(4, 1, 1), true, figures);
+  run_all(seed_of_run(2), true, figures);
   say("a disk that fails", figures);
 }
