@@ -44,7 +44,7 @@ class Restart {
     if (const int error = list()) return error;
     u64 cut_bytes = 0;
     bool is_whole = origin_ == Origin::unknown || origin_ == Origin::copy;
-    if (origin_ == Origin::this_boot || origin_ == Origin::torn)
+    if (origin_ == Origin::this_boot)
       if (const int error = look_for_lost_pages(is_whole)) return error;
     if (!is_whole)
       if (const int error = cut_what_is_not_whole(cut_bytes)) return error;

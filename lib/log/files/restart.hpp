@@ -3,7 +3,7 @@
 //   The mark is …               D                              the files beyond D
 //   of this boot                what it says                   may lie, and are replaced (durability.hpp); cut at a byte 0
 //   of an earlier boot          all that is whole              are read forward, and cut where they are not whole
-//   torn                        the first unsealed file        as of this boot
+//   torn                        the first unsealed file        are read forward and cut, and then replaced
 //   absent                      the first unsealed file        may lie, and are replaced
 //   of another place            the first file                 may lie, and are replaced: the log is a copy
 //
