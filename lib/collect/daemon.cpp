@@ -42,10 +42,14 @@ int Daemon::set_up(const Settings& settings) {
   // The log's lock comes first, always: of several collectors that start at once, the one that has it gets the ring, too. If
   // some took the ring first, each could refuse the other, and none would be left.
   error = os::check_origin(log_dir_, settings.ring);
+  u64 device = 0;
   if (error == 0) error = claim_log();
-  if (error == 0) error = open_ring(settings);
+  if (error == 0) error = open_ring(settings, device);
   if (error == 0) {
-    if (error = open_log(segments_.back().ring.identity); error != 0) withdraw(segments_.back());
+    error = read_log();
+    if (error == 0) error = check_device(device);
+    if (error == 0) error = open_log(segments_.back().ring.identity);
+    if (error != 0) withdraw(segments_.back());
   }
   if (error == 0) {
     make_drains();
@@ -59,7 +63,8 @@ int Daemon::set_up(const Settings& settings) {
   return error;
 }
 
-int Daemon::open_ring(const Settings& settings) {
+// Sets `log_device` to where the ring was collected before: 0: it is not known, or it was not.
+int Daemon::open_ring(const Settings& settings, u64& log_device) {
   os::Segment segment;
   int error = find_ring(settings, segment);
   if (error == 0) error = os::take_lease(segment);
@@ -69,6 +74,7 @@ int Daemon::open_ring(const Settings& settings) {
     if (error == 0) error = os::take_lease(segment);
   }
   if (error != 0) return error;
+  log_device = device_seen(segment);
   announce(segment, durability_.level);  // recovery may take long
   segments_.push_back(std::move(segment));
   return 0;

@@ -50,7 +50,7 @@ class Daemon final : public Log {
   u64 append(std::span<const log::Line> lines, const ring::RingId& of) override;
   log::Commit commit() override;
 
-  int open_ring(const Settings& settings);
+  int open_ring(const Settings& settings, u64& log_device);
   int find_ring(const Settings& settings, os::Segment& segment);
   int claim_log();
   int read_log();
@@ -58,7 +58,8 @@ class Daemon final : public Log {
   int open_log(const ring::RingId& id);
   void make_drains();
   int collect();
-  int open_whole_log(u64 lines);
+  int open_whole_log(u64 lines, u64 device);
+  int check_device(u64 device);
   bool open_log_again();
   void begin();
   void end_other_rings();
@@ -126,7 +127,7 @@ class Daemon final : public Log {
   u64 refused_by_ended_ = 0;  // of drains that are over: Drain::refused()
   // By AlarmCode. Where the disk is only slow, a second passes before that is a trouble.
   std::array<Condition, ring::alarm_codes> conditions_{
-      Condition{}, Condition{}, Condition{}, Condition{}, Condition{1'000'000'000}, Condition{}};
+      Condition{}, Condition{}, Condition{}, Condition{}, Condition{1'000'000'000}, Condition{}, Condition{}};
   ring::LogFigures figures_;
   u64 measured_ns_ = 0;          // monotonic: when the sizes among them were looked at
   int keep_error_ = 0;           // why files are not compressed, as reported last

@@ -5,6 +5,8 @@
 //             taken from any ring, until the sync thread says how it went
 //   failing   it cannot be written: nothing is taken from any ring, and each turn of the loop tries again
 //   lost      it was taken away: a new log is begun in its place, as by a new collector
+#include <sys/sysmacros.h>
+
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -37,6 +39,18 @@ int Daemon::read_log() {
   const int error = log_.recover(recovered_);
   log_is_read_ = error == 0;
   return error;
+}
+
+// A log that is empty, and lies on another file system than the one before, lies below a mount point whose file system is gone.
+int Daemon::check_device(u64 device) {
+  const u64 here = log_.device();
+  if (device == 0 || here == 0 || device == here || recovered_.next_index != 0) return 0;
+  log_.remove_unused();
+  return os::fail(EXDEV,
+                  "log %s: it is empty and lies on device %u:%u, but ring %s was collected into a log on device %u:%u: nothing "
+                  "is written here; mount that file system, or copy the whole log to here",
+                  log_dir_.c_str(), gnu_dev_major(here), gnu_dev_minor(here), ring_.c_str(), gnu_dev_major(device),
+                  gnu_dev_minor(device));
 }
 
 int Daemon::open_log(const ring::RingId& id) {
@@ -180,6 +194,7 @@ void Daemon::show_log_figures() {
     measured_ns_ = now;
     log_.measure(figures_.bytes, figures_.free_bytes);
   }
+  figures_.device = log_.device(), figures_.undurable_ns = log_.durability().undurable_ns();
   figures_.durable_index = log_.committed().durable, figures_.next_index = log_.committed().index;
   for (const std::unique_ptr<Drain>& drain : drains_) show_log(drain->segment(), figures_);
   keep_log();
@@ -214,10 +229,11 @@ void Daemon::look_at_log() {
 
 // Returns 0 if the log is a new one, or has all `lines` that were written. If only the last file is gone, the log that is left
 // says less than was logged, and would turn events into losses.
-int Daemon::open_whole_log(u64 lines) {
+int Daemon::open_whole_log(u64 lines, u64 device) {
   log_ = {}, log_is_read_ = false;
   int error = claim_log();
   if (error == 0) error = read_log();
+  if (error == 0) error = check_device(device);
   if (error != 0) return error;
   if (recovered_.next_index == 0 || recovered_.next_index >= lines) return open_log(present().id());
   return os::fail(EBADMSG,
@@ -230,12 +246,12 @@ int Daemon::open_whole_log(u64 lines) {
 // Opens the log as a new collector would, with nothing but what the log and the rings say. Returns false if the daemon was told
 // to stop before it succeeded.
 bool Daemon::open_log_again() {
-  const u64 lines = log_.committed().index;
+  const u64 lines = log_.committed().index, device = log_.device();
   // The new log goes on from there. What the old one was promised to have is synced first, wherever it lies by now.
   if (durability_.level != log::Level::write) finish_syncs();
   for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(log_.committed());
   log_error_ = 0;
-  while (const int error = open_whole_log(lines)) {
+  while (const int error = open_whole_log(lines, device)) {
     log_error_ = error, log_error_text_ = os::last_error(), ++log_failures_;
     for (const std::unique_ptr<Drain>& drain : drains_) drain->retire_if_unlinked();
     log_state_ = LogState::failing;

@@ -16,12 +16,13 @@ using enum ring::AlarmCode;
 using News = Condition::News;
 
 // The one that is on the status page if there are several.
-constexpr ring::AlarmCode by_weight[] = {log_lost, log_failing, disk_failing, disk_behind, retain_blocked};
+constexpr ring::AlarmCode by_weight[] = {log_elsewhere, log_lost, log_failing, disk_failing, disk_behind, retain_blocked};
 
 const char* text_of(ring::AlarmCode code) {
   switch (code) {
     case log_failing: return "the log could not be written: nothing was taken from the ring";
     case log_lost: return "the log was taken away: this one was begun in its place";
+    case log_elsewhere: return "the log's file system was gone: nothing was taken from the ring";
     case disk_failing: return "the disk did not take what was written: it was written again into another file";
     case retain_blocked: return "the log was not within its limits";
     default: return "the disk was behind by as much as may be in memory: nothing was taken from the ring";
@@ -43,7 +44,8 @@ Trouble Daemon::trouble(ring::AlarmCode code) const {
   for (const std::unique_ptr<Drain>& drain : drains_) out.refused += drain->refused();
   switch (code) {
     case log_failing: out.is_bad = !is_log_lost_ && log_state_ == LogState::failing; break;
-    case log_lost: out.is_bad = is_log_lost_; break;
+    case log_lost: out.is_bad = is_log_lost_ && log_error_ != -EXDEV; break;
+    case log_elsewhere: out.is_bad = is_log_lost_ && log_error_ == -EXDEV; break;
     case disk_failing: out.is_bad = sync_error_ != 0; break;
     case retain_blocked: out.is_bad = retain_blocked_; break;
     default: out.is_bad = log_state_ == LogState::held && sync_error_ == 0; break;
@@ -76,13 +78,15 @@ void Daemon::say_of(ring::AlarmCode code, News news) const {
   if (code == log_lost && outage.error == 0) return;  // a new log was begun at once, and that was said
   if (news == News::over) {
     const u64 lasted_ms = (outage.to.ns - outage.from.ns) / 1'000'000;
-    return warn("shmringd: log {}: {}, after {}.{:03} s ({})\n", log_dir_,
-                code == log_failing      ? "it can be written again"
-                : code == log_lost       ? "a new one has begun in its place"
-                : code == disk_failing   ? "the disk takes it again"
-                : code == retain_blocked ? "it is within its limits again"
-                                         : "the disk has caught up",
-                lasted_ms / 1000, lasted_ms % 1000, name_of(code));
+    const char* const what = code == log_failing      ? "it can be written again"
+                             : code == log_lost       ? "a new one has begun in its place"
+                             : code == log_elsewhere  ? "its file system is back"
+                             : code == disk_failing   ? "the disk takes it again"
+                             : code == retain_blocked ? "it is within its limits again"
+                                                      : "the disk has caught up";
+    return messages.warn(std::string(name_of(code)) + " over",
+                         fmt::format("shmringd: log {}: {}, after {}.{:03} s ({})\n", log_dir_, what, lasted_ms / 1000,
+                                     lasted_ms % 1000, name_of(code)));
   }
   std::string text = log_error_text_ + "; shmringd keeps trying, and releases nothing until it succeeds";
   if (code == disk_failing)
@@ -98,7 +102,7 @@ void Daemon::say_of(ring::AlarmCode code, News news) const {
   if (code == retain_blocked) text = retain_text_ + "; shmringd tries again";
   if (news == News::lasts)
     text += fmt::format("; this has lasted for {} s", (present().host().now_ns() - outage.from.ns) / 1'000'000'000);
-  warn("shmringd: {} ({})\n", text, name_of(code));
+  messages.warn(name_of(code), fmt::format("shmringd: {} ({})\n", text, name_of(code)));
 }
 
 // What waits for the disk stays where it is; this line goes in front of it, into the room that the file has for it. If there is

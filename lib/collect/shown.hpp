@@ -19,6 +19,11 @@ inline void show_log(const os::Segment& segment, const ring::LogFigures& figures
   ring::show_log<ring::HardwareMemory>(*segment.ring.header, figures);
 }
 
+// Returns where the last collector that showed it had its log, or 0.
+inline u64 device_seen(const os::Segment& segment) {
+  return ring::figure_seen<ring::HardwareMemory>(segment.ring.header->status_more.log_device);
+}
+
 inline void show_alarm(const os::Segment& segment, const ring::Alarm& alarm) {
   ring::show_alarm<ring::HardwareMemory>(*segment.ring.header, alarm);
 }

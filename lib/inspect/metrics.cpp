@@ -68,15 +68,16 @@ void put_collector(Text& text, const Inspection& facts, u64 now_ns, u64 now_utc_
   text.metric("collector_running", "gauge", "1 if a collector holds the ring.").sample(u64{collector.holds_lease});
   text.metric("alarm", "gauge", "1 as long as the condition lasts that `code` names.")
       .sample(u64{collector.log_is_failing()}, named("code", "log_failing"));
-  constexpr std::pair<ring::AlarmCode, const char*> codes[] = {{ring::AlarmCode::log_lost, "log_lost"},
-                                                               {ring::AlarmCode::disk_failing, "disk_failing"},
-                                                               {ring::AlarmCode::disk_behind, "disk_behind"},
-                                                               {ring::AlarmCode::retain_blocked, "retain_blocked"}};
   if (collector.has_more) {
-    for (const auto& [code, name] : codes)
-      text.sample(u64{collector.alarm.code == static_cast<u64>(code)}, named("code", name));
+    for (u64 code = static_cast<u64>(ring::AlarmCode::log_lost); code < ring::alarm_codes; ++code)
+      text.sample(u64{collector.alarm.code == code}, named("code", ring::name_of(ring::AlarmCode{code})));
     text.metric("log_lines", "gauge", "Lines of the log.").sample(collector.log.next_index);
     text.metric("durable_lines", "gauge", "Lines of the log that survive a power cut.").sample(collector.log.durable_index);
+    if (collector.level == ring::Level::interval || collector.level == ring::Level::every)
+      text.metric("durable_lag_seconds", "gauge", "Age of the oldest line that may not survive a power cut.")
+          .sample(seconds(collector.log.undurable_ns == 0 || collector.log.undurable_ns > now_ns
+                              ? 0
+                              : now_ns - collector.log.undurable_ns));
   }
   if (collector.heartbeat_ns != 0 && facts.header.this_boot.value_or(false)) {
     const u64 age_ns = now_ns > collector.heartbeat_ns ? now_ns - collector.heartbeat_ns : 0;

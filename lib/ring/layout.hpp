@@ -188,14 +188,13 @@ enum class Level : u64 { none = 0, write = 1, interval = 2, every = 3 };     // 
 struct StatusMore {
   // lines 1 and 2
   alignas(line_bytes) std::atomic<u64> losses[causes];  // sequences written as lost, by Cause
-  std::atomic<u64> state;                               // StatusState
-  std::atomic<u64> level;                               // Level
+  std::atomic<u64> state, level;                        // StatusState, Level
   // Lines of the log below the first of these survive a power cut; the other is the index of the line that is written next.
   std::atomic<u64> durable_index, next_index;
   // lines 3 and 4
   std::atomic<u64> alarm, alarm_errno, alarm_utc_ns;  // code of a trouble that lasts (0: none), errno (0: none), since when
-  std::atomic<u64> log_bytes, log_free_bytes;         // of all files of the log; left on their file system
-  u64 reserved2[11];
+  std::atomic<u64> log_bytes, log_free_bytes, log_device, undurable_ns;  // see LogFigures
+  u64 reserved2[9];
 };
 
 struct Header {
@@ -317,7 +316,9 @@ struct Header {
   X(StatusMore, alarm_utc_ns, 144)     \
   X(StatusMore, log_bytes, 152)        \
   X(StatusMore, log_free_bytes, 160)   \
-  X(StatusMore, reserved2, 168)        \
+  X(StatusMore, log_device, 168)       \
+  X(StatusMore, undurable_ns, 176)     \
+  X(StatusMore, reserved2, 184)        \
   X(Header, magic, 0)                  \
   X(Header, version, 8)                \
   X(Header, word_bytes, 12)            \

@@ -4,7 +4,8 @@
 //   - the page has one writer, the holder of the ring's lease. The kernel hands the lease on, so a successor sees everything
 //     that its predecessor stored, wherever that process was killed;
 //   - nobody decides anything about the ring from this page. Its figures are for people, and each is from a moment of its own.
-//     Only who waits for durability asks it whether waiting makes sense: what the collector promises, and whether there is one;
+//     Only who waits for durability asks it whether waiting makes sense: what the collector promises, and whether there is one.
+//     And a new collector does not begin an empty log on another file system than the one that the page names;
 //   - the three words of the clock come from one publication, or a reader gets none of them.
 //
 // A sequence lock protects the clock. The writer makes the sequence odd, stores the words, and makes the sequence even. A
@@ -62,8 +63,10 @@ struct Progress {
 // line that is written next.
 struct LogFigures {
   u64 durable_index = 0, next_index = 0;
-  u64 bytes = 0;       // of all its files
-  u64 free_bytes = 0;  // left on its file system
+  u64 bytes = 0;         // of all its files
+  u64 free_bytes = 0;    // left on its file system
+  u64 device = 0;        // st_dev of its directory; 0: not known yet
+  u64 undurable_ns = 0;  // CLOCK_MONOTONIC: since when it has a line that may not survive a power cut; 0: it has none
 };
 
 // What an alarm's code means. A code is never given another meaning.
@@ -74,14 +77,15 @@ enum class AlarmCode : u64 {
   disk_failing = 3,    // the disk does not take what was written
   disk_behind = 4,     // as much waits for the disk as may be in memory
   retain_blocked = 5,  // the log cannot be kept within its limits
+  log_elsewhere = 6,   // the log's directory lies on another file system than before, and nothing is written there
 };
-inline constexpr std::size_t alarm_codes = 6;
+inline constexpr std::size_t alarm_codes = 7;
 
 // The one name of a code: in messages, lines of the log, metrics and the page for operators. A code of a later version is
 // "unknown".
 constexpr const char* name_of(AlarmCode code) {
-  constexpr const char* names[alarm_codes] = {"none",         "log_failing", "log_lost",
-                                              "disk_failing", "disk_behind", "retain_blocked"};
+  constexpr const char* names[alarm_codes] = {"none",        "log_failing",    "log_lost",     "disk_failing",
+                                              "disk_behind", "retain_blocked", "log_elsewhere"};
   const auto number = static_cast<u64>(code);
   return number < alarm_codes ? names[number] : "unknown";
 }
@@ -134,6 +138,8 @@ void show_log(Header& header, const LogFigures& figures) {
   set_figure<M>(more.next_index, figures.next_index);
   set_figure<M>(more.log_bytes, figures.bytes);
   set_figure<M>(more.log_free_bytes, figures.free_bytes);
+  set_figure<M>(more.undurable_ns, figures.undurable_ns);
+  if (figures.device != 0) set_figure<M>(more.log_device, figures.device);  // what a collector before has shown stays
 }
 
 template <class M>

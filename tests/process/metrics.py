@@ -105,8 +105,9 @@ class Metrics(CommandCase):
         until(lambda: lines(self.stat())[0] >= 6, "lines of the log")  # accounts, start, attach, two events, detach
         until(lambda: len(set(lines(self.stat()))) == 1, "all of them durable")
         found = self.stat()
-        self.assertEqual([found[f'shmring_alarm,code="{code}"'] for code in
-                          ("log_failing", "log_lost", "disk_failing", "disk_behind", "retain_blocked")], [0] * 5)
+        self.assertEqual([found[f'shmring_alarm,code="{code}"'] for code in (
+            "log_failing", "log_lost", "disk_failing", "disk_behind", "retain_blocked", "log_elsewhere")], [0] * 6)
+        until(lambda: self.stat()["shmring_durable_lag_seconds"] == 0, "nothing that waits for the disk")
         self.end()
 
     def test_the_collector_writes_a_whole_file_at_its_start_and_with_each_change_of_its_log(self):

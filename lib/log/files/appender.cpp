@@ -161,7 +161,6 @@ int Appender::write_urgent(const Line& line) {
   if (const int error = store(text, 1, std::string::npos, true)) return error;
   ++next_index_, has_news_ = true;
   for (Batch& batch : pending_) count_up_indexes(batch);
-  durability_.want(committed_.index);
   return 0;
 }
 
@@ -172,6 +171,7 @@ void Appender::tell_of_removal() {
   const Line line =
       Note{"retain", os::utc_now_ns(), {{"before", std::to_string(removal.before), true}, {"why", name_of(removal.why)}}};
   if (const int error = write_urgent(line)) return upkeep_.was_not_told(error);
+  durability_.want(committed_.index);
   upkeep_.was_told(committed_.index - 1);
 }
 

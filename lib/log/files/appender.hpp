@@ -88,7 +88,7 @@ class Appender {
   // … and this appends it, with all lines so far. The lines behind it speak of its present ring.
   void append(Accounts accounts);
 
-  // Writes one line about the log itself, in front of all that waits, and has it synced at once: into the room that is kept for
+  // Writes one line about the log itself, in front of all that waits: into the room that is kept for
   // it, if there is none for what waits. Returns 0 or −errno; −EAGAIN: the log is held. After an error it is as if the line had
   // never been.
   int write_urgent(const Line& line);
@@ -131,6 +131,7 @@ class Appender {
   // Sets the ring that lines speak of from here on. Its `start` line, which says so, must come next.
   void present(const RingId& id) { present_ = id; }
 
+  u64 device() const { return writer_.device(); }
   int reserve_error() const { return writer_.reserve_error(); }
   // Called when nothing more is to be written.
   void give_back_reserve() const { writer_.give_back_reserve(); }

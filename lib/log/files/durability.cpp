@@ -111,6 +111,7 @@ bool Durability::step(u64 now_ns) {
 // Asks for what is due. Returns false if nothing is.
 bool Durability::ask(u64 now_ns) {
   if (since_ns_ == 0 && !is_durable()) since_ns_ = now_ns;
+  if (undurable_ns_ == 0 && !is_durable()) undurable_ns_ = now_ns;
   const bool due = is_due(now_ns);
   // No file behind a suspect one may become durable before it was replaced.
   if (due || std::ranges::any_of(files_, &File::is_void)) {
@@ -121,6 +122,7 @@ bool Durability::ask(u64 now_ns) {
   }
   const auto first_void = std::ranges::find_if(files_, &File::is_void);
   const auto before_it = static_cast<std::size_t>(first_void - files_.begin());
+  job_ns_ = now_ns;
   if (before_it > 0 && (due || first_void != files_.end())) return begin_sync(before_it), true;
   if (first_void == files_.end() || now_ns < retry_ns_) return false;
   return begin_replacement(), true;
@@ -233,7 +235,9 @@ void Durability::finish_replacement(const SyncResult& result, u64 now_ns) {
 }
 
 void Durability::move_on(u64 durable) {
+  if (durable > durable_) undurable_ns_ = job_ns_;  // what is behind it was written since that job was begun
   durable_ = std::max(durable_, durable);
+  if (is_durable()) undurable_ns_ = 0;
   if (is_durable()) since_ns_ = 0;
   if (const Kept* accounts = last_accounts_below(durable_)) {
     while (&kept_.front() != accounts) {

@@ -97,6 +97,9 @@ class Durability {
   const SyncPolicy& policy() const { return policy_; }
   // Why the disk does not take it, as −errno of the last attempt; 0: it does.
   int error() const { return error_; }
+  // Returns since when there is a line that may not survive a power cut, as step() first saw it (monotonic), or 0: there is
+  // none.
+  u64 undurable_ns() const { return is_durable() ? 0 : undurable_ns_; }
   // How often it did not, so far.
   u64 failures() const { return failures_; }
   // Returns what was replaced since, one after the other.
@@ -150,8 +153,9 @@ class Durability {
   u64 boot_[2]{};
   u64 durable_ = 0, written_ = 0, unsynced_bytes_ = 0, current_bytes_ = 0;
   u64 wanted_ = 0;
-  u64 since_ns_ = 0;  // when step() first saw what is not synced yet; 0: nothing
-  u64 retry_ns_ = 0;  // not before this is a replacement tried again
+  u64 since_ns_ = 0;                   // when step() first saw what is not synced yet; 0: nothing
+  u64 undurable_ns_ = 0, job_ns_ = 0;  // when step() first saw what is not durable yet, and when the job was begun
+  u64 retry_ns_ = 0;                   // not before this is a replacement tried again
   int error_ = 0;
   u64 failures_ = 0;
   bool needs_new_file_ = false, hurries_ = false;

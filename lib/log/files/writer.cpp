@@ -225,6 +225,11 @@ void Writer::measure(u64& bytes, u64& free_bytes) const {
   }
 }
 
+u64 Writer::device() const {
+  struct stat status {};
+  return os::calls.fstat(directory_.get(), &status) == 0 ? u64{status.st_dev} : 0;
+}
+
 int Writer::in_place() const {
   u64 bytes;
   return look_at_place(bytes);

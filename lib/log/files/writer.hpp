@@ -69,6 +69,8 @@ class Writer {
   // Sets the bytes of all files of the log, and those that are free on its file system; 0: not known.
   void measure(u64& bytes, u64& free_bytes) const;
 
+  // Returns the st_dev of the directory, or 0 if that cannot be seen.
+  u64 device() const;
   int directory() const { return directory_.get(); }
   const SharedFd& file() const { return file_; }
   const std::string& file_name() const { return file_name_; }
