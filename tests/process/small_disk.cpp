@@ -114,7 +114,7 @@ void make(unsigned trouble, const SmallDisk& small, Daemon& daemon) {
 TEST_CASE("a small disk that is full, read-only, gone, while producers write: the log goes on, and no line is torn or twice") {
   SmallDisk small;
   if (!small.is_mounted) return skipped("a small disk: may not mount one here");
-  Daemon daemon(small.place, {"--slots", "1024"});
+  Daemon daemon(small.place, {"--slots", "1024", "--file-bytes", "4MiB"});  // what is reserved is a sixteenth of it
   REQUIRE(daemon.collects());
   Journal& journal = small.place.journal(1 << 20);
   Shared<std::atomic<bool>> stop;

@@ -123,7 +123,10 @@ int MarkFile::begin(int directory, const Mark& mark) {
   int error = make(directory, mark);
   if (error == 0) error = os::rename_over(directory, temporary_name, mark_name);
   if (error != 0) os::calls.unlinkat(directory, temporary_name, 0);
-  if (error == -ENOSPC || error == -EDQUOT) error = open(directory, mark_name, O_RDWR, mark);  // this needs no more space
+  if (error == -ENOSPC || error == -EDQUOT) {
+    const int in_place = open(directory, mark_name, O_RDWR, mark);  // this needs no more space
+    if (in_place != -ENOENT) error = in_place;
+  }
   return error == 0 ? os::sync_with_name(directory) : error;
 }
 
