@@ -77,7 +77,7 @@ class Restart {
   int judge();
   void remove_superseded();
   int find_overlapping();
-  int drop_explained(Cursor& lines);
+  int drop_explained();
   void seal_file(const std::string& name);
   int find_unsynced();
   int end_of(std::size_t at, u64& byte);
@@ -275,33 +275,42 @@ int Restart::judge() {
 }
 
 // A collector that has replaced a file may have been killed before it said so, and others may have begun files since. What was
-// said and is durable is looked for once: the file is sealed then, since nothing more is to be done for it.
+// said and is durable is looked for once: the file is sealed then, since nothing more is to be done for it. Of the superseded
+// files, those are meant that could not be removed.
 int Restart::find_overlapping() {
-  Cursor lines;
+  for (const LogFile& old : superseded_) {
+    struct stat status {};
+    if (os::calls.fstatat(directory_, old.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if ((status.st_mode & 0222) != 0) out_.overlapping.emplace_back(old.name, old.first_index);
+  }
   for (const Found& found : files_) {
     if (found.file.end == no_end || found.file.is_compressed() || found.is_sealed) continue;
     std::unique_ptr<ByteSource> source;
     u64 end = 0;
     if (const int error = open_source(directory_, dir_, found.file, source)) return error;
     if (const int error = find_end(*source, found.file, end)) return error;
-    if (end <= found.file.end) continue;
-    if (out_.overlapping.empty())
-      if (const int error = lines.open_at(directory_, dir_, found.file, 0)) return error;
-    out_.overlapping.emplace_back(found.file.name, found.file.end);
+    if (end > found.file.end) out_.overlapping.emplace_back(found.file.name, found.file.end);
   }
-  return out_.overlapping.empty() ? 0 : drop_explained(lines);
+  return out_.overlapping.empty() ? 0 : drop_explained();
 }
 
-int Restart::drop_explained(Cursor& lines) {
+// A line that explains a file stands behind what the file says.
+int Restart::drop_explained() {
+  u64 first = no_end;
+  for (const auto& [name, from] : out_.overlapping) first = std::min(first, first_index_of(name));
+  const auto file = std::ranges::find_if(files_, [&](const Found& found) { return found.file.first_index >= first; });
+  if (file == files_.end()) return 0;
+  Cursor lines;
+  if (const int error = lines.open_at(directory_, dir_, file->file, 0)) return error;
   LogLine line;
   Parsed parsed;
   Mistake mistake;
   int got = 0;
   while ((got = lines.next(line)) == 1 && line.whole && line.index < out_.durable) {
-    std::string_view file;
+    std::string_view name;
     u64 from = 0;
-    if (!line.text.starts_with(incident_line) || !parse(line.text, parsed, mistake) || !explains(parsed, file, from)) continue;
-    const auto told = std::ranges::find(out_.overlapping, file, [](const auto& named) { return named.first; });
+    if (!line.text.starts_with(incident_line) || !parse(line.text, parsed, mistake) || !explains(parsed, name, from)) continue;
+    const auto told = std::ranges::find(out_.overlapping, name, [](const auto& named) { return named.first; });
     if (told == out_.overlapping.end() || from > told->second) continue;
     seal_file(told->first);
     out_.overlapping.erase(told);
