@@ -49,7 +49,8 @@ int History::Collector::open() {
 // What is written and what is found agree, and nothing of it is missing that must be there.
 void History::Collector::look_at_what_is_found(const log::Recovered& found) {
   const std::vector<std::string> lines = lines_from(machine_.disk, directory(), 0);
-  const u64 floor = machine_.disk.dropped() == truth_.drops ? truth_.floor : std::min(truth_.floor, truth_.told);
+  const u64 kept = machine_.disk.dropped() == truth_.drops ? truth_.floor : std::min(truth_.floor, truth_.told);
+  const u64 floor = std::min(kept, truth_.given_up);
   if (lines.size() != found.next_index)
     throw Wrong{"a restart says that " + number(found.next_index) + " lines are there, and readers find " +
                 number(lines.size())};
@@ -116,6 +117,7 @@ void History::Collector::sync(u64 later_ns) {
   observe();
   while (const auto voided = log_.take_voided()) {
     ++figures_.replaced;
+    if (voided->code == "file_cut") truth_.given_up = std::min(truth_.given_up, log::first_index_of(voided->file));
     notes_.push_back(
         {"incident", machine_.utc_ns, {{"file", voided->file}, {"void", number(voided->from), true}, {"code", voided->code}}});
   }
@@ -130,7 +132,8 @@ void History::Collector::observe() {
     if (truth_.lines.size() + fresh.size() < now.index && machine_.disk.dropped() == truth_.drops)
       throw Wrong{"lines below " + number(now.index) + " were written, and readers do not find them"};
     fresh.resize(now.index - truth_.lines.size());
-    for (std::string& line : fresh) truth_.lines.push_back(std::move(line));
+    // Of a line whose page was dropped meanwhile, zeros are found.
+    for (std::string& line : fresh) truth_.lines.push_back(line.find('\0') == line.npos ? std::move(line) : "");
   }
   if (now.durable < durable_ || now.durable > now.index) throw Wrong{"D is " + number(now.durable)};
   durable_ = now.durable;

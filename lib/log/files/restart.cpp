@@ -131,14 +131,13 @@ int Restart::list() {
   return 0;
 }
 
-// A file whose replacement is durable by now, or was sealed, which it is once it is durable.
+// Only files whose replacement was sealed, which it is once it is durable. That D is behind its range does not say so: the lines
+// may have been durable in the file that it replaces.
 void Restart::remove_superseded() {
   for (const LogFile& old : superseded_) {
     const auto is_behind = [&](const Found& found) { return found.file.first_index == old.first_index; };
     const auto found = std::ranges::find_if(files_, is_behind);
-    if (found == files_.end()) continue;
-    if (found->is_sealed || std::min(found->file.end, out_.next_index) <= out_.durable)
-      os::calls.unlinkat(directory_, old.name.c_str(), 0);
+    if (found != files_.end() && found->is_sealed) os::calls.unlinkat(directory_, old.name.c_str(), 0);
   }
 }
 
