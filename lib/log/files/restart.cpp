@@ -131,8 +131,8 @@ int Restart::list() {
   return 0;
 }
 
-// Only files whose replacement was sealed, which it is once it is durable. That D is behind its range does not say so: the lines
-// may have been durable in the file that it replaces.
+// Only files whose replacement was sealed, which it is once it is durable. That D is behind its range does not say so: the
+// lines may have been durable in the file that it replaces.
 void Restart::remove_superseded() {
   for (const LogFile& old : superseded_) {
     const auto is_behind = [&](const Found& found) { return found.file.first_index == old.first_index; };
