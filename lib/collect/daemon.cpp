@@ -240,13 +240,15 @@ int Daemon::drain() {
   for (const std::unique_ptr<Drain>& drain : drains_) asked.push_back(inspect::read_segment(drain->segment(), {}, false));
   present().host().look_at_clocks();
   const u64 until = present().host().now_ns() + drain_limit_ns;
+  bool passed = false;
   do {
-    if (pass(true)) continue;
+    if (passed = pass(true); passed) continue;
     if (log_state_ != LogState::held && !log_.is_held()) return -EIO;
     wait_for_log();
-  } while (!all(&Drain::is_idle) && present().host().now_ns() < until);
-  // If a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled over.
-  if (all(&Drain::is_done)) return stop({{"reason", "asked to"}});
+  } while ((!passed || !all(&Drain::is_idle)) && present().host().now_ns() < until);
+  // If a pass takes nothing, no later one would: what seems to be left is claimed, or its words were scribbled over. Of a drain
+  // that the log has held up, that is not known.
+  if (passed && all(&Drain::is_done)) return stop({{"reason", "asked to"}});
   u64 left = 0;
   bool behind = false;
   for (std::size_t i = 0; i < drains_.size(); ++i) {
