@@ -321,3 +321,25 @@ TEST_CASE("a file that another collector has left, and that was cut since, is gi
   CHECK(log.voids[0].code == "file_cut");
   CHECK(log.durable() == log.next());
 }
+
+TEST_CASE("a file whose lines are durable stays until the one that replaces it is sealed: the other's name may be lost") {
+  DurableLog log(Level::every);
+  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+  log.writer->log.begin_new_file(log.writer->accounts());
+  for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+  const fs::path old = log_files(log.dir.log())[0];
+  const u64 durable = log.durable();
+  log.kill();
+  // Another collector was killed behind the name of its replacement, which the directory's sync had not made durable.
+  fs::permissions(old, fs::perms::owner_read | fs::perms::owner_write);
+  const fs::path replacement = log.dir.log() + "/" + later_name(old.filename().string());
+  fs::copy_file(old, replacement);
+  const std::string text = content(old);
+  log.begin();
+  REQUIRE(log.writer->error == 0);
+  CHECK(log.writer->recovered.durable == durable);
+  CHECK(content(old) == text);
+  CHECK(log.write() == 0);
+  for (int i = 0; i < 3; ++i) log.writer->try_again();
+  log.check();
+}
