@@ -25,10 +25,11 @@ Mark mark_in(const std::string& dir) {
 }
 
 // As after a reboot: the mark is of another boot. What the disk has is what a test makes of the files.
-void reboot(DurableLog& log) {
+void reboot(DurableLog& log, bool names_accounts = true) {
   log.kill();
   Mark mark = mark_in(log.dir.log());
   mark.boot[0] ^= 1;
+  if (!names_accounts) mark.file.clear(), mark.accounts = mark.byte = 0;
   const std::string text = mark_text(mark);
   std::fstream(log.dir.log() + "/mark", std::ios::in | std::ios::out).write(text.data(), std::ssize(text));  // in place
 }
@@ -274,24 +275,43 @@ TEST_CASE("a log that was restored from a copy has no mark and no seals: all of 
 }
 
 TEST_CASE("2: after a reboot, a file that was replaced is not looked at, whatever it says by now") {
+  for (const bool names_accounts : {true, false}) {
+    DurableLog log;
+    for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+    const Line line = event("pay", 10, ++log.sequence, "x");
+    log.writer->ledger.apply(line);
+    log.writer->log.append({&line, 1}, RingId{});
+    log.writer->log.append(log.writer->accounts());
+    log.writer->try_again();
+    disk.data_syncs = 1;
+    CHECK(log.write() == 0);
+    CHECK(log.write() == 0);
+    const auto files = log_files(log.dir.log());
+    REQUIRE(files.size() == 3);
+    reboot(log, names_accounts);
+    fs::resize_file(files[0], fs::file_size(files[0]) / 2);  // the disk never had the rest
+    log.begin();
+    REQUIRE(log.writer->error == 0);
+    CHECK(log_files(log.dir.log()) == files);
+    CHECK(log.writer->recovered.accounts[0].through == log.sequence);
+  }
+}
+
+TEST_CASE("after a reboot, a file that is missing behind the last sealed one is missed") {
   DurableLog log;
-  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
-  const Line line = event("pay", 10, ++log.sequence, "x");
-  log.writer->ledger.apply(line);
-  log.writer->log.append({&line, 1}, RingId{});
-  log.writer->log.append(log.writer->accounts());
-  log.writer->try_again();
-  disk.data_syncs = 1;
-  CHECK(log.write() == 0);
-  CHECK(log.write() == 0);
+  for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+  log.writer->log.begin_new_file(log.writer->accounts());
+  for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+  log.writer->log.begin_new_file(log.writer->accounts());
+  write_unsynced(log);
   const auto files = log_files(log.dir.log());
   REQUIRE(files.size() == 3);
-  reboot(log);
-  fs::resize_file(files[0], fs::file_size(files[0]) / 2);  // the disk never had the rest
-  log.begin();
-  REQUIRE(log.writer->error == 0);
-  CHECK(log_files(log.dir.log()) == files);
-  CHECK(log.writer->recovered.accounts[0].through == log.sequence);
+  CHECK((is_sealed(files[0]) && !is_sealed(files[1])));
+  reboot(log, false);
+  fs::remove(files[1]);
+  TestLog next(log.dir.log());
+  CHECK(next.error == -EBADMSG);
+  CHECK(fs::exists(files[2]));
 }
 
 TEST_CASE("if all files were taken away and the mark was left, a new log begins") {
