@@ -217,7 +217,7 @@ TEST_CASE("the collector killed and restarted under load, alone and with produce
   CHECK_MESSAGE(found.problems.empty(), found.text());
   CHECK(found.lines.at("recovery") > kills / 2);
   CHECK(crowd.longest_ns < 1'000'000'000);
-  CHECK(delays.longest_own_ms() <= 100);
+  CHECK(delays.longest_own_ms() <= 1000);  // each start syncs a mark, so the disk has its share; a benchmark judges how long
   report(
       "%lu collectors killed and restarted under load, %lu producers with them: %lu records logged, none twice; no write of "
       "those who live took longer than %.0f ms; %s",
