@@ -62,9 +62,10 @@ void fill_and_free(bool can_reserve, u64 more) {
   REQUIRE(log.write() == 0);
   const fs::path file = log_files(log.dir.log())[1];
   full.capacity = std::max(full.reserved, fs::file_size(file)) + more;
+  const std::string payload(100, 'x');  // a line refers to it
   int error = 0;
   while (error == 0) {
-    const Line line = event("pay", 10, ++log.sequence, std::string(100, 'x'));
+    const Line line = event("pay", 10, ++log.sequence, payload);
     log.writer->ledger.apply(line);
     error = log.writer->append({&line, 1}, RingId{});
     REQUIRE(log.sequence < 200);
