@@ -320,9 +320,7 @@ int Restart::drop_explained() {
 // If it stays as it is, the next start looks at it again.
 void Restart::seal_file(const std::string& name) {
   os::Fd file;
-  struct stat status {};
-  if (open_log_file(directory_, dir_, name, O_RDONLY, file) != 0 || os::calls.fstat(file.get(), &status) != 0) return;
-  os::calls.fchmod(file.get(), status.st_mode & 07777 & ~mode_t{0222});
+  if (open_log_file(directory_, dir_, name, O_RDONLY, file) == 0) seal(file.get());
 }
 
 // Of a file that was closed where D is, and not sealed, the bytes that were cut may come back.

@@ -16,12 +16,6 @@ namespace {
 constexpr std::size_t block_bytes = std::size_t{1} << 20;
 constexpr mode_t write_bits = 0222;
 
-// A file that could not be sealed is looked at again after a restart. That costs work and no truth.
-void seal(const SyncedFile& file) {
-  struct stat status {};
-  if (os::calls.fstat(file.fd->get(), &status) == 0) os::calls.fchmod(file.fd->get(), status.st_mode & 07777 & ~write_bits);
-}
-
 SyncResult sync(const SyncJob& job, const SyncedDirectory& directory) {
   for (const SyncedFile& file : job.files) {
     if (const int error = os::sync_data(file.fd->get())) return {error, file.name};
@@ -34,7 +28,7 @@ SyncResult sync(const SyncJob& job, const SyncedDirectory& directory) {
   for (const SyncedFile& file : job.files) {
     if (!file.is_closed) continue;
     os::give_back_reserve(file.fd->get(), file.bytes);
-    seal(file);
+    seal(file.fd->get());
   }
   return {};
 }
@@ -95,7 +89,7 @@ SyncResult copy_all(const SyncJob& job, const SyncedDirectory& synced) {
   if (name.empty()) return {-EOVERFLOW, {}};
   if (const int error = os::rename_new(directory, replacement_name, name.c_str())) return {error, {}};
   if (const int error = synced.sync->for_names(directory)) return {error, {}, true};
-  seal({file, "", 0, true});
+  seal(file->get());
   return {os::sync_all(file->get()), {}};  // its mode
 }
 
@@ -109,6 +103,11 @@ void remove_superseded(const SyncJob& job, int directory) {
 }
 
 }  // namespace
+
+void seal(int file) {
+  struct stat status {};
+  if (os::calls.fstat(file, &status) == 0) os::calls.fchmod(file, status.st_mode & 07777 & ~write_bits);
+}
 
 SyncResult perform(const SyncJob& job, const SyncedDirectory& directory, const MarkFile& mark) {
   const SyncResult result = job.replaces() ? copy_all(job, directory) : sync(job, directory);

@@ -65,6 +65,10 @@ struct SyncedDirectory {
   std::shared_ptr<DirectorySync> sync = std::make_shared<DirectorySync>();  // shared with whoever removes files
 };
 
+// Takes a file's write bits away. One that could not be sealed is looked at again after a restart, which costs work and no
+// truth.
+void seal(int file);
+
 SyncResult perform(const SyncJob& job, const SyncedDirectory& directory, const MarkFile& mark);
 
 inline constexpr const char* new_file_name = "new.tmp";
