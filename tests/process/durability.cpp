@@ -29,6 +29,23 @@ int pay(Journal& journal, u64 records) {
   return 0;
 }
 
+// Two producers under load, one in each kind of lane.
+struct Pair {
+  explicit Pair(Workplace& place) : journals{&place.journal(records), &place.journal(records)} {}
+
+  const u64 records = by_mode<u64>(20'000, 40'000, 200'000);
+  Journal* const journals[2];
+  Child one{[this] { return produce(Workplace::ring, *journals[0], {SHMRING_LANE_AUTO, records, 8, 100}); }};
+  Child other{[this] { return produce(Workplace::ring, *journals[1], {SHMRING_LANE_SHARED, records, 8, 100}); }};
+};
+
+// Kills the collector, and waits until the next one collects.
+void replace(Daemon& daemon) {
+  REQUIRE(daemon.process.kill() == -SIGKILL);
+  daemon.start();
+  REQUIRE_MESSAGE(daemon.collects(), daemon.said());
+}
+
 }  // namespace
 
 TEST_CASE("rotations, reloads and kills under load leave no hole and no line twice, at each level") {
@@ -37,24 +54,19 @@ TEST_CASE("rotations, reloads and kills under load leave no hole and no line twi
     Workplace place;
     Daemon daemon(place, {"--slots", "1024", "--durability", level, "--file-bytes", "64 KiB"});
     REQUIRE(daemon.collects());
-    const u64 records = by_mode<u64>(20'000, 40'000, 200'000);
-    Journal* journals[2] = {&place.journal(records), &place.journal(records)};
-    Child one([&] { return produce(Workplace::ring, *journals[0], {SHMRING_LANE_AUTO, records, 8, 100}); });
-    Child other([&] { return produce(Workplace::ring, *journals[1], {SHMRING_LANE_SHARED, records, 8, 100}); });
+    Pair writers(place);
     int kills = 0;
-    while (one.running() || other.running()) {
+    while (writers.one.running() || writers.other.running()) {
       for (int i = 0; i < 4; ++i) {
         ::usleep(2'000);
         daemon.process.signal(i % 2 == 0 ? SIGUSR1 : SIGHUP);
       }
       if (kills == by_mode(8, 20, 100)) continue;
-      REQUIRE(daemon.process.kill() == -SIGKILL);
+      replace(daemon);
       ++kills;
-      daemon.start();
-      REQUIRE_MESSAGE(daemon.collects(), daemon.said());
     }
-    CHECK(one.wait() == 0);
-    CHECK(other.wait() == 0);
+    CHECK(writers.one.wait() == 0);
+    CHECK(writers.other.wait() == 0);
     CHECK(all_closed());
     CHECK(daemon.end() == 0);
     CHECK(kills >= 4);
@@ -75,9 +87,7 @@ TEST_CASE("who waits is told by a new collector when the one before was killed")
     Child payer([&] { return pay(journal, 500); });
     for (int kills = 0; kills < 10 && payer.running(); ++kills) {
       ::usleep(20'000);
-      REQUIRE(daemon.process.kill() == -SIGKILL);
-      daemon.start();
-      REQUIRE_MESSAGE(daemon.collects(), daemon.said());
+      replace(daemon);
     }
     CHECK(payer.wait() == 0);
     CHECK(daemon.end() == 0);
@@ -102,21 +112,16 @@ TEST_CASE("a log with a limit stays within it under load and kills, and says exa
     Workplace place;
     Daemon daemon(place, {"--slots", "1024", "--durability", level, "--file-bytes", "64 KiB", "--retain-bytes", "512 KiB"});
     REQUIRE(daemon.collects());
-    const u64 records = by_mode<u64>(20'000, 40'000, 200'000);
-    Journal* journals[2] = {&place.journal(records), &place.journal(records)};
-    Child one([&] { return produce(Workplace::ring, *journals[0], {SHMRING_LANE_AUTO, records, 8, 100}); });
-    Child other([&] { return produce(Workplace::ring, *journals[1], {SHMRING_LANE_SHARED, records, 8, 100}); });
+    Pair writers(place);
     int kills = 0;
-    while (one.running() || other.running()) {
+    while (writers.one.running() || writers.other.running()) {
       ::usleep(static_cast<useconds_t>(3'000 * (kills % 7)));  // before, amid and behind what a new collector removes
       if (kills == by_mode(12, 30, 150)) continue;
-      REQUIRE(daemon.process.kill() == -SIGKILL);
+      replace(daemon);
       ++kills;
-      daemon.start();
-      REQUIRE_MESSAGE(daemon.collects(), daemon.said());
     }
-    CHECK(one.wait() == 0);
-    CHECK(other.wait() == 0);
+    CHECK(writers.one.wait() == 0);
+    CHECK(writers.other.wait() == 0);
     CHECK(all_closed());
     CHECK(eventually([&] { return bytes(place.log) <= limit + file; }));
     CHECK(daemon.end() == 0);
