@@ -275,12 +275,13 @@ int Restart::judge() {
 
 // A collector that has replaced a file may have been killed before it said so, and others may have begun files since. What was
 // said and is durable is looked for once: the file is sealed then, since nothing more is to be done for it. Of the superseded
-// files, those are meant that could not be removed.
+// files, those are meant that could not be removed. Their seal says nothing: a replacement may have failed behind it, and then
+// the next one has superseded it.
 int Restart::find_overlapping() {
   for (const LogFile& old : superseded_) {
     struct stat status {};
     if (os::calls.fstatat(directory_, old.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    if ((status.st_mode & 0222) != 0) out_.overlapping.emplace_back(old.name, old.first_index);
+    out_.overlapping.emplace_back(old.name, old.first_index);
   }
   for (const Found& found : files_) {
     if (found.file.end == no_end || found.file.is_compressed() || found.is_sealed) continue;
@@ -305,7 +306,7 @@ int Restart::drop_explained() {
   Parsed parsed;
   Mistake mistake;
   int got = 0;
-  while ((got = lines.next(line)) == 1 && line.whole && line.index < out_.durable) {
+  while (!out_.overlapping.empty() && (got = lines.next(line)) == 1 && line.whole && line.index < out_.durable) {
     std::string_view name;
     u64 from = 0;
     if (!line.text.starts_with(incident_line) || !parse(line.text, parsed, mistake) || !explains(parsed, name, from)) continue;

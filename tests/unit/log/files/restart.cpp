@@ -363,3 +363,28 @@ TEST_CASE("a file whose lines are durable stays until the one that replaces it i
   for (int i = 0; i < 3; ++i) log.writer->try_again();
   log.check();
 }
+
+TEST_CASE("a sealed file that a later replacement has superseded is explained by the next collector: its seal says nothing") {
+  DurableLog log(Level::every);
+  for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+  // A replacement that failed behind its seal, and the file that was made instead; then the power went.
+  const fs::path sealed = log_files(log.dir.log())[0];
+  const fs::path later = log.dir.log() + "/" + later_name(sealed.filename().string());
+  fs::copy_file(sealed, later);
+  fs::permissions(sealed, fs::perms::owner_read);
+  reboot(log, false);
+  for (int boots = 0; boots < 2; ++boots) {
+    log.begin();
+    REQUIRE(log.writer->error == 0);
+    CHECK(log.write() == 0);
+    for (int i = 0; i < 4; ++i) {
+      log.writer->log.rotate();
+      log.writer->log.begin_new_file(log.writer->accounts());
+      CHECK(log.write() == 0);
+    }
+    log.check();
+    if (boots == 0) reboot(log, false);
+  }
+  REQUIRE(log.voids.size() == 1);  // it was said once
+  CHECK(log.voids[0].file == sealed.filename());
+}
