@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/include/shmring/shmring.h"
+#include "lib/log/format/base64.hpp"
 #include "lib/log/format/fields.hpp"
 #include "lib/log/format/pen.hpp"
 #include "lib/log/format/time.hpp"
@@ -24,6 +25,16 @@ void put_causes(Pen& pen, const Causes& causes) {
     more = true;
   }
   pen << "}";
+}
+
+void put_tree(Pen& pen, const TreeState& tree) {
+  pen << ",\"tree\":{\"base\":" << tree.base << ",\"size\":" << tree.frontier.size << ",\"hashes\":[";
+  for (const Hash& hash : tree.frontier.hashes) {
+    pen << (&hash == tree.frontier.hashes.data() ? "\"" : ",\"");
+    append_base64(pen.flush(), std::as_bytes(std::span(hash)));
+    pen << "\"";
+  }
+  pen << "]}";
 }
 
 void put_correlation(Pen& pen, const std::array<u8, 16>& correlation) {
@@ -132,6 +143,7 @@ class Encoder::Text {
     }
     if (!line.retired.empty()) pen_ << "]";
     if (line.clean) pen_ << ",\"clean\":true";
+    if (line.tree) put_tree(pen_, *line.tree);
   }
 
   void put(const Gone& gone) {

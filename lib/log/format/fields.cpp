@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "lib/include/shmring/shmring.hpp"
+#include "lib/log/format/base64.hpp"
 #include "lib/log/format/json.hpp"
 #include "lib/log/format/time.hpp"
 

@@ -122,22 +122,6 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
-void append_base64(std::string& out, std::span<const std::byte> bytes) {
-  constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const std::size_t begin = out.size();
-  out.resize(begin + (bytes.size() + 2) / 3 * 4, '=');
-  char* to = out.data() + begin;
-  for (std::size_t i = 0; i < bytes.size(); i += 3, to += 4) {
-    const std::size_t have = bytes.size() - i;
-    const unsigned group = static_cast<unsigned>(bytes[i]) << 16 | (have > 1 ? static_cast<unsigned>(bytes[i + 1]) << 8 : 0) |
-                           (have > 2 ? static_cast<unsigned>(bytes[i + 2]) : 0);
-    to[0] = digits[group >> 18];
-    to[1] = digits[group >> 12 & 63];
-    if (have > 1) to[2] = digits[group >> 6 & 63];
-    if (have > 2) to[3] = digits[group & 63];
-  }
-}
-
 bool append_canonical(std::string& out, std::string_view json) {
   const std::size_t before = out.size();
   Scanner scanner(json);

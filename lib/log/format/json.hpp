@@ -28,8 +28,6 @@ bool valid_utf8(std::string_view text);
 // Appends `text` as the inside of a JSON string. A byte that is not UTF-8 becomes U+FFFD.
 void append_escaped(std::string& out, std::string_view text);
 
-void append_base64(std::string& out, std::span<const std::byte> bytes);
-
 // Appends one RFC 8259 value in canonical form. Returns false, with `out` as before, if this is not one value, not UTF-8, half
 // a surrogate pair, or too deep.
 bool append_canonical(std::string& out, std::string_view json);

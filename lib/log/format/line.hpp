@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "lib/log/format/frontier.hpp"
 #include "lib/log/format/incarnations.hpp"
 #include "lib/log/format/numbers.hpp"
 
@@ -94,6 +96,7 @@ struct Accounts {
   RingId ring{};
   std::vector<RingAccounts> retired{};  // earlier rings of this name that are still being drained
   bool clean = false;                   // of a file's first line: a recovery may begin here
+  std::optional<TreeState> tree{};      // of a clean line: the log's tree before this line, if the log is sealed
 };
 inline Accounts accounts_line(u64 time_ns, RingAccounts present, std::vector<RingAccounts> retired = {}) {
   return {time_ns, std::move(present.accounts), std::move(present.over), present.ring, std::move(retired)};

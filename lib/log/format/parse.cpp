@@ -2,7 +2,10 @@
 #include "lib/log/format/parse.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <span>
 
+#include "lib/log/format/base64.hpp"
 #include "lib/log/format/json.hpp"
 
 namespace shmring::log {
@@ -143,7 +146,32 @@ class Parser {
   bool accounts() {
     if (!want(",") || !accounts(out_.accounts, out_.over) || !ring_id() || !retired()) return false;
     out_.clean = flag(",\"clean\":");
-    return !out_.clean || want("true");
+    return (!out_.clean || want("true")) && tree();
+  }
+
+  // If this is absent, the log is not sealed here.
+  bool tree() {
+    out_.tree.reset();
+    const std::size_t begin = scanner_.offset();
+    if (!flag(",\"tree\":")) return true;
+    if (!out_.clean) return miss("a tree only in a clean line", begin);
+    u64 size = 0;
+    TreeState& tree = out_.tree.emplace();
+    if (!number("{\"base\":", tree.base) || !number(",\"size\":", size)) return false;
+    if (tree.base > out_.index || size != out_.index - tree.base) return miss("a tree of the lines from its base to here");
+    tree.frontier.size = size;
+    if (!want(",\"hashes\":[")) return false;
+    for (int left = std::popcount(size); left > 0; --left) {
+      if (!hash(tree.frontier.hashes.emplace_back()) || (left > 1 && !want(","))) return false;
+    }
+    return want("]}");
+  }
+
+  bool hash(Hash& out) {
+    const std::size_t begin = scanner_.offset();
+    std::string_view text;
+    return (scanner_.string(text) && decode_base64(text, std::as_writable_bytes(std::span(out)))) ||
+           miss("a hash in base64", begin);
   }
 
   // If this is absent, there are none.

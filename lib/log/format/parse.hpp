@@ -7,6 +7,7 @@
 //   - a line is hostile until parse() has accepted it. Its numbers are below 2^64, and nothing else is known of them.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -48,6 +49,7 @@ struct Parsed {
   Incarnations over;                   // accounts: likewise
   std::vector<RingAccounts> retired;   // accounts
   bool clean;                          // accounts: a recovery may begin here
+  std::optional<TreeState> tree;       // accounts: the log's tree before this line
   RingId ring_id;                      // all: the ring that the line names; none: it is about the present one
   std::string_view rest;               // note, unknown: its pairs as they stand, ",\"key\":value" each
 };

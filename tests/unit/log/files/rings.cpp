@@ -137,6 +137,45 @@ TEST_CASE("the first line of a clean file says so behind its other keys, and not
   CHECK(text.ends_with("\"accounts\":[]}],\"clean\":true}\n"));
 }
 
+TEST_CASE(
+    "a clean line says where the log's tree stands, behind its other keys, and only what fits its index is taken for that") {
+  Accounts line{0, {}, {}, one, {}, true, TreeState{4, {5, {}}}};
+  for (u8 first = 1; first <= 2; ++first) line.tree->frontier.hashes.push_back(Hash{first});
+  const std::string first = "AQ" + std::string(41, 'A') + "=", second = "Ag" + std::string(41, 'A') + "=";
+  const std::string tree = "\"tree\":{\"base\":4,\"size\":5,\"hashes\":[\"" + first + "\",\"" + second + "\"]}";
+  std::string text;
+  Encoder("ring").encode(line, 9, text);
+  CHECK(text.ends_with(",\"clean\":true," + tree + "}\n"));
+  text.pop_back();
+  Parsed out;
+  Mistake mistake;
+  REQUIRE(parse(text, out, mistake));
+  REQUIRE(out.tree.has_value());
+  CHECK(*out.tree == *line.tree);
+
+  const auto with = [&](std::string_view part, std::string_view instead) {
+    std::string changed = text;
+    return changed.replace(changed.find(part), part.size(), instead);
+  };
+  for (const std::string& bad :
+       {with("\"clean\":true,", ""), with("\"size\":5", "\"size\":6"), with("\"base\":4", "\"base\":3"),
+        with("\"base\":4,\"size\":5", "\"base\":10,\"size\":18446744073709551615"), with(",\"" + second + "\"", ""),
+        with("\"]}", "\",\"" + first + "\"]}"), with(first, first.substr(1)), with(first, second.substr(0, 43) + "A"),
+        with("AQAA", "AQA\n"), with("\"hashes\"", "\"hash\"")}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse(bad, out, mistake));
+  }
+  REQUIRE(parse(with("," + tree, ""), out, mistake));
+  CHECK_FALSE(out.tree.has_value());
+
+  text.clear();
+  Encoder("ring").encode(Accounts{0, {}, {}, one, {}, true, TreeState{9, {}}}, 9, text);
+  CHECK(text.ends_with(",\"tree\":{\"base\":9,\"size\":0,\"hashes\":[]}}\n"));
+  text.pop_back();
+  REQUIRE(parse(text, out, mistake));
+  CHECK(out.tree->frontier.size == 0);
+}
+
 TEST_CASE("a new ring's life with a number of an old one's is another account, for verify and for the next collector") {
   OneFile log = two_rings();
   const Verdict v = log.verdict();
