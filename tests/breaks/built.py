@@ -13,8 +13,8 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-LIBRARIES = ["tests/libtest_support.a", "tools/libbench_parts.a", "lib/libshmring_collect.a", "lib/libshmring_core.a",
-             "lib/libshmring.a"]
+LIBRARIES = ["tests/libwhole_test_support.a", "tests/libtest_support.a", "tools/libbench_parts.a",
+             "lib/libshmring_collect.a", "lib/libshmring_core.a", "lib/libshmring.a"]
 SHARED = ["tests/unit/log/support.cpp", "tests/io/scenario.cpp", *(f"tests/sim/{name}.cpp" for name in (
     "calls", "collector", "disk", "history", "machine", "reader", "turns"))]  # members of a library, too
 OTHERS = ["-lfmt", "-lzstd", "-lrapidcheck", "-pthread"]

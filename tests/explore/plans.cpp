@@ -79,7 +79,7 @@ const Plans check = {
     "--heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 0 --kills 0 --restarts 1 --cuts 0 --stale 3",
     "--waits 1 --writes 1 --preemptions 1 --kills 0 --restarts 1 --cuts 0",
     "--waits 1 --producers 1 --writes 1 --preemptions 2 --kills 0 --restarts 1 --cuts 1",
-    "--waits 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 1 --cuts 0",
+    "--waits 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 1 --kills 1 --restarts 1 --cuts 0",
     "--waits 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 1 --kills 0 --restarts 1 --cuts 0 --stale 2",
     "--waits 1 --producers 1 --writes 1 --preemptions 2 --kills 0 --restarts 1 --cuts 0 --stale 3",
     "--waits 1 --too-big 1 --producers 1 --writes 1 --preemptions 2 --kills 0 --restarts 1 --cuts 0",
@@ -91,6 +91,7 @@ const Plans check = {
 };
 
 const Plans once_of_long = {
+    "--waits 1 --heirs 1 --entries 1 --producers 1 --writes 1 --preemptions 2 --kills 1 --restarts 1 --cuts 0",
     "--writes 1 --preemptions 2 --cuts 0",
     "--writes 1 --preemptions 2 --cuts 0 --lanes 2",
     "--removers 1 --writes 1 --preemptions 2 --kills 1 --restarts 0 --cuts 0 --stale 2",

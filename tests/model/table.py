@@ -27,7 +27,7 @@ class Mutation(NamedTuple):
 
 
 MODES = ["quick", "check", "long"]
-MUTATIONS_IN_CHECK = 6  # beside those of quick
+MUTATIONS_IN_CHECK = 3  # beside those of quick
 COARSE = "ENTRY_AT_ONCE=1 ATTACH_AT_ONCE=1 "
 
 
@@ -54,12 +54,12 @@ SEARCHES = [
     search("quick", "one, exclusive lane", ALONE + "EXCLUSIVE=1 LIVES=2 ATTEMPTS=1 KILLS=1 CRASHES=1"),
     search("quick", "two, one entry, one dies", ONE_ENTRY),
     search("check", "two, one entry, one dies: every execution ends", ONE_ENTRY, how=ENDS, pan=("-l",)),
-    search("check", "one, waits", WAITS),
+    search("long", "one, waits", WAITS),
     search("check", "one, waits: every execution ends", WAITS, how=ENDS, pan=("-l",)),
-    search("check", "one, chunks", ALONE + COARSE + "ATTEMPTS=1 CHUNKED=1 CRASHES=1"),
+    search("long", "one, chunks", ALONE + COARSE + "ATTEMPTS=1 CHUNKED=1 CRASHES=1"),
     search("check", "two, one entry, chunks", COARSE + "ENTRIES=1 ATTEMPTS=1 CHUNKED=1"),
     search("check", "one, overwrites, dies", ALONE + COARSE + "ATTEMPTS=3 POLICY=OVERWRITE CRASHES=1 KILLS=1"),
-    search("check", "two", COARSE + "ATTEMPTS=1"),
+    search("long", "two", COARSE + "ATTEMPTS=1"),
     search("check", "two, one stops for ever", COARSE + "ATTEMPTS=1 STOPS=1", how=LARGE),
     search("long", "two, one dies", COARSE + "ATTEMPTS=1 KILLS=1", how=LARGE),
     search("check", "one, three slots, overwrites, aborts",
@@ -72,7 +72,7 @@ SEARCHES = [
     search("long", "two, wait, one stops for ever in its slot", STOPPED_IN_SLOT, how=LARGE, pan=("-w25",)),
     search("check", "two, three slots", COARSE + "SLOTS=3 ATTEMPTS=1", how=LARGE),
     search("long", "two, three slots, chunks", COARSE + "SLOTS=3 ATTEMPTS=1 CHUNKED=1 OWN_ENTRIES=1", how=LARGE, pan=("-w25",)),
-    search("check", "one, chunks, dies, a crash", ONE_HALFWAY),
+    search("long", "one, chunks, dies, a crash", ONE_HALFWAY),
     search("check", "one, chunks, dies and comes again, a crash", ALONE + "LIVES=2 ATTEMPTS=1 CHUNKED=1 KILLS=1 CRASHES=1"),
     search("long", "two, one entry, chunks, one dies, a crash", TWO_HALFWAY + " CRASHES=1"),
     search("long", "two, one entry, chunks, one dies: ends", TWO_HALFWAY, how=ENDS, pan=("-l",)),
