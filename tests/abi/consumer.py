@@ -66,7 +66,8 @@ def as_subproject(root, folder):
     copy.mkdir(parents=True)
     for name in ["meson.build", "meson_options.txt", "lib"]:  # all that a subproject needs
         (shutil.copytree if (root / name).is_dir() else shutil.copy)(root / name, copy / name)
-    run("meson", "setup", folder / "build", folder, "--wrap-mode=nodownload", "--force-fallback-for=shmring")
+    run("meson", "setup", folder / "build", folder, "-Doptimization=0", "--wrap-mode=nodownload",
+        "--force-fallback-for=shmring")
     run("ninja", "-C", folder / "build", "--quiet")
     for name in SOURCES:
         run(folder / "build" / name.replace(".", "_"), SHMRING_DIR=str(folder))

@@ -3,7 +3,7 @@
 
 The corpus in the tree is replayed first: what is in it passes, or the test fails; found crashes stay in it under a name of
 their own, as do inputs that name what they scribble over. Then, by SHMRING_TEST_MODE, the target goes on for no time (quick),
-8 seconds (check) or 4 minutes (long), on one processor, from SHMRING_TEST_SEED. A new crash is kept beside the program, and its
+5 seconds (check) or 4 minutes (long), on one processor, from SHMRING_TEST_SEED. A new crash is kept beside the program, and its
 path printed.
 
 usage: fuzz.py PROGRAM CORPUS [SECONDS]     PROGRAM: fuzz_ and the name of a target
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-SECONDS = {"quick": 0, "check": 8, "long": 240}
+SECONDS = {"quick": 0, "check": 5, "long": 240}
 LONGEST = {"segment": 256, "loads": 256, "log": 2048, "values": 512, "emit": 1024}  # input, by target
 
 
