@@ -9,14 +9,18 @@
 namespace shmring::tool {
 
 void register_bench(Command program);
+void register_checkpoint(Command program);
+void register_cosign(Command program);
 void register_doctor(Command program);
 void register_dump(Command program);
 void register_emit(Command program);
 void register_gc(Command program);
 void register_log(Command program);
 void register_ls(Command program);
+void register_prove(Command program);
 void register_rm(Command program);
 void register_stat(Command program);
+void register_tiles(Command program);
 void register_verify(Command program);
 
 // Becomes the program shmring-bench. If that fails, it returns the exit status.

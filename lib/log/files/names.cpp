@@ -108,8 +108,7 @@ int open_log_directory(const std::string& dir, os::Fd& out) {
   return os::fail(-error, "log %s: cannot open the directory: %s; %s", dir.c_str(), std::strerror(-error), advice);
 }
 
-int list_log_names(int directory, const std::string& dir, std::vector<LogFile>& out) {
-  out.clear();
+int list_names(int directory, const std::string& dir, const std::function<void(const char* name)>& take) {
   os::Fd fd;
   int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, fd);
   DIR* stream = error == 0 ? os::calls.fdopendir(fd.get()) : nullptr;
@@ -118,14 +117,22 @@ int list_log_names(int directory, const std::string& dir, std::vector<LogFile>& 
     (void)fd.release();
     errno = 0;
     while (const dirent* entry = os::calls.readdir(stream)) {
-      u64 first_index;
-      if (is_log_file_name(entry->d_name, first_index)) out.push_back({entry->d_name, first_index});
+      take(entry->d_name);
+      errno = 0;
     }
     error = -errno;
     os::calls.closedir(stream);
   }
   if (error != 0) return os::fail(-error, "log %s: cannot list the directory: %s", dir.c_str(), std::strerror(-error));
   return 0;
+}
+
+int list_log_names(int directory, const std::string& dir, std::vector<LogFile>& out) {
+  out.clear();
+  return list_names(directory, dir, [&out](const char* name) {
+    u64 first_index;
+    if (is_log_file_name(name, first_index)) out.push_back({name, first_index});
+  });
 }
 
 int list_log_files(int directory, const std::string& dir, std::vector<LogFile>& out, std::vector<LogFile>* superseded) {

@@ -10,6 +10,7 @@
 //   - a thing with such a name that is not a regular file is neither waited for nor read.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,9 @@ std::string compact_time(u64 time_ns);
 
 // Opens a log's directory. Returns 0, or −errno with its text (ENOENT, ENOTDIR, EACCES …).
 int open_log_directory(const std::string& dir, os::Fd& out);
+
+// Names all that is in a log's directory, in no order. Returns 0, or −errno with its text.
+int list_names(int directory, const std::string& dir, const std::function<void(const char* name)>& take);
 
 // Lists all that is named like a file of the log, in no order and without ends: also what is superseded, and both a compressed
 // file and its plain one. Returns 0, or −errno with its text.

@@ -308,6 +308,7 @@ bool Verifier::seed(RingLedger& ring, const std::vector<AccountState>& accounts,
 // not dropped yet. It says that dropped accounts are over, but an older log does not have that, and of many only the newest are
 // there.
 bool Verifier::accounts() {
+  verdict_.sealed |= line_.tree.has_value();
   if (verdict_.lines == 0) return seed();
   present(line_.ring_id);
   u64 open = 0;

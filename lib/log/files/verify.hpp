@@ -31,6 +31,7 @@ struct Verdict {
   Causes lost;                         // attempted = events + lost.total()
   u64 closed = 0, open = 0, gone = 0;  // accounts
   u64 nested = 0;          // writes of closed accounts that took no sequence, made inside another call of the handle
+  bool sealed = false;     // a file says where the log's tree stands
   u64 not_understood = 0;  // lines of kinds that a later version may have added
   u64 torn_bytes = 0;      // after the last whole line of the last file: a line being written, or torn
   std::string last_file;

@@ -1,0 +1,114 @@
+// What `shmring verify --key` says about a seal: see verify.hpp.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "lib/log/format/time.hpp"
+#include "lib/os/clock.hpp"
+#include "tools/common/exit.hpp"
+#include "tools/shmring/seal_input.hpp"
+#include "tools/shmring/verify.hpp"
+
+namespace shmring::tool {
+namespace {
+
+const char* plural(u64 count) { return count == 1 ? "" : "s"; }
+
+// How long ago a line's time is; 0 if it is no time, or in the future.
+u64 age_ns(const std::string& time) {
+  const auto at = log::parse_time(time);
+  const u64 now = os::utc_now_ns();
+  return at && *at > 0 && static_cast<u64>(*at) < now ? now - static_cast<u64>(*at) : 0;
+}
+
+std::string through(const log::Audit& audit) {
+  if (audit.signed_lines == 0) return "nothing is signed yet";
+  std::string out = fmt::format("signed through index {}", audit.base + audit.signed_lines - 1);
+  return audit.signed_at.empty() ? out : out + ", a line of " + audit.signed_at;
+}
+
+std::string in_witness_words(const log::Audit& audit) {
+  std::string out;
+  for (const log::Witnessed& witness : audit.witnesses)
+    out += fmt::format("; {} has signed through index {} at {}", safe(witness.name),
+                       audit.base + std::max<u64>(witness.size, 1) - 1, time_text(witness.time_s * 1'000'000'000));
+  return out;
+}
+
+}  // namespace
+
+int read_request(const VerifyOptions& options, log::AuditRequest& out) {
+  if (const int status = read_keys(options.keys, out.keys)) return status;
+  for (const std::string& name : options.checkpoints) {
+    log::Anchor anchor{{}, name, true, 0};
+    if (const int status = read_checkpoint_input(name, anchor.is)) return status;
+    out.given.push_back(std::move(anchor));
+  }
+  out.against = options.against;
+  out.threads = std::max(1u, std::thread::hardware_concurrency()) - 1;
+  return ok;
+}
+
+std::vector<std::string> seal_in_words(const log::Audit& audit) {
+  std::vector<std::string> out;
+  out.push_back(fmt::format("seal: from index {} on, {}; {} root{} compared, and none differs", audit.base, through(audit),
+                            audit.compared, audit.compared == 1 ? " was" : "s were"));
+  out.push_back(fmt::format("keys: {} epoch{} in one chain that begins with the given key{}", audit.epochs,
+                            plural(audit.epochs), in_witness_words(audit)));
+  if (audit.unsigned_lines > 0)
+    out.push_back(fmt::format("not signed yet: {} line{}, the first of {} ({} ago)", audit.unsigned_lines,
+                              plural(audit.unsigned_lines), audit.unsigned_since, duration_text(age_ns(audit.unsigned_since))));
+  if (audit.not_compared + audit.ignored > 0)
+    out.push_back(
+        fmt::format("left aside: {} checkpoint{} of lines that were removed, {} note{} that no key of this log has signed",
+                    audit.not_compared, plural(audit.not_compared), audit.ignored, plural(audit.ignored)));
+  return out;
+}
+
+void print_seal_deviation(const VerifyOptions& options, const log::Audit& audit) {
+  const std::string dir = safe(options.dir);
+  if (audit.file.empty()) {
+    fmt::print("{}: the log is not what was signed\n", dir);
+  } else if (audit.first_line == audit.last_line) {
+    fmt::print("{}/{}: line {} (index {}) is not what was signed\n", dir, audit.file, audit.first_line, audit.first_index);
+  } else {
+    fmt::print("{}/{}: lines {} to {} (index {} to {}): at least one is not what was signed\n", dir, audit.file,
+               audit.first_line, audit.last_line, audit.first_index, audit.last_index);
+  }
+  fmt::print("  expected: {}\n  found:    {}\n", safe(audit.expected), safe(audit.found));
+  if (!audit.line_expected.empty()) fmt::print("  copy:     {}\n  here:     {}\n", audit.line_expected, audit.line_found);
+  if (!audit.conviction.empty())
+    fmt::print("  two signed notes contradict each other: --conviction FILE writes them, for others to check\n");
+}
+
+std::string seal_json(const log::Audit& audit) {
+  Json json;
+  json.boolean("holds", audit.holds).string("origin", audit.origin).number("base", audit.base);
+  json.number("signed_lines", audit.signed_lines).string("signed_at", audit.signed_at);
+  json.number("unsigned_lines", audit.unsigned_lines).string("unsigned_since", audit.unsigned_since);
+  json.number("epochs", audit.epochs).number("compared", audit.compared).number("not_compared", audit.not_compared);
+  json.number("ignored", audit.ignored);
+  std::vector<std::string> witnesses;
+  for (const log::Witnessed& witness : audit.witnesses)
+    witnesses.push_back(
+        Json().string("name", witness.name).number("size", witness.size).number("time_s", witness.time_s).text());
+  json.raw("witnesses", json_array(witnesses));
+  if (audit.holds) return json.text();
+  Json where;
+  where.string("expected", audit.expected).string("found", audit.found).string("file", audit.file);
+  where.number("first_line", audit.first_line).number("last_line", audit.last_line);
+  where.number("first_index", audit.first_index).number("last_index", audit.last_index);
+  where.string("line_expected", audit.line_expected).string("line_found", audit.line_found);
+  where.string("conviction", audit.conviction);
+  return json.raw("deviation", where.text()).text();
+}
+
+std::string too_old(const VerifyOptions& options, const log::Audit& audit) {
+  if (options.max_age.empty()) return "";
+  if (audit.signed_lines == 0) return "nothing is signed yet";
+  const u64 age = age_ns(audit.signed_at), most = std::stoull(options.max_age) * 1'000'000'000;
+  return age <= most ? "" : fmt::format("what is signed ends {} ago", duration_text(age));
+}
+
+}  // namespace shmring::tool
