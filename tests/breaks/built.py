@@ -17,7 +17,7 @@ LIBRARIES = ["tests/libwhole_test_support.a", "tests/libtest_support.a", "tools/
              "lib/libshmring_collect.a", "lib/libshmring_core.a", "lib/libshmring.a"]
 SHARED = ["tests/unit/log/support.cpp", "tests/io/scenario.cpp", *(f"tests/sim/{name}.cpp" for name in (
     "calls", "collector", "disk", "history", "machine", "reader", "turns"))]  # members of a library, too
-OTHERS = ["-lfmt", "-lzstd", "-lrapidcheck", "-pthread"]
+OTHERS = ["-lcrypto", "-lfmt", "-lzstd", "-lrapidcheck", "-pthread"]
 SANITIZER = "-fsanitize=thread"
 DROPPED = {"-MD", "-c", "-fpch-preprocess"}
 DROPPED_WITH_VALUE = {"-MQ", "-MF", "-o"}
