@@ -221,8 +221,8 @@ void damage_once(bool cut, std::mt19937_64& random, Sums& sums) {
 
 TEST_CASE("a neighbour that scribbles over the segment costs records, never the collector, and never in silence") {
   std::mt19937_64 random = seeded(71);
-  // All six together take four seconds in check, and ten minutes in long, where no part takes less than 20 s.
-  const std::chrono::milliseconds time(by_mode<u64>(200, 600, std::max<u64>(part_of(100'000), 3'500)));
+  // All six together take two seconds in check, and ten minutes in long, where no part takes less than 20 s.
+  const std::chrono::milliseconds time(by_mode<u64>(200, 300, std::max<u64>(part_of(100'000), 3'500)));
   const std::vector<Target> all{Target::state_words, Target::slot_bytes, Target::lanes,
                                 Target::entries,     Target::header,     Target::anything};
   for (const Target target : by_mode<std::vector<Target>>({Target::state_words, Target::anything}, all, all)) {
