@@ -77,7 +77,7 @@ void Anchors::sort() {
   const auto is_same = [](const Anchor& a, const Anchor& b) {
     return a.key_note == b.key_note && a.is.note.text == b.is.note.text && a.is.note.signatures == b.is.note.signatures;
   };
-  all_.erase(std::ranges::unique(all_, is_same).begin(), all_.end());
+  all_.erase(std::unique(all_.begin(), all_.end(), is_same), all_.end());
 }
 
 u64 Anchors::epoch_of(const Anchor& anchor) const {

@@ -41,12 +41,8 @@ int LogNodes::open(const std::string& dir, bool with_tiles) {
   std::vector<LogFile> files;
   if (const int error = list_log_files(directory_.get(), dir, files)) return error;
   if (const int error = find_tree(directory_.get(), dir, files, tree_)) return error;
-  u64 at = 0;
-  for (const Hash& hash : tree_.frontier.hashes) {
-    const auto level = static_cast<unsigned>(std::bit_width(tree_.frontier.size - at)) - 1;
-    known_.emplace(Node{level, at >> level}, hash);
-    at += u64{1} << level;
-  }
+  const std::vector<Node> subtrees = subtrees_of({0, tree_.frontier.size});  // as many as the frontier has hashes
+  for (std::size_t i = 0; i < subtrees.size(); ++i) known_.emplace(subtrees[i], tree_.frontier.hashes[i]);
   return 0;
 }
 

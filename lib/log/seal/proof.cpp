@@ -16,16 +16,6 @@ constexpr std::size_t max_path = 63;  // a tree has fewer than 2^63 leaves
 // The left half of a tree with so many leaves, more than one: the largest power of two that is smaller.
 u64 left_of(u64 leaves) { return std::bit_floor(leaves - 1); }
 
-// The complete subtrees of a range that begins where a tree of its size may, the largest first.
-void add_nodes(Range range, std::vector<Node>& out) {
-  for (u64 at = range.first, left = range.end - range.first; left > 0;) {
-    const auto level = static_cast<unsigned>(std::bit_width(left)) - 1;
-    out.push_back({level, at >> level});
-    at += u64{1} << level;
-    left -= u64{1} << level;
-  }
-}
-
 // The hash of a tree that consists of these subtrees.
 Hash fold(Digest& digest, std::span<const Hash> subtrees) {
   if (subtrees.empty()) return digest.empty();
@@ -80,6 +70,17 @@ void append_hashes(std::string& out, std::span<const Hash> hashes) {
 
 }  // namespace
 
+std::vector<Node> subtrees_of(Range range) {
+  std::vector<Node> out;
+  for (u64 at = range.first, left = range.end - range.first; left > 0;) {
+    const auto level = static_cast<unsigned>(std::bit_width(left)) - 1;
+    out.push_back({level, at >> level});
+    at += u64{1} << level;
+    left -= u64{1} << level;
+  }
+  return out;
+}
+
 std::vector<Range> inclusion_path(u64 index, u64 size) {
   std::vector<Range> out;
   for (u64 first = 0, end = size; end - first > 1;) {
@@ -121,7 +122,7 @@ int prove(Nodes& nodes, Digest& digest, std::span<const Range> ranges, std::vect
   std::vector<Node> wanted;
   std::vector<std::size_t> ends;
   for (const Range& range : ranges) {
-    add_nodes(range, wanted);
+    std::ranges::copy(subtrees_of(range), std::back_inserter(wanted));
     ends.push_back(wanted.size());
   }
   std::vector<Hash> read(wanted.size());

@@ -41,6 +41,9 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
+// The complete subtrees of a range that begins where a tree of its size may, the largest first.
+std::vector<Node> subtrees_of(Range range);
+
 // The proof that leaf `index` is in the tree of `size` > `index` leaves, from its neighbour up to the root's child.
 std::vector<Range> inclusion_path(u64 index, u64 size);
 // The proof that the tree of `size` leaves begins with that of `from`. `explicitly`: it has a hash of the smaller tree also
