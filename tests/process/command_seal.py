@@ -38,22 +38,26 @@ def text_of(root):
 class Witness:
     """Signs checkpoints as c2sp.org/tlog-cosignature says, by OpenSSL's command line."""
 
-    def __init__(self, folder, name="witness.example/w1"):
+    def __init__(self, folder, name="witness.example/w1", kind=4):
         self.folder, self.name = folder, name
         self.secret = f"{folder}/witness.pem"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.secret], check=True)
         public = subprocess.run(["openssl", "pkey", "-in", self.secret, "-pubout", "-outform", "DER"], check=True,
                                 stdout=subprocess.PIPE).stdout[-32:]
-        self.id = hashlib.sha256(name.encode() + b"\n\x04" + public).digest()[:4]
-        self.key = f"{name}+{self.id.hex()}+{base64.b64encode(bytes([4]) + public).decode()}"
+        self.id = hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+        self.key = f"{name}+{self.id.hex()}+{base64.b64encode(bytes([kind]) + public).decode()}"
+
+    def signature_of(self, message, before=b""):
+        path, out = f"{self.folder}/message", f"{self.folder}/signature"
+        pathlib.Path(path).write_bytes(message)
+        subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.secret, "-in", path, "-out", out], check=True)
+        return f"— {self.name} {base64.b64encode(self.id + before + pathlib.Path(out).read_bytes()).decode()}\n".encode()
 
     def sign(self, body, time=1_700_000_000):
-        message, out = f"{self.folder}/message", f"{self.folder}/signature"
-        pathlib.Path(message).write_bytes(f"cosignature/v1\ntime {time}\n".encode() + body)
-        subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", self.secret, "-in", message, "-out", out],
-                       check=True)
-        signature = self.id + struct.pack(">Q", time) + pathlib.Path(out).read_bytes()
-        return f"— {self.name} {base64.b64encode(signature).decode()}\n".encode()
+        return self.signature_of(f"cosignature/v1\ntime {time}\n".encode() + body, struct.pack(">Q", time))
+
+    def sign_note(self, body):
+        return self.signature_of(body)
 
 
 class Seals(CommandCase):
@@ -169,6 +173,13 @@ class Seals(CommandCase):
         self.verify(OK, "--max-age", "1000000000")
         self.verify(NEGATIVE, "--max-age", "0", err="which is more than --max-age permits")
 
+    def test_a_log_of_which_nothing_is_signed_is_not_proven_with_a_key(self):
+        self.make()
+        for file in [*self.dir.glob("*.checkpoints"), self.dir / "checkpoint"]:
+            file.unlink()
+        self.verify(NEGATIVE, err="none of its lines is signed")
+        self.expect(OK, "verify", str(self.dir))
+
     def test_keys_and_inputs_that_are_none_are_named(self):
         self.make()
         for bad, what in [("", "whole lines with verifier keys"), ("x\n", "a verifier key"),
@@ -195,6 +206,13 @@ class Seals(CommandCase):
             self.expect(NEGATIVE, *arguments, self.put("line", lines[index].replace(b"2026", b"2025", 1)))
             self.expect(NEGATIVE, *arguments, self.put("line", lines[index] + lines[index + 1]))
         self.expect(NEGATIVE, *arguments[:-1], "--key", Witness(self.folder).key, "--line", self.put("line", lines[989]))
+        # The key of another log says nothing of this one, also under a witness's eyes.
+        note = self.expect(OK, "prove", str(self.dir), "989").out
+        head, _ = note.rsplit(b"\n\n", 1)
+        body = head[head.rindex(b"\n\n") + 2:] + b"\n"
+        other = Witness(self.folder, "another.example/log", kind=1)
+        arguments = ["verify", "--line", self.put("line", lines[989]), "--key", other.key, "--proof"]
+        self.expect(NEGATIVE, *arguments, self.put("proof", head + b"\n\n" + other.sign_note(body)))
         self.expect(ABSENT, "prove", str(self.dir), "9", err="is not below the checkpoint")
         self.expect(ABSENT, "prove", str(self.dir), "990", err="is not below the checkpoint, which has the lines 10 to 989")
         self.expect(USAGE, "prove", str(self.dir), err="give the INDEX of a line")
@@ -220,6 +238,12 @@ class Seals(CommandCase):
         self.assertIn("checkpoint.cosigned: 980 lines, with 3 signatures", kept)
         cosigned = self.expect(OK, "checkpoint", str(self.dir), "--cosigned").out
         self.assertEqual(cosigned, checkpoint + answer)
+        # Asked again, a witness signs with another time, and that takes the place of the one before.
+        again = witness.sign(body, 1_700_000_009)
+        kept = self.expect(OK, "cosign", str(self.dir), "--key", witness.key, data=again).out.decode()
+        self.assertIn("checkpoint.cosigned: 980 lines, with 3 signatures", kept)
+        self.assertEqual(self.seal("--key", witness.key)["witnesses"][0]["time_s"], 1_700_000_009)
+        self.expect(OK, "cosign", str(self.dir), "--key", witness.key, data=answer)
         # A proof is made with what the witness has signed.
         proof = self.put("proof", self.expect(OK, "prove", str(self.dir), "5").out)
         line = self.put("line", lines[5])

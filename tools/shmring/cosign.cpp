@@ -45,7 +45,7 @@ bool take(const std::vector<log::Signature>& answer, const std::vector<log::Veri
     const log::SignedNote one{note.text, {signature}};
     for (const log::VerifierKey& key : keys) {
       if (check(one, key) != log::Trust::good) continue;
-      note.signatures.push_back(signature);
+      put_signature(note, signature);
       is_signed = true;
     }
   }

@@ -181,15 +181,15 @@ int run(const VerifyOptions& options) {
   } else {
     print_text(options, verdict, audit);
   }
-  const std::string late = audit == nullptr ? "" : too_old(options, found);
-  if (!late.empty()) complain(fmt::format("log {}: {}, which is more than --max-age permits", safe(options.dir), late));
+  const std::string lack = audit == nullptr || !found.holds ? "" : not_signed(options, found);
+  if (!lack.empty()) complain(fmt::format("log {}: {}", safe(options.dir), lack));
   write_out();
   if (!verdict.proven) return verdict.readable ? negative : damaged;
   if (audit != nullptr && !audit->holds) {
     const int status = write_conviction(options, found);
     return status == ok ? int{negative} : status;
   }
-  return !late.empty() || (options.no_loss && !losses(verdict).empty()) ? negative : ok;
+  return !lack.empty() || (options.no_loss && !losses(verdict).empty()) ? negative : ok;
 }
 
 // Returns "" or which options do not go together.
@@ -234,7 +234,8 @@ void register_verify(Command program) {
       "With --key a log is convicted if a line below the newest checkpoint was changed, removed or added. AUDITORS.md says "
       "what that "
       "shows, and what not.\n\n"
-      "Exit status: 0 proven, 1 a deviation, or with --no-loss a loss, or with --max-age nothing signed lately, 2 usage, 3 no "
+      "Exit status: 0 proven, 1 a deviation, or with --no-loss a loss, or with --key nothing signed (with --max-age: lately), "
+      "2 usage, 3 no "
       "such "
       "log, 4 permission, 5 not an audit log at all, or an input that is none, 7 I/O.\n\n"
       "Example: shmring verify /var/log/payments-audit --key payments.keys --checkpoint payments.checkpoint");

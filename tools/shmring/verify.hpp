@@ -27,7 +27,7 @@ std::vector<std::string> seal_in_words(const log::Audit& audit);
 void print_seal_deviation(const VerifyOptions& options, const log::Audit& audit);
 std::string seal_json(const log::Audit& audit);
 
-// Returns "" or why what is signed is older than --max-age permits.
-std::string too_old(const VerifyOptions& options, const log::Audit& audit);
+// Returns "" or what is not signed although --key and --max-age ask for it, of a log that holds.
+std::string not_signed(const VerifyOptions& options, const log::Audit& audit);
 
 }  // namespace shmring::tool

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "lib/log/seal/conviction.hpp"
+#include "lib/log/seal/keys.hpp"
 #include "lib/log/seal/proof.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/shmring/seal_input.hpp"
@@ -20,10 +21,12 @@ int refuse(const std::string& why) {
 }
 
 // Returns "" or why this is not signed: by one of the log's keys, and by each witness. Sets who has signed it. A witness's key
-// alone does not say which log it is.
-std::string not_signed(const log::SignedNote& note, const std::vector<log::VerifierKey>& keys, std::string& who) {
+// alone does not say which log it is, and a key of another log says nothing about this one.
+std::string not_signed(const log::SignedCheckpoint& of, const std::vector<log::VerifierKey>& keys, std::string& who) {
+  const log::SignedNote& note = of.note;
   bool is_signed = false;
   for (const log::VerifierKey& key : keys) {
+    if (key.kind == log::KeyKind::note && !log::is_key_of(key.name, of.checkpoint.origin)) continue;
     const log::Trust trust = check(note, key);
     const std::string name = safe(text_of(key));
     if (trust == log::Trust::wrong) return fmt::format("the signature of {} is wrong", name);
@@ -33,7 +36,7 @@ std::string not_signed(const log::SignedNote& note, const std::vector<log::Verif
     is_signed |= key.kind == log::KeyKind::note;
     who += (who.empty() ? "" : ", ") + safe(key.name);
   }
-  return is_signed ? "" : "no given key of a log has signed the checkpoint";
+  return is_signed ? "" : fmt::format("no given key of the log {} has signed the checkpoint", safe(of.checkpoint.origin));
 }
 
 }  // namespace
@@ -50,7 +53,7 @@ int verify_proof(const VerifyOptions& options) {
   if (!parse_line_proof(text, proof, mistake)) return not_understood(options.proof, mistake);
   if (!parse_signed_checkpoint(proof.checkpoint, signed_one, mistake)) return not_understood(options.proof, mistake);
   std::string who;
-  if (const std::string why = not_signed(signed_one.note, keys, who); !why.empty()) return refuse(why);
+  if (const std::string why = not_signed(signed_one, keys, who); !why.empty()) return refuse(why);
   if (!line.ends_with('\n')) line += '\n';  // as it stands in the log
   if (line.find('\n') + 1 != line.size()) return refuse(fmt::format("{} has more than one line", safe(options.line)));
   log::Digest digest;
@@ -71,13 +74,15 @@ int verify_conviction(const VerifyOptions& options) {
   log::Mistake mistake{};
   if (!parse_conviction(text, conviction, mistake)) return not_understood(options.conviction, mistake);
   const auto signer = [&keys](const log::SignedNote& note) {
-    const auto found = std::ranges::find_if(keys, [&note](const log::VerifierKey& key) {
-      return key.kind == log::KeyKind::note && check(note, key) == log::Trust::good;
+    log::Checkpoint tree;
+    if (!log::tree_of(note, tree)) return std::string();
+    const auto found = std::ranges::find_if(keys, [&](const log::VerifierKey& key) {
+      return key.kind == log::KeyKind::note && log::is_key_of(key.name, tree.origin) && check(note, key) == log::Trust::good;
     });
     return found == keys.end() ? std::string() : found->name;
   };
   const std::string first = signer(conviction.smaller), second = signer(conviction.larger);
-  if (first.empty() || second.empty()) return refuse("no given key has signed each of the two notes");
+  if (first.empty() || second.empty()) return refuse("no given key of their log has signed each of the two notes");
   log::Digest digest;
   if (!contradicts(digest, conviction, why)) return refuse(why);
   fmt::print("proven: {}; signed by {} and {}\n", why, safe(first), safe(second));

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "lib/log/format/time.hpp"
@@ -15,11 +16,12 @@ namespace {
 
 const char* plural(u64 count) { return count == 1 ? "" : "s"; }
 
-// How long ago a line's time is; 0 if it is no time, or in the future.
-u64 age_ns(const std::string& time) {
+// How far a line's time is from now; nothing if it is no time. One to come is as far: a clock was wrong, then or now.
+std::optional<u64> age_ns(const std::string& time) {
   const auto at = log::parse_time(time);
-  const u64 now = os::utc_now_ns();
-  return at && *at > 0 && static_cast<u64>(*at) < now ? now - static_cast<u64>(*at) : 0;
+  if (!at || *at <= 0) return std::nullopt;
+  const u64 now = os::utc_now_ns(), then = static_cast<u64>(*at);
+  return std::max(now, then) - std::min(now, then);
 }
 
 std::string through(const log::Audit& audit) {
@@ -58,7 +60,8 @@ std::vector<std::string> seal_in_words(const log::Audit& audit) {
                             plural(audit.epochs), in_witness_words(audit)));
   if (audit.unsigned_lines > 0)
     out.push_back(fmt::format("not signed yet: {} line{}, the first of {} ({} ago)", audit.unsigned_lines,
-                              plural(audit.unsigned_lines), audit.unsigned_since, duration_text(age_ns(audit.unsigned_since))));
+                              plural(audit.unsigned_lines), audit.unsigned_since,
+                              duration_text(age_ns(audit.unsigned_since).value_or(0))));
   if (audit.not_compared + audit.ignored > 0)
     out.push_back(
         fmt::format("left aside: {} checkpoint{} of lines that were removed, {} note{} that no key of this log has signed",
@@ -104,11 +107,13 @@ std::string seal_json(const log::Audit& audit) {
   return json.raw("deviation", where.text()).text();
 }
 
-std::string too_old(const VerifyOptions& options, const log::Audit& audit) {
+std::string not_signed(const VerifyOptions& options, const log::Audit& audit) {
+  if (audit.signed_lines <= audit.first_known) return "none of its lines is signed";
   if (options.max_age.empty()) return "";
-  if (audit.signed_lines == 0) return "nothing is signed yet";
-  const u64 age = age_ns(audit.signed_at), most = std::stoull(options.max_age) * 1'000'000'000;
-  return age <= most ? "" : fmt::format("what is signed ends {} ago", duration_text(age));
+  const std::optional<u64> age = age_ns(audit.signed_at);
+  if (!age) return "--max-age cannot be judged, since the newest signed line has no time";
+  if (*age <= std::stoull(options.max_age) * 1'000'000'000) return "";
+  return fmt::format("its newest signed line is {} away from now, which is more than --max-age permits", duration_text(*age));
 }
 
 }  // namespace shmring::tool

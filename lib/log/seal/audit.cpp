@@ -31,6 +31,11 @@ class Auditor {
     out_.expected = std::move(expected), out_.found = std::move(found);
     return false;
   }
+  int at_first_line(const std::string& file, std::string expected, std::string found) {
+    out_.file = file, out_.first_line = out_.last_line = 1;
+    deviates(std::move(expected), std::move(found));
+    return 0;
+  }
   int hash(const std::vector<u64>& sizes);
   void go_through(const std::vector<FileHashes>& files, const std::vector<u64>& sizes);
   void note_root(const std::vector<u64>& sizes) {
@@ -60,6 +65,7 @@ class Auditor {
   std::map<u64, Hash> roots_;  // by size
   u64 agreed_ = 0;             // the largest size so far at which lines and signature agree
   std::string misfit_;         // a file whose first line has another tree than the lines before it
+  std::string untold_;         // a file with sealed lines, of which nothing says what tree they go on with
   const Anchor* newest_ = nullptr;
 };
 
@@ -88,16 +94,14 @@ int Auditor::run() {
   out_.base = tree.base;
   if (const int error = hash(sizes)) return error;
   out_.ignored = anchors_.ignored();
+  if (!untold_.empty())
+    return at_first_line(untold_, "a first line that says what the tree is, since this log is sealed", "none");
   for (const Anchor& anchor : anchors_.all()) {
     int error = 0;
     if (!compare(anchor, error)) return error;
   }
   find_newest();
-  if (!misfit_.empty()) {
-    out_.file = misfit_, out_.first_line = out_.last_line = 1;
-    deviates("the tree of the lines before it in a file's first line", "another one");
-    return 0;
-  }
+  if (!misfit_.empty()) return at_first_line(misfit_, "the tree of the lines before it in a file's first line", "another one");
   out_.holds = true;
   return read_times();
 }
@@ -114,20 +118,22 @@ int Auditor::hash(const std::vector<u64>& sizes) {
 }
 
 // Goes through the files in order. Behind a hole it goes on where a file says how the tree stands; a signed root behind that
-// confirms it, or shows that it is none.
+// confirms it, or shows that it is none. No sealed line may stand before the first such file: it would be compared with
+// nothing, as if it had been removed.
 void Auditor::go_through(const std::vector<FileHashes>& files, const std::vector<u64>& sizes) {
-  bool is_known = false;
+  bool is_known = false, was_known = false;
   for (std::size_t i = 0; i < files.size(); ++i) {
     const FileHashes& file = files[i];
     const bool has_tree = file.tree && file.tree->base == out_.base;
     if (has_tree && (!is_known || at_.size != file.tree->frontier.size)) {
       if (roots_.empty() && at_.size == 0) out_.first_known = file.tree->frontier.size;
       at_ = file.tree->frontier;
-      is_known = true;
+      is_known = was_known = true;
       note_root(sizes);
     } else if (has_tree && at_ != file.tree->frontier && misfit_.empty()) {
       misfit_ = files_[i].name;
     }
+    if (!was_known && !file.pieces.empty() && untold_.empty()) untold_ = files_[i].name;
     for (const Piece& piece : file.pieces) {
       is_known = is_known && piece.first == at_.size;
       if (!is_known) break;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 
 #include "lib/log/files/cursor.hpp"
 #include "lib/log/format/parse.hpp"
@@ -73,9 +74,15 @@ HashedFiles::~HashedFiles() {
 }
 
 void HashedFiles::work() {
-  Digest digest;
-  for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < files_.size();)
-    if (const int error = hash_file(digest, files_[i], hashes_[i])) errors_[i] = {error, os::last_error()};
+  std::optional<Digest> digest;
+  for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < files_.size();) {
+    try {  // what a thread threw would end the process
+      if (!digest) digest.emplace();
+      if (const int error = hash_file(*digest, files_[i], hashes_[i])) errors_[i] = {error, os::last_error()};
+    } catch (const std::exception& problem) {
+      errors_[i] = {-ENOMEM, "log " + dir_ + "/" + files_[i].name + ": cannot hash it: " + problem.what()};
+    }
+  }
 }
 
 int HashedFiles::hash_file(Digest& digest, const LogFile& file, FileHashes& out) const {

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "lib/log/files/names.hpp"
+#include "lib/log/seal/keys.hpp"
 #include "lib/os/durable.hpp"
 #include "lib/os/error.hpp"
 
@@ -22,9 +23,18 @@ int failed(int error, const std::string& dir, const std::string& name, const cha
   return os::fail(-error, "log %s: cannot %s %s: %s", dir.c_str(), what, name.c_str(), std::strerror(-error));
 }
 
+// Whoever may read the log's checkpoints may read this file, too, and it belongs to the same user: root may have made it.
+void share_like_checkpoint(int directory, int file) {
+  struct stat status {};
+  if (os::calls.fstatat(directory, checkpoint_name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+  os::calls.fchown(file, status.st_uid, status.st_gid);
+  os::calls.fchmod(file, (status.st_mode & 0640) | 0600);
+}
+
 int write_new(int directory, const std::string& name, std::string_view text) {
   os::Fd file;
   int error = os::open_at(directory, name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600, file);
+  if (error == 0) share_like_checkpoint(directory, file.get());
   if (error == 0) error = os::write_full(file.get(), text.data(), text.size());
   return error == 0 ? os::sync_data(file.get()) : error;
 }
@@ -74,6 +84,7 @@ int keep_cosigned(int directory, const std::string& dir, const SignedCheckpoint&
   while (error == 0 && os::calls.flock(lock.get(), LOCK_EX) != 0)
     if (errno != EINTR) error = -errno;
   if (error != 0) return failed(error, dir, lock_name, "lock");
+  share_like_checkpoint(directory, lock.get());
   out = cosigned;
   SignedCheckpoint kept;
   error = read_checkpoint(directory, dir, cosigned_name, kept);
@@ -86,9 +97,7 @@ int keep_cosigned(int directory, const std::string& dir, const SignedCheckpoint&
   }
   if (error == 0 && kept.note.text == cosigned.note.text) {
     out = std::move(kept);
-    for (const Signature& signature : cosigned.note.signatures)
-      if (std::ranges::find(out.note.signatures, signature) == out.note.signatures.end())
-        out.note.signatures.push_back(signature);
+    for (const Signature& signature : cosigned.note.signatures) put_signature(out.note, signature);
   }
   return write_kept(directory, dir, cosigned_name, text_of(out.note));
 }

@@ -27,6 +27,12 @@ std::string misfit(const std::vector<KeyNote>& before, const SignedNote& note, c
 
 std::string epoch_name(std::string_view origin, u64 epoch) { return std::string(origin) + "/epoch-" + std::to_string(epoch); }
 
+bool is_key_of(std::string_view name, std::string_view origin) {
+  u64 epoch = 0;
+  if (name == origin) return true;
+  return take_prefix(name, origin) && take_prefix(name, "/epoch-") && number_of(name, epoch);
+}
+
 std::string text_of(const KeyNote& note) {
   return note.origin + "\n" + std::string(epoch_word) + std::to_string(note.epoch) + "\n" + std::to_string(note.size) + "\n" +
          base64_of(note.root) + "\n" + text_of(note.key) + "\n";

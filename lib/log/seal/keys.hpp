@@ -37,6 +37,8 @@ struct KeyNote {
 
 // Returns the name of an epoch's key.
 std::string epoch_name(std::string_view origin, u64 epoch);
+// Returns whether a key of this name is one of the log with this origin: its own, or that of an epoch.
+bool is_key_of(std::string_view name, std::string_view origin);
 
 // The text that is signed, and back. parse_key_note returns false if it is not such a text.
 std::string text_of(const KeyNote& note);

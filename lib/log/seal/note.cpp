@@ -97,6 +97,15 @@ bool parse_signature(std::string_view line, Signature& out) {
   return true;
 }
 
+void put_signature(SignedNote& note, Signature signature) {
+  const auto same = std::ranges::find_if(
+      note.signatures, [&](const Signature& other) { return other.id == signature.id && other.name == signature.name; });
+  if (same == note.signatures.end())
+    note.signatures.push_back(std::move(signature));
+  else
+    *same = std::move(signature);
+}
+
 bool parse_note(std::string_view text, SignedNote& out, Mistake& mistake) {
   const auto miss = [&mistake](std::string_view expected, std::size_t offset) {
     mistake = {expected, offset};

@@ -67,6 +67,8 @@ struct SignedNote {
 
 std::string text_of(const SignedNote& note);
 std::string text_of(const Signature& signature);  // its line
+// Adds a signature. One of the same key that is there already gives way to it: a witness signs again each time it is asked.
+void put_signature(SignedNote& note, Signature signature);
 // They return false, and say why, if the text is no note, or no line of a signature without its newline. The expected text is
 // a literal.
 bool parse_note(std::string_view text, SignedNote& out, Mistake& mistake);

@@ -285,6 +285,22 @@ TEST_CASE("a file whose first line has another tree than the lines before it is 
   CHECK(is.audit.first_line == 1);
 }
 
+TEST_CASE("files that no longer say what tree they are of are not taken for removed ones") {
+  const Directory dir;
+  const SealedLog log(dir.path(), {.lines = 1000, .per_file = 300, .sign_every = 100});
+  for (std::size_t file = 0; file < 3; ++file) {
+    std::string text = content(file_of(dir, log, file));
+    const std::size_t from = text.find(",\"tree\":{"), to = text.find('}', from) + 1;
+    REQUIRE(from != text.npos);
+    put_content(file_of(dir, log, file), text.erase(from, to - from));
+  }
+  const Judged is = judge(dir.path(), with_keys(log));
+  REQUIRE(is.error == 0);
+  CHECK(is.verdict.proven);
+  CHECK_FALSE(is.audit.holds);
+  CHECK(is.audit.file == log.files()[0]);
+}
+
 TEST_CASE("what is left of a log whose first files were removed is compared, and an old checkpoint where tiles are left") {
   const Directory dir;
   const SealedLog log(dir.path(), {.lines = 1500, .per_file = 300, .sign_every = 100});
