@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 SECONDS = {"quick": 0, "check": 5, "long": 240}
-LONGEST = {"segment": 256, "loads": 256, "log": 2048, "values": 512, "emit": 1024}  # input, by target
+LONGEST = {"segment": 256, "loads": 256, "log": 2048, "values": 512, "emit": 1024, "seal": 2048}  # input, by target
 
 
 def run(program, target, corpus, seconds):

@@ -321,6 +321,25 @@ TEST_CASE("what is left of a log whose first files were removed is compared, and
   CHECK_FALSE(judge(dir.path(), request).audit.holds);
 }
 
+TEST_CASE("behind a hole the comparison goes on where a file says how the tree stands") {
+  const Directory dir;
+  const SealedLog log(dir.path(), {.lines = 1500, .per_file = 300, .sign_every = 100});
+  fs::remove(file_of(dir, log, 2));
+  AuditRequest request = with_keys(log);
+  Judged is = judge(dir.path(), request);
+  CHECK_FALSE(is.verdict.proven);  // the hole itself
+  CHECK(is.audit.holds);
+  CHECK(is.audit.signed_lines == 1500);
+  CHECK(is.audit.compared == 13);
+  CHECK(is.audit.not_compared == 2);
+  std::string text = content(file_of(dir, log, 4));
+  text[text.size() - 10] = '?';
+  put_content(file_of(dir, log, 4), text);
+  is = judge(dir.path(), request);
+  CHECK_FALSE(is.audit.holds);
+  CHECK(is.audit.last_index == 1499);
+}
+
 TEST_CASE("a line is proven from tiles, from lines alone, and where older lines were removed") {
   const Directory dir;
   const SealedLog log(dir.path(), {.lines = 900, .per_file = 290, .before = 7, .sign_every = 850});
