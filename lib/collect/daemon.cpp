@@ -38,6 +38,7 @@ int Daemon::set_up(const Settings& settings) {
   ring_ = settings.ring, log_dir_ = settings.log_dir, owner_ = settings.owner, durability_ = settings.durability;
   idle_ = Idle(settings.busy), heartbeat_ = Heartbeat(settings.heartbeat_ns);
   files_ = settings.files, reload_ = settings.reload, metrics_ = MetricsFile(settings.metrics_file);
+  seal_policy_ = settings.seal, begins_new_log_ = settings.begins_new_log;
   open_notify();
   // The log's lock comes first, always: of several collectors that start at once, the one that has it gets the ring, too. If
   // some took the ring first, each could refuse the other, and none would be left.
@@ -168,7 +169,8 @@ void Daemon::sleep_until_death(u64 sleep_ns) {
   for (const std::unique_ptr<Drain>& drain : drains_) deaths.push_back(&drain->host().deaths());
   const u64 now = present().host().now_ns(), due = log_.durability().due_ns();
   sleep_ns = due <= now ? 0 : std::min(sleep_ns, due - now);
-  const int ended = os::Deaths::wait(deaths, sleep_ns, os::waiting_mask(), log_.durability().descriptor());
+  const int hashed = seal_ ? seal_->descriptor() : -1;
+  const int ended = os::Deaths::wait(deaths, sleep_ns, os::waiting_mask(), {log_.durability().descriptor(), hashed});
   if (ended > 0) death_ = true;
   if (ended < 0 && ended != -EINTR) os::sleep_for(sleep_ns);  // it could not wait for deaths
   if (sleep_ns != 0)

@@ -27,6 +27,8 @@
 #include "lib/collect/settings.hpp"
 #include "lib/inspect/aside.hpp"
 #include "lib/log/files/appender.hpp"
+#include "lib/log/seal/new_log.hpp"
+#include "lib/log/seal/sealing.hpp"
 #include "lib/os/notify.hpp"
 
 namespace shmring::collect {
@@ -56,6 +58,8 @@ class Daemon final : public Log {
   int read_log();
   int move_aside(const Settings& settings, int refused);
   int open_log(const ring::RingId& id);
+  int open_seal();
+  int move_old_log();
   void make_drains();
   int collect();
   int open_whole_log(u64 lines, u64 device);
@@ -75,6 +79,7 @@ class Daemon final : public Log {
   void sync_log();
   void note_voided();
   bool sync_all();
+  bool is_all_signed() const { return seal_ == nullptr || seal_->is_signed() || seal_->error() != 0; }
   void finish_syncs();
   void lose_log();
   void show_log_state();
@@ -114,6 +119,10 @@ class Daemon final : public Log {
   std::string ring_, log_dir_, owner_;
   log::SyncPolicy durability_;
   inspect::Aside aside_;  // the log has not been told of it yet
+  std::optional<log::SealPolicy> seal_policy_;
+  bool begins_new_log_ = false;
+  std::optional<log::FormerLog> old_log_;  // that the one which begins has taken the place of
+  std::unique_ptr<log::Sealing> seal_;     // if the log is sealed; it outlives the appender
   log::Appender log_;
   log::Recovered recovered_;
   bool log_is_read_ = false;  // recovered_ is set
@@ -127,7 +136,7 @@ class Daemon final : public Log {
   u64 refused_by_ended_ = 0;  // of drains that are over: Drain::refused()
   // By AlarmCode. Where the disk is only slow, a second passes before that is a trouble.
   std::array<Condition, ring::alarm_codes> conditions_{
-      Condition{}, Condition{}, Condition{}, Condition{}, Condition{1'000'000'000}, Condition{}, Condition{}};
+      Condition{}, Condition{}, Condition{}, Condition{}, Condition{1'000'000'000}, Condition{}, Condition{}, Condition{}};
   ring::LogFigures figures_;
   u64 measured_ns_ = 0;          // monotonic: when the sizes among them were looked at
   int keep_error_ = 0;           // why files are not compressed, as reported last

@@ -36,7 +36,8 @@ int Daemon::claim_log() {
 
 int Daemon::read_log() {
   if (log_is_read_) return 0;
-  const int error = log_.recover(recovered_);
+  int error = move_old_log();
+  if (error == 0) error = log_.recover(recovered_);
   log_is_read_ = error == 0;
   return error;
 }
@@ -55,9 +56,35 @@ int Daemon::check_device(u64 device) {
 
 int Daemon::open_log(const ring::RingId& id) {
   int error = read_log();
+  if (error == 0 && seal_policy_) error = open_seal();
   if (error == 0) error = log_.begin(id, recovered_);
+  if (error == 0 && old_log_) error = log::forget_old_log(log_.directory(), log_dir_);
   if (error != 0) return error;
+  old_log_.reset();
   if (os::record_origin(log_dir_, ring_) != 0) warn("shmringd: {}; it goes on without that link\n", os::last_error());
+  return 0;
+}
+
+// A log that cannot go on makes room for a new one, if a person asks for it, or a start before has begun with it.
+int Daemon::move_old_log() {
+  if (!seal_policy_) {
+    if (!log::is_old_log_moving(log_.directory())) return 0;
+    return os::fail(EINVAL, "log %s: --new-log was cut short here, and only a start with the seal can finish it",
+                    log_dir_.c_str());
+  }
+  log::Secrets secrets;
+  int error = secrets.open(seal_policy_->state, true);
+  const bool is_wanted = std::exchange(begins_new_log_, false);
+  if (error == 0) error = log::move_old_log(log_.directory(), log_dir_, secrets, is_wanted, os::utc_now_ns(), old_log_);
+  if (error == 0 && old_log_) log_.set_old_log(*old_log_);
+  return error;
+}
+
+int Daemon::open_seal() {
+  seal_ = std::make_unique<log::Sealing>();
+  if (const int error = seal_->open(log_.directory(), log_dir_, ring_, *seal_policy_, files_.group, recovered_.next_index))
+    return error;
+  log_.set_tree(*seal_);
   return 0;
 }
 
@@ -134,17 +161,20 @@ void Daemon::finish_syncs() {
   }
 }
 
-// At the end, waits until all is written, and durable if that was promised, but not for ever. Returns false if it is not.
+// At the end, waits until all is written, and durable and signed if that was promised, but not for ever. Returns false if it
+// is not; what could not be signed is only an alarm.
 bool Daemon::sync_all() {
-  const bool promised = durability_.level != log::Level::write;
+  const bool promised = durability_.level != log::Level::write || seal_ != nullptr;
   if (promised) log_.hurry();
+  if (seal_ != nullptr) seal_->hurry();
   const u64 until = os::monotonic_now_ns() + sync_limit_ns;
   while (log_state_ != LogState::lost) {
     commit();
     sync_log();
     for (const std::unique_ptr<Drain>& drain : drains_) drain->learn(log_.committed());
-    if (!log_.has_pending() && (!promised || log_.durability().is_durable())) return true;
+    const bool is_done = !log_.has_pending() && (!promised || log_.durability().is_durable());
     const u64 now = os::monotonic_now_ns();
+    if (is_done && (is_all_signed() || now >= until)) return true;
     if (log_state_ == LogState::failing || now >= until) break;
     sleep_until_death(until - now);
   }

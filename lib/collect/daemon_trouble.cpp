@@ -16,7 +16,8 @@ using enum ring::AlarmCode;
 using News = Condition::News;
 
 // The one that is on the status page if there are several.
-constexpr ring::AlarmCode by_weight[] = {log_elsewhere, log_lost, log_failing, disk_failing, disk_behind, retain_blocked};
+constexpr ring::AlarmCode by_weight[] = {log_elsewhere, log_lost,     log_failing,   disk_failing,
+                                         disk_behind,   seal_failing, retain_blocked};
 
 const char* text_of(ring::AlarmCode code) {
   switch (code) {
@@ -25,6 +26,7 @@ const char* text_of(ring::AlarmCode code) {
     case log_elsewhere: return "the log's file system was gone: nothing was taken from the ring";
     case disk_failing: return "the disk did not take what was written: it was written again into another file";
     case retain_blocked: return "the log was not within its limits";
+    case seal_failing: return "what was written could not be signed";
     default: return "the disk was behind by as much as may be in memory: nothing was taken from the ring";
   }
 }
@@ -48,13 +50,17 @@ Trouble Daemon::trouble(ring::AlarmCode code) const {
     case log_elsewhere: out.is_bad = is_log_lost_ && log_error_ == -EXDEV; break;
     case disk_failing: out.is_bad = sync_error_ != 0; break;
     case retain_blocked: out.is_bad = retain_blocked_; break;
+    case seal_failing: out.is_bad = seal_ != nullptr && seal_->error() != 0; break;
     default: out.is_bad = log_state_ == LogState::held && sync_error_ == 0; break;
   }
   out.error = code == disk_failing     ? sync_error_
               : code == retain_blocked ? retain_error_
+              : code == seal_failing   ? (seal_ != nullptr ? seal_->error() : 0)
               : code == disk_behind    ? 0
                                        : log_error_;
-  out.failures = code == disk_failing ? log_.durability().failures() : log_failures_;
+  out.failures = code == disk_failing   ? log_.durability().failures()
+                 : code == seal_failing ? (seal_ != nullptr ? seal_->failures() : 0)
+                                        : log_failures_;
   return out;
 }
 
@@ -83,6 +89,7 @@ void Daemon::say_of(ring::AlarmCode code, News news) const {
                              : code == log_elsewhere  ? "its file system is back"
                              : code == disk_failing   ? "the disk takes it again"
                              : code == retain_blocked ? "it is within its limits again"
+                             : code == seal_failing   ? "it is signed again"
                                                       : "the disk has caught up";
     return messages.warn(std::string(name_of(code)) + " over",
                          fmt::format("shmringd: log {}: {}, after {}.{:03} s ({})\n", log_dir_, what, lasted_ms / 1000,
@@ -100,6 +107,7 @@ void Daemon::say_of(ring::AlarmCode code, News news) const {
         "disk has caught up",
         log_dir_);
   if (code == retain_blocked) text = retain_text_ + "; shmringd tries again";
+  if (code == seal_failing) text = seal_->error_text() + "; the log goes on, but its end is not signed; shmringd tries again";
   if (news == News::lasts)
     text += fmt::format("; this has lasted for {} s", (present().host().now_ns() - outage.from.ns) / 1'000'000'000);
   messages.warn(name_of(code), fmt::format("shmringd: {} ({})\n", text, name_of(code)));

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lib/include/shmring/shmring.h"
 #include "lib/log/files/durability.hpp"
 #include "lib/log/files/policy.hpp"
+#include "lib/log/seal/notary.hpp"
 
 namespace shmring::collect {
 
@@ -34,10 +36,12 @@ struct Settings {
   shmring_create_options create{};  // for a ring that has to be made; its group points into the string above
   log::FilePolicy files;
   log::SyncPolicy durability{};
-  bool busy = false;                  // never sleep
-  u64 heartbeat_ns = 60'000'000'000;  // a log to which nothing came for so long gets a line that says so
-  int status_if_damaged = 5;          // exit status if the segment is cut off under the process
-  std::function<Reloaded()> reload;   // reads the settings again; empty: there is nothing to read
+  std::optional<log::SealPolicy> seal;  // none: the log is not sealed
+  bool begins_new_log = false;          // what is there is moved away
+  bool busy = false;                    // never sleep
+  u64 heartbeat_ns = 60'000'000'000;    // a log to which nothing came for so long gets a line that says so
+  int status_if_damaged = 5;            // exit status if the segment is cut off under the process
+  std::function<Reloaded()> reload;     // reads the settings again; empty: there is nothing to read
 };
 
 }  // namespace shmring::collect

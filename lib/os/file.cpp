@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 
 namespace shmring::os {
 
@@ -71,6 +72,34 @@ ssize_t read_full(int fd, void* buffer, std::size_t bytes, std::uint64_t at) {
     done += static_cast<std::size_t>(n);
   }
   return static_cast<ssize_t>(done);
+}
+
+int read_regular(int dir, const char* name, std::size_t limit, std::string& out) {
+  Fd file;
+  out.clear();
+  if (const int error = open_at(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, file)) return error;
+  struct stat status {};
+  if (calls.fstat(file.get(), &status) != 0) return -errno;
+  if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) > limit) return -EBADMSG;
+  out.resize(static_cast<std::size_t>(status.st_size));
+  const ssize_t got = read_full(file.get(), out.data(), out.size(), 0);
+  out.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return got < 0 ? static_cast<int>(got) : 0;
+}
+
+int list_names(int dir, std::vector<std::string>& out) {
+  out.clear();
+  Fd fd;
+  if (const int error = open_at(dir, ".", O_RDONLY | O_DIRECTORY, 0, fd)) return error;
+  DIR* const stream = calls.fdopendir(fd.get());
+  if (stream == nullptr) return -errno;
+  (void)fd.release();
+  errno = 0;
+  while (const dirent* const entry = calls.readdir(stream))
+    if (const std::string_view name = entry->d_name; name != "." && name != "..") out.emplace_back(name);
+  const int error = -errno;
+  calls.closedir(stream);
+  return error;
 }
 
 int read_small(const char* path, std::string& out, std::size_t limit) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "lib/os/calls.hpp"
 
@@ -57,6 +58,13 @@ ssize_t read_full(int fd, void* buffer, std::size_t bytes, std::uint64_t at);
 // Reads a whole small file (at most `limit` bytes, more is −EFBIG), for /proc, where the size is not known before. Returns 0 or
 // −errno.
 int read_small(const char* path, std::string& out, std::size_t limit = 64 << 10);
+
+// Reads a whole regular file of a directory, of at most `limit` bytes; a symbolic link is not followed. Returns 0 or −errno:
+// −EBADMSG for what is no regular file, or has more.
+int read_regular(int dir, const char* name, std::size_t limit, std::string& out);
+
+// Lists all names in a directory, in no order, without "." and "..". Returns 0 or −errno.
+int list_names(int dir, std::vector<std::string>& out);
 
 // Returns −errno for a call that returned −1, and otherwise its value.
 int result(int value);

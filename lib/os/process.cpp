@@ -259,9 +259,10 @@ int Deaths::look() {
   return sum;
 }
 
-int Deaths::wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* mask, int other) {
+int Deaths::wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* mask, std::initializer_list<int> others) {
   std::vector<pollfd> polled;
-  if (other >= 0) polled.push_back({other, POLLIN, 0});
+  for (const int other : others)
+    if (other >= 0) polled.push_back({other, POLLIN, 0});
   for (const Deaths* const deaths : all)
     if (deaths->epoll_) polled.push_back({deaths->epoll_.get(), POLLIN, 0});
   const timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000), static_cast<long>(timeout_ns % 1'000'000'000)};

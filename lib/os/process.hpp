@@ -101,9 +101,10 @@ class Deaths {
     Deaths* const alone = this;
     return wait({&alone, 1}, timeout_ns, mask);
   }
-  // The same for the owners of several segments. There is at least one. It also ends, with 0, when the descriptor `other` is
-  // readable, unless that is −1.
-  static int wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* mask = nullptr, int other = -1);
+  // The same for the owners of several segments. There is at least one. It also ends, with 0, when one of the descriptors
+  // `others` is readable; those that are −1 do not count.
+  static int wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* mask = nullptr,
+                  std::initializer_list<int> others = {});
 
   // If this returns false, all owners count as alive, which the log should say.
   bool can_judge() const { return can_judge_; }

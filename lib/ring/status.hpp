@@ -78,14 +78,15 @@ enum class AlarmCode : u64 {
   disk_behind = 4,     // as much waits for the disk as may be in memory
   retain_blocked = 5,  // the log cannot be kept within its limits
   log_elsewhere = 6,   // the log's directory lies on another file system than before, and nothing is written there
+  seal_failing = 7,    // the log goes on, but what was written last cannot be signed
 };
-inline constexpr std::size_t alarm_codes = 7;
+inline constexpr std::size_t alarm_codes = 8;
 
 // The one name of a code: in messages, lines of the log, metrics and the page for operators. A code of a later version is
 // "unknown".
 constexpr const char* name_of(AlarmCode code) {
-  constexpr const char* names[alarm_codes] = {"none",        "log_failing",    "log_lost",     "disk_failing",
-                                              "disk_behind", "retain_blocked", "log_elsewhere"};
+  constexpr const char* names[alarm_codes] = {"none",        "log_failing",    "log_lost",      "disk_failing",
+                                              "disk_behind", "retain_blocked", "log_elsewhere", "seal_failing"};
   const auto number = static_cast<u64>(code);
   return number < alarm_codes ? names[number] : "unknown";
 }

@@ -3,6 +3,7 @@
 
 usage: command_config.py SHMRING SHMRINGD LIBSHMRING.SO
 """
+import os
 import pathlib
 import re
 import signal
@@ -46,10 +47,28 @@ class Config(CommandCase):
                                                  "log.file_bytes", "log.file_age")],
                          ["128", "4", "256", "true", '"/tmp/x y"', '"3 GiB"', '"90 s"'])
 
+    def test_a_flag_sets_itself_and_no_other(self):
+        flags = {"--busy": "ring.busy", "--compress": "log.compress", "--seal": "seal.enabled"}
+        for flag in flags:
+            found = self.in_force("--ring", "r", "--log", "l", "--seal-state", "s", flag)
+            self.assertEqual({key for key in flags.values() if found[key] == "true"}, {flags[flag]})
+
+    def test_a_seal_wants_a_place_for_its_keys(self):
+        done = self.check("--ring", "r", "--log", "l", "--seal")
+        self.assertEqual(done.status, USAGE)
+        self.assertIn("--seal wants --seal-state", done.err)
+        os.environ["STATE_DIRECTORY"] = "/var/lib/one:/var/lib/two"
+        self.addCleanup(os.environ.pop, "STATE_DIRECTORY")
+        self.assertEqual(self.in_force("--ring", "r", "--log", "l", "--seal")["seal.state"], '"/var/lib/one"')
+        done = self.check("--ring", "r", "--log", "l", "--new-log")
+        self.assertEqual(done.status, USAGE)
+        self.assertIn("--new-log is for a sealed log", done.err)
+
     def test_what_is_in_force_can_be_fed_back(self):
         self.write('[ring]\nname = "r"\non_full = "wait"\nwait_us = 7\nmax_record = 100\ngroup = "root"\nmode = "0640"\n'
                    'owner = "root"\nslots = 64\n[log]\ndir = "/tmp/\\u00e4 \\\\ \\" z"\ngroup = "0"\n[metrics]\nfile = "m"\n'
-                   '[retain]\nage = "90 d"\nbytes = "20 GiB"\nfree = "1 GiB"\n')
+                   '[retain]\nage = "90 d"\nbytes = "20 GiB"\nfree = "1 GiB"\n'
+                   '[seal]\nenabled = true\nstate = "/s"\norigin = "o"\n')
         done = self.check("--config", self.config)
         self.assertEqual((done.status, done.err), (OK, ""))
         self.assertNotRegex(done.out, rb"(?m)^# \w+ is not set")
@@ -62,7 +81,8 @@ class Config(CommandCase):
         help_text = subprocess.run([SHMRINGD, "--help"], capture_output=True, text=True, check=True).stdout
         for key in re.findall(r"^(?:# )?(\w+) (?:=|is not set)", MANUAL.read_text(encoding="utf-8"), re.M):
             option = {"name": "--ring", "dir": "--log", "file": "--metrics", "age": "--retain-age", "bytes": "--retain-bytes",
-                      "free": "--retain-free"}.get(key, "--" + key.replace("_", "-"))
+                      "free": "--retain-free", "enabled": "--seal", "state": "--seal-state", "origin": "--seal-origin",
+                      "epoch": "--seal-epoch"}.get(key, "--" + key.replace("_", "-"))
             self.assertIn(option, help_text)
 
     def test_numbers_have_units_where_they_are_sizes_and_durations(self):

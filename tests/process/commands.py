@@ -217,8 +217,8 @@ class Commands(CommandCase):
     def test_what_the_collector_says_of_its_log_is_shown(self):
         self.create()
         shown = {"level": "every", "durable_index": 38, "next_index": 41, "log_bytes": 2048, "log_free_bytes": 1 << 30,
-                 "alarm": 7, "alarm_errno": errno.ENOSPC, "alarm_utc_ns": 1_700_000_000_000_000_000}
-        self.poke(STATUS_MORE + 104, "8Q", 3, 38, 41, 7, errno.ENOSPC, 1_700_000_000_000_000_000, 2048, 1 << 30)
+                 "alarm": 99, "alarm_errno": errno.ENOSPC, "alarm_utc_ns": 1_700_000_000_000_000_000}
+        self.poke(STATUS_MORE + 104, "8Q", 3, 38, 41, 99, errno.ENOSPC, 1_700_000_000_000_000_000, 2048, 1 << 30)
         self.poke(STATUS + 8, "Q", 1)  # there was a collector
         (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
         (dump,) = [line for line in self.expect(OK, "dump", "r", "-o", "json").lines if line["what"] == "collector"]
@@ -226,7 +226,7 @@ class Commands(CommandCase):
             self.assertEqual({name: collector[name] for name in shown}, shown)
         for words in (["stat", "r", "--interval", "0"], ["dump", "r"]):
             text = self.expect(OK, *words).out.decode()
-            self.assertIn("level every, 38 of 41 lines survive a power cut; 2.0 KiB of log, 1.0 GiB free; alarm 7 since "
+            self.assertIn("level every, 38 of 41 lines survive a power cut; 2.0 KiB of log, 1.0 GiB free; alarm 99 since "
                           "2023-11-14T22:13:20.000000000Z (No space left on device)", text)
         for level, name in enumerate(("none", "write", "interval", "every", "?")):
             self.poke(STATUS_MORE + 104, "Q", level)

@@ -106,7 +106,8 @@ class Metrics(CommandCase):
         until(lambda: len(set(lines(self.stat()))) == 1, "all of them durable")
         found = self.stat()
         self.assertEqual([found[f'shmring_alarm,code="{code}"'] for code in (
-            "log_failing", "log_lost", "disk_failing", "disk_behind", "retain_blocked", "log_elsewhere")], [0] * 6)
+            "log_failing", "log_lost", "disk_failing", "disk_behind", "retain_blocked", "log_elsewhere",
+            "seal_failing")], [0] * 7)
         until(lambda: self.stat()["shmring_durable_lag_seconds"] == 0, "nothing that waits for the disk")
         self.end()
 

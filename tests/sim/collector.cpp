@@ -31,6 +31,8 @@ int History::Collector::open() {
   if (error == -EBADMSG) throw Wrong{std::string("the log is refused: ") + shmring::os::last_error()};
   if (error != 0) return error;
   look_at_what_is_found(found_);
+  if (scenario_.is_sealed) error = open_seal();
+  if (error != 0) return error;
   error = log_.begin({}, found_);
   if (error == -EBADMSG) throw Wrong{std::string("the log is refused: ") + shmring::os::last_error()};
   if (error != 0) return error;
@@ -43,6 +45,19 @@ int History::Collector::open() {
   notes_.push_back({"start", machine_.utc_ns, {}});
   if (found_.cut_bytes > 0) notes_.push_back({"recovery", machine_.utc_ns, {{"cut", number(found_.cut_bytes), true}}});
   figures_.cut_logs += found_.cut_bytes > 0;
+  return 0;
+}
+
+int History::Collector::open_seal() {
+  const log::SealPolicy policy{"/sim/state", "", 5'000 * millisecond};
+  const int error = seal_.open(log_.directory(), "/sim/log", "ring", policy, {}, found_.next_index,
+                               std::make_unique<SimulatedHasher>(machine_));
+  // Lines that the disk has dropped after they were hashed are no reason for an alarm of this test.
+  if (error == -EBADMSG && truth_.given_up == ~u64{0})
+    throw Wrong{std::string("the seal is refused: ") + shmring::os::last_error()};
+  if (error != 0) return error;
+  found_signed_ = seal_.signed_index();  // D may be less than that by now, if the mark was lost
+  log_.set_tree(seal_);
   return 0;
 }
 
@@ -136,6 +151,8 @@ void History::Collector::observe() {
     for (std::string& line : fresh) truth_.lines.push_back(line.find('\0') == line.npos ? std::move(line) : "");
   }
   if (now.durable < durable_ || now.durable > now.index) throw Wrong{"D is " + number(now.durable)};
+  if (scenario_.is_sealed && seal_.signed_index() > std::max(now.durable, found_signed_))
+    throw Wrong{number(seal_.signed_index()) + " lines are signed, and D is " + number(now.durable)};
   durable_ = now.durable;
   truth_.told = std::max(truth_.told, durable_);
   truth_.floor = truth_.lines.size();
@@ -156,12 +173,14 @@ void History::Collector::settle() {
   machine_.set_trouble(0), machine_.disk.set_trouble(0);
   machine_.set_sync_speed(95);
   log_.hurry();
+  if (scenario_.is_sealed) seal_.hurry();
   for (int i = 0; i < rounds_to_settle; ++i) {
     if (!log_.is_held() && !log_.has_pending()) append_notes();
     write();
     machine_.let_sync_thread_run();
     sync(1100 * millisecond);
-    if (notes_.empty() && !log_.has_pending() && !log_.is_held() && log_.durability().is_durable()) return;
+    const bool is_signed = !scenario_.is_sealed || (seal_.is_signed() && seal_.error() == 0);
+    if (notes_.empty() && !log_.has_pending() && !log_.is_held() && log_.durability().is_durable() && is_signed) return;
   }
   throw Wrong{"after errors have ended, D is " + number(log_.committed().durable) + " and W is " +
               number(log_.committed().index) + (log_.has_pending() ? ", and lines wait" : "")};

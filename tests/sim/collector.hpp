@@ -4,6 +4,7 @@
 // under way.
 #pragma once
 
+#include "lib/log/seal/sealing.hpp"
 #include "tests/sim/history.hpp"
 
 namespace sim {
@@ -34,6 +35,25 @@ class SteppedSyncer final : public log::Syncer {
   bool is_busy_ = false;
 };
 
+// Does each job at once, in the collector's context.
+class SimulatedHasher final : public log::Hasher {
+ public:
+  explicit SimulatedHasher(Machine& machine) : machine_(machine) {}
+
+  int open(log::Notary& notary) override { return notary_ = &notary, 0; }
+  void begin(log::SealJob job) override {
+    result_ = machine_.alone([&] { return notary_->perform(job); });
+  }
+  std::optional<log::SealResult> take() override { return std::exchange(result_, std::nullopt); }
+  bool is_busy() const override { return result_.has_value(); }
+  int descriptor() const override { return -1; }
+
+ private:
+  Machine& machine_;
+  log::Notary* notary_ = nullptr;
+  std::optional<log::SealResult> result_;
+};
+
 class History::Collector {
  public:
   Collector(const Scenario& scenario, Machine& machine, Truth& truth, Figures& figures, Dice dice)
@@ -46,6 +66,7 @@ class History::Collector {
   void settle();
 
  private:
+  int open_seal();
   void look_at_what_is_found(const log::Recovered& found);
   bool is_what_was_written(u64 index, const std::string& line) const;
   void append(const log::Line& line);
@@ -63,11 +84,12 @@ class History::Collector {
   Truth& truth_;
   Figures& figures_;
   Dice dice_;
+  log::Sealing seal_;  // if the log is sealed
   log::Appender log_;
   log_test::PlainLedger ledger_;
   log::Recovered found_;  // the ledger has views of it
   std::vector<log::Note> notes_;
-  u64 incarnation_ = 0, sequence_ = 0, now_ns_ = 1'000'000'000, durable_ = 0;
+  u64 incarnation_ = 0, sequence_ = 0, now_ns_ = 1'000'000'000, durable_ = 0, found_signed_ = 0;
 };
 
 }  // namespace sim

@@ -4,6 +4,9 @@
 #include <cstring>
 
 #include "lib/log/files/verify.hpp"
+#include "lib/log/seal/checkpoint.hpp"
+#include "lib/log/seal/keys.hpp"
+#include "lib/log/seal/tree.hpp"
 #include "lib/os/error.hpp"
 #include "tests/sim/collector.hpp"
 #include "tests/sim/reader.hpp"
@@ -22,6 +25,7 @@ Scenario scenario_of(u64 seed, u64 number, bool has_trouble) {
   out.sync_speed = speeds[dice.below(std::size(speeds))];
   out.is_rename_old = dice.once_in(8);
   out.steps = dice.from_to(10, 40);
+  out.is_sealed = number / 3 % 2 == 0;
   if (has_trouble) out.disk_trouble = dice.from_to(4, 30);
   if (has_trouble && dice.once_in(2)) out.call_trouble = dice.from_to(10, 60);
   out.seed = dice.next();
@@ -109,6 +113,51 @@ void History::check_whole() {
   const log::Deviation& d = verdict.deviation;
   if (!verdict.proven)
     throw Wrong{"verify: " + d.file + ":" + std::to_string(d.line) + ": expected " + d.expected + ", found " + d.found};
+  if (scenario_.is_sealed) check_seal(lines);
+}
+
+// One chain of keys, no secret of an older epoch, and each root that was signed is that of the lines. What a disk has dropped
+// cannot be hashed.
+void History::check_seal(const std::vector<std::string>& lines) {
+  if (truth_.given_up != ~u64{0}) return;
+  std::vector<log::KeyNote> chain;
+  const std::string keys = machine_.disk.at(machine_.disk.find(directory(), log::keys_name)).bytes;
+  if (const std::string wrong = log::read_key_chain(keys, chain); !wrong.empty()) throw Wrong{"keys: " + wrong};
+  const u64 state = machine_.disk.find(Disk::root, "state");
+  // A collector that ends leaves the secret of the next epoch where its note is not written yet, and never an older one.
+  const auto secret = [](u64 epoch) { return "epoch-" + std::to_string(epoch) + ".key"; };
+  const u64 last = chain.back().epoch;
+  if (machine_.disk.find(state, secret(last)) == 0) throw Wrong{"the secret of epoch " + std::to_string(last) + " is missing"};
+  for (const auto& [name, inode] : machine_.disk.at(state).names)
+    if (name.starts_with("epoch-") && name != secret(last) && name != secret(last + 1))
+      throw Wrong{name + " is left, and the chain ends with epoch " + std::to_string(last)};
+  figures_.keys += chain.size() - 1;
+  std::map<u64, log::Hash> roots;
+  for (const log::KeyNote& key : chain) roots[key.size] = key.root;
+  const auto take = [&](std::string_view text) {
+    log::SignedNote note;
+    log::Checkpoint checkpoint;
+    while (log::take_note(text, note)) {
+      if (!log::parse_checkpoint(note.text, checkpoint)) continue;
+      const auto [at, is_new] = roots.try_emplace(checkpoint.size, checkpoint.root);
+      if (!is_new && at->second != checkpoint.root)
+        throw Wrong{"two roots of " + std::to_string(checkpoint.size) + " lines were signed"};
+    }
+  };
+  for (const auto& [name, inode] : machine_.disk.at(directory()).names)
+    if (name.ends_with(log::checkpoints_suffix) || name == log::checkpoint_name) take(machine_.disk.at(inode).bytes);
+  if (roots.rbegin()->first != lines.size())
+    throw Wrong{"the newest checkpoint is of " + std::to_string(roots.rbegin()->first) + " lines of " +
+                std::to_string(lines.size())};
+  log::Digest digest;
+  log::Tree tree(digest);
+  for (std::size_t i = 0; i <= lines.size(); ++i) {
+    const auto found = roots.find(i);
+    if (found != roots.end() && found->second != tree.root())
+      throw Wrong{"the root that was signed of " + std::to_string(i) + " lines is not theirs"};
+    if (found != roots.end()) ++figures_.checkpoints;
+    if (i < lines.size()) tree.add(digest.leaf(lines[i] + "\n"));
+  }
 }
 
 }  // namespace sim

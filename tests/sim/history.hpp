@@ -30,7 +30,7 @@ struct Scenario {
   u64 page_bytes, file_bytes, unsynced_max;
   u64 sync_speed;  // of hundred
   u64 disk_trouble, call_trouble;
-  bool is_rename_old;
+  bool is_rename_old, is_sealed;
   u64 steps;  // of the first collector
 };
 Scenario scenario_of(u64 seed, u64 number, bool has_trouble);
@@ -50,6 +50,7 @@ enum class Death { kill, power_cut };
 
 struct Figures {
   u64 cuts = 0, kills = 0, power_cuts = 0, replaced = 0, cut_logs = 0, dropped = 0, refused_starts = 0;
+  u64 keys = 0, checkpoints = 0;  // changes of keys, and roots that were compared with the lines
 };
 
 class History {
@@ -70,6 +71,7 @@ class History {
   void live(u64 steps, u64 cut_at, Dice plan, bool settles);
   void die(Death death, u64 seed);
   void check_whole();
+  void check_seal(const std::vector<std::string>& lines);
   u64 directory() const { return machine_.disk.find(Disk::root, "log"); }
 
   Scenario scenario_;

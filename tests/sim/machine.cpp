@@ -42,6 +42,7 @@ void Machine::let_sync_thread_run() {
 }
 
 void Machine::take_turn() {
+  if (is_alone_) return;
   if (turns_.is_beside()) {
     turns_.pause();
   } else {

@@ -56,6 +56,12 @@ class Machine {
   void tell(const std::string& what);
 
   Turns& turns() { return turns_; }
+  // What `body` asks for is done without a turn of the sync thread: it may hold what that one waits for.
+  template <class F>
+  auto alone(F body) {
+    const std::unique_ptr<bool, void (*)(bool*)> end(&(is_alone_ = true), [](bool* is_alone) { *is_alone = false; });
+    return body();
+  }
   // Lets the sync thread go on as far as the dice say.
   void let_sync_thread_run();
 
@@ -84,7 +90,7 @@ class Machine {
   std::vector<Descriptor> descriptors_;
   std::string boot_id_;
   u64 calls_ = 0, cut_at_ = 0, trouble_ = 0, sync_speed_ = 50;
-  bool is_dead_ = false, is_rename_old_ = false, is_told_ = false;
+  bool is_dead_ = false, is_rename_old_ = false, is_told_ = false, is_alone_ = false;
   std::string story_;
   shmring::os::Calls real_;
 };

@@ -53,10 +53,12 @@ void run_all(u64 seed, bool has_trouble, Figures& figures) {
 void say(const char* disk, const Figures& f) {
   shmring::test::tried(f.cuts, "cut points");
   shmring::test::report(
-      "%s: %llu cut points, %llu kills, %llu power cuts, %llu files replaced, %llu logs cut, %llu pages that went back", disk,
-      static_cast<unsigned long long>(f.cuts), static_cast<unsigned long long>(f.kills),
+      "%s: %llu cut points, %llu kills, %llu power cuts, %llu files replaced, %llu logs cut, %llu pages that went back, %llu "
+      "changes of keys, %llu signed roots compared",
+      disk, static_cast<unsigned long long>(f.cuts), static_cast<unsigned long long>(f.kills),
       static_cast<unsigned long long>(f.power_cuts), static_cast<unsigned long long>(f.replaced),
-      static_cast<unsigned long long>(f.cut_logs), static_cast<unsigned long long>(f.dropped));
+      static_cast<unsigned long long>(f.cut_logs), static_cast<unsigned long long>(f.dropped),
+      static_cast<unsigned long long>(f.keys), static_cast<unsigned long long>(f.checkpoints));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cctype>
+#include <cstdlib>
 
 #include "lib/collect/messages.hpp"
 #include "lib/os/error.hpp"
@@ -41,6 +42,8 @@ std::string check_together(const Values& values) {
     if (setting.is_required && !values[i])
       return fmt::format("{} is required, or {} in [{}] of the configuration file", setting.option, setting.key, setting.table);
   }
+  if (value_of(values, "seal.enabled").number != 0 && !values[place_of("seal.state")])
+    return "--seal wants --seal-state, or state in [seal] of the configuration file, or $STATE_DIRECTORY";
   return "";
 }
 
@@ -54,23 +57,28 @@ std::string Configuration::merge(Values& out) const {
   for (std::size_t i = 0; i < out.size(); ++i)
     if (asked_[i]) out[i] = asked_[i];
   add_defaults(out);
+  // The first of those that systemd names.
+  const char* const state = std::getenv("STATE_DIRECTORY");
+  std::optional<Value>& seal_state = out[place_of("seal.state")];
+  const std::string first = state == nullptr ? "" : std::string(state).substr(0, std::string_view(state).find(':'));
+  if (!seal_state && !first.empty()) read_value(settings()[place_of("seal.state")], first, seal_state.emplace());
   return "";
 }
 
 bool Configuration::parse(int argc, char** argv, int& status) {
   Asked asked;
   if (!parse_options(argc, argv, asked, status)) return false;
-  asked_ = asked.values, file_ = asked.config, is_only_checked_ = asked.check;
+  asked_ = asked.values, file_ = asked.config, is_only_checked_ = asked.check, begins_new_log_ = asked.new_log;
   if (const std::string wrong = merge(values_); !wrong.empty()) {
     collect::say("shmringd: {}\n", safe(wrong));
     status = configuration;
     return false;
   }
-  if (const std::string wrong = check_together(values_); !wrong.empty()) {
-    status = misused(wrong);
-    return false;
-  }
-  return true;
+  std::string wrong = check_together(values_);
+  if (begins_new_log_ && value_of(values_, "seal.enabled").number == 0)
+    wrong = "--new-log is for a sealed log: it wants --seal";
+  if (!wrong.empty()) status = misused(wrong);
+  return wrong.empty();
 }
 
 int Configuration::check() const {
@@ -99,6 +107,7 @@ int Configuration::check() const {
 void Configuration::apply(collect::Settings& to) {
   to.create.struct_size = sizeof to.create;
   tool::apply(values_, to);
+  to.begins_new_log = begins_new_log_;
   if (!file_.empty()) to.reload = [this] { return reload(); };
 }
 

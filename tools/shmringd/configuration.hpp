@@ -30,7 +30,7 @@ class Configuration {
   Values asked_;  // on the command line
   Values values_;
   std::string file_;  // "": none
-  bool is_only_checked_ = false;
+  bool is_only_checked_ = false, begins_new_log_ = false;
 };
 
 }  // namespace shmring::tool

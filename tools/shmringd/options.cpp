@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <deque>
+
 #include "lib/collect/messages.hpp"
 #include "tools/common/command_line.hpp"
 #include "tools/common/exit.hpp"
@@ -26,9 +28,9 @@ constexpr const char* footer =
     "ring or the log.\n\n"
     "Example: shmringd --ring payments --log /var/log/payments-audit";
 
-void add_option(Command program, const Setting& setting, std::optional<Value>& value, bool& busy) {
+void add_option(Command program, const Setting& setting, std::optional<Value>& value, bool& is_given) {
   if (setting.type == Type::flag) {
-    program.flag(setting.option, busy, manual(setting));
+    program.flag(setting.option, is_given, manual(setting));
     return;
   }
   const auto take = [&setting, &value](const std::string& text) { return read_value(setting, text, value.emplace()); };
@@ -53,8 +55,12 @@ bool parse_options(int argc, char** argv, Asked& out, int& status) {
   line.version(fmt::format("shmringd {}.{}", SHMRING_VERSION_MAJOR, SHMRING_VERSION_MINOR));
   program.value("--config", out.config, "a file of these settings, in TOML").form("FILE");
   program.flag("--check-config", out.check, "do all but start, and print the settings in force, as a configuration file");
-  bool busy = false;
-  for (std::size_t i = 0; i < settings().size(); ++i) add_option(program, settings()[i], out.values[i], busy);
+  program.flag(
+      "--new-log", out.new_log,
+      "move the log that is there into old-TIME in its directory, erase its keys, and begin a new one, with --seal: for a "
+      "log that was restored from a backup, and so is not what was signed");
+  std::deque<bool> given(settings().size(), false);  // of the flags
+  for (std::size_t i = 0; i < settings().size(); ++i) add_option(program, settings()[i], out.values[i], given[i]);
   program.footer(footer);
   const Parsing parsing = line.parse(argc, argv);
   if (parsing.end == Parsing::End::asked) {
@@ -66,7 +72,7 @@ bool parse_options(int argc, char** argv, Asked& out, int& status) {
     return false;
   }
   for (std::size_t i = 0; i < settings().size(); ++i)
-    if (busy && settings()[i].type == Type::flag) read_value(settings()[i], "true", out.values[i].emplace());
+    if (given[i]) read_value(settings()[i], "true", out.values[i].emplace());
   return true;
 }
 

@@ -11,6 +11,7 @@ struct Asked {
   Values values = Values(settings().size());
   std::string config;  // the file; "": none
   bool check = false;  // no more than that
+  bool new_log = false;
 };
 
 // Returns true if the program is to go on. Otherwise the exit status is in `status` (for help and version, too), and the

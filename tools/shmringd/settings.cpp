@@ -92,9 +92,10 @@ void apply(const Values& values, collect::Settings& to) {
     if (values[i]) settings()[i].apply(*values[i], to);
 }
 
-const Value& value_of(const Values& values, std::string_view name) {
-  const auto found = std::ranges::find(settings(), name, &Setting::name);
-  return *values.at(static_cast<std::size_t>(found - settings().begin()));
+std::size_t place_of(std::string_view name) {
+  return static_cast<std::size_t>(std::ranges::find(settings(), name, &Setting::name) - settings().begin());
 }
+
+const Value& value_of(const Values& values, std::string_view name) { return *values.at(place_of(name)); }
 
 }  // namespace shmring::tool

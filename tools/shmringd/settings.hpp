@@ -61,6 +61,9 @@ void add_defaults(Values& values);
 // `values` have their defaults. `to` must stay where it is, because its parts point to each other.
 void apply(const Values& values, collect::Settings& to);
 
+// Returns the place of a setting in these. `name` is "table.key".
+std::size_t place_of(std::string_view name);
+
 // Returns the value of a setting, which has one. `name` is "table.key".
 const Value& value_of(const Values& values, std::string_view name);
 

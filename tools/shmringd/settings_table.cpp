@@ -101,6 +101,22 @@ const std::vector<Setting> table{
     {"retain", "free", "--retain-free", "SIZE", size, 64 << 10, u64{1} << 50, "", false, false,
      "remove the oldest files of the log while less is free on its file system; if it is not set, none is removed for that",
      {}, [](const Value& v, Settings& to) { to.files.retain.free = v.number; }},
+    {"seal", "enabled", "--seal", "", flag, 0, 1, "false", false, true,
+     "hash each line into a tree and sign its root, so that no line can be changed or removed unnoticed: see shmring verify "
+     "--key. The keys are made at the first start, or before by shmring keygen",
+     {}, [](const Value& v, Settings& to) { if (v.number != 0 && !to.seal) to.seal.emplace(); }},
+    {"seal", "state", "--seal-state", "DIR", text, 0, 0, "", false, true,
+     "directory of the keys (mode 0700), which belongs to this user and to this log alone; if it is not set, $STATE_DIRECTORY, "
+     "which systemd sets",
+     {}, [](const Value& v, Settings& to) { if (to.seal) to.seal->state = v.text; }},
+    {"seal", "origin", "--seal-origin", "NAME", text, 0, 0, "", false, true,
+     "name of the log in its checkpoints, unique in the world, without spaces and +; it holds for a log that is begun; if it "
+     "is not set, shmring/RING/ and 16 hex digits by chance",
+     {}, [](const Value& v, Settings& to) { if (to.seal) to.seal->origin = v.text; }},
+    {"seal", "epoch", "--seal-epoch", "TIME", duration, second, 366 * day, "24 h", false, true,
+     "how long a key signs: then the next one follows, and this one is erased, so that nobody who gets hold of the keys later "
+     "can change what was signed before",
+     {}, [](const Value& v, Settings& to) { if (to.seal) to.seal->epoch_ns = v.number; }},
     {"metrics", "file", "--metrics", "FILE", text, 0, 0, "", false, true,
      "a file for Prometheus's collector of text files, written anew every 15 seconds; its name must end with .prom there. A "
      "file on a tmpfs keeps a slow disk away from the collector",

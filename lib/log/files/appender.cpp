@@ -61,6 +61,7 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   if (syncer_ == nullptr) syncer_ = std::make_unique<SyncThread>();
   int error = durability_.open(writer_.directory(), sync_policy_, std::move(syncer_));
   if (error == 0) upkeep_.begin(durability_.directory_sync());
+  if (error == 0 && tree_ != nullptr) tree_->begin(durability_.directory_sync());
   if (error == 0) error = durability_.start(writer_.directory(), recovered.durable, recovered.next_index);
   if (error != 0)
     return os::fail(-error, "log %s: cannot write the mark of what is durable: %s", writer_.dir().c_str(),
@@ -68,12 +69,14 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   Accounts found = recovered.known(os::utc_now_ns());
   found.ring = present_;
   if (recovered.file.empty()) {
+    found.old = std::move(old_);
     error = begin_file(std::move(found));
     return error != 0 ? error : writer_.sync_first_file();
   }
   if (error = go_on(recovered); error != 0) return error;
   const bool is_unsynced = !recovered.unsynced.empty() && sync_policy_.level != Level::write;
-  if (recovered.is_sealed || is_unsynced) return begin_file(std::move(found));
+  const bool begins_tree = tree_ != nullptr && tree_->is_to_begin();
+  if (recovered.is_sealed || is_unsynced || begins_tree) return begin_file(std::move(found));
   if (writer_.is_full() && !writer_.has_first_line_only()) begin_new_file(std::move(found));
   return 0;
 }
@@ -85,6 +88,7 @@ int Appender::go_on(const Recovered& recovered) {
   if (recovered.is_sealed) return 0;
   if (const int error = writer_.open(recovered)) return error;
   has_news_ = !writer_.has_first_line_only();
+  if (tree_ != nullptr) tree_->goes_into(recovered.file, false);
   durability_.goes_on(writer_.file(), recovered.file, first_index_of(recovered.file), recovered.file_bytes);
   if (!recovered.unsynced.empty()) return 0;
   std::string text(recovered.file_bytes - recovered.accounts_byte, '\0');
@@ -121,21 +125,19 @@ void Appender::append(Accounts accounts) {
 
 int Appender::write() {
   while (!pending_.empty() && !durability_.holds()) {
-    int error = durability_.needs_new_file() ? go_on_in_a_new_file() : 0;
+    if (needs_new_file() && !is_tree_whole()) return 0;
+    int error = needs_new_file() ? go_on_in_a_new_file() : 0;
     if (error == 0) error = write_first();
-    if (error != 0) return error;
+    if (error != 0) return is_file_full_ = false, error;
   }
   return 0;
 }
 
-// Writes the first batch that waits.
+// Writes the first batch that waits, or learns that the file may not grow.
 int Appender::write_first() {
   Batch& batch = pending_.front();
-  int error = store(batch.bytes, batch.lines, batch.accounts_at, false);
-  if (error == -EFBIG && !writer_.is_uncut() && !writer_.has_first_line_only()) {
-    error = go_on_in_a_new_file();
-    if (error == 0) error = store(batch.bytes, batch.lines, batch.accounts_at, false);
-  }
+  const int error = store(batch.bytes, batch.lines, batch.accounts_at, false);
+  if (error == -EFBIG && !writer_.is_uncut() && !writer_.has_first_line_only()) return is_file_full_ = true, 0;
   if (error != 0) return error;
   committed_.batch = batch.number;
   pending_.pop_front();
@@ -149,16 +151,18 @@ int Appender::store(std::string& lines, u64 count, std::size_t accounts_at, bool
   if (error == -ENOSPC || error == -EDQUOT) upkeep_.look_soon();
   if (error != 0) return error;
   const u64 first = std::exchange(committed_.index, committed_.index + count);
-  durability_.wrote(std::move(lines), first, committed_.index, accounts_at);
+  const auto text = std::make_shared<std::string>(std::move(lines));
+  if (tree_ != nullptr) tree_->wrote(first, committed_.index, text);
+  durability_.wrote(text, first, committed_.index, accounts_at);
   return 0;
 }
 
-int Appender::write_urgent(const Line& line) {
+int Appender::write_urgent(const Line& line, bool may_use_reserve) {
   if (is_held()) return -EAGAIN;
   std::string text;
   encoder_.encode({&line, 1}, committed_.index, text);
   pace_.add(1, text.size());
-  if (const int error = store(text, 1, std::string::npos, true)) return error;
+  if (const int error = store(text, 1, std::string::npos, may_use_reserve)) return error;
   ++next_index_, has_news_ = true;
   for (Batch& batch : pending_) count_up_indexes(batch);
   return 0;
@@ -179,11 +183,43 @@ bool Appender::sync(u64 now_ns) {
   now_ns_ = now_ns;
   if (file_since_ns_ == 0) file_since_ns_ = now_ns;
   const bool was_held = is_held();
-  const bool moved = durability_.step(now_ns);
+  bool moved = durability_.step(now_ns);
   committed_.durable = durability_.durable();
+  if (tree_ != nullptr) moved = step_tree() || moved;
   const bool is_gone = upkeep_.is_about_to_remove(committed_.durable) && writer_.in_place() != 0;
   if (!is_gone && upkeep_.step(committed_.durable)) tell_of_removal();
   return moved || was_held != is_held();
+}
+
+// A line of the tree's own is tried again by the next turn if it cannot be written now.
+bool Appender::step_tree() {
+  const bool moved = tree_->step(now_ns_, committed_.durable);
+  durability_.set_read(tree_->hashed());
+  if (!is_new_file_due() || is_tree_whole()) {
+    file_due_ns_ = 0;
+  } else if (file_due_ns_ == 0) {
+    file_due_ns_ = now_ns_;
+  }
+  const std::optional<Note> line = is_held() ? std::nullopt : tree_->line();
+  if (!line || write_urgent(*line, false) != 0) return moved;
+  durability_.want(committed_.index);
+  tree_->was_written(committed_.index - 1);
+  return true;
+}
+
+bool Appender::is_new_file_due() const {
+  if (durability_.is_current_void()) return false;
+  if (needs_new_file()) return true;
+  if (roll_error_ != 0 && now_ns_ - roll_failed_ns_ < roll_retry_ns) return false;
+  if (writer_.has_first_line_only()) return false;
+  return writer_.is_full() || rotates_ || (has_news_ && now_ns_ - file_since_ns_ >= policy_.max_age_ns);
+}
+
+// A new file is due. While the tree is far behind, the old file goes on; what the tree does in a moment is waited for. If it
+// never comes so close, because as much is written as it can take, it is waited for after a second.
+bool Appender::waits_for_tree() const {
+  if (file_due_ns_ == 0 || !pending_.empty() || is_tree_whole()) return false;
+  return tree_->unhashed_bytes() <= hashed_in_a_moment || now_ns_ - file_due_ns_ >= tree_patience_ns;
 }
 
 // The file's first line takes the index of the first line that is not in the log yet.
@@ -192,15 +228,22 @@ int Appender::begin_file(Accounts accounts) {
   const RingId ring = accounts.ring;
   std::string line;
   accounts.clean = true;
+  if (tree_ != nullptr) accounts.tree = tree_->state();
   encoder_.encode(std::move(accounts), committed_.index, line);
   if (const int error = writer_.begin_file(time_ns, committed_.index, line)) return error;
-  durability_.began(writer_.file(), writer_.file_name(), committed_.index, line);
+  const u64 bytes = line.size();
+  const auto text = std::make_shared<std::string>(std::move(line));
+  if (tree_ != nullptr) {
+    tree_->goes_into(writer_.file_name(), true);
+    tree_->wrote(committed_.index, committed_.index + 1, text);
+  }
+  durability_.began(writer_.file(), writer_.file_name(), committed_.index, text);
   ++committed_.index, ++next_index_;
-  file_since_ns_ = now_ns_, rotates_ = false, has_news_ = !pending_.empty();
+  file_since_ns_ = now_ns_, rotates_ = is_file_full_ = false, has_news_ = !pending_.empty();
   upkeep_.look_soon();
   for (Batch& batch : pending_) count_up_indexes(batch);
   if (pending_.empty()) {
-    pace_.add_accounts(line.size());
+    pace_.add_accounts(bytes);
     present_ = ring;
   } else {
     pace_.hurry();  // what recovery says still names accounts that the caller has dropped

@@ -1,7 +1,8 @@
 // Lines on their way into a log. They are encoded into batches, which are written in order.
 //
 //   lines → Encoder → Batch → Writer → Commit{written}
-//                               └→ Durability → sync thread → Commit{durable}
+//                               ├→ Durability → sync thread → Commit{durable}
+//                               └→ LineTree, if the log has one
 //
 // Invariants:
 //   - a caller may forget a line once it is appended. A batch owns its bytes until it is committed, however often its write
@@ -27,6 +28,7 @@
 
 #include "lib/log/files/batch.hpp"
 #include "lib/log/files/durability.hpp"
+#include "lib/log/files/line_tree.hpp"
 #include "lib/log/files/upkeep.hpp"
 #include "lib/log/files/writer.hpp"
 #include "lib/log/format/encoder.hpp"
@@ -74,6 +76,11 @@ class Appender {
   void set_durability(const SyncPolicy& policy, std::unique_ptr<Syncer> syncer = nullptr) {
     sync_policy_ = policy, syncer_ = std::move(syncer);
   }
+  // Called before begin(), if the log is to have a tree. The tree lives longer than this object, and has all lines that are
+  // there.
+  void set_tree(LineTree& tree) { tree_ = &tree; }
+  // Called before begin(): a log that is begun says that it has taken this one's place.
+  void set_old_log(FormerLog old) { old_ = std::move(old); }
   int recover(Recovered& recovered) const { return writer_.recover(recovered); }
   void remove_unused() const { writer_.remove_unused(); }
 
@@ -91,7 +98,7 @@ class Appender {
   // Writes one line about the log itself, in front of all that waits: into the room that is kept for
   // it, if there is none for what waits. Returns 0 or −errno; −EAGAIN: the log is held. After an error it is as if the line had
   // never been.
-  int write_urgent(const Line& line);
+  int write_urgent(const Line& line, bool may_use_reserve = true);
 
   // Writes what was taken over, in order, as far as that is possible now. Returns 0 if all of it is in the log, or −errno with
   // its text; the rest then waits for the next call. After −ESTALE the log cannot be written any more: see Writer::in_place().
@@ -101,8 +108,9 @@ class Appender {
   bool sync(u64 now_ns);
   // From here on, whatever is written is synced at once.
   void hurry() { durability_.hurry(); }
-  // Returns true if nothing can be written now because the disk is behind, or a file is being replaced.
-  bool is_held() const { return durability_.holds() || durability_.needs_new_file(); }
+  // Returns true if nothing can be written now because the disk is behind, a file is being replaced, or a new file waits for
+  // the tree.
+  bool is_held() const { return durability_.holds() || needs_new_file() || waits_for_tree(); }
   const Durability& durability() const { return durability_; }
   std::optional<Voided> take_voided() { return durability_.take_voided(); }
   bool has_pending() const { return !pending_.empty(); }
@@ -111,13 +119,7 @@ class Appender {
   // Returns true if all is written, and a new file is to be begun with the accounts of all lines so far: because this one is
   // full or old, because rotate() asked for one, or because this one was replaced. A file in which nothing but heartbeats
   // follows the first line does not become old.
-  bool wants_new_file() const {
-    if (!pending_.empty() || durability_.is_current_void()) return false;
-    if (durability_.needs_new_file()) return true;
-    if (roll_error_ != 0 && now_ns_ - roll_failed_ns_ < roll_retry_ns) return false;
-    if (writer_.has_first_line_only()) return false;
-    return writer_.is_full() || rotates_ || (has_news_ && now_ns_ - file_since_ns_ >= policy_.max_age_ns);
-  }
+  bool wants_new_file() const { return pending_.empty() && is_new_file_due() && is_tree_whole(); }
   void begin_new_file(Accounts accounts) {
     roll_error_ = begin_file(std::move(accounts));
     roll_failed_ns_ = now_ns_;
@@ -132,6 +134,7 @@ class Appender {
   void present(const RingId& id) { present_ = id; }
 
   u64 device() const { return writer_.device(); }
+  int directory() const { return writer_.directory(); }
   int reserve_error() const { return writer_.reserve_error(); }
   // Called when nothing more is to be written.
   void give_back_reserve() const { writer_.give_back_reserve(); }
@@ -150,12 +153,17 @@ class Appender {
   u64 next_index() const { return next_index_; }
 
  private:
+  bool is_new_file_due() const;
+  bool needs_new_file() const { return durability_.needs_new_file() || is_file_full_; }
+  bool is_tree_whole() const { return tree_ == nullptr || tree_->hashed() == committed_.index; }
+  bool waits_for_tree() const;
   int begin_file(Accounts accounts);
   int go_on_in_a_new_file();
   int go_on(const Recovered& recovered);
   int write_first();
   int store(std::string& lines, u64 count, std::size_t accounts_at, bool may_use_reserve);
   void tell_of_removal();
+  bool step_tree();
 
   Writer writer_;
   FilePolicy policy_;
@@ -163,6 +171,8 @@ class Appender {
   std::unique_ptr<Syncer> syncer_;  // until begin()
   Durability durability_;
   Upkeep upkeep_;
+  LineTree* tree_ = nullptr;
+  std::optional<FormerLog> old_;
   Encoder encoder_{""};
   std::deque<Batch> pending_;  // not written yet
   Commit committed_;
@@ -170,11 +180,14 @@ class Appender {
   u64 batches_ = 0;  // so far
   u64 next_index_ = 0;
   AccountsPace pace_;
-  static constexpr u64 roll_retry_ns = 100'000'000;
+  static constexpr u64 roll_retry_ns = 100'000'000, tree_patience_ns = 1'000'000'000;
+  static constexpr u64 hashed_in_a_moment = u64{1} << 20;  // bytes
   // Monotonic: of the last sync(), when it first saw the file that is written, and when a new one could not be begun.
   u64 now_ns_ = 0, file_since_ns_ = 0, roll_failed_ns_ = 0;
+  u64 file_due_ns_ = 0;  // monotonic: since when a new file is due and waits for the tree; 0: none does
   bool rotates_ = false;
-  bool has_news_ = false;  // the file that is written has, or is about to get, more than its first line and heartbeats
+  bool is_file_full_ = false;  // the file may not grow, and what waits goes into a new one
+  bool has_news_ = false;      // the file that is written has, or is about to get, more than its first line and heartbeats
   int roll_error_ = 0;
 };
 

@@ -46,12 +46,12 @@ void Durability::suspect(const Unsynced& file) {
   added.is_closed = added.has_name = added.is_suspect = true;
 }
 
-void Durability::began(SharedFd file, const std::string& name, u64 index, const std::string& line) {
+void Durability::began(SharedFd file, const std::string& name, u64 index, SharedText line) {
   if (!files_.empty()) files_.back().is_closed = true;
   files_.push_back({std::move(file), name, index, index + 1});
   current_bytes_ = 0;
   needs_new_file_ = false;
-  keep(line, index, index + 1, 0);
+  keep(std::move(line), index, index + 1, 0);
   files_.back().end_byte = current_bytes_;
 }
 
@@ -76,16 +76,15 @@ void Durability::keep_read(std::string accounts, u64 index, std::string rest, u6
         {index + 1, written_, std::make_shared<std::string>(std::move(rest)), std::string::npos, name, byte + line});
 }
 
-void Durability::wrote(std::string lines, u64 first_index, u64 end_index, std::size_t accounts_at) {
+void Durability::wrote(SharedText lines, u64 first_index, u64 end_index, std::size_t accounts_at) {
   files_.back().end = end_index;
   keep(std::move(lines), first_index, end_index, accounts_at);
   if (!files_.back().is_suspect) files_.back().end_byte = current_bytes_;
 }
 
-void Durability::keep(std::string lines, u64 first, u64 end, std::size_t accounts_at) {
-  const u64 bytes = lines.size();
-  kept_.push_back(
-      {first, end, std::make_shared<std::string>(std::move(lines)), accounts_at, files_.back().name, current_bytes_});
+void Durability::keep(SharedText lines, u64 first, u64 end, std::size_t accounts_at) {
+  const u64 bytes = lines->size();
+  kept_.push_back({first, end, std::move(lines), accounts_at, files_.back().name, current_bytes_});
   current_bytes_ += bytes, unsynced_bytes_ += bytes, written_ = end;
 }
 
@@ -181,9 +180,10 @@ void Durability::begin_replacement() {
 std::vector<Bytes> Durability::bytes_of(const File& file, u64& first) const {
   std::vector<Bytes> bytes;
   if (file.is_suspect) bytes.push_back({nullptr, 0, file.name, file.begin_byte, file.end_byte});
+  const Kept* const k = last_accounts_below(durable_);
   for (const Kept& kept : kept_) {
-    if (kept.file != file.name) continue;
-    const bool is_k = &kept == &kept_.front() && kept.end <= durable_;
+    if (kept.file != file.name || (k != nullptr && kept.first < k->first)) continue;
+    const bool is_k = &kept == k;
     if (bytes.empty()) first = is_k ? kept.end - 1 : kept.first;
     bytes.push_back({kept.text, is_k ? kept.accounts_at : 0, {}, 0, 0});
   }
@@ -239,8 +239,17 @@ void Durability::move_on(u64 durable) {
   durable_ = std::max(durable_, durable);
   if (is_durable()) undurable_ns_ = 0;
   if (is_durable()) since_ns_ = 0;
+  drop_kept();
+}
+
+void Durability::set_read(u64 end) {
+  if (std::exchange(read_, end) != end) drop_kept();
+}
+
+// What is durable and read may go, up to K.
+void Durability::drop_kept() {
   if (const Kept* accounts = last_accounts_below(durable_)) {
-    while (&kept_.front() != accounts) {
+    while (&kept_.front() != accounts && kept_.front().end <= read_) {
       std::string text = std::move(*kept_.front().text);
       text.clear();
       keep_spare(std::move(text));
@@ -249,7 +258,7 @@ void Durability::move_on(u64 durable) {
   }
   unsynced_bytes_ = 0;
   for (const Kept& kept : kept_)
-    if (kept.end > durable_) unsynced_bytes_ += kept.text->size();
+    if (kept.end > durable_ || kept.end > read_) unsynced_bytes_ += kept.text->size();
 }
 
 const Durability::Kept* Durability::last_accounts_below(u64 index) const {

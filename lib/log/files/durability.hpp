@@ -50,6 +50,9 @@ struct Voided {
   int error;         // −errno; 0: unsynced
 };
 
+// Lines as they stand in a file. Who keeps them shares them with who still reads them.
+using SharedText = std::shared_ptr<std::string>;
+
 class Durability {
  public:
   // Takes over the directory's mark. Returns 0 or −errno.
@@ -62,14 +65,14 @@ class Durability {
   void suspect(const Unsynced& file);
 
   // A file was begun with this line, and what was the current file is closed; …
-  void began(SharedFd file, const std::string& name, u64 index, const std::string& line);
+  void began(SharedFd file, const std::string& name, u64 index, SharedText line);
   // … or the current file is the one that was there, and has this many bytes; …
   void goes_on(SharedFd file, const std::string& name, u64 first_index, u64 bytes);
   // … what it says from its last accounts line on, which is this line's index and text, and what follows; …
   void keep_read(std::string accounts, u64 index, std::string rest, u64 byte);
   // … and these lines were written into it. `accounts_at` is where in them the last accounts line begins (it is their last
   // line), or npos.
-  void wrote(std::string lines, u64 first_index, u64 end_index, std::size_t accounts_at);
+  void wrote(SharedText lines, u64 first_index, u64 end_index, std::size_t accounts_at);
   // A write into the current file failed in a way that makes it void.
   void write_failed(int error);
 
@@ -77,6 +80,8 @@ class Durability {
   bool step(u64 now_ns);
   // From here on, a sync is due whenever something waits for one.
   void hurry() { hurries_ = true; }
+  // The lines from this index on are still read by another thread, and stay in memory as they are.
+  void set_read(u64 end);
   // The lines below this index are synced at once, at every level.
   void want(u64 end) { wanted_ = end; }
   // Returns the time after which step() has something to do if nothing else happens, or ~0.
@@ -119,7 +124,7 @@ class Durability {
   };
   struct Kept {
     u64 first, end;
-    std::shared_ptr<std::string> text;
+    SharedText text;
     std::size_t accounts_at;
     std::string file;
     u64 byte;  // in the file, of the text
@@ -135,14 +140,15 @@ class Durability {
   void finish_replacement(const SyncResult& result, u64 now_ns);
   void blame(const SyncResult& result);
   void move_on(u64 durable);
-  void keep(std::string lines, u64 first, u64 end, std::size_t accounts_at);
+  void keep(SharedText lines, u64 first, u64 end, std::size_t accounts_at);
+  void drop_kept();
   const Kept* last_accounts_below(u64 index) const;
   std::vector<Bytes> bytes_of(const File& file, u64& first) const;
 
   SyncPolicy policy_;
   std::unique_ptr<Syncer> syncer_;
   std::deque<File> files_;  // not durable yet, oldest first; the last is the current one unless it is closed
-  std::deque<Kept> kept_;   // from K on
+  std::deque<Kept> kept_;   // from K on, or from what is still read if that is before
   std::deque<std::string> spare_;
   std::size_t spare_bytes_ = 0;  // of their memory
   // Of the job that is under way:
@@ -153,6 +159,7 @@ class Durability {
   u64 boot_[2]{};
   u64 durable_ = 0, written_ = 0, unsynced_bytes_ = 0, current_bytes_ = 0;
   u64 wanted_ = 0;
+  u64 read_ = ~u64{0};                 // what is behind it is read by another thread
   u64 since_ns_ = 0;                   // when step() first saw what is not synced yet; 0: nothing
   u64 undurable_ns_ = 0, job_ns_ = 0;  // when step() first saw what is not durable yet, and when the job was begun
   u64 retry_ns_ = 0;                   // not before this is a replacement tried again

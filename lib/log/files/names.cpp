@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 #include "lib/log/format/time.hpp"
 #include "lib/os/error.hpp"
@@ -109,20 +110,9 @@ int open_log_directory(const std::string& dir, os::Fd& out) {
 }
 
 int list_names(int directory, const std::string& dir, const std::function<void(const char* name)>& take) {
-  os::Fd fd;
-  int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, fd);
-  DIR* stream = error == 0 ? os::calls.fdopendir(fd.get()) : nullptr;
-  if (error == 0 && stream == nullptr) error = -errno;
-  if (stream != nullptr) {
-    (void)fd.release();
-    errno = 0;
-    while (const dirent* entry = os::calls.readdir(stream)) {
-      take(entry->d_name);
-      errno = 0;
-    }
-    error = -errno;
-    os::calls.closedir(stream);
-  }
+  std::vector<std::string> names;
+  const int error = os::list_names(directory, names);
+  for (const std::string& name : names) take(name.c_str());
   if (error != 0) return os::fail(-error, "log %s: cannot list the directory: %s", dir.c_str(), std::strerror(-error));
   return 0;
 }

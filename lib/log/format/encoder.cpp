@@ -37,6 +37,16 @@ void put_tree(Pen& pen, const TreeState& tree) {
   pen << "]}";
 }
 
+void put_old(Pen& pen, const FormerLog& old) {
+  (pen << ",\"old\":{\"folder\":").string(old.folder);
+  if (!old.origin.empty()) {
+    (pen << ",\"origin\":").string(old.origin) << ",\"size\":" << old.size << ",\"root\":\"";
+    append_base64(pen.flush(), std::as_bytes(std::span(old.root)));
+    pen << "\"";
+  }
+  pen << "}";
+}
+
 void put_correlation(Pen& pen, const std::array<u8, 16>& correlation) {
   if (correlation != std::array<u8, 16>{}) (pen << ",\"corr\":\"").hex(correlation) << "\"";
 }
@@ -144,6 +154,7 @@ class Encoder::Text {
     if (!line.retired.empty()) pen_ << "]";
     if (line.clean) pen_ << ",\"clean\":true";
     if (line.tree) put_tree(pen_, *line.tree);
+    if (line.old) put_old(pen_, *line.old);
   }
 
   void put(const Gone& gone) {

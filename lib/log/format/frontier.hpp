@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "lib/log/format/numbers.hpp"
@@ -28,6 +29,14 @@ struct TreeState {
   u64 base = 0;
   Frontier frontier;
   bool operator==(const TreeState&) const = default;
+};
+
+// A sealed log that this one has taken the place of: what was signed of it last, and where it lies now.
+struct FormerLog {
+  std::string folder;
+  std::string origin;  // "": nothing was signed
+  u64 size = 0;
+  Hash root{};
 };
 
 }  // namespace shmring::log

@@ -97,6 +97,7 @@ struct Accounts {
   std::vector<RingAccounts> retired{};  // earlier rings of this name that are still being drained
   bool clean = false;                   // of a file's first line: a recovery may begin here
   std::optional<TreeState> tree{};      // of a clean line: the log's tree before this line, if the log is sealed
+  std::optional<FormerLog> old{};       // of a log's first line: the log whose place it has taken
 };
 inline Accounts accounts_line(u64 time_ns, RingAccounts present, std::vector<RingAccounts> retired = {}) {
   return {time_ns, std::move(present.accounts), std::move(present.over), present.ring, std::move(retired)};

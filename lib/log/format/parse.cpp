@@ -12,8 +12,8 @@ namespace shmring::log {
 namespace {
 
 constexpr std::string_view kind_names[] = {"event", "loss", "attach", "detach", "died", "accounts", "gone"};
-constexpr std::string_view note_names[] = {"start",  "stop",   "recovery", "clock",    "incident",
-                                           "rotate", "retain", "config",   "heartbeat"};
+constexpr std::string_view note_names[] = {"start",  "stop",   "recovery", "clock",     "incident",
+                                           "rotate", "retain", "config",   "heartbeat", "key"};
 
 bool is_time(std::string_view text) {
   constexpr std::string_view shape = "0000-00-00T00:00:00.000000000Z";

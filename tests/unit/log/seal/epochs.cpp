@@ -1,0 +1,146 @@
+// How the key of a sealed log changes: one chain, and in the end one secret, whenever the collector dies.
+#include "lib/log/seal/epochs.hpp"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/mode.hpp"
+#include "tests/unit/log/seal/dying.hpp"
+#include "tests/unit/log/seal/sealed_log.hpp"
+
+using namespace log_test;
+using shmring::test::by_mode;
+
+namespace {
+
+// The collector goes on until its key has changed.
+void change_key(SealedLog& log) {
+  const std::size_t before = log.chain().size();
+  for (int i = 0; i < 20 && (log.chain().size() == before || log.epochs().size() != 1); ++i) log.write();
+}
+
+void check_one_chain(const SealedLog& log, std::size_t least) {
+  const std::vector<KeyNote> chain = log.chain();
+  CHECK(chain.size() >= least);
+  CHECK(log.epochs() == std::vector<u64>{chain.back().epoch});
+  log.check_all();
+}
+
+}  // namespace
+
+TEST_CASE("the steps come in their order, each when the one before is done") {
+  Epochs epochs(3, 0, 10);
+  CHECK(epochs.due(100, 0) == EpochStep::none);
+  CHECK(epochs.due(109, 0) == EpochStep::none);
+  CHECK(epochs.due(110, 0) == EpochStep::make);
+  CHECK(epochs.key_to_tell() == nullptr);
+  epochs.done(EpochStep::make, true, "key");
+  CHECK(epochs.due(111, 50) == EpochStep::none);
+  REQUIRE(epochs.key_to_tell() != nullptr);
+  CHECK(*epochs.key_to_tell() == "key");
+  epochs.was_told(60);
+  CHECK(epochs.key_to_tell() == nullptr);
+  CHECK(epochs.due(112, 60) == EpochStep::none);  // the line itself is not covered
+  CHECK(epochs.may_sign());
+  CHECK(epochs.due(113, 61) == EpochStep::note);
+  CHECK_FALSE(epochs.may_sign());
+  epochs.done(EpochStep::note, false, "");
+  CHECK(epochs.due(114, 61) == EpochStep::none);
+  CHECK_FALSE(epochs.may_sign());
+  CHECK(epochs.due(113 + second, 61) == EpochStep::note);
+  epochs.done(EpochStep::note, true, "");
+  CHECK(epochs.due(114 + second, 61) == EpochStep::erase);
+  CHECK_FALSE(epochs.may_sign());
+  CHECK(epochs.epoch() == 3);
+  epochs.done(EpochStep::erase, true, "");
+  CHECK(epochs.may_sign());
+  CHECK(epochs.epoch() == 4);
+  CHECK(epochs.due(115 + second, 70) == EpochStep::none);
+  CHECK(epochs.due(124 + second, 70) == EpochStep::make);
+}
+
+TEST_CASE("an epoch that lasted before the start goes on") {
+  Epochs epochs(0, 8, 10);
+  CHECK(epochs.due(100, 0) == EpochStep::none);
+  CHECK(epochs.due(102, 0) == EpochStep::make);
+}
+
+TEST_CASE("each epoch's key is signed by the one before, named in the log, and only the last one's secret is left") {
+  SealedLog log;
+  log.seal.epoch_ns = 5 * second;
+  REQUIRE(log.begin() == 0);
+  for (int i = 0; i < 3; ++i) change_key(log);
+  log.finish();
+  check_one_chain(log, 4);
+  for (const KeyNote& key : log.chain())
+    if (key.epoch > 0) CHECK(all_text(log.dir.log()).find(text_of(key.key)) != std::string::npos);
+}
+
+TEST_CASE("killed before or behind any call of a change of keys, one chain goes on, and one secret is left") {
+  u64 points = 0;
+  for (const bool is_behind : {false, true}) {
+    bool died = true;
+    for (u64 at = 1 + is_behind; died; at += by_mode<u64>(2, 1, 1), ++points) {
+      CAPTURE(at);
+      CAPTURE(is_behind);
+      SealedLog log;
+      log.seal.epoch_ns = 5 * second;
+      REQUIRE(log.begin() == 0);
+      log.write(6);
+      {
+        const Dying dying(at, is_behind);
+        for (int i = 0; i < 8 && !death.is_dead; ++i) log.write();
+        died = death.is_dead;
+        log.kill();
+      }
+      REQUIRE(log.begin() == 0);
+      CHECK(log.epochs().size() == 1);
+      change_key(log);
+      log.finish();
+      check_one_chain(log, 2);
+    }
+  }
+  CHECK(points > 30);
+}
+
+TEST_CASE("killed before or behind any call of the first start, the next one begins the log") {
+  u64 points = 0;
+  for (const bool is_behind : {false, true}) {
+    bool died = true;
+    for (u64 at = 1 + is_behind; died; at += by_mode<u64>(2, 1, 1), ++points) {
+      CAPTURE(at);
+      SealedLog log;
+      {
+        const Dying dying(at, is_behind);
+        (void)log.begin();
+        died = death.is_dead;
+        log.kill();
+      }
+      REQUIRE(log.begin() == 0);
+      log.write(3);
+      log.finish();
+      check_one_chain(log, 1);
+      CHECK(log.chain().size() == 1);
+    }
+  }
+  CHECK(points > 15);
+}
+
+TEST_CASE("while the keys cannot be written, the old key stays, and nothing is signed behind the new one's note") {
+  SealedLog log;
+  log.seal.epoch_ns = 5 * second;
+  REQUIRE(log.begin() == 0);
+  log.write(3);
+  fs::create_directory(log.dir.log() + "/keys.tmp");
+  log.write(12);
+  CHECK(log.sealing->error() != 0);
+  CHECK(log.chain().size() == 1);
+  CHECK(log.epochs() == std::vector<u64>{0, 1});
+  const u64 index = log.sealing->signed_index();
+  log.write(3);
+  CHECK(log.sealing->signed_index() == index);
+  fs::remove(log.dir.log() + "/keys.tmp");
+  change_key(log);
+  log.finish();
+  CHECK(log.sealing->error() == 0);
+  check_one_chain(log, 2);
+}
