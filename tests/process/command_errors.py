@@ -22,7 +22,7 @@ class Errors(CommandCase):
 
     def test_every_command_has_help_on_stdout(self):
         for command in ["dump", "emit", "log", "verify", "stat", "ls", "rm", "gc", "doctor", "prove", "checkpoint",
-                        "cosign", "tiles"] + ["bench"] * HAS_BENCH:
+                        "cosign", "tiles", "keygen"] + ["bench"] * HAS_BENCH:
             done = self.expect(OK, command, "--help")
             self.assertIn(f"Usage: shmring {command}".encode(), done.out)
             self.assertIn(b"Exit status:", done.out)

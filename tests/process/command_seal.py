@@ -15,7 +15,7 @@ import subprocess
 import sys
 import unittest
 
-from command_case import ABSENT, DAMAGED, NEGATIVE, OK, USAGE, CommandCase, main
+from command_case import (ABSENT, BUSY, CONFIGURATION, DAMAGED, NEGATIVE, OK, SHMRINGD, USAGE, CommandCase, main, until)
 
 SEAL_LOG = os.path.abspath(sys.argv.pop(4))
 SOURCES = "/usr/share/gocode"
@@ -274,6 +274,53 @@ class Seals(CommandCase):
         done = self.run_it("cosign", str(self.dir), "--key", witness.key, data=witness.sign(older))
         self.assertEqual(done.status, NEGATIVE)
         self.assertIn("is of a larger tree, and stays", done.err)
+
+    # ------------------------------------------------------------------------------------------------ keys, and a collector
+
+    def test_keys_are_made_once_and_no_private_one_is_shown(self):
+        state = pathlib.Path(self.folder, "state")
+        made = self.expect(OK, "keygen", "--ring", "r", str(state)).out.decode()
+        self.assertRegex(made, r"\A(shmring/r/[0-9a-f]{16})\+[0-9a-f]{8}\+A\S{43}\n\1/epoch-0\+[0-9a-f]{8}\+A\S{43}\n\Z")
+        self.assertEqual(state.stat().st_mode & 0o7777, 0o700)
+        for name in ["log.key", "epoch-0.key"]:
+            self.assertEqual((state / name).stat().st_mode & 0o7777, 0o600)
+        before = (state / "log.key").read_bytes()
+        self.expect(BUSY, "keygen", "--ring", "r", str(state), err="there are keys already")
+        self.assertEqual((state / "log.key").read_bytes(), before)
+        self.assertEqual(self.expect(OK, "keygen", "--show", str(state)).out.decode(), made)
+        (state / "log.key").chmod(0o640)
+        self.expect(CONFIGURATION, "keygen", "--show", str(state), err="its mode is 0640")
+        (state / "log.key").chmod(0o600)
+        (state / "epoch-0.key").unlink()
+        done = self.run_it("keygen", "--show", str(state))
+        self.assertEqual((done.status, done.out.decode()), (NEGATIVE, made.splitlines(True)[0]))
+        self.assertIn("the key of the first epoch was erased", done.err)
+        self.expect(ABSENT, "keygen", "--show", f"{self.folder}/absent", err="cannot open it")
+        self.expect(USAGE, "keygen", str(state), err="give --ring NAME or --origin NAME")
+        self.expect(USAGE, "keygen", "--origin", "a b", str(state), err="expected a name without spaces and +")
+        named = self.expect(OK, "keygen", "--origin", "example.com/log", f"{self.folder}/other").out.decode()
+        self.assertTrue(named.startswith("example.com/log+"))
+
+    def test_what_a_collector_has_sealed_is_verified_with_keys_that_were_made_before(self):
+        state = f"{self.folder}/state"
+        self.keys = self.put("keys", self.expect(OK, "keygen", "--ring", "r", state).out)
+        daemon = self.start(SHMRINGD, "--ring", "r", "--log", str(self.dir), "--seal", "--seal-state", state, "--file-bytes",
+                            "64 KiB", stderr=subprocess.DEVNULL)
+        until(lambda: os.path.exists(self.path()), "a ring")
+        self.expect(OK, "emit", "r", data=b"".join(b"line %d\n" % line for line in range(1500)))
+        daemon.terminate()
+        self.assertEqual(daemon.wait(30), OK)
+        seal, lines = self.seal(), self.lines()
+        self.assertEqual((seal["holds"], seal["signed_lines"], seal["unsigned_lines"]), (True, len(lines), 0))
+        proof = self.put("proof", self.expect(OK, "prove", str(self.dir), "777").out)
+        self.expect(OK, "verify", "--proof", proof, "--line", self.put("line", lines[777]), "--key", self.keys)
+        self.expect(OK, "tiles", str(self.dir), "--to", f"{self.folder}/out")
+        if HAS_GO:
+            self.go("tiles", f"{self.folder}/out", pathlib.Path(self.keys).read_text().splitlines()[0])
+        self.change(700, b"line", b"lime")
+        self.expect(OK, "verify", str(self.dir))
+        where = self.seal()["deviation"]
+        self.assertTrue(where["first_index"] <= 700 <= where["last_index"])
 
     # ------------------------------------------------------------------------------------------------ tiles
 

@@ -15,6 +15,7 @@ void register_doctor(Command program);
 void register_dump(Command program);
 void register_emit(Command program);
 void register_gc(Command program);
+void register_keygen(Command program);
 void register_log(Command program);
 void register_ls(Command program);
 void register_prove(Command program);
