@@ -60,6 +60,7 @@ class Daemon final : public Log {
   int open_log(const ring::RingId& id);
   int open_seal();
   int move_old_log();
+  void forget_old_log();
   void make_drains();
   int collect();
   int open_whole_log(u64 lines, u64 device);

@@ -58,9 +58,7 @@ int Daemon::open_log(const ring::RingId& id) {
   int error = read_log();
   if (error == 0 && seal_policy_) error = open_seal();
   if (error == 0) error = log_.begin(id, recovered_);
-  if (error == 0 && old_log_) error = log::forget_old_log(log_.directory(), log_dir_);
   if (error != 0) return error;
-  old_log_.reset();
   if (os::record_origin(log_dir_, ring_) != 0) warn("shmringd: {}; it goes on without that link\n", os::last_error());
   return 0;
 }
@@ -74,10 +72,18 @@ int Daemon::move_old_log() {
   }
   log::Secrets secrets;
   int error = secrets.open(seal_policy_->state, true);
+  if (error == 0) error = secrets.lock();
   const bool is_wanted = std::exchange(begins_new_log_, false);
   if (error == 0) error = log::move_old_log(log_.directory(), log_dir_, secrets, is_wanted, os::utc_now_ns(), old_log_);
   if (error == 0 && old_log_) log_.set_old_log(*old_log_);
   return error;
+}
+
+// Nothing but the first line of the new log names the old one, so that line is durable by now. If this fails, the next start
+// does it.
+void Daemon::forget_old_log() {
+  old_log_.reset();
+  if (log::forget_old_log(log_.directory(), log_dir_) != 0) warn("shmringd: {}; the next start does that\n", os::last_error());
 }
 
 int Daemon::open_seal() {
@@ -127,6 +133,7 @@ void Daemon::write_log() {
 void Daemon::sync_log() {
   if (log_state_ == LogState::lost) return;
   log_.sync(present().host().now_ns());
+  if (old_log_ && log_.committed().durable > 0) forget_old_log();
   note_voided();
   const int error = log_.durability().error();
   if (std::exchange(sync_error_, error) != error) look_at_troubles();

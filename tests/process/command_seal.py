@@ -17,6 +17,7 @@ import unittest
 
 from command_case import (ABSENT, BUSY, CONFIGURATION, DAMAGED, NEGATIVE, OK, SHMRINGD, USAGE, CommandCase, main, until)
 
+VERIFIER = pathlib.Path(__file__).resolve().parent.parent.parent / "examples/verify_seal.py"
 SEAL_LOG = os.path.abspath(sys.argv.pop(4))
 SOURCES = "/usr/share/gocode"
 HAS_GO = shutil.which("go") is not None and os.path.isdir(f"{SOURCES}/src/golang.org/x/mod/sumdb")
@@ -312,6 +313,7 @@ class Seals(CommandCase):
         self.assertEqual(daemon.wait(30), OK)
         seal, lines = self.seal(), self.lines()
         self.assertEqual((seal["holds"], seal["signed_lines"], seal["unsigned_lines"]), (True, len(lines), 0))
+        self.assertIn("is sealed from index 0", self.other(OK))
         proof = self.put("proof", self.expect(OK, "prove", str(self.dir), "777").out)
         self.expect(OK, "verify", "--proof", proof, "--line", self.put("line", lines[777]), "--key", self.keys)
         self.expect(OK, "tiles", str(self.dir), "--to", f"{self.folder}/out")
@@ -321,6 +323,29 @@ class Seals(CommandCase):
         self.expect(OK, "verify", str(self.dir))
         where = self.seal()["deviation"]
         self.assertTrue(where["first_index"] <= 700 <= where["last_index"])
+    # ------------------------------------------------------------------------------------------------ another verifier
+
+    def other(self, status, *checkpoints):
+        """What examples/verify_seal.py says, which was written from the formats alone."""
+        done = subprocess.run([sys.executable, VERIFIER, self.dir, self.keys, *checkpoints], capture_output=True, text=True)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_a_verifier_that_shares_no_code_with_this_one_says_the_same(self):
+        self.make(before=7, epoch_every=400)
+        kept = self.put("kept", self.expect(OK, "checkpoint", str(self.dir)).out)
+        self.assertIn("sealed from index 7 and signed through index 986; 20 lines behind that are not signed. Epochs: 3.",
+                      self.other(OK, kept))
+        self.verify(OK, "--checkpoint", kept)
+        last = sorted(self.dir.glob("*.jsonl"))[-1]
+        whole = last.read_bytes()
+        last.write_bytes(b"".join(whole.splitlines(True)[:5]))
+        self.assertIn("the log has only", self.other(NEGATIVE, kept))
+        self.verify(NEGATIVE, "--checkpoint", kept)
+        last.write_bytes(whole)
+        self.change(350)
+        self.assertIn("its root is not that of the lines", self.other(NEGATIVE))
+        self.verify(NEGATIVE)
 
     # ------------------------------------------------------------------------------------------------ tiles
 

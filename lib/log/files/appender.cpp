@@ -61,7 +61,10 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   if (syncer_ == nullptr) syncer_ = std::make_unique<SyncThread>();
   int error = durability_.open(writer_.directory(), sync_policy_, std::move(syncer_));
   if (error == 0) upkeep_.begin(durability_.directory_sync());
-  if (error == 0 && tree_ != nullptr) tree_->begin(durability_.directory_sync());
+  if (error == 0 && tree_ != nullptr) {
+    tree_->begin(durability_.directory_sync());
+    durability_.set_read(tree_->hashed());  // what is durable before it is hashed stays in memory, from the first line on
+  }
   if (error == 0) error = durability_.start(writer_.directory(), recovered.durable, recovered.next_index);
   if (error != 0)
     return os::fail(-error, "log %s: cannot write the mark of what is durable: %s", writer_.dir().c_str(),

@@ -21,10 +21,10 @@ constexpr const char *intent_name = "new-log", *temporary_intent = "new-log.tmp"
 constexpr std::string_view folder_prefix = "old-";
 constexpr std::size_t most_bytes = 4096;
 
-// What stays: the intent, logs that were moved before, and the link to the ring.
+// What stays: the intent, logs that were moved before, the link to the ring, and what the file system has of its own.
 bool stays(std::string_view name) {
   return name == "." || name == ".." || name.starts_with(intent_name) || name.starts_with(folder_prefix) ||
-         name.starts_with("segment");
+         name.starts_with("segment") || name == "lost+found";
 }
 
 class Moving {
@@ -40,7 +40,7 @@ class Moving {
       return os::fail(EBADMSG, "log %s/%s: it does not say where the old log goes; remove it if no log is being moved",
                       dir_.c_str(), intent_name);
     if (error == -ENOENT) {
-      old_.folder = std::string(folder_prefix) + compact_time(now_utc_ns);
+      choose_folder(now_utc_ns);
       find_root();
       if ((error = write_intent()) != 0) return error;
     }
@@ -64,15 +64,27 @@ class Moving {
     if (parse_checkpoint(lines.rest(), root)) old_.origin = root.origin, old_.size = root.size, old_.root = root.root;
     return true;
   }
-  // What the log says, or else what the keys have signed; the newer of them.
+  // One that is not there yet: in another, names would be in the way.
+  void choose_folder(u64 now_utc_ns) {
+    constexpr u64 second = 1'000'000'000;
+    struct stat status {};
+    do {
+      old_.folder = std::string(folder_prefix) + compact_time(now_utc_ns);
+      now_utc_ns += second;
+    } while (os::calls.fstatat(directory_, old_.folder.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0);
+  }
+  // The newest checkpoint that is found, and that the log's own key has signed.
   void find_root() {
     std::string texts[2];
+    SecretKey key;
+    if (secrets_.read_log_key(key) != 0) return;
     (void)os::read_regular(directory_, checkpoint_name, most_bytes, texts[0]);
     (void)secrets_.read_checkpoint(texts[1]);
     for (const std::string& text : texts) {
       SignedCheckpoint found;
       Mistake mistake;
       if (!parse_signed_checkpoint(text, found, mistake) || found.checkpoint.size < old_.size) continue;
+      if (check(found.note, key.verifier()) != Trust::good) continue;
       old_.origin = found.checkpoint.origin, old_.size = found.checkpoint.size, old_.root = found.checkpoint.root;
     }
   }
@@ -98,7 +110,7 @@ class Moving {
     if ((error = os::list_names(directory_, names)) != 0) return fail(error, ".", "list it");
     for (const std::string& name : names) {
       if (stays(name)) continue;
-      if (os::calls.renameat(directory_, name.c_str(), folder.get(), name.c_str()) != 0)
+      if (os::calls.renameat2(directory_, name.c_str(), folder.get(), name.c_str(), RENAME_NOREPLACE) != 0)
         return fail(-errno, name, "move it away");
     }
     error = os::sync_all(folder.get());

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <utility>
 
 #include "lib/os/clock.hpp"
@@ -38,6 +39,7 @@ int Notary::open(int directory, const std::string& dir, std::string_view ring, c
   tiles_.open(directory_.get(), group);
   keep_secrets_apart();
   int error = secrets_.open(policy.state, true);
+  if (error == 0) error = secrets_.lock();
   if (error == 0) {
     error = os::read_regular(directory_.get(), keys_name, most_keys_bytes, keys_);
     if (error == 0) return go_on_with_keys();
@@ -57,6 +59,15 @@ int Notary::begin_keys(std::string_view ring, const SealPolicy& policy) {
         "here; put the log back whose keys these are, or see `shmringd --new-log`",
         dir_.c_str(), secrets_.path().c_str(), static_cast<unsigned long long>(epochs.back()));
   }
+  std::string text;
+  if (const int error = secrets_.read_checkpoint(text)) return error;
+  if (!text.empty()) {
+    return os::fail(
+        EBADMSG,
+        "log %s: it has no file of keys, but the keys in %s have signed a log: nothing is signed here; put that log "
+        "back, give this one a state directory of its own, or see `shmringd --new-log`",
+        dir_.c_str(), secrets_.path().c_str());
+  }
   const std::string origin = policy.origin.empty() ? new_origin(ring) : policy.origin;
   if (!is_key_name(origin)) return os::fail(EINVAL, "log %s: its origin is to be a name without spaces and '+'", dir_.c_str());
   int error = make_first_keys(secrets_, origin);
@@ -66,7 +77,6 @@ int Notary::begin_keys(std::string_view ring, const SealPolicy& policy) {
   if (error == 0) error = secrets_.rewrite_first(log_key_, epoch_key_);
   if (error != 0) return error;
   const KeyNote genesis{log_key_.name(), 0, 0, digest_.empty(), epoch_key_.verifier()};
-  std::string text;
   append_note(text, signed_text(text_of(genesis), {&log_key_, &epoch_key_}));
   if (error = write_keys(text); error == 0) keys_ = text, chain_ = {genesis};
   return error;
@@ -85,13 +95,7 @@ int Notary::go_on_with_keys() {
   if (error != 0) return error;
   if (log_key_.name() != origin() || epoch_key_.verifier() != last.key)
     return refuse("the keys in " + secrets_.path() + " are those of another log");
-  // Only then may a secret go that the last note does not name.
-  std::vector<u64> epochs;
-  if (error = write_keys(keys_); error == 0) error = secrets_.list(epochs);
-  for (const u64 epoch : epochs)
-    if (error == 0 && epoch != last.epoch) error = secrets_.erase_epoch(epoch);
-  if (error == 0) error = secrets_.age_ns(last.epoch, os::utc_now_ns(), epoch_age_ns_);
-  return error;
+  return secrets_.age_ns(last.epoch, os::utc_now_ns(), epoch_age_ns_);
 }
 
 void Notary::begin_tree(Frontier frontier) {
@@ -115,22 +119,45 @@ SealResult Notary::perform(const SealJob& job) {
   const int unwritten = tiles_.write(tree_->take_tiles());
   if (error == 0) error = unwritten;
   if (error != 0) error = fail(error, "tile", "write it");
-  int more = job.sign ? sign(*job.sign, job.file) : 0;
-  if (more == 0 && job.step == EpochStep::make) more = make();
-  if (more == 0 && job.step == EpochStep::note) more = note();
-  if (more == 0 && job.step == EpochStep::erase) more = erase();
-  if (more == 0 && job.step == EpochStep::make) out.key = text_of(next_key_.verifier());
+  int more = 0;
+  try {  // OpenSSL throws where it has no memory, or no key. The log goes on
+    more = job.sign ? sign(job) : 0;
+    if (more == 0) more = take(job.step);
+    if (more == 0 && job.step == EpochStep::make) out.key = text_of(next_key_.verifier());
+  } catch (const std::exception& problem) {
+    more = os::fail(ENOMEM, "log %s: cannot sign: %s", dir_.c_str(), problem.what());
+  }
   out.error = more, out.tile_error = error;
   if (more != 0 || error != 0) out.text = os::last_error();
   return out;
 }
 
-int Notary::sign(const Frontier& frontier, const std::string& file) {
-  const Checkpoint checkpoint{origin(), frontier.size, root_of(digest_, frontier)};
+int Notary::take(EpochStep step) {
+  switch (step) {
+    case EpochStep::settle: return settle();
+    case EpochStep::make: return make();
+    case EpochStep::note: return note();
+    case EpochStep::erase: return erase();
+    default: return 0;
+  }
+}
+
+// Only once `keys` is durable may a secret go that the last note does not name.
+int Notary::settle() {
+  std::vector<u64> epochs;
+  int error = write_keys(keys_);
+  if (error == 0) error = secrets_.list(epochs);
+  for (const u64 other : epochs)
+    if (error == 0 && other != epoch()) error = secrets_.erase_epoch(other);
+  return error;
+}
+
+int Notary::sign(const SealJob& job) {
+  const Checkpoint checkpoint{origin(), job.sign->size, root_of(digest_, *job.sign)};
   const std::string text = signed_text(text_of(checkpoint), {&log_key_, &epoch_key_});
   signed_ = checkpoint;
   int error = secrets_.write_checkpoint(text);
-  if (error == 0) error = append_checkpoint(file, text);
+  if (error == 0) error = append_checkpoint(job.file, text);
   if (error != 0) return error;
   error = write_new(temporary_checkpoint, text, false);
   if (error == 0) error = os::rename_over(directory_.get(), temporary_checkpoint, checkpoint_name);
@@ -196,6 +223,7 @@ int Notary::write_new(const std::string& temporary, const std::string& text, boo
   if (error == 0) error = share(file.get());
   if (error == 0) error = os::write_full(file.get(), text.data(), text.size());
   if (error == 0 && is_durable) error = os::sync_data(file.get());
+  if (error != 0) os::calls.unlinkat(directory_.get(), temporary.c_str(), 0);
   return error;
 }
 

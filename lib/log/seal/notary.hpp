@@ -3,6 +3,7 @@
 //   Hash    each line → Digest::leaf → Tree
 //   Sign    the tree at a size → Checkpoint → two signatures → `<file>.checkpoints`, `checkpoint`, and the state directory's
 //   Step    make: secret n+1 → durable · note: `keys` with n+1, signed by n → durable · erase: secret n → gone (epochs.hpp)
+//           settle: what a start found → one chain, one secret
 //
 // Invariants:
 //   - the notary signs only what it is asked to sign, and it is asked only once D is behind it: see Sealing;
@@ -10,7 +11,8 @@
 //   - nobody misses a checkpoint that a power cut loses, or tears: an older one is there, and the next is consistent with it.
 //     What may not be lost is in `keys`, which is durable before the secret that signed it is erased;
 //   - a start leaves one chain and one secret: it makes `keys` durable once more, since what is read may be only the cache's;
-//     then it erases the secrets that the last note does not name.
+//     then it erases the secrets that the last note does not name. It does so once the log was found to be what was signed, and
+//     before it signs. An older log that was put in this one's place does not cost the newer one its key.
 // Thread role: one at a time, of any thread. It waits for the disk.
 #pragma once
 
@@ -56,7 +58,7 @@ struct SealResult {
 
 class Notary {
  public:
-  // Reads the keys of the log in this directory, or makes the first ones, and finishes a change of keys that was cut short.
+  // Reads the keys of the log in this directory, or makes the first ones.
   // Returns 0, or −errno with its text: −EINVAL for a wrong owner or mode, −EBADMSG if log and keys do not belong together.
   int open(int directory, const std::string& dir, std::string_view ring, const SealPolicy& policy, std::optional<gid_t> group);
   // Sets where the tree stands. The rows of its tiles are read, if they are there.
@@ -80,11 +82,13 @@ class Notary {
  private:
   int begin_keys(std::string_view ring, const SealPolicy& policy);
   int go_on_with_keys();
-  int sign(const Frontier& frontier, const std::string& file);
+  int sign(const SealJob& job);
   int append_checkpoint(const std::string& file, const std::string& text);
   int make();
   int note();
   int erase();
+  int settle();
+  int take(EpochStep step);
   int write_keys(const std::string& text);
   int write_new(const std::string& temporary, const std::string& text, bool is_durable);
   int sync_directory() const;

@@ -1,6 +1,8 @@
 // Where the tree of a log stands: see resume.hpp.
 #include "lib/log/seal/resume.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -14,9 +16,22 @@
 namespace shmring::log {
 namespace {
 
-constexpr std::size_t most_bytes = std::size_t{64} << 20;
+constexpr u64 tail_bytes = u64{64} << 10;  // of a file of checkpoints: its newest say the most
 // Of so many files, the checkpoints beside them are looked at: those of older files are older than one that is known.
 constexpr std::size_t files_with_checkpoints = 3;
+
+int read_tail(int directory, const std::string& name, std::string& out) {
+  os::Fd file;
+  if (const int error = os::open_at(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, file)) return error;
+  struct stat status {};
+  if (os::calls.fstat(file.get(), &status) != 0) return -errno;
+  if (!S_ISREG(status.st_mode)) return -EBADMSG;
+  const u64 bytes = static_cast<u64>(status.st_size), from = bytes - std::min(bytes, tail_bytes);
+  out.resize(static_cast<std::size_t>(bytes - from));
+  const ssize_t got = os::read_full(file.get(), out.data(), out.size(), from);
+  out.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return got < 0 ? static_cast<int>(got) : 0;
+}
 
 // What is known to have been signed: the root at a size, and what says so.
 struct Known {
@@ -103,7 +118,7 @@ int Resume::find_known() {
     names.push_back(std::string(files_[i - 1].plain_name()) + std::string(checkpoints_suffix));
   for (const std::string& name : names) {
     std::string text;
-    const int error = os::read_regular(directory_, name.c_str(), most_bytes, text);
+    const int error = read_tail(directory_, name, text);
     if (error == -ENOENT) continue;
     if (error != 0) return os::fail(-error, "log %s/%s: cannot read it: %s", dir_.c_str(), name.c_str(), std::strerror(-error));
     if (const int wrong = take_notes(text, dir_ + "/" + name)) return wrong;

@@ -24,6 +24,7 @@ int Sealing::open(int directory, const std::string& dir, std::string_view ring, 
   has_begun_ = found.has_begun, base_ = found.base, frontier_ = notary_.tree().frontier();
   written_ = hashed(), signed_index_ = found.signed_index;
   epochs_ = Epochs(notary_.epoch(), notary_.epoch_age_ns(), policy.epoch_ns);
+  epochs_.settle_first();
   hasher_ = hasher != nullptr ? std::move(hasher) : std::make_unique<HashThread>();
   error = hasher_->open(notary_);
   if (error != 0) return os::fail(-error, "log %s: cannot set up its seal: %s", dir.c_str(), std::strerror(-error));

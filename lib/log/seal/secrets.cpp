@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <array>
@@ -66,6 +67,13 @@ int Secrets::open(const std::string& path, bool makes) {
   // It may be another's work that was killed before its name was durable, and with the name all keys would be lost.
   const int error = makes ? os::sync_with_name(directory_.get()) : 0;
   return error == 0 ? 0 : fail(error, "", "sync it");
+}
+
+int Secrets::lock() const {
+  if (os::calls.flock(directory_.get(), LOCK_EX | LOCK_NB) == 0) return 0;
+  if (errno != EWOULDBLOCK) return fail(-errno, "", "lock it");
+  return os::fail(EBUSY, "state directory %s: another process uses its keys; each log wants a state directory of its own",
+                  path_.c_str());
 }
 
 int Secrets::list(std::vector<u64>& epochs) const {

@@ -32,6 +32,10 @@ class Secrets {
   // wrong owner or mode, −ENOENT …
   int open(const std::string& path, bool makes);
 
+  // Makes it this opener's alone until it is closed: two logs with the same keys would be two histories under one name. Whoever
+  // signs or changes a key does so first. Returns 0, or −errno with its text: −EBUSY …
+  int lock() const;
+
   // Sets the epochs whose secrets are there, in order. Returns 0, or −errno with its text.
   int list(std::vector<u64>& epochs) const;
 
