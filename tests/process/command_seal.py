@@ -107,6 +107,12 @@ class Seals(CommandCase):
         self.assertIn(done.status, (OK, NEGATIVE), done.err)
         return done.lines[0]["seal"]
 
+    def other(self, status, *checkpoints):
+        """What examples/verify_seal.py says, which was written from the formats alone."""
+        done = subprocess.run([sys.executable, VERIFIER, self.dir, self.keys, *checkpoints], capture_output=True, text=True)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
     # ------------------------------------------------------------------------------------------------ verify
 
     def test_a_whole_log_is_proven_in_eight_lines(self):
@@ -323,13 +329,8 @@ class Seals(CommandCase):
         self.expect(OK, "verify", str(self.dir))
         where = self.seal()["deviation"]
         self.assertTrue(where["first_index"] <= 700 <= where["last_index"])
-    # ------------------------------------------------------------------------------------------------ another verifier
 
-    def other(self, status, *checkpoints):
-        """What examples/verify_seal.py says, which was written from the formats alone."""
-        done = subprocess.run([sys.executable, VERIFIER, self.dir, self.keys, *checkpoints], capture_output=True, text=True)
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
-        return done.stdout + done.stderr
+    # ------------------------------------------------------------------------------------------------ another verifier
 
     def test_a_verifier_that_shares_no_code_with_this_one_says_the_same(self):
         self.make(before=7, epoch_every=400)

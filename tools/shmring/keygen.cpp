@@ -55,8 +55,10 @@ int run(const Options& options) {
   log::SecretKey key, first;
   log::keep_secrets_apart();
   if (const int error = secrets.open(options.dir, !options.show)) return failed(error);
-  if (!options.show)
+  if (!options.show) {
+    if (const int error = secrets.lock()) return failed(error);
     if (const int status = make(options, secrets)) return status;
+  }
   if (const int error = secrets.read_log_key(key)) return failed(error);
   fmt::print("{}\n", text_of(key.verifier()));
   const int error = secrets.read_epoch(0, first);
