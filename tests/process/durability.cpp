@@ -48,7 +48,7 @@ void replace(Daemon& daemon) {
 
 }  // namespace
 
-TEST_CASE("rotations, reloads and kills under load leave no hole and no line twice, at each level") {
+TEST_CASE("15: rotations, reloads and kills under load leave no hole and no line twice, at each level") {
   for (const char* level : levels) {
     CAPTURE(level);
     Workplace place;

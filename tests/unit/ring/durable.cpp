@@ -67,7 +67,7 @@ TEST_CASE("a waiter looks again every 50 ms, and at its deadline it gives up") {
   CHECK(later.seen() == 2);
 }
 
-TEST_CASE("whom a collector had not woken when it was killed, its successor wakes") {
+TEST_CASE("25: whom a collector had not woken when it was killed, its successor wakes") {
   Bench bench({.slots = 4});
   Waiter p(bench.plain);
   bench.start();
@@ -196,7 +196,7 @@ TEST_CASE("a collector whose level becomes write ends a wait that is under way, 
 
 // ------------------------------------------------------------------------------------------------------------- lives
 
-TEST_CASE("what becomes durable of a life that is over is not told to the next life of its entry") {
+TEST_CASE("25: what becomes durable of a life that is over is not told to the next life of its entry") {
   Bench bench({.slots = 4, .producers = 1});
   bench.start();
   u64 first_life = 0;

@@ -77,7 +77,7 @@ TEST_CASE("a producer sleeps in the kernel until its sequence is durable, and is
   CHECK(!box.tell(0, audit.incarnation(), 2));
 }
 
-TEST_CASE("a waiter whom nobody wakes finds out by itself") {
+TEST_CASE("25: a waiter whom nobody wakes finds out by itself") {
   Box box;
   Producer audit("audit");
   CHECK(audit.write("1"));

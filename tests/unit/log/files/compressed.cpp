@@ -118,7 +118,7 @@ TEST_CASE("a line longer than a frame is a frame of its own") {
   CHECK(all_lines(log.dir.log()) == whole);
 }
 
-TEST_CASE("what stands behind a file's end is not compressed, and the plain file is read while both are there") {
+TEST_CASE("21: what stands behind a file's end is not compressed, and the plain file is read while both are there") {
   Log log(20);
   put_content(log.path(0), log.text_of_first + "what was torn");
   put_content(log.path(0) + ".zst", "torn");

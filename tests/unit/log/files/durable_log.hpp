@@ -6,11 +6,13 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "lib/log/files/cursor.hpp"
+#include "lib/log/files/mark.hpp"
 #include "tests/support/failing_calls.hpp"
 #include "tests/unit/log/support.hpp"
 
@@ -47,6 +49,10 @@ inline SyncPolicy at(Level level) {
   return policy;
 }
 
+inline bool is_sealed(const fs::path& file) {
+  return (fs::status(file).permissions() & fs::perms::owner_write) == fs::perms::none;
+}
+
 struct DurableLog {
   explicit DurableLog(Level level = Level::every) : level(level) { begin(); }
 
@@ -76,6 +82,36 @@ struct DurableLog {
             Note{"incident", 0, {{"file", voided.file}, {"void", std::to_string(voided.from), true}, {"code", voided.code}}}},
         RingId{});
     writer->try_again();
+  }
+  // One event that is written and not synced.
+  void write_unsynced(std::string_view payload = "x") {
+    const Line line = event("pay", 10, ++sequence, payload);
+    writer->ledger.apply(line);
+    writer->log.append({&line, 1}, RingId{});
+    REQUIRE(writer->log.write() == 0);
+  }
+  // Begins a file of which nothing reaches the disk, and is killed.
+  void begin_file_and_kill() {
+    disk.data_syncs = 1'000'000;
+    writer->log.begin_new_file(writer->accounts());
+    kill();
+    disk.data_syncs = 0;
+  }
+  Mark mark() const {
+    Mark mark;
+    os::Fd directory;
+    REQUIRE(open_log_directory(dir.log(), directory) == 0);
+    REQUIRE(read_mark(directory.get(), mark) == MarkSays::this_place);
+    return mark;
+  }
+  // As after a reboot: the mark is of another boot. What the disk has is what a test makes of the files.
+  void reboot(bool names_accounts = true) {
+    kill();
+    Mark before = mark();
+    before.boot[0] ^= 1;
+    if (!names_accounts) before.file.clear(), before.accounts = before.byte = 0;
+    const std::string text = mark_text(before);
+    std::fstream(dir.log() + "/mark", std::ios::in | std::ios::out).write(text.data(), std::ssize(text));  // in place
   }
   u64 durable() const { return writer->log.committed().durable; }
   u64 next() const { return writer->log.committed().index; }

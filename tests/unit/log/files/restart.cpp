@@ -6,43 +6,10 @@
 
 #include <fstream>
 
-#include "lib/log/files/mark.hpp"
 #include "lib/log/files/names.hpp"
 #include "tests/unit/log/files/durable_log.hpp"
 
 using namespace log_test;
-
-namespace {
-
-bool is_sealed(const fs::path& file) { return (fs::status(file).permissions() & fs::perms::owner_write) == fs::perms::none; }
-
-Mark mark_in(const std::string& dir) {
-  Mark mark;
-  os::Fd directory;
-  REQUIRE(open_log_directory(dir, directory) == 0);
-  REQUIRE(read_mark(directory.get(), mark) == MarkSays::this_place);
-  return mark;
-}
-
-// As after a reboot: the mark is of another boot. What the disk has is what a test makes of the files.
-void reboot(DurableLog& log, bool names_accounts = true) {
-  log.kill();
-  Mark mark = mark_in(log.dir.log());
-  mark.boot[0] ^= 1;
-  if (!names_accounts) mark.file.clear(), mark.accounts = mark.byte = 0;
-  const std::string text = mark_text(mark);
-  std::fstream(log.dir.log() + "/mark", std::ios::in | std::ios::out).write(text.data(), std::ssize(text));  // in place
-}
-
-// One event that is written and not synced.
-void write_unsynced(DurableLog& log) {
-  const Line line = event("pay", 10, ++log.sequence, "x");
-  log.writer->ledger.apply(line);
-  log.writer->log.append({&line, 1}, RingId{});
-  REQUIRE(log.writer->log.write() == 0);
-}
-
-}  // namespace
 
 TEST_CASE("1: a kill between write and sync: nothing is missing, and what may lie is written again") {
   for (const Level level : {Level::interval, Level::every}) {
@@ -177,11 +144,11 @@ TEST_CASE("2: a power cut behind a write: what was durable is there, the rest is
   const u64 durable = log.durable();
   const fs::path file = log_files(log.dir.log())[0];
   const auto synced = fs::file_size(file);
-  for (int i = 0; i < 3; ++i) write_unsynced(log);
+  for (int i = 0; i < 3; ++i) log.write_unsynced();
   const auto written = fs::file_size(file);
   for (const u64 left : {synced, synced + 1, written - 1}) {
     CAPTURE(left);
-    reboot(log);
+    log.reboot();
     fs::resize_file(file, written);  // the size came to the disk, and a part of the bytes did not
     std::fstream(file, std::ios::in | std::ios::out).seekp(static_cast<std::streamoff>(left)).write("\0", 1);
     log.begin();
@@ -202,11 +169,11 @@ TEST_CASE("12: a power cut leaves a page of zeros: the log is cut there, and lat
   for (int i = 0; i < 20; ++i) CHECK(log.write() == 0);
   disk.data_syncs = 1'000'000;
   log.writer->log.begin_new_file(log.writer->accounts());
-  for (int i = 0; i < 5; ++i) write_unsynced(log);
+  for (int i = 0; i < 5; ++i) log.write_unsynced();
   log.kill();
   disk.data_syncs = 0;
   const auto files = log_files(log.dir.log());
-  reboot(log);
+  log.reboot();
   std::string text = content(files[0]);
   const std::size_t middle = text.size() / 2;
   std::fill(text.begin() + static_cast<std::ptrdiff_t>(middle), text.end(), '\0');
@@ -229,7 +196,7 @@ TEST_CASE("11: a power cut keeps a new file, and loses the end of the one before
   log.kill();
   disk.data_syncs = 0;
   const auto files = log_files(log.dir.log());
-  reboot(log);
+  log.reboot();
   fs::resize_file(files[0], fs::file_size(files[0]) - 3);
   log.begin();
   REQUIRE(log.writer->error == 0);
@@ -244,7 +211,7 @@ TEST_CASE("what is missing of what was durable is refused, and nothing is change
     DurableLog log;
     for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
     const fs::path file = log_files(log.dir.log())[0];
-    if (rebooted) reboot(log);
+    if (rebooted) log.reboot();
     log.kill();
     fs::resize_file(file, fs::file_size(file) - 3);
     const std::string text = content(file);
@@ -288,7 +255,7 @@ TEST_CASE("2: after a reboot, a file that was replaced is not looked at, whateve
     CHECK(log.write() == 0);
     const auto files = log_files(log.dir.log());
     REQUIRE(files.size() == 3);
-    reboot(log, names_accounts);
+    log.reboot(names_accounts);
     fs::resize_file(files[0], fs::file_size(files[0]) / 2);  // the disk never had the rest
     log.begin();
     REQUIRE(log.writer->error == 0);
@@ -303,11 +270,11 @@ TEST_CASE("after a reboot, a file that is missing behind the last sealed one is 
   log.writer->log.begin_new_file(log.writer->accounts());
   for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
   log.writer->log.begin_new_file(log.writer->accounts());
-  write_unsynced(log);
+  log.write_unsynced();
   const auto files = log_files(log.dir.log());
   REQUIRE(files.size() == 3);
   CHECK((is_sealed(files[0]) && !is_sealed(files[1])));
-  reboot(log, false);
+  log.reboot(false);
   fs::remove(files[1]);
   TestLog next(log.dir.log());
   CHECK(next.error == -EBADMSG);
@@ -329,7 +296,7 @@ TEST_CASE("if all files were taken away and the mark was left, a new log begins"
 TEST_CASE("a file that another collector has left, and that was cut since, is given up, and does not hold the log for ever") {
   DurableLog log(Level::interval);
   for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
-  write_unsynced(log);
+  log.write_unsynced();
   log.kill();
   log.begin();
   REQUIRE(log.writer->recovered.unsynced.size() == 1);
