@@ -24,21 +24,9 @@ bool proven(const std::string& log) {
   return shmring::log::verify(log, verdict) == 0 && verdict.proven && verdict.torn_bytes == 0;
 }
 
-// How often each sequence of the producer is in this log, in events and loss ranges, added up; returns its `from`.
 u64 count(const std::string& log, const Journal& journal, std::vector<int>& times) {
-  u64 from = 0;
   times.resize(journal->begun + 1);
-  const std::string text = log_text(log);
-  for (std::size_t at = 0, end; (end = text.find('\n', at)) != text.npos; at = end + 1) {
-    const Object line(std::string_view(text).substr(at, end - at));
-    if (line.plain("producer") != journal.name()) continue;
-    if (line.plain("kind") == "attach" && line.number("from") > 0) from = static_cast<u64>(line.number("from"));
-    const bool loss = line.plain("kind") == "loss";
-    if (!loss && line.plain("kind") != "event") continue;
-    for (std::int64_t n = line.number(loss ? "first" : "seq"); n <= line.number(loss ? "last" : "seq"); ++n)
-      ++times.at(static_cast<std::size_t>(n));
-  }
-  return from;
+  return count_sequences(log, journal.name(), times);
 }
 
 bool has_event(const std::string& log, const Journal& journal) {
@@ -148,7 +136,7 @@ TEST_CASE("with fewer descriptors than producers a log that is moved away is beg
   CHECK(died == 150);
 }
 
-TEST_CASE("a log that is moved away while it is written: it is whole, and a new one goes on exactly where it ends") {
+TEST_CASE("23: a log that is moved away while it is written: it is whole, and a new one goes on exactly where it ends") {
   for (int round = 0; round < by_mode(2, 4, 200); ++round) {
     Busy busy;
     const std::string old = busy.place.home + "/old";
@@ -197,7 +185,7 @@ TEST_CASE("standard error that nobody reads holds nothing up, and its reader is 
   CHECK(std::all_of(times.begin() + 1, times.end(), [](int n) { return n == 1; }));
 }
 
-TEST_CASE("a log that is removed while it is written: said, and a new one has all that the old one had not") {
+TEST_CASE("23: a log that is removed while it is written: said, and a new one has all that the old one had not") {
   for (int round = 0; round < by_mode(2, 4, 200); ++round) {
     Busy busy;
     if (round % 2 == 0) fs::remove_all(busy.place.log);
@@ -311,7 +299,8 @@ TEST_CASE("a log is not gone on with for another ring of that name while its own
   fs::rename(place.rings + "/aside", place.file());
 }
 
-TEST_CASE("a log in whose place something else stands: nothing is released, no writer waits, until there is a place again") {
+TEST_CASE(
+    "23: a log in whose place something else stands: nothing is released, no writer waits, until there is a place again") {
   for (const bool restarted : {false, true}) {
     Busy busy;
     const std::string old = busy.place.home + "/old";

@@ -18,9 +18,9 @@ std::string fresh_directory(const std::string& parent) {
   return name;
 }
 
-Workplace::Workplace(std::size_t max_record)
+Workplace::Workplace(std::size_t max_record, const std::string& log)
     : max_record(max_record), rings(fresh_directory("/dev/shm")),
-      home(fresh_directory(std::filesystem::temp_directory_path().string())), log(home + "/log") {
+      home(fresh_directory(std::filesystem::temp_directory_path().string())), log(home + "/" + log) {
   ::setenv("SHMRING_DIR", rings.c_str(), 1);
 }
 

@@ -18,7 +18,7 @@ std::string fresh_directory(const std::string& parent);
 
 class Workplace {
  public:
-  explicit Workplace(std::size_t max_record = room);
+  explicit Workplace(std::size_t max_record = room, const std::string& log = "log");  // its place, below home
   ~Workplace();
   Workplace(const Workplace&) = delete;
 

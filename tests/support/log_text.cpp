@@ -148,4 +148,19 @@ std::string log_text(const std::string& dir) {
   return text;
 }
 
+std::uint64_t count_sequences(const std::string& dir, std::string_view producer, std::vector<int>& times) {
+  std::uint64_t from = 0;
+  const std::string text = log_text(dir);
+  for (std::size_t at = 0, end; (end = text.find('\n', at)) != text.npos; at = end + 1) {
+    const Object line(std::string_view(text).substr(at, end - at));
+    if (line.plain("producer") != producer) continue;
+    if (line.plain("kind") == "attach" && line.number("from") > 0) from = static_cast<std::uint64_t>(line.number("from"));
+    const bool loss = line.plain("kind") == "loss";
+    if (!loss && line.plain("kind") != "event") continue;
+    for (std::int64_t n = line.number(loss ? "first" : "seq"); n <= line.number(loss ? "last" : "seq"); ++n)
+      ++times.at(static_cast<std::size_t>(n));
+  }
+  return from;
+}
+
 }  // namespace shmring::test

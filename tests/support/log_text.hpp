@@ -53,4 +53,8 @@ std::string contents(const std::string& path);
 // The whole log's text, what it has now.
 std::string log_text(const std::string& dir);
 
+// Adds up how often each sequence of the producer is in this log, in events and loss ranges; `times` has a place for each that
+// it has attempted. Returns where its account begins in this log.
+std::uint64_t count_sequences(const std::string& dir, std::string_view producer, std::vector<int>& times);
+
 }  // namespace shmring::test
