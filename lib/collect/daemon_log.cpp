@@ -201,9 +201,7 @@ void Daemon::lose_log() {
 
 void Daemon::show_log_state() {
   for (const std::unique_ptr<Drain>& drain : drains_)
-    show_state(drain->segment(), log_state_ == LogState::failing || log_state_ == LogState::lost
-                                     ? ring::StatusState::log_failing
-                                     : ring::StatusState::collecting);
+    drain->show_log_state(log_state_ != LogState::failing && log_state_ != LogState::lost);
   tell_state();
   metrics_due_ns_ = 0;
 }

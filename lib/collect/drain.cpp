@@ -74,13 +74,20 @@ bool Drain::pass(bool entries_due) {
   host_.look_at_clocks();
   const bool retired = retired_, passed = collector_.pass(entries_due);
   if (!passed) return false;
-  if (entries_due) read_retired_ = retired, has_passed_ = true, show_progress(segment_, collector_, host_);
+  if (!entries_due) return true;
+  read_retired_ = retired;
+  show_progress(segment_, collector_, host_);
+  if (!std::exchange(has_passed_, true)) show_state(segment_, ring::StatusState::collecting);
   return true;
 }
 
-// Heartbeat 0 says that no pass was made yet. The logged count has not changed.
-void Drain::show_life() {
-  if (has_passed_) show_heartbeat(segment_, host_);
+// The logged count has not changed.
+void Drain::show_life() { show_heartbeat(segment_, host_); }
+
+void Drain::show_log_state(bool can_be_written) {
+  show_state(segment_, !can_be_written ? ring::StatusState::log_failing
+                       : has_passed_   ? ring::StatusState::collecting
+                                       : ring::StatusState::starting);
 }
 
 bool Drain::end() {

@@ -70,6 +70,8 @@ class Drain {
   void learn(const log::Commit& commit) { collector_.learn(commit); }
   // Shows that this collector lives although the log holds it up.
   void show_life();
+  // Shows whether the log can be written.
+  void show_log_state(bool can_be_written);
   // Writes the last line of a ring that is over. Returns true if that line is in the log.
   bool end();
 

@@ -12,7 +12,8 @@ namespace shmring::collect {
 
 // The caller holds the segment's lease.
 inline void announce(const os::Segment& segment, log::Level level) {
-  ring::announce<ring::HardwareMemory>(*segment.ring.header, os::self(*segment.ring.header), static_cast<ring::Level>(level));
+  ring::announce<ring::HardwareMemory>(*segment.ring.header, os::self(*segment.ring.header), static_cast<ring::Level>(level),
+                                       os::monotonic_now_ns());
 }
 
 inline void show_log(const os::Segment& segment, const ring::LogFigures& figures) {

@@ -64,6 +64,8 @@ struct HeaderFacts {
 struct CollectorFacts : ring::StatusSeen {
   bool holds_lease = false;         // there is one now
   std::optional<os::Anchor> clock;  // nothing: ticks cannot be converted to UTC
+  // Of version 1 it is not known.
+  bool is_starting() const { return holds_lease && state == static_cast<u64>(ring::StatusState::starting); }
   bool log_is_failing() const { return holds_lease && state == static_cast<u64>(ring::StatusState::log_failing); }
 };
 

@@ -71,7 +71,7 @@ std::string loss_text(const Leftover& leftover) {
 std::string collector_text(const CollectorFacts& collector) {
   if (!collector.holds_lease) return "none";
   if (collector.identity.pid == 0) return "starting";
-  return "pid " + std::to_string(collector.identity.pid) + (collector.heartbeat_ns == 0 ? ", starting" : "");
+  return "pid " + std::to_string(collector.identity.pid) + (collector.is_starting() ? ", starting" : "");
 }
 
 }  // namespace shmring::inspect

@@ -167,7 +167,7 @@ struct Lane {
 struct StatusPage {
   alignas(line_bytes) std::atomic<u64> identity;  // owner word of the lease's holder, in state attached; 0: none
   std::atomic<u64> epoch;                         // collectors so far
-  std::atomic<u64> heartbeat_ns;                  // CLOCK_MONOTONIC of its last pass
+  std::atomic<u64> heartbeat_ns;                  // CLOCK_MONOTONIC: when it last showed that it lives
   std::atomic<u64> wakeups;                       // times that it slept and woke
   std::atomic<u64> cpu_ns;                        // its processor time
   std::atomic<u64> logged;                        // events written
@@ -181,8 +181,8 @@ struct StatusPage {
   std::atomic<u64> older_lost_by[4];  // in version 1: full, too_big, died, everything else; since then zero
 };
 
-enum class StatusState : u64 { none = 0, collecting = 1, log_failing = 2 };  // log_failing: its log cannot be written
-enum class Level : u64 { none = 0, write = 1, interval = 2, every = 3 };     // how soon the log is synced
+enum class StatusState : u64 { none = 0, collecting = 1, log_failing = 2, starting = 3 };  // starting: no pass was made yet
+enum class Level : u64 { none = 0, write = 1, interval = 2, every = 3 };                   // how soon the log is synced
 
 // The part of the status page that was added after version 1. The header of version 1 ends where this part begins.
 struct StatusMore {

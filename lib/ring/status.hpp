@@ -52,7 +52,7 @@ struct ClockWords {
 
 // The figures that a collector shows after a pass.
 struct Progress {
-  u64 heartbeat_ns = 0;  // CLOCK_MONOTONIC; 0: no pass was made yet
+  u64 heartbeat_ns = 0;  // CLOCK_MONOTONIC
   u64 cpu_ns = 0;
   u64 logged = 0;
   std::array<u64, causes> losses{};  // by Cause
@@ -106,7 +106,7 @@ void set_figure(std::atomic<u64>& word, u64 value) {
   M::store(At::figure, word, value, std::memory_order_relaxed);
 }
 
-// Called after a pass, and while the collector waits for the log.
+// Called after a pass, and while the collector waits for the log, also before its first pass.
 template <class M>
 void show_heartbeat(Header& header, u64 heartbeat_ns, u64 cpu_ns) {
   set_figure<M>(header.status.cpu_ns, cpu_ns);
@@ -162,18 +162,19 @@ void count_wakeup(Header& header) {
   M::add(At::status_count, header.status.wakeups, u64{1}, std::memory_order_relaxed);
 }
 
-// Called right after the lease was taken, so that nobody is told of the process that had it before. The identity is stored
+// Called right after the lease was taken, at `now_ns` (CLOCK_MONOTONIC), so that nobody is told of the process that had it
+// before. The age of the heartbeat counts from here: a start that hangs is seen like a pass that hangs. The identity is stored
 // last: whoever sees it sees none of the predecessor's figures.
 template <class M>
-void announce(Header& header, Owner self, Level level) {
+void announce(Header& header, Owner self, Level level, u64 now_ns) {
   self.state = OwnerState::attached;
-  show_progress<M>(header, {});
+  show_progress<M>(header, {.heartbeat_ns = now_ns});
   show_log<M>(header, {});
   show_alarm<M>(header, {});
   show_level<M>(header, level);
   set_figure<M>(header.status.wakeups, 0);
   M::add(At::status_count, header.status.epoch, u64{1}, std::memory_order_relaxed);
-  show_state<M>(header, StatusState::collecting);
+  show_state<M>(header, StatusState::starting);
   M::store(At::collector_set, header.status.identity, self.bits(), std::memory_order_release);
 }
 

@@ -244,7 +244,8 @@ void publish(RingWorld& world) {
   ring::Header& header = *world.ring().header;
   const int life = scheduler.roles()[static_cast<std::size_t>(scheduler.current())].lives;
   scheduler.knows_only(static_cast<u64>(life));
-  ring::announce<ExploreMemory>(header, {1, static_cast<u64>(life), ring::OwnerState::attached}, ring::Level::every);
+  ring::announce<ExploreMemory>(header, {1, static_cast<u64>(life), ring::OwnerState::attached}, ring::Level::every,
+                                publication(life, 0));
   for (int i = 1; i <= world.plan().publications; ++i) {
     const u64 it = publication(life, i);
     ring::show_clock<ExploreMemory>(header.status, {it, it, it});

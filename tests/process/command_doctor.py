@@ -64,7 +64,7 @@ class Doctor(CommandCase):
     def collect(self):
         daemon = self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log")
         stat = lambda: self.run_it("stat", "r", "--interval", "0", "-o", "json").lines[0]
-        until(lambda: stat()["collector"].get("heartbeat_age_ns"), "its first pass")
+        until(lambda: stat()["collector"]["state"] == "collecting", "its first pass")
         return daemon
 
     def findings(self, *arguments, **more):

@@ -26,7 +26,7 @@ class Emit(CommandCase):
 
     def collect(self):
         daemon = self.start(SHMRINGD, "--ring", "r", "--log", f"{self.folder}/log")
-        until(lambda: os.path.exists(self.path()) and self.stat()["collector"].get("heartbeat_age_ns"), "a pass")
+        until(lambda: os.path.exists(self.path()) and self.stat()["collector"]["state"] == "collecting", "a pass")
         return daemon
 
     def verified(self, daemon):

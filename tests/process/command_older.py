@@ -35,7 +35,7 @@ class Older(CommandCase):
     def has_passed(self, pid):
         stat = self.run_it("stat", "r", "--interval", "0", "-o", "json")
         collector = stat.lines[0]["collector"] if stat.status == OK else {}
-        return collector.get("pid") == pid and collector["heartbeat_age_ns"] > 0
+        return collector.get("pid") == pid and collector["state"] == "collecting"
 
     def moved(self, why):
         """shmringd collects a new ring; what was there is beside it. Its new name, and the log's line that tells it."""

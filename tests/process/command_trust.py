@@ -39,7 +39,7 @@ class Trust(CommandCase):
     def collects(self, *arguments, **more):
         """It starts and collects."""
         daemon = self.start_as(VICTIM, GROUP, SHMRINGD, "--ring", "r", "--log", self.log(VICTIM), *arguments, **more)
-        until(lambda: self.run_it("stat", "r", "--interval", "0", "-o", "json").lines[0]["collector"].get("heartbeat_age_ns"),
+        until(lambda: self.run_it("stat", "r", "--interval", "0", "-o", "json").lines[0]["collector"]["state"] == "collecting",
               "its first pass")
         daemon.terminate()
         self.assertEqual(daemon.wait(30), OK)

@@ -101,7 +101,8 @@ bool Daemon::collects() {
   return eventually(
       [this] {
         View view;
-        return view.opened && view.collector() == static_cast<u32>(process.pid()) && view.status().heartbeat_ns != 0;
+        return view.opened && view.collector() == static_cast<u32>(process.pid()) &&
+               view.state() == ring::StatusState::collecting;
       },
       std::chrono::seconds(20));
 }

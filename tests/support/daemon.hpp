@@ -48,6 +48,7 @@ class View {
   const ring::Ring& ring() const { return segment_.ring; }
   const ring::StatusPage& status() const { return ring().header->status; }
   u32 collector() const { return ring::Owner::of(status().identity).pid; }
+  ring::StatusState state() const { return ring::StatusState{ring().header->status_more.state.load()}; }
 
   // The entry that names the process; −1: none does.
   int entry_of(pid_t pid) const;

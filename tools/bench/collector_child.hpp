@@ -42,7 +42,8 @@ class Collecting {
   bool has_made_a_pass() const {
     const ring::StatusPage& status = segment_.ring.header->status;
     return ring::collector_seen<ring::HardwareMemory>(status).pid == static_cast<u64>(child_.pid()) &&
-           status.heartbeat_ns.load(std::memory_order_relaxed) != 0;
+           segment_.ring.header->status_more.state.load(std::memory_order_relaxed) ==
+               static_cast<u64>(ring::StatusState::collecting);
   }
   static int run(const ScratchRing& place, int processor, log::Level level, void (*before)()) {
     if (processor >= 0) pin(processor);

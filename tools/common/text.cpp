@@ -83,7 +83,7 @@ const char* segment_state_name(u32 state) {
 }
 
 const char* status_state_name(u64 state) {
-  constexpr const char* names[] = {"none", "collecting", "log_failing"};
+  constexpr const char* names[] = {"none", "collecting", "log_failing", "starting"};
   return state < std::size(names) ? names[state] : "?";
 }
 

@@ -146,7 +146,7 @@ TEST_CASE("on a retired ring a wait ends where nobody collects, and goes on wher
   retire<Memory>(header);
   CHECK(p.wait_durable(1, for_ever) == SHMRING_RETIRED);
   CHECK(!p.is_announced());
-  announce<Memory>(header, collector_name, Level::every);
+  announce<Memory>(header, collector_name, Level::every, 0);
   CHECK(p.wait_durable(1, 60 * ms) == SHMRING_TIMEOUT);
   plain.entry(0).durable = 1;
   withdraw<Memory>(header);
@@ -158,7 +158,7 @@ TEST_CASE("what a collector makes durable right before it is gone counts, whatev
   Waiter p(plain);
   CHECK(write(p, "1") == 0);
   retire<Memory>(*plain.ring.header);
-  announce<Memory>(*plain.ring.header, collector_name, Level::every);
+  announce<Memory>(*plain.ring.header, collector_name, Level::every, 0);
   ProducerMemory::Hook last(At::collector_seen, 1, [&] {
     plain.entry(0).durable = 1;
     withdraw<Memory>(*plain.ring.header);
@@ -174,12 +174,12 @@ TEST_CASE("a wait is refused where the collector's level is write, unless the se
   for (const auto& [level, result] :
        {std::pair{Level::none, int{SHMRING_TIMEOUT}}, std::pair{Level::write, -EOPNOTSUPP},
         std::pair{Level::interval, int{SHMRING_TIMEOUT}}, std::pair{Level::every, int{SHMRING_TIMEOUT}}}) {
-    announce<Memory>(*plain.ring.header, collector_name, level);
+    announce<Memory>(*plain.ring.header, collector_name, level, 0);
     CHECK(p.wait_durable(1, 0) == result);
   }
   withdraw<Memory>(*plain.ring.header);
   CHECK(p.wait_durable(1, 0) == SHMRING_TIMEOUT);
-  announce<Memory>(*plain.ring.header, collector_name, Level::write);
+  announce<Memory>(*plain.ring.header, collector_name, Level::write, 0);
   plain.entry(0).durable = 1;
   CHECK(p.wait_durable(1, 0) == 0);
 }
@@ -189,7 +189,7 @@ TEST_CASE("a collector whose level becomes write ends a wait that is under way, 
   Waiter p(plain);
   CHECK(write(p, "1") == 0);
   ProducerMemory::Hook sleeps(At::durable_sleep, 1,
-                              [&] { announce<Memory>(*plain.ring.header, collector_name, Level::write); });
+                              [&] { announce<Memory>(*plain.ring.header, collector_name, Level::write, 0); });
   CHECK(p.wait_durable(1, for_ever) == -EOPNOTSUPP);
   CHECK(sleeps.seen() == 1);
 }

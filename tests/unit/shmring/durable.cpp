@@ -40,7 +40,7 @@ struct Box : RingBox {
   }
   ring::Header& header() { return *segment.ring.header; }
   std::atomic<ring::u64>& durable(ring::u32 entry = 0) { return segment.ring.entries[entry].durable; }
-  void announce(ring::Level level) { ring::announce<ProcessMemory>(header(), os::self(header()), level); }
+  void announce(ring::Level level) { ring::announce<ProcessMemory>(header(), os::self(header()), level, 0); }
   // Returns whether the producer waits. It is woken then.
   bool tell(ring::u32 entry, ring::u64 incarnation, ring::u64 through) {
     Nobody nobody;
