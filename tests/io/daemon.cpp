@@ -205,7 +205,7 @@ int unlink_before_the_look(int fd, struct stat* out) {
   if (last_producer == nullptr || result != 0 || out->st_ino != ring_file) return result;
   Journal& journal = *std::exchange(last_producer, nullptr);  // what follows looks at the ring's file, too
   View view;
-  if (view.state() == StatusState::starting) {
+  if (view.state() != StatusState::collecting) {
     last_producer = &journal;
     return result;
   }

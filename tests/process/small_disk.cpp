@@ -161,13 +161,13 @@ void Troubled::replace(bool leaves_none) {
 // As by logrotate's copytruncate, but nothing is written between the copy and the cut. The copy is put back in the end, as a
 // person would do who finds the incident: the log then has all its lines.
 void Troubled::cut() {
-  const u64 before = count(log, line_of(Trouble::cut));
   daemon->process.stop();
   const std::string file = log_files(log).back(), copy = small.place.home + "/copy";
   fs::copy_file(file, copy, fs::copy_options::overwrite_existing);
   fs::resize_file(file, 0);
   daemon->process.go_on();
-  REQUIRE_MESSAGE(eventually([&] { return count(log, line_of(Trouble::cut)) > before; }), daemon->said());
+  const std::string named = "\"file\":\"" + fs::path(file).filename().string() + "\"";
+  REQUIRE_MESSAGE(eventually([&] { return count(log, named) > 0; }), daemon->said());
   CHECK(daemon->said().find("another program cuts it or writes to it") != std::string::npos);
   if (fs::exists(file)) fs::copy_file(copy, file, fs::copy_options::overwrite_existing);
 }
