@@ -169,7 +169,7 @@ void Durability::begin_replacement() {
   SyncJob job;
   job.first = file.first, job.time_ns = os::utc_now_ns();
   job.bytes = bytes_of(file, job.first);
-  job.failed = file.name;
+  job.failed = file.name, job.is_cut = file.code == "file_cut";
   job.mark.boot[0] = boot_[0], job.mark.boot[1] = boot_[1];
   job.mark.durable = file.end;
   job_replaces_ = true, job_end_ = file.end;

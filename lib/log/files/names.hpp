@@ -43,6 +43,10 @@ struct LogFile {
   bool operator==(const LogFile& other) const { return (*this <=> other) == 0; }
 };
 
+// A file without write bits in its mode is sealed: nothing is appended to it any more.
+inline constexpr mode_t write_bits = 0222;
+constexpr bool is_sealed(mode_t mode) { return (mode & write_bits) == 0; }
+
 std::string log_file_name(u64 time_ns, u64 first_index);
 // Recognizes the name of a file, compressed or not.
 bool is_log_file_name(std::string_view name, u64& first_index);

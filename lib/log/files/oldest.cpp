@@ -42,7 +42,7 @@ int fail(int error, const std::string& dir, const std::string& name, const char*
 bool is_sealed(int directory, const LogFile& file) {
   struct stat status {};
   if (os::calls.fstatat(directory, file.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
-  return S_ISREG(status.st_mode) && (status.st_mode & 0222) == 0;
+  return S_ISREG(status.st_mode) && is_sealed(status.st_mode);
 }
 
 int OldFiles::read(int directory, const std::string& dir) {

@@ -125,7 +125,7 @@ int Restart::list() {
     struct stat status {};
     if (os::calls.fstatat(directory_, file.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
       return io_error(-errno, file.name, "read its status");
-    const bool is_sealed = file.is_compressed() || ((status.st_mode & 0222) == 0 && origin_ != Origin::copy);
+    const bool is_sealed = file.is_compressed() || (log::is_sealed(status.st_mode) && origin_ != Origin::copy);
     files_.push_back({file, static_cast<u64>(status.st_size), is_sealed});
   }
   return 0;

@@ -14,7 +14,6 @@ namespace shmring::log {
 namespace {
 
 constexpr std::size_t block_bytes = std::size_t{1} << 20;
-constexpr mode_t write_bits = 0222;
 
 SyncResult sync(const SyncJob& job, const SyncedDirectory& directory) {
   for (const SyncedFile& file : job.files) {
@@ -102,6 +101,14 @@ void remove_superseded(const SyncJob& job, int directory) {
     if (file.first_index == job.first) os::calls.unlinkat(directory, file.name.c_str(), 0);
 }
 
+// Whoever cuts the file, or writes to it, is left alone with it.
+void give_back_room(const SyncJob& job, int directory) {
+  os::Fd file;
+  struct stat status {};
+  if (job.is_cut || open_log_file(directory, ".", job.failed, O_RDWR, file) != 0) return;
+  if (os::calls.fstat(file.get(), &status) == 0) os::give_back_reserve(file.get(), static_cast<u64>(status.st_size));
+}
+
 }  // namespace
 
 void seal(int file) {
@@ -112,7 +119,7 @@ void seal(int file) {
 SyncResult perform(const SyncJob& job, const SyncedDirectory& directory, const MarkFile& mark) {
   const SyncResult result = job.replaces() ? copy_all(job, directory) : sync(job, directory);
   if (result.error != 0) return result;
-  if (job.replaces()) remove_superseded(job, directory.fd.get());
+  if (job.replaces()) remove_superseded(job, directory.fd.get()), give_back_room(job, directory.fd.get());
   (void)mark.write(job.mark);  // a mark that could not be written says less than is true
   return result;
 }

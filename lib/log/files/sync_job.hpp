@@ -2,11 +2,13 @@
 //
 //   Sync      fdatasync each file, oldest first → fsync the directory → seal the closed files → write the mark
 //   Replace   copy what a file should say into `replace.tmp` → fdatasync → rename → fsync the directory → seal it → fsync →
-//             unlink the old file, if nothing of it is read any more → write the mark
+//             unlink the old file, if nothing of it is read any more, or else give its room back → write the mark
 //
 // Invariants:
 //   - the order above. Before the directory has a file's name, nothing of that file counts as durable;
-//   - a file whose sync failed is not synced again, and neither is it written to: its lines are written into another file;
+//   - a file whose sync failed is not synced again, and neither is it written to: its lines are written into another file. It
+//     gives back the room behind its end when these are durable. That leaves its bytes and its size as they are; the last page,
+//     which the kernel may write again for it, gets the bytes that it has;
 //   - a replacement that fails leaves nothing but `replace.tmp`, which the next one overwrites and the next start removes.
 // Thread role: one at a time, of any thread. It waits for the disk, and shares nothing with the collector but the open files.
 #pragma once
@@ -43,6 +45,7 @@ struct SyncJob {
   std::vector<SyncedFile> files;  // Sync
   bool names = false;             // Sync: the directory, too
   std::string failed;             // Replace: the file that failed
+  bool is_cut = false;            // Replace: another program has cut it, or wrote to it
   u64 first = 0, time_ns = 0;     // Replace: the first index of the file that is to be made, and the time in its name, …
   std::vector<Bytes> bytes;       // … and what it says
   Mark mark;                      // what is known when all of it is done

@@ -165,3 +165,34 @@ TEST_CASE("a file that is written has room for more on the disk, a closed one an
     fs::remove_all(name);
   }
 }
+
+TEST_CASE("a void file gives its room back when what it was to say is durable in another one") {
+  for (const std::string place : {"/dev/shm", "/tmp"}) {
+    CAPTURE(place);
+    std::string name = place + "/shmring-reserve-XXXXXX";
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    {
+      TestLog writer(name, "ring", {}, at(Level::every));
+      if (writer.log.reserve_error() != 0) MESSAGE("no room can be reserved in ", place);
+      if (writer.log.reserve_error() != 0) continue;
+      CHECK(writer.append({life(Life::attach, "pay", 10)}) == 0);
+      writer.log.append(writer.accounts());
+      writer.try_again();
+      const fs::path failed = log_files(name)[0];
+      static int failures;
+      failures = 2;
+      const Replaced<&os::Calls::fdatasync> syncing(
+          [](int fd) { return failures > 0 ? --failures, errno = EIO, -1 : Replaced<&os::Calls::fdatasync>::real(fd); });
+      CHECK(writer.append({event("pay", 10, 1, "x")}) == 0);
+      CHECK(failures == 0);  // also that of the first replacement
+      CHECK(bytes_on_disk(failed) >= u64{8} << 20);
+      const std::string text = content(failed);
+      for (int i = 0; i < 3; ++i) writer.try_again();
+      CHECK(writer.log.committed().durable == writer.log.committed().index);
+      CHECK(bytes_on_disk(failed) <= 16'384);
+      CHECK(content(failed) == text);
+      CHECK(proven(name));
+    }
+    fs::remove_all(name);
+  }
+}
