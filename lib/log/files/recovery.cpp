@@ -1,15 +1,13 @@
 // The accounts from the end of a log: see recovery.hpp.
 #include "lib/log/files/recovery.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <unordered_map>
 
 #include "lib/log/files/aside.hpp"
 #include "lib/log/files/cursor.hpp"
+#include "lib/log/files/source.hpp"
 #include "lib/log/format/parse.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
@@ -17,25 +15,9 @@
 namespace shmring::log {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{64} << 10;
 constexpr std::string_view accounts_line = "\n{\"v\":1,\"kind\":\"accounts\",";
 
 unsigned long long wide(u64 value) { return value; }
-
-// Finds the last place before `end` that holds the whole `needle`. Returns 1 and `at`, 0 if there is none, or −errno.
-int find_back(int fd, u64 end, std::string_view needle, u64& at) {
-  std::string block;
-  for (u64 from = end; from > 0;) {
-    const u64 to = std::min(end, from + needle.size() - 1);  // a needle may span two blocks
-    from -= std::min<u64>(from, block_bytes);
-    block.resize(to - from);
-    const ssize_t got = os::read_full(fd, block.data(), block.size(), from);
-    if (got < 0) return static_cast<int>(got);
-    block.resize(static_cast<std::size_t>(got));
-    if (const std::size_t found = block.rfind(needle); found != block.npos) return at = from + found, 1;
-  }
-  return 0;
-}
 
 class Recovery {
  public:
@@ -79,9 +61,6 @@ class Recovery {
   static Known known(const RingId& ring, const std::vector<AccountState>& accounts, const Incarnations& over);
   void begin_ring(const RingId& ring);
   void hand_out();
-  int io_error(int error, const char* what) const {
-    return os::fail(-error, "log %s/%s: cannot %s: %s", dir_.c_str(), file_.name.c_str(), what, std::strerror(-error));
-  }
   int damage(u64 byte, std::string_view expected);
 
   int directory_;
@@ -89,7 +68,7 @@ class Recovery {
   std::string_view ring_;
   Recovered& out_;
   LogFile file_{};
-  os::Fd fd_;
+  std::unique_ptr<ByteSource> source_;
   u64 size_ = 0, whole_ = 0;  // bytes of the file, and of its whole lines
   std::vector<Known> rings_;  // each ring that the log speaks of, the present one last
 };
@@ -112,22 +91,20 @@ int Recovery::find_whole_lines() {
     return os::fail(EBADMSG, "log %s/%s: it is the last file and is compressed, so a later one is missing; put that back",
                     dir_.c_str(), file_.name.c_str());
   }
-  int error = open_log_file(directory_, dir_, file_.name, O_RDONLY, fd_);
+  int error = open_source(directory_, dir_, file_, source_);
+  if (error == 0) error = source_->size(size_);
   if (error != 0) return error;
-  struct stat status {};
-  if ((error = os::result(os::calls.fstat(fd_.get(), &status))) != 0) return io_error(error, "read its status");
-  size_ = static_cast<u64>(status.st_size);
   u64 newline = 0;
-  const int found = find_back(fd_.get(), size_, "\n", newline);
-  if (found < 0) return io_error(found, "read it");
+  const int found = find_back(*source_, size_, "\n", newline);
+  if (found < 0) return found;
   whole_ = found == 1 ? newline + 1 : 0;
   if (whole_ == 0 || whole_ < size_) return 0;
   // A last line that has its newline but is not valid was also torn by a write.
-  const int before = find_back(fd_.get(), whole_ - 1, "\n", newline);
-  if (before < 0) return io_error(before, "read it");
+  const int before = find_back(*source_, whole_ - 1, "\n", newline);
+  if (before < 0) return before;
   const u64 begin = before == 1 ? newline + 1 : 0;
   bool valid = false;
-  if ((error = last_line_is_valid(begin, valid)) != 0) return error;
+  if (error = last_line_is_valid(begin, valid); error != 0) return error;
   if (!valid) whole_ = begin;
   return 0;
 }
@@ -145,8 +122,8 @@ int Recovery::last_line_is_valid(u64 begin, bool& valid) {
 
 int Recovery::recover_file() {
   u64 offset = 0;
-  const int found = find_back(fd_.get(), whole_, accounts_line, offset);
-  if (found < 0) return io_error(found, "read it");
+  const int found = find_back(*source_, whole_, accounts_line, offset);
+  if (found < 0) return found;
   if (const int error = apply_lines(found == 1 ? offset + 1 : 0)) return error;
   out_.file = file_.name;
   out_.file_bytes = whole_;

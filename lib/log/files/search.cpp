@@ -22,7 +22,7 @@ class Probe {
   int find(std::string_view needle, u64 from, u64 limit, u64& at) {
     std::size_t block = small_block;
     while (from < limit) {
-      if (const int error = fill(from, block)) return error;
+      if (const int error = read_block(source_, from, block, text_)) return error;
       const std::size_t found = std::string_view(text_).find(needle);
       if (found != text_.npos) return at = from + found, at < limit;
       if (text_.size() < block) return 0;
@@ -31,36 +31,13 @@ class Probe {
     }
     return 0;
   }
-  // Finds the last newline before `limit`. Returns as find().
-  int find_newline_back(u64 limit, u64& at) {
-    for (u64 to = limit, from = 0; to > 0; to = from) {
-      from = to - std::min<u64>(to, large_block);
-      if (const int error = fill(from, to - from)) return error;
-      if (const std::size_t found = text_.rfind('\n'); found != text_.npos) return at = from + found, 1;
-    }
-    return 0;
-  }
   // Reads the first keys of the line that begins at `at`. Returns 1, 0 if they are not a line's, or −errno.
   int head(u64 at, Parsed& out) {
-    if (const int error = fill(at, head_bytes)) return error;
+    if (const int error = read_block(source_, at, head_bytes, text_)) return error;
     return parse_head(text_, out);
   }
 
  private:
-  // Reads so many bytes, or as many as there are.
-  int fill(u64 at, std::size_t bytes) {
-    text_.resize(bytes);
-    std::size_t done = 0;
-    while (done < bytes) {
-      const ssize_t got = source_.read(at + done, std::span(text_).subspan(done));
-      if (got < 0) return static_cast<int>(got);
-      if (got == 0) break;
-      done += static_cast<std::size_t>(got);
-    }
-    text_.resize(done);
-    return 0;
-  }
-
   ByteSource& source_;
   std::string text_;
 };
@@ -110,9 +87,9 @@ int find_end(ByteSource& source, const LogFile& file, u64& end) {
   u64 size = 0, last = 0, before = 0;
   if (const int error = source.size(size)) return error;
   for (u64 limit = size;; limit = last) {  // until a line's first keys are whole
-    int got = probe.find_newline_back(limit, last);
+    int got = find_back(source, limit, "\n", last);
     if (got != 1) return got;
-    got = probe.find_newline_back(last, before);
+    got = find_back(source, last, "\n", before);
     if (got >= 0) got = probe.head(got == 1 ? before + 1 : 0, line);
     if (got < 0) return got;
     ++end;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "lib/log/files/names.hpp"
@@ -41,5 +42,11 @@ class PlainSource final : public ByteSource {
 // Opens a file of the log to read it, also if it was compressed since it was listed. Returns 0, or −errno with its text: as
 // open_log_file(), and −EBADMSG if it is compressed and damaged.
 int open_source(int directory, const std::string& dir, const LogFile& file, std::unique_ptr<ByteSource>& out);
+
+// Reads so many bytes, or as many as there are. Returns 0, or −errno with its text.
+int read_block(ByteSource& source, u64 at, std::size_t bytes, std::string& out);
+// Finds the last place before `end` that holds the whole `needle`. Returns 1 and `at`, 0 if there is none, or −errno with its
+// text.
+int find_back(ByteSource& source, u64 end, std::string_view needle, u64& at);
 
 }  // namespace shmring::log
