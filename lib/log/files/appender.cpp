@@ -84,7 +84,8 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   return 0;
 }
 
-// Goes on in the file that was written last. Nothing but the files themselves has the lines that are not durable.
+// Goes on in the file that was written last. Nothing but the files themselves has the lines that are not durable, but for what
+// is read here, from the last accounts line on.
 int Appender::go_on(const Recovered& recovered) {
   for (const auto& [file, from] : recovered.overlapping) durability_.was_replaced(file, from);
   for (const Unsynced& unsynced : recovered.unsynced) durability_.suspect(unsynced);
@@ -93,7 +94,6 @@ int Appender::go_on(const Recovered& recovered) {
   has_news_ = !writer_.has_first_line_only();
   if (tree_ != nullptr) tree_->goes_into(recovered.file, false);
   durability_.goes_on(writer_.file(), recovered.file, first_index_of(recovered.file), recovered.file_bytes);
-  if (!recovered.unsynced.empty()) return 0;
   std::string text(recovered.file_bytes - recovered.accounts_byte, '\0');
   const ssize_t got = os::read_full(writer_.file()->get(), text.data(), text.size(), recovered.accounts_byte);
   if (got != static_cast<ssize_t>(text.size()))

@@ -66,10 +66,11 @@ void Durability::goes_on(SharedFd file, const std::string& name, u64 first_index
   files_.back().has_name = true;
 }
 
-// The rest is durable if this file is not suspect; nothing of it is counted as unsynced.
+// The rest is durable if this file is not suspect. If it is, nothing of this is copied from the file any more.
 void Durability::keep_read(std::string accounts, u64 index, std::string rest, u64 byte) {
   const std::size_t line = accounts.size();
   const std::string& name = files_.back().name;
+  if (files_.back().is_suspect) files_.back().end_byte = byte;
   kept_.push_back({index, index + 1, std::make_shared<std::string>(std::move(accounts)), 0, name, byte});
   if (!rest.empty())
     kept_.push_back(
@@ -179,7 +180,8 @@ void Durability::begin_replacement() {
 // Sets `first` to the index of the first line among these bytes.
 std::vector<Bytes> Durability::bytes_of(const File& file, u64& first) const {
   std::vector<Bytes> bytes;
-  if (file.is_suspect) bytes.push_back({nullptr, 0, file.name, file.begin_byte, file.end_byte});
+  if (file.is_suspect && file.begin_byte < file.end_byte)
+    bytes.push_back({nullptr, 0, file.name, file.begin_byte, file.end_byte});
   const Kept* const k = last_accounts_below(durable_);
   for (const Kept& kept : kept_) {
     if (kept.file != file.name || (k != nullptr && kept.first < k->first)) continue;
@@ -211,8 +213,13 @@ void Durability::blame(const SyncResult& result) {
 }
 
 void Durability::finish_replacement(const SyncResult& result, u64 now_ns) {
-  const File& file = files_.front();
+  File& file = files_.front();
   u64 from = file.first;
+  if (result.is_source_gone && std::ranges::count(kept_, file.name, &Kept::file) > 0) {
+    // What only the file had is gone. What is in memory is written without it, at once.
+    file.is_suspect = false, file.code = "file_cut", file.error = result.error;
+    return;
+  }
   if (result.is_source_gone) {
     // Another program cut what a collector before has written. The log has a hole there, as verify says; it goes on behind it.
     voided_.push_back({file.name, file.end, "file_cut", result.error});

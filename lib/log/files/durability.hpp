@@ -11,7 +11,7 @@
 //     into a replacement. While that is the current file, nothing is appended, and then a new file is begun;
 //   - a file that another collector of this boot has left beyond D may lie: the kernel reports an error once, and may have
 //     reported it to that collector. Such a file is suspect, and is replaced when it should be synced. What it says is read
-//     from it, for nothing else has it;
+//     from it, for nothing else has it; but if the log goes on in it, what follows its last accounts line is in memory;
 //   - files become durable in their order.
 // Thread role: the collector's. No call waits for the disk, except through SyncAtOnce.
 #pragma once

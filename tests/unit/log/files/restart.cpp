@@ -294,19 +294,45 @@ TEST_CASE("if all files were taken away and the mark was left, a new log begins"
 }
 
 TEST_CASE("a file that another collector has left, and that was cut since, is given up, and does not hold the log for ever") {
-  DurableLog log(Level::interval);
+  DurableLog log;
   for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
-  log.write_unsynced();
-  log.kill();
+  log.begin_file_and_kill();
   log.begin();
-  REQUIRE(log.writer->recovered.unsynced.size() == 1);
+  REQUIRE(log.writer->recovered.unsynced.size() == 2);
   fs::resize_file(log_files(log.dir.log())[0], 10);
   for (int i = 0; i < 3; ++i) log.writer->try_again();
   CHECK(log.write() == 0);
   log.writer->try_again();
-  REQUIRE(log.voids.size() == 1);
+  REQUIRE(log.voids.size() == 2);
   CHECK(log.voids[0].code == "file_cut");
+  CHECK(log.voids[1].code == "unsynced");
   CHECK(log.durable() == log.next());
+}
+
+TEST_CASE("26: of a file that another collector began, and that another program cut, what was read and written is in another") {
+  for (const bool accounts : {true, false}) {
+    CAPTURE(accounts);
+    DurableLog log(Level::write);
+    for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+    if (accounts) log.writer->log.append(log.writer->accounts());
+    log.writer->try_again();
+    const fs::path file = log_files(log.dir.log())[0];
+    const u64 last_accounts = accounts ? log.next() - 1 : 0;
+    log.kill();
+    log.begin();
+    REQUIRE(log.writer->recovered.unsynced.size() == 1);
+    for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+    const std::string copy = content(file);
+    fs::resize_file(file, 0);
+    log.write();
+    for (int i = 0; i < 3; ++i) log.writer->try_again();
+    REQUIRE(log.voids.size() == 1);
+    CHECK(log.voids[0].code == "file_cut");
+    CHECK(log.voids[0].from == last_accounts);
+    CHECK(log.durable() > last_accounts);
+    if (accounts) put_content(file, copy);  // what only the file had
+    log.check();
+  }
 }
 
 TEST_CASE("a file whose lines are durable stays until the one that replaces it is sealed: the other's name may be lost") {
@@ -339,7 +365,7 @@ TEST_CASE("a sealed file that a later replacement has superseded is explained by
   const fs::path later = log.dir.log() + "/" + later_name(sealed.filename().string());
   fs::copy_file(sealed, later);
   fs::permissions(sealed, fs::perms::owner_read);
-  reboot(log, false);
+  log.reboot(false);
   for (int boots = 0; boots < 2; ++boots) {
     log.begin();
     REQUIRE(log.writer->error == 0);
@@ -350,7 +376,7 @@ TEST_CASE("a sealed file that a later replacement has superseded is explained by
       CHECK(log.write() == 0);
     }
     log.check();
-    if (boots == 0) reboot(log, false);
+    if (boots == 0) log.reboot(false);
   }
   REQUIRE(log.voids.size() == 1);  // it was said once
   CHECK(log.voids[0].file == sealed.filename());
