@@ -321,7 +321,7 @@ class Seals(CommandCase):
         self.verify(NEGATIVE, "--checkpoint", kept)
         last.write_bytes(whole)
         self.change(350)
-        self.assertIn("its root is not that of the lines", self.other(NEGATIVE))
+        self.assertIn("its tree is not that of the lines before it", self.other(NEGATIVE))
         self.verify(NEGATIVE)
 
     # ------------------------------------------------------------------------------------------------ tiles

@@ -41,6 +41,11 @@ void Machine::let_sync_thread_run() {
   if (is_dead_) throw Cut{};
 }
 
+void Machine::let_sync_thread_end() {
+  while (turns_.is_running()) turns_.go_on();
+  if (is_dead_) throw Cut{};
+}
+
 void Machine::take_turn() {
   if (is_alone_) return;
   if (turns_.is_beside()) {

@@ -64,6 +64,8 @@ class Machine {
   }
   // Lets the sync thread go on as far as the dice say.
   void let_sync_thread_run();
+  // Lets it go on until it has done what it was asked for.
+  void let_sync_thread_end();
 
  private:
   friend struct Entry;

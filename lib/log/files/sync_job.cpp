@@ -105,8 +105,10 @@ void remove_superseded(const SyncJob& job, int directory) {
 void give_back_room(const SyncJob& job, int directory) {
   os::Fd file;
   struct stat status {};
-  if (job.is_cut || open_log_file(directory, ".", job.failed, O_RDWR, file) != 0) return;
-  if (os::calls.fstat(file.get(), &status) == 0) os::give_back_reserve(file.get(), static_cast<u64>(status.st_size));
+  constexpr int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
+  if (job.is_cut || os::open_at(directory, job.failed.c_str(), flags, 0, file) != 0) return;
+  if (os::calls.fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode))
+    os::give_back_reserve(file.get(), static_cast<u64>(status.st_size));
 }
 
 }  // namespace
