@@ -235,7 +235,8 @@ int Restart::cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes) {
   for (std::size_t i = files_.size(); i-- > at - (before > 0 ? 1 : 0);) {
     const Found& found = files_[i];
     const u64 keeps = i == at ? whole : i < at ? before : 0;
-    if (keeps == found.bytes) continue;  // one without a byte is recover()'s
+    // One without a byte goes, too: it would be the log's beginning once those before it are gone.
+    if (keeps == found.bytes && keeps > 0) continue;
     const int error = keeps == 0 ? move_aside(directory_, dir_, found.file.name, found.bytes, found.file.first_index, aside_)
                                  : cut_aside(directory_, dir_, found.file.name, keeps, found.bytes, next, aside_);
     if (error != 0) return error;
