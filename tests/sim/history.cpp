@@ -10,6 +10,7 @@
 #include "lib/os/error.hpp"
 #include "tests/sim/collector.hpp"
 #include "tests/sim/reader.hpp"
+#include "tests/support/mode.hpp"
 
 namespace sim {
 
@@ -25,7 +26,8 @@ Scenario scenario_of(u64 seed, u64 number, bool has_trouble) {
   out.sync_speed = speeds[dice.below(std::size(speeds))];
   out.is_rename_old = dice.once_in(8);
   out.steps = dice.from_to(10, 40);
-  out.is_sealed = number / 3 % 2 == 0;
+  // What may fail while keys are made and changed is more than a check has time for.
+  out.is_sealed = number / 3 % 2 == 0 && (!has_trouble || shmring::test::by_mode(false, false, true));
   if (has_trouble) out.disk_trouble = dice.from_to(4, 30);
   if (has_trouble && dice.once_in(2)) out.call_trouble = dice.from_to(10, 60);
   out.seed = dice.next();

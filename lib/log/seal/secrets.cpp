@@ -189,9 +189,12 @@ int make_first_keys(const Secrets& secrets, const std::string& origin) {
   int error = secrets.read_log_key(log);
   if (error == -ENOENT) error = secrets.write_log_key(log = SecretKey::make(origin));
   if (error != 0) return error;
-  std::vector<u64> epochs;
-  if ((error = secrets.list(epochs)) != 0 || !epochs.empty()) return error;
-  return secrets.write_epoch(0, SecretKey::make(epoch_name(log.name(), 0)));
+  error = secrets.read_epoch(0, epoch);
+  const std::string name = epoch_name(log.name(), 0);
+  if (error == 0 && epoch.name() == name) return 0;
+  // A power cut took the log's key of a first start, and left this one. It has signed nothing.
+  if (error == 0) error = secrets.erase_epoch(0);
+  return error == 0 || error == -ENOENT ? secrets.write_epoch(0, SecretKey::make(name)) : error;
 }
 
 std::string new_origin(std::string_view ring) {
