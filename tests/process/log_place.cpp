@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "lib/log/files/verify.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/log_text.hpp"
 #include "tests/support/oracle.hpp"
@@ -18,11 +17,6 @@ using namespace shmring::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-bool proven(const std::string& log) {
-  shmring::log::Verdict verdict;
-  return shmring::log::verify(log, verdict) == 0 && verdict.proven && verdict.torn_bytes == 0;
-}
 
 u64 count(const std::string& log, const Journal& journal, std::vector<int>& times) {
   times.resize(journal->begun + 1);

@@ -383,4 +383,9 @@ Findings consult(const std::string& log_dir, const std::vector<std::unique_ptr<J
   return out;
 }
 
+bool proven(const std::string& log_dir) {
+  log::Verdict verdict;
+  return log::verify(log_dir, verdict) == 0 && verdict.proven && verdict.torn_bytes == 0;
+}
+
 }  // namespace shmring::test

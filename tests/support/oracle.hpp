@@ -65,6 +65,9 @@ struct Expectation {
 class Object;
 bool is_what_was_written(const Journal& journal, u64 sequence, const Object& line);
 
+// What verify says of the log, which has no torn end either.
+bool proven(const std::string& log_dir);
+
 // `allow_torn`: the collector was killed, and none has come after it.
 Findings consult(const std::string& log_dir, const std::vector<std::unique_ptr<Journal>>& journals, Expectation = {},
                  bool allow_torn = false);

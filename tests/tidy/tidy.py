@@ -40,8 +40,7 @@ NOT_IN_LIB = re.compile(r"(fmt|CLI|openssl|toml\+\+|doctest)/|zstd\.h|iostream|m
 # Each is included by one source alone, because it takes longer to compile than all else in the tools.
 PARSERS = {"CLI/": ("CLI11", "tools/common/command_line.cpp"), "toml++/": ("toml++", "tools/shmringd/config_file.cpp")}
 # What the collector says is text like that of the programs; and three threads of a log's own wait for the disk, or hash.
-THREADS = ["lib/log/files/syncer.hpp", "lib/log/files/keeper.hpp", "lib/log/files/directory_sync.hpp",
-           "lib/log/seal/hasher.hpp"]
+THREADS = ["lib/os/job_thread.hpp", "lib/log/files/keeper.hpp", "lib/log/files/directory_sync.hpp"]
 YET_IN_LIB = [("lib/collect/", "fmt/"), ("lib/log/files/", "zstd.h"), ("lib/log/seal/", "openssl/"),
               *((file, header) for file in THREADS for header in ("mutex", "condition_variable"))]
 

@@ -23,11 +23,6 @@ struct Options {
   std::vector<std::string> keys;
 };
 
-int failed(int error) {
-  complain(os::last_error());
-  return exit_of(error);
-}
-
 int read_answer(std::vector<log::Signature>& out) {
   std::string text;
   if (const int status = read_input("-", text)) return status;

@@ -10,10 +10,10 @@
 
 #include "lib/log/seal/keys.hpp"
 #include "lib/log/seal/secrets.hpp"
-#include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/text.hpp"
 #include "tools/shmring/commands.hpp"
+#include "tools/shmring/seal_input.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -22,11 +22,6 @@ struct Options {
   std::string dir, ring, origin;
   bool show = false;
 };
-
-int failed(int error) {
-  complain(os::last_error());
-  return exit_of(error);
-}
 
 // Makes them if there are none. Returns an exit status.
 int make(const Options& options, const log::Secrets& secrets) {

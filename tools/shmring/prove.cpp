@@ -8,7 +8,6 @@
 #include "lib/log/seal/keys.hpp"
 #include "lib/log/seal/log_nodes.hpp"
 #include "lib/log/seal/log_proof.hpp"
-#include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/text.hpp"
 #include "tools/shmring/commands.hpp"
@@ -20,11 +19,6 @@ namespace {
 struct Options {
   std::string dir, index, from, checkpoint;
 };
-
-int failed(int error) {
-  complain(os::last_error());
-  return exit_of(error);
-}
 
 // Returns an exit status, and the checkpoint that was asked for, or the newest; one that a witness has signed if it is over
 // the line.

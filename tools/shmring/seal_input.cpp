@@ -1,4 +1,4 @@
-// What the commands about seals read: see seal_input.hpp.
+// What the commands about seals share: see seal_input.hpp.
 #include "tools/shmring/seal_input.hpp"
 
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "lib/log/seal/text.hpp"
+#include "lib/os/error.hpp"
 #include "lib/os/file.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/text.hpp"
@@ -79,6 +80,11 @@ bool print_note(std::string_view text) {
     if (safe(line) != line) return false;
   fmt::print("{}", text);
   return true;
+}
+
+int failed(int error) {
+  complain(os::last_error());
+  return exit_of(error);
 }
 
 }  // namespace shmring::tool

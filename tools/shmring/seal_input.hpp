@@ -1,4 +1,5 @@
-// What the commands about seals read: keys, checkpoints and proofs, from files, from standard input ("-"), and from arguments.
+// What the commands about seals share: they read keys, checkpoints and proofs, from files, from standard input ("-"), and from
+// arguments.
 //
 // Invariant: an exit status that is not 0 was explained on stderr.
 #pragma once
@@ -26,6 +27,9 @@ bool print_note(std::string_view text);
 
 // Says what was expected of the input, and where. Returns the exit status.
 int not_understood(const std::string& name, const log::Mistake& mistake);
+
+// Says what the library said last. Returns the exit status of this −errno.
+int failed(int error);
 
 inline constexpr const char* key_help =
     "A verifier key, NAME+ID+KEY, or a file with such keys, a line each: what `shmring keygen` has printed. May be given "

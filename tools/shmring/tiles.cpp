@@ -15,7 +15,6 @@
 #include "lib/log/seal/keys.hpp"
 #include "lib/log/seal/log_nodes.hpp"
 #include "lib/log/seal/tile.hpp"
-#include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/text.hpp"
 #include "tools/shmring/commands.hpp"
@@ -29,11 +28,6 @@ constexpr std::size_t longest_entry = 65535;
 struct Options {
   std::string dir, to, checkpoint;
 };
-
-int failed(int error) {
-  complain(os::last_error());
-  return exit_of(error);
-}
 
 // Writes files below a directory, and the folders above them.
 class Output {

@@ -2,22 +2,16 @@
 // the caller itself.
 //
 // Invariants:
-//   - one job at a time. The next one begins when the result of the last one was taken;
+//   - one job at a time: see JobThread;
 //   - the thread has the job, its own descriptor of the directory and the mark, and nothing else of the log. What a thread that
-//     removes files learns of the directory, it learns, too;
-//   - the thread takes no signal, so they all reach the collector;
-//   - the destructor waits for the job that is under way.
+//     removes files learns of the directory, it learns, too.
 #pragma once
 
-#include <pthread.h>
-
-#include <condition_variable>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "lib/log/files/sync_job.hpp"
+#include "lib/os/job_thread.hpp"
 
 namespace shmring::log {
 
@@ -46,26 +40,18 @@ class Syncer {
 
 class SyncThread final : public Syncer {
  public:
-  ~SyncThread() override;
-
   // Returns 0 or −errno.
-  int open(int directory) override;
-  void begin(SyncJob job) override;
-  std::optional<SyncResult> take() override;
-  bool is_busy() const override { return is_busy_; }
-  int descriptor() const override { return done_.get(); }
+  int open(int directory) override {
+    const int error = thread_.open();
+    return error != 0 ? error : open_files(directory);
+  }
+  void begin(SyncJob job) override { thread_.begin(std::move(job)); }
+  std::optional<SyncResult> take() override { return thread_.take(); }
+  bool is_busy() const override { return thread_.is_busy(); }
+  int descriptor() const override { return thread_.descriptor(); }
 
  private:
-  void run();
-
-  os::Fd done_;  // an eventfd
-  std::mutex mutex_;
-  std::condition_variable asked_;
-  std::optional<SyncJob> job_;        // to be begun
-  std::optional<SyncResult> result_;  // to be taken
-  bool ends_ = false;
-  bool is_busy_ = false;  // the collector's
-  std::thread thread_;    // begun with the first job
+  os::JobThread<SyncJob, SyncResult> thread_{[this](const SyncJob& job) { return perform(job, directory_, mark_); }};
 };
 
 // Does each job at once.

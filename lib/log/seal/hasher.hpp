@@ -2,19 +2,15 @@
 // tests, the caller itself.
 //
 // Invariants:
-//   - one job at a time. The next one begins when the result of the last one was taken;
-//   - between begin() and take() the notary is the thread's. What a job's lines say does not change meanwhile;
-//   - the thread takes no signal, so they all reach the collector;
-//   - the destructor waits for the job that is under way.
+//   - one job at a time: see JobThread;
+//   - between begin() and take() the notary is the thread's. What a job's lines say does not change meanwhile.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "lib/log/seal/notary.hpp"
+#include "lib/os/job_thread.hpp"
 
 namespace shmring::log {
 
@@ -34,26 +30,15 @@ class Hasher {
 
 class HashThread final : public Hasher {
  public:
-  ~HashThread() override;
-
-  int open(Notary& notary) override;
-  void begin(SealJob job) override;
-  std::optional<SealResult> take() override;
-  bool is_busy() const override { return is_busy_; }
-  int descriptor() const override { return done_.get(); }
+  int open(Notary& notary) override { return notary_ = &notary, thread_.open(); }
+  void begin(SealJob job) override { thread_.begin(std::move(job)); }
+  std::optional<SealResult> take() override { return thread_.take(); }
+  bool is_busy() const override { return thread_.is_busy(); }
+  int descriptor() const override { return thread_.descriptor(); }
 
  private:
-  void run();
-
   Notary* notary_ = nullptr;
-  os::Fd done_;  // an eventfd
-  std::mutex mutex_;
-  std::condition_variable asked_;
-  std::optional<SealJob> job_;        // to be begun
-  std::optional<SealResult> result_;  // to be taken
-  bool ends_ = false;
-  bool is_busy_ = false;  // the collector's
-  std::thread thread_;    // begun with the first job
+  os::JobThread<SealJob, SealResult> thread_{[this](const SealJob& job) { return notary_->perform(job); }};
 };
 
 // Does each job at once.

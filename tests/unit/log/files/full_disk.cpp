@@ -94,6 +94,24 @@ u64 bytes_on_disk(const fs::path& file) {
   return static_cast<u64>(status.st_blocks) * 512;
 }
 
+// On real file systems, those of them that can reserve room: a log with one line, in a directory of its own.
+template <class F>
+void on_each_file_system(F body) {
+  for (const std::string place : {"/dev/shm", "/tmp"}) {
+    CAPTURE(place);
+    std::string name = place + "/shmring-reserve-XXXXXX";
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    {
+      TestLog writer(name, "ring", {}, at(Level::every));
+      const bool can_reserve = writer.log.reserve_error() == 0;
+      if (!can_reserve) MESSAGE("no room can be reserved in ", place);
+      CHECK(writer.append({life(Life::attach, "pay", 10)}) == 0);
+      if (can_reserve) body(writer, name);
+    }
+    fs::remove_all(name);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("22: a disk that is full at each byte, and then has room: an incident, no torn line, and the log goes on") {
@@ -141,58 +159,38 @@ TEST_CASE("what the disk cannot reserve is reported, and the log is written with
 }
 
 TEST_CASE("a file that is written has room for more on the disk, a closed one and one that is ended have not") {
-  for (const std::string place : {"/dev/shm", "/tmp"}) {
-    CAPTURE(place);
-    std::string name = place + "/shmring-reserve-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    {
-      TestLog writer(name, "ring", {}, at(Level::every));
-      if (writer.log.reserve_error() != 0) MESSAGE("no room can be reserved in ", place);
-      if (writer.log.reserve_error() != 0) continue;
-      CHECK(writer.append({life(Life::attach, "pay", 10)}) == 0);
-      const fs::path first = log_files(name)[0];
-      CHECK(bytes_on_disk(first) >= u64{8} << 20);
-      CHECK(fs::file_size(first) < 10'000);
-      writer.log.begin_new_file(writer.accounts());
-      CHECK(writer.append({event("pay", 10, 1, "x")}) == 0);
-      const fs::path second = log_files(name)[1];
-      CHECK(bytes_on_disk(first) <= 16'384);
-      CHECK(bytes_on_disk(second) >= u64{8} << 20);
-      writer.log.give_back_reserve();
-      CHECK(bytes_on_disk(second) <= 16'384);
-      CHECK(proven(name));
-    }
-    fs::remove_all(name);
-  }
+  on_each_file_system([](TestLog& writer, const std::string& name) {
+    const fs::path first = log_files(name)[0];
+    CHECK(bytes_on_disk(first) >= u64{8} << 20);
+    CHECK(fs::file_size(first) < 10'000);
+    writer.log.begin_new_file(writer.accounts());
+    CHECK(writer.append({event("pay", 10, 1, "x")}) == 0);
+    const fs::path second = log_files(name)[1];
+    CHECK(bytes_on_disk(first) <= 16'384);
+    CHECK(bytes_on_disk(second) >= u64{8} << 20);
+    writer.log.give_back_reserve();
+    CHECK(bytes_on_disk(second) <= 16'384);
+    CHECK(proven(name));
+  });
 }
 
 TEST_CASE("a void file gives its room back when what it was to say is durable in another one") {
-  for (const std::string place : {"/dev/shm", "/tmp"}) {
-    CAPTURE(place);
-    std::string name = place + "/shmring-reserve-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    {
-      TestLog writer(name, "ring", {}, at(Level::every));
-      if (writer.log.reserve_error() != 0) MESSAGE("no room can be reserved in ", place);
-      if (writer.log.reserve_error() != 0) continue;
-      CHECK(writer.append({life(Life::attach, "pay", 10)}) == 0);
-      writer.log.append(writer.accounts());
-      writer.try_again();
-      const fs::path failed = log_files(name)[0];
-      static int failures;
-      failures = 2;
-      const Replaced<&os::Calls::fdatasync> syncing(
-          [](int fd) { return failures > 0 ? --failures, errno = EIO, -1 : Replaced<&os::Calls::fdatasync>::real(fd); });
-      CHECK(writer.append({event("pay", 10, 1, "x")}) == 0);
-      CHECK(failures == 0);  // also that of the first replacement
-      CHECK(bytes_on_disk(failed) >= u64{8} << 20);
-      const std::string text = content(failed);
-      for (int i = 0; i < 3; ++i) writer.try_again();
-      CHECK(writer.log.committed().durable == writer.log.committed().index);
-      CHECK(bytes_on_disk(failed) <= 16'384);
-      CHECK(content(failed) == text);
-      CHECK(proven(name));
-    }
-    fs::remove_all(name);
-  }
+  on_each_file_system([](TestLog& writer, const std::string& name) {
+    writer.log.append(writer.accounts());
+    writer.try_again();
+    const fs::path failed = log_files(name)[0];
+    static int failures;
+    failures = 2;
+    const Replaced<&os::Calls::fdatasync> syncing(
+        [](int fd) { return failures > 0 ? --failures, errno = EIO, -1 : Replaced<&os::Calls::fdatasync>::real(fd); });
+    CHECK(writer.append({event("pay", 10, 1, "x")}) == 0);
+    CHECK(failures == 0);  // also that of the first replacement
+    CHECK(bytes_on_disk(failed) >= u64{8} << 20);
+    const std::string text = content(failed);
+    for (int i = 0; i < 3; ++i) writer.try_again();
+    CHECK(writer.log.committed().durable == writer.log.committed().index);
+    CHECK(bytes_on_disk(failed) <= 16'384);
+    CHECK(content(failed) == text);
+    CHECK(proven(name));
+  });
 }

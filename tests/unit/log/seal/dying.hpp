@@ -3,10 +3,12 @@
 // Invariant: one Dying at a time, since the calls that it replaces are in one table.
 #pragma once
 
+#include <doctest/doctest.h>
 #include <fcntl.h>
 
 #include "lib/log/format/numbers.hpp"
 #include "tests/support/failing_calls.hpp"
+#include "tests/support/mode.hpp"
 
 namespace log_test {
 
@@ -52,5 +54,21 @@ struct Dying {
 };
 
 #undef DYING
+
+// Plays a round again and again, in each of which the process dies before or behind one more of these calls, until it lives.
+// `round` returns whether it died. Returns how many rounds that were.
+template <class F>
+shmring::log::u64 at_each_call(F round) {
+  shmring::log::u64 points = 0;
+  for (const bool is_behind : {false, true}) {
+    bool died = true;
+    for (shmring::log::u64 at = 1 + is_behind; died; at += shmring::test::by_mode<shmring::log::u64>(2, 1, 1), ++points) {
+      CAPTURE(at);
+      CAPTURE(is_behind);
+      died = round(at, is_behind);
+    }
+  }
+  return points;
+}
 
 }  // namespace log_test

@@ -3,12 +3,10 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/support/mode.hpp"
 #include "tests/unit/log/seal/dying.hpp"
 #include "tests/unit/log/seal/sealed_log.hpp"
 
 using namespace log_test;
-using shmring::test::by_mode;
 
 namespace {
 
@@ -76,53 +74,46 @@ TEST_CASE("each epoch's key is signed by the one before, named in the log, and o
 }
 
 TEST_CASE("killed before or behind any call of a change of keys, one chain goes on, and one secret is left") {
-  u64 points = 0;
-  for (const bool is_behind : {false, true}) {
-    bool died = true;
-    for (u64 at = 1 + is_behind; died; at += by_mode<u64>(2, 1, 1), ++points) {
-      CAPTURE(at);
-      CAPTURE(is_behind);
-      SealedLog log;
-      log.seal.epoch_ns = 5 * second;
-      REQUIRE(log.begin() == 0);
-      log.write(6);
-      {
-        const Dying dying(at, is_behind);
-        for (int i = 0; i < 8 && !death.is_dead; ++i) log.write();
-        died = death.is_dead;
-        log.kill();
-      }
-      REQUIRE(log.begin() == 0);
-      log.turn();  // it settles what it found
-      CHECK(log.epochs().size() == 1);
-      change_key(log);
-      log.finish();
-      check_one_chain(log, 2);
+  const u64 points = at_each_call([](u64 at, bool is_behind) {
+    bool died = false;
+    SealedLog log;
+    log.seal.epoch_ns = 5 * second;
+    REQUIRE(log.begin() == 0);
+    log.write(6);
+    {
+      const Dying dying(at, is_behind);
+      for (int i = 0; i < 8 && !death.is_dead; ++i) log.write();
+      died = death.is_dead;
+      log.kill();
     }
-  }
+    REQUIRE(log.begin() == 0);
+    log.turn();  // it settles what it found
+    CHECK(log.epochs().size() == 1);
+    change_key(log);
+    log.finish();
+    check_one_chain(log, 2);
+    return died;
+  });
   CHECK(points > 30);
 }
 
 TEST_CASE("killed before or behind any call of the first start, the next one begins the log") {
-  u64 points = 0;
-  for (const bool is_behind : {false, true}) {
-    bool died = true;
-    for (u64 at = 1 + is_behind; died; at += by_mode<u64>(2, 1, 1), ++points) {
-      CAPTURE(at);
-      SealedLog log;
-      {
-        const Dying dying(at, is_behind);
-        (void)log.begin();
-        died = death.is_dead;
-        log.kill();
-      }
-      REQUIRE(log.begin() == 0);
-      log.write(3);
-      log.finish();
-      check_one_chain(log, 1);
-      CHECK(log.chain().size() == 1);
+  const u64 points = at_each_call([](u64 at, bool is_behind) {
+    bool died = false;
+    SealedLog log;
+    {
+      const Dying dying(at, is_behind);
+      (void)log.begin();
+      died = death.is_dead;
+      log.kill();
     }
-  }
+    REQUIRE(log.begin() == 0);
+    log.write(3);
+    log.finish();
+    check_one_chain(log, 1);
+    CHECK(log.chain().size() == 1);
+    return died;
+  });
   CHECK(points > 15);
 }
 

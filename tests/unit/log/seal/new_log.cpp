@@ -3,12 +3,10 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/support/mode.hpp"
 #include "tests/unit/log/seal/dying.hpp"
 #include "tests/unit/log/seal/sealed_log.hpp"
 
 using namespace log_test;
-using shmring::test::by_mode;
 
 namespace {
 
@@ -62,28 +60,24 @@ TEST_CASE("a new log is begun in the place of one that was restored, and names w
 }
 
 TEST_CASE("killed before or behind any call of it, the next start finishes it without being asked") {
-  u64 points = 0;
-  for (const bool is_behind : {false, true}) {
-    bool died = true;
-    for (u64 at = 1 + is_behind; died; at += by_mode<u64>(2, 1, 1), ++points) {
-      CAPTURE(at);
-      CAPTURE(is_behind);
-      SealedLog log;
-      restore(log);
-      const std::string old_text = all_text(log.dir.log());
-      const Checkpoint newest = newest_of(log);
-      log.wants_new_log = true;
-      {
-        const Dying dying(at, is_behind);
-        (void)log.begin();
-        died = death.is_dead;
-        log.kill();
-      }
-      const bool has_begun = fs::exists(log.dir.log() + "/new-log") || fs::exists(log.dir.log() + "/" + folder);
-      log.wants_new_log = !has_begun;
-      REQUIRE(log.begin() == 0);
-      check_new_log(log, old_text, newest);
+  const u64 points = at_each_call([](u64 at, bool is_behind) {
+    bool died = false;
+    SealedLog log;
+    restore(log);
+    const std::string old_text = all_text(log.dir.log());
+    const Checkpoint newest = newest_of(log);
+    log.wants_new_log = true;
+    {
+      const Dying dying(at, is_behind);
+      (void)log.begin();
+      died = death.is_dead;
+      log.kill();
     }
-  }
+    const bool has_begun = fs::exists(log.dir.log() + "/new-log") || fs::exists(log.dir.log() + "/" + folder);
+    log.wants_new_log = !has_begun;
+    REQUIRE(log.begin() == 0);
+    check_new_log(log, old_text, newest);
+    return died;
+  });
   CHECK(points > 30);
 }
