@@ -68,9 +68,11 @@ class SealedLog(CommandCase):
         daemon = self.collect(*options)
         producer = threading.Thread(target=load)
         producer.start()
+        keys = pathlib.Path(f"{self.log}/keys")
+        count = lambda: keys.read_text().count("\nepoch ")
         try:
+            until(keys.exists, "the first keys of the log")
             for _ in range(ROUNDS):
-                count = lambda: pathlib.Path(f"{self.log}/keys").read_text().count("\nepoch ")
                 before = count()
                 until(lambda: count() > before + 1, "two changes of keys")
                 daemon.kill()
