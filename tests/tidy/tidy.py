@@ -21,13 +21,14 @@ BENCH_CALLS = [BENCH + "process.cpp", BENCH + "channel.cpp"]  # its own processe
 LIMITS = {"file": 400, "function": 60, "columns": 128, "lib/ring/slot.hpp": 350}
 
 # What each folder may include of this tree; the first that fits decides. Quoted includes are written from the root. Each may
-# include the public headers, too. No arrow goes back up: ring, os, log, inspect, collect, tools.
+# include the public headers, too. No arrow goes back up: ring, os, log, fleet, inspect, collect, tools.
 DIRECTIONS = [
     ("lib/ring/", ("lib/ring/",)),
     ("lib/os/", ("lib/ring/", "lib/os/")),
     ("lib/log/format/", ("lib/log/format/",)),
     ("lib/log/files/", ("lib/os/", "lib/log/format/", "lib/log/files/")),
     ("lib/log/seal/", ("lib/os/", "lib/log/")),
+    ("lib/fleet/", ("lib/os/", "lib/log/", "lib/fleet/")),
     ("lib/inspect/", ("lib/ring/", "lib/os/", "lib/log/", "lib/inspect/")),
     ("lib/collect/", ("lib/ring/", "lib/os/", "lib/log/", "lib/inspect/", "lib/collect/")),
     ("lib/include/", ("shmring/",)),
@@ -42,6 +43,7 @@ PARSERS = {"CLI/": ("CLI11", "tools/common/command_line.cpp"), "toml++/": ("toml
 # What the collector says is text like that of the programs; and three threads of a log's own wait for the disk, or hash.
 THREADS = ["lib/os/job_thread.hpp", "lib/log/files/keeper.hpp", "lib/log/files/directory_sync.hpp"]
 YET_IN_LIB = [("lib/collect/", "fmt/"), ("lib/log/files/", "zstd.h"), ("lib/log/seal/", "openssl/"),
+              ("lib/fleet/", "zstd.h"),
               *((file, header) for file in THREADS for header in ("mutex", "condition_variable"))]
 
 SYSTEM_CALLS = set("""
