@@ -18,8 +18,6 @@
 
 namespace shmring::fleet {
 
-using log::u8;
-
 enum class Outcome : u8 {
   done,
   unknown,   // no answer in time, or the connection was lost: it may have taken effect, or take effect later
@@ -57,6 +55,9 @@ struct Delivery {
 };
 
 // Of the archive. Thread role: one thread.
+//
+// What was not acknowledged is to come again after about 5 s. A receiver that was killed leaves messages that come only then,
+// and after 10 s the next one asks the host for them.
 class ReceivingEngine {
  public:
   virtual ~ReceivingEngine() = default;

@@ -21,13 +21,23 @@
 
 namespace shmring::fleet {
 
-using log::u64;
+using log::u64, log::u8;
 
 inline constexpr std::size_t most_bytes = std::size_t{4} << 20;  // of a range, before it is packed
 inline constexpr std::size_t most_rider_bytes = std::size_t{1} << 20;
+inline constexpr u64 most_file_bytes = u64{1} << 50;
+inline constexpr std::string_view rider_names[] = {"keys", "checkpoint"};  // as they are named in the log's directory
 
 // As an engine carries them, in no order.
 using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// What the host says of the lines before a range. Without it, an archive that has lost the first messages would begin with a
+// later file, tell the host so, and the host would remove what nobody has.
+enum class Follows : u8 {
+  sent,     // they were sent, too
+  nothing,  // the host has none: this is its oldest line. An archive that has nothing of the log begins here
+  given_up  // a person has decided that the archive will not get them
+};
 
 struct Range {
   std::string file;        // the plain name of a file of the log
@@ -35,6 +45,7 @@ struct Range {
   u64 next_index = 0;      // of the line that begins at `end`, or in which `end` lies
   std::string before;  // 16 hex digits of the SHA-256 of the (at most 32) bytes before `begin`: another file of this name is
                        // noticed before anything is written
+  Follows follows = Follows::sent;
   bool operator==(const Range&) const = default;
 };
 
@@ -44,6 +55,8 @@ struct Rider {
   bool operator==(const Rider&) const = default;
 };
 
+// The first 16 hex digits of the SHA-256 of these bytes.
+std::string hex_of(std::string_view bytes);
 // The hash of Range::before. `bytes` ends where the range begins; only its last 32 bytes count.
 std::string hash_before(std::string_view bytes);
 
