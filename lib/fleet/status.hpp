@@ -12,6 +12,8 @@
 
 namespace shmring::fleet {
 
+using log::u64;
+
 struct ArchivedLogState {
   LogName name;
   std::string text;        // what is wrong with its directory; empty: nothing
@@ -21,6 +23,9 @@ struct ArchivedLogState {
   u64 changed_utc_s = 0;  // when something was last committed; 0: not known
   u64 conflicts = 0;      // messages that were kept because they differ from what the archive has
 };
+
+// Lists the logs below a root that is open, in the order of their names. Returns 0, or −errno with its text.
+int list_logs(int root, const std::string& root_path, std::vector<LogName>& out);
 
 // Reads all logs below the root, in the order of their names. Returns 0, or −errno with its text.
 int read_archive(const std::string& root, std::vector<ArchivedLogState>& out);
@@ -36,8 +41,5 @@ struct Judgement {
 
 // Verifies a log of the archive, with its pinned keys if it has some. Returns 0, or −errno with its text.
 int judge(const std::string& root, const LogName& name, unsigned threads, Judgement& out);
-
-// The directory of a log of the archive.
-std::string path_of(const std::string& root, const LogName& name);
 
 }  // namespace shmring::fleet
