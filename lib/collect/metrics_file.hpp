@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 namespace shmring::collect {
 
@@ -15,8 +16,6 @@ class MetricsFile {
   void write(const std::string& text);
 
  private:
-  int put(const std::string& text) const;
-
   std::string path_;
   int error_ = 0;  // as reported last
 };

@@ -20,6 +20,7 @@ OK, NEGATIVE, USAGE, ABSENT, PERMISSION, DAMAGED, CONFIGURATION, IO, BUSY = rang
 SLOTS, SLOT_BYTES, LANES, PRODUCERS = 64, 128, 2, 256
 PAYLOAD = SLOT_BYTES - 64
 HAS_BENCH = os.environ.get("SHMRING_TEST_MODE") != "quick"  # which does not build the benchmark
+HAS_FORWARD = os.path.exists(os.path.join(os.path.dirname(SHMRING), "shmring-forward-nats"))  # built where libnats is
 # Offsets in the segment, as lib/LAYOUT.md has them.
 VERSION, FINGERPRINT, BOOT_ID, PID_NAMESPACE = 8, 16, 24, 40
 GEOMETRY_SLOTS, CREATOR_PID, STATE, RING_NAME = 72, 176, 192, 448

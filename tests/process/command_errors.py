@@ -13,8 +13,8 @@ import tempfile
 import unittest
 
 from command_case import (ABSENT, BOOT_ID, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, FIRST_SLOT,
-                          GEOMETRY_SLOTS, HAS_BENCH, IO, NOBODY, OK, PERMISSION, SHMRING, SHMRINGD, SLOTS, SLOT_BYTES,
-                          USAGE, VERSION, main, until)
+                          GEOMETRY_SLOTS, HAS_BENCH, HAS_FORWARD, IO, NOBODY, OK, PERMISSION, SHMRING, SHMRINGD,
+                          SLOTS, SLOT_BYTES, USAGE, VERSION, main, until)
 
 
 class Errors(CommandCase):
@@ -22,7 +22,7 @@ class Errors(CommandCase):
 
     def test_every_command_has_help_on_stdout(self):
         for command in ["dump", "emit", "log", "verify", "stat", "ls", "rm", "gc", "doctor", "prove", "checkpoint",
-                        "cosign", "tiles", "keygen"] + ["bench"] * HAS_BENCH:
+                        "cosign", "tiles", "keygen"] + ["bench"] * HAS_BENCH + ["forward", "receive"] * HAS_FORWARD:
             done = self.expect(OK, command, "--help")
             self.assertIn(f"Usage: shmring {command}".encode(), done.out)
             self.assertIn(b"Exit status:", done.out)

@@ -7,8 +7,8 @@ import pathlib
 import re
 import subprocess
 
-from command_case import (ABSENT, CONFIGURATION, CommandCase, Done, HAS_BENCH, NEGATIVE, OK, SHMRING, SHMRINGD, USAGE, main,
-                          until)
+from command_case import (ABSENT, CONFIGURATION, CommandCase, Done, HAS_BENCH, HAS_FORWARD, NEGATIVE, OK, SHMRING, SHMRINGD,
+                          USAGE, main, until)
 
 EXIT = pathlib.Path(__file__).resolve().parents[2] / "tools/common/exit.hpp"
 COLUMNS = 100
@@ -43,7 +43,7 @@ class Help(CommandCase):
         self.pages = {(): self.page(SHMRING), (SHMRINGD,): self.page(SHMRINGD)}
         listed = self.pages[()].partition("Subcommands:\n")[2].split("\n\n")[0].splitlines()
         for command in [line.split()[0] for line in listed if line[2] != " "]:
-            if command != "bench" or HAS_BENCH:
+            if {"bench": HAS_BENCH, "forward": HAS_FORWARD, "receive": HAS_FORWARD}.get(command, True):
                 self.pages[command,] = self.page(SHMRING, command)
 
     def page(self, *command):
@@ -93,9 +93,11 @@ class Help(CommandCase):
         until(lambda: self.run_it("log", log).status == OK, "a log")
         bench = ["--quick", "--rounds", "1", "--only", "floor", "--measure", "live"]
         arguments = {"dump": ["r"], "emit": ["r"], "log": [log], "verify": [log], "stat": ["r"], "rm": ["absent"],
-                     "bench": bench, SHMRINGD: ["--ring", "absent", "--log", "/proc/none"]}
+                     "receive": ["--status", self.rings, "--no-verdict"], "bench": bench,
+                     SHMRINGD: ["--ring", "absent", "--log", "/proc/none"]}
         tried = 0
-        for (command, *_), page in [(key, page) for key, page in self.pages.items() if key]:
+        pages = [(key, page) for key, page in self.pages.items() if key and key != ("forward",)]  # which needs a cluster
+        for (command, *_), page in pages:
             for entry in entries(page):
                 words = entry.form.split("|") if FORM.match(entry.form) else []
                 for word in ["write"] if entry.name == "--durability" else words:

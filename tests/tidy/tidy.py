@@ -153,6 +153,8 @@ def includes(tree):
             for prefix, (parser, home) in PARSERS.items():
                 if name.startswith(prefix) and not path.startswith("lib/") and path != home:
                     yield path, line, f"{parser} stands only in {home}: use its header"
+            if name.startswith("nats/") and not path.startswith("tools/forward/nats_"):
+                yield path, line, "the client library of NATS stands only in tools/forward/nats_*: use nats.hpp"
             # The alternatives that the benchmark compares with are Boost's own.
             boost_here = path.startswith(("lib/os/", "tests/", BENCH)) or path == "lib/ring/layout.hpp"
             if name.startswith("boost/") and not boost_here:

@@ -275,14 +275,9 @@ void register_bench(Command program) {
 }  // namespace
 }  // namespace shmring::tool
 
-// Runs as `shmring bench …`, so that messages and help show that command.
 int main(int argc, char** argv) {
   using namespace shmring::tool;
-  char shmring[] = "shmring", bench[] = "bench";
-  std::vector<char*> all{shmring, bench};
-  all.insert(all.end(), argv + 1, argv + argc);
-  all.push_back(nullptr);
   Front front;
   front.commands = {register_bench};
-  return run_commands(static_cast<int>(all.size()) - 1, all.data(), front);
+  return run_commands(argc, argv, front);
 }

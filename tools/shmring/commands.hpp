@@ -1,14 +1,10 @@
 // The subcommands of shmring: each file adds its own to the program. When it has run, it returns the exit status.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "tools/common/command_line.hpp"
 
 namespace shmring::tool {
 
-void register_bench(Command program);
 void register_checkpoint(Command program);
 void register_cosign(Command program);
 void register_doctor(Command program);
@@ -23,8 +19,5 @@ void register_rm(Command program);
 void register_stat(Command program);
 void register_tiles(Command program);
 void register_verify(Command program);
-
-// Becomes the program shmring-bench. If that fails, it returns the exit status.
-int run_bench(std::vector<std::string> arguments);
 
 }  // namespace shmring::tool

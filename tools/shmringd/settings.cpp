@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "tools/shmringd/units.hpp"
+#include "tools/common/units.hpp"
 
 namespace shmring::tool {
 namespace {

@@ -1,5 +1,5 @@
 // Numbers with units: see units.hpp.
-#include "tools/shmringd/units.hpp"
+#include "tools/common/units.hpp"
 
 #include <cerrno>
 #include <charconv>
