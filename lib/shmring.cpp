@@ -195,6 +195,10 @@ size_t shmring_slot_payload(const shmring_producer* producer) {
   return producer == nullptr || producer->alive == 0 ? 0 : producer->segment.ring.slot_payload();
 }
 
+uint32_t shmring_wait_us(const shmring_producer* producer) {
+  return producer == nullptr || producer->alive == 0 ? 0 : producer->producer.wait_us();
+}
+
 int shmring_wait_durable(shmring_producer* producer, uint64_t sequence, uint64_t timeout_ns) {
   if (const int error = check_handle(producer); error != 0) return error;
   const char* ring = producer->segment.name;

@@ -67,6 +67,8 @@ class Producer {
   u64 sequence() const { return sequence_; }
   u64 incarnation() const { return incarnation_; }
   u32 lane() const { return lane_; }
+  // Returns how long a call waits for room at most, in µs; 0: it never waits.
+  u32 wait_us() const { return policy() == OnFull::wait || policy() == OnFull::hybrid ? ring_.geometry.wait_us : 0; }
 
  private:
   struct Outcome {

@@ -32,6 +32,7 @@ DIRECTIONS = [
     ("lib/inspect/", ("lib/ring/", "lib/os/", "lib/log/", "lib/inspect/")),
     ("lib/collect/", ("lib/ring/", "lib/os/", "lib/log/", "lib/inspect/", "lib/collect/")),
     ("lib/include/", ("shmring/",)),
+    ("lib/python/", ("_shmring.h",)),  # a project of its own
     ("lib/", ("lib/ring/", "lib/os/")),
     ("tools/", ("lib/", "tools/")),
     ("tests/", ("lib/", "tools/", "tests/")),
@@ -229,9 +230,11 @@ def opening_comment(tree):
 def registered(tree):
     """A source that no meson.build names is never compiled; a test's script may compile what lies beside it."""
     for path in tree.code:
-        top, name = path.split("/", 1)
         if not path.endswith((".c", ".cpp")):
             continue
+        top, name = next((str(folder), str(pathlib.PurePath(path).relative_to(folder)))
+                         for folder in pathlib.PurePath(path).parents
+                         if f"{folder}/meson.build" in tree.text or folder.parent == folder.parent.parent)
         builds = tree.text.get(f"{top}/meson.build", "")
         beside = (text for other, text in tree.text.items() if other.endswith(".py") and other.startswith(
             path.rsplit("/", 1)[0] + "/"))

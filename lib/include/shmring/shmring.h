@@ -223,6 +223,12 @@ SHMRING_API int shmring_abort(shmring_producer* producer);
  * Thread role: any thread, before the detach. */
 SHMRING_API size_t shmring_slot_payload(const shmring_producer* producer);
 
+/* Returns for how many microseconds a write or claim of this handle waits at most if the ring is full: by the ring's policy, or
+ * by the attach option wait_us. 0: it never waits; or producer is NULL or the parent process's. It lets the binding of another
+ * language decide whether a call may hold an interpreter's lock.
+ * Thread role: any thread, before the detach. */
+SHMRING_API uint32_t shmring_wait_us(const shmring_producer* producer);
+
 /* Returns the sequence of the last attempt on this handle, counted from 1, or 0 if there was none yet, or if producer is NULL
  * or the parent process's.
  * Thread role: the handle's thread. */

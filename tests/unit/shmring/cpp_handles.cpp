@@ -41,6 +41,17 @@ static_assert(WrittenAsJson<const char*> && WrittenAsJson<std::string> && !Writt
 
 }  // namespace
 
+TEST_CASE("a handle says how long its writes may wait: by the ring's policy, or by its own deadline") {
+  for (const auto& [policy, expected] : {std::pair{OnFull::drop, 0u}, std::pair{OnFull::overwrite, 0u},
+                                         std::pair{OnFull::wait, 7000u}, std::pair{OnFull::hybrid, 7000u}}) {
+    Box box({.on_full = policy, .wait_us = 7000});
+    Producer plain("audit"), patient("audit", {.wait_us = 9});
+    CHECK(shmring_wait_us(plain.c()) == expected);
+    CHECK(shmring_wait_us(patient.c()) == 9);
+  }
+  CHECK(shmring_wait_us(nullptr) == 0);
+}
+
 TEST_CASE("a producer that another is moved onto detaches its own handle, and the other is empty") {
   Box box;
   Producer kept("audit"), moved("audit");
