@@ -30,6 +30,8 @@ struct Committed {
   u64 line = 0;      // index of the line that begins there, or goes on there
   u64 index = 0;     // all lines below it are there: from the first that the archive got, or from where a person gave up some
   bool wanted = false;  // the host is asked to go on from here
+  bool replace =
+      false;  // a sync of the newest file has failed, and the file that takes its place may not have its name for good
   bool operator==(const Committed&) const = default;
 };
 

@@ -7,8 +7,9 @@
 //     └─── any error ──▶ refused           refused: the engine will not have it. A person decides
 //
 // Invariants:
-//   - there is no local cursor. The position follows from the last message of the log's own subject, else from what the archive
-//     has, else it is the oldest file; what the archive wants goes before all of them, once for each time it says so;
+//   - there is no local cursor. The position follows from the last message of the log's own subject or from what the archive
+//     has, whichever is further, else it is the oldest file; what the archive wants goes before all of them, once for each time
+//     it says so;
 //   - only lines below D are sent, and D is read before the files are listed: a line below D is then read from the file that
 //     holds it durably, also if another file has taken its place meanwhile;
 //   - after any error the position is not known. It is asked for again when one time-out has passed, since what has no answer

@@ -53,6 +53,7 @@ class Forwarder::Parts {
   Later ask_position(u64 now);
   bool position_of_last(const Stored& last);
   bool position_of_archive();
+  bool has_archive_more(const Range& last) const;
   bool unreadable();
   bool resolve(const Position& position, const std::string& who);
   bool lose(const Position& position, const std::string& who);

@@ -118,7 +118,18 @@ bool Forwarder::Parts::position_of_last(const Stored& last) {
     return position_of_archive();
   }
   compare(range, data);
+  if (has_archive_more(range)) return position_of_archive();
   return resolve({range.file, range.end, range.next_index}, "what was sent ends at ");
+}
+
+// The engine may have forgotten what the archive has, and the host may have removed it since.
+bool Forwarder::Parts::has_archive_more(const Range& last) const {
+  if (!status.archived || status.archived->file.empty()) return false;
+  const log::Archived& archived = *status.archived;
+  const log::LogFile sent{last.file, log::first_index_of(last.file)};
+  const log::LogFile there{archived.file, log::first_index_of(archived.file)};
+  const bool is_gone = last.next_index < feed_.files().front().first_index && last.next_index <= archived.index;
+  return is_gone || sent < there || (sent == there && last.end < archived.bytes);
 }
 
 bool Forwarder::Parts::position_of_archive() {
@@ -130,10 +141,11 @@ bool Forwarder::Parts::position_of_archive() {
   const log::Archived& archived = *status.archived;
   Position position{archived.file, archived.bytes, archived.index};
   u64 lines = 0;
+  // A file that was left for another one may be gone by now, or was compressed without what is in the other one.
   const int error = feed_.count(archived.file, archived.bytes, lines);
   if (error == 0) position.index = log::first_index_of(archived.file) + lines;
-  if (error == -ENODATA) return lose(position, "the archive ends at ");
-  if (error != 0 && error != -ENOENT) return unreadable();
+  if (error == -ENODATA && feed_.holds(archived.file, archived.index)) return lose(position, "the archive ends at ");
+  if (error != 0 && error != -ENOENT && error != -ENODATA) return unreadable();
   return resolve(position, "the archive ends at ");
 }
 

@@ -1,6 +1,8 @@
 // The lines of a log that may be sent: see log_feed.hpp.
 #include "lib/fleet/log_feed.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -89,12 +91,16 @@ int LogFeed::end(u64& index) {
   return log::find_end(*source, files_.back(), index);
 }
 
+// A file that is open may have been compressed, or its name may be another file's by now.
 int LogFeed::open(const std::string& plain_name, log::ByteSource*& out, u64& bytes) {
-  if (source_ == nullptr || open_name_ != plain_name) {
+  struct stat status {};
+  const bool is_there = os::calls.fstatat(directory_.get(), plain_name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  const u64 inode = is_there ? u64{status.st_ino} : 0;
+  if (source_ == nullptr || open_name_ != plain_name || open_inode_ != inode) {
     source_.reset();
     const log::LogFile file{plain_name, log::first_index_of(plain_name)};
     if (const int error = log::open_source(directory_.get(), dir_, file, source_)) return error;
-    open_name_ = plain_name;
+    open_name_ = plain_name, open_inode_ = inode;
   }
   out = source_.get();
   return source_->size(bytes);

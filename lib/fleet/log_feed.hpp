@@ -78,6 +78,7 @@ class LogFeed {
   u64 durable_ = 0;
   std::vector<log::LogFile> files_, superseded_;
   std::string open_name_;  // of source_
+  u64 open_inode_ = 0;     // 0: it is compressed
   std::unique_ptr<log::ByteSource> source_;
 };
 

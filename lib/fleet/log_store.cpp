@@ -168,13 +168,14 @@ Put LogStore::compare_older(const Range& range, std::string_view bytes, std::str
   std::unique_ptr<log::ByteSource> source;
   std::string there;
   const std::size_t before = std::min<u64>(hashed_before, range.begin);
+  const Put same = range.next_index <= newest_.index ? Put::repeated : Put::left;
   const int error = log::open_source(directory_.get(), path_, as_file(range.file), source);
-  if (error == -ENOENT) return Put::repeated;
+  if (error == -ENOENT) return same;
   if (error != 0 || log::read_block(*source, range.begin - before, before + bytes.size(), there) != 0)
     return text = os::last_error(), Put::failed;
-  if (there.size() <= before) return Put::repeated;  // what is further in it is in the file that it was left for
+  if (there.size() <= before) return same;
   const std::optional<u64> at = first_difference(range, bytes, there, before);
-  return at ? (text = in_words(path_, range, *at), Put::differs) : Put::repeated;
+  return at ? (text = in_words(path_, range, *at), Put::differs) : same;
 }
 
 void LogStore::keep_conflict(const Range& range, std::string_view bytes, const std::string& text) const {

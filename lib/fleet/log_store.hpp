@@ -26,7 +26,8 @@ inline constexpr const char* conflict_suffix = ".conflict";  // behind the name 
 
 enum class Put : u8 {
   appended,
-  repeated,  // all of it is there, or is of a file that was left for a newer one
+  repeated,  // all of its lines are there
+  left,      // it is of a file that was left for a newer one, in which its lines come
   gap,       // it begins behind what is there
   differs,   // from what is there
   wrong,     // its header does not fit its bytes
@@ -71,7 +72,7 @@ class LogStore {
   int recover();
   int remove_uncommitted_files() const;
   int open_newest();
-  int replace_newest() const;
+  int replace_newest();
   int begin_file(const Range& range);
   Put begin_newer(const Range& range, std::string_view bytes, std::string& text);
   Put append(const Range& range, std::string_view bytes, std::string& text);

@@ -26,13 +26,13 @@ int open_directory(int root, const LogName& name, os::Fd& out) {
 
 // Removes what no log has used yet, from below: it may have a name that a power cut takes away, and whoever was told of that
 // has ended. What is not empty stays.
-void remove_unused(int root, const LogName& name, int directory) {
-  os::calls.unlinkat(directory, committed_name, 0);
+void remove_unused(int root, const LogName& name) {
   os::Fd host, ring;
   if (os::open_at(root, name.host.c_str(), directory_flags, 0, host) != 0) return;
-  if (os::open_at(host.get(), name.ring.c_str(), directory_flags, 0, ring) != 0) return;
-  os::calls.unlinkat(ring.get(), name.log.c_str(), AT_REMOVEDIR);
-  os::calls.unlinkat(host.get(), name.ring.c_str(), AT_REMOVEDIR);
+  if (os::open_at(host.get(), name.ring.c_str(), directory_flags, 0, ring) == 0) {
+    os::calls.unlinkat(ring.get(), name.log.c_str(), AT_REMOVEDIR);
+    os::calls.unlinkat(host.get(), name.ring.c_str(), AT_REMOVEDIR);
+  }
   os::calls.unlinkat(root, name.host.c_str(), AT_REMOVEDIR);
 }
 
@@ -73,9 +73,10 @@ int LogStore::recover() {
                     path_.c_str());
   committed_ = newest_ = found;
   if (found.file.empty()) return make_directory(found);
+  found.replace = found.replace || is_void_;
   if (const int failed = record_.begin(directory_.get(), found)) return fail(failed, committed_name, "write it anew");
   if (const int failed = remove_uncommitted_files()) return failed;
-  if (is_void_)
+  if (found.replace)
     if (const int failed = replace_newest()) return fail(failed, found.file, "replace it after a sync that failed");
   is_void_ = false;
   return open_newest();
@@ -84,8 +85,9 @@ int LogStore::recover() {
 int LogStore::make_directory(const Committed& committed) {
   if (directory_) {
     if (const int error = remove_uncommitted_files()) return error;
-    remove_unused(root_, name_, directory_.get());
+    os::calls.unlinkat(directory_.get(), committed_name, 0);
   }
+  remove_unused(root_, name_);
   os::Fd parent;
   int error = os::open_at(root_, ".", directory_flags, 0, parent);
   for (const std::string* name : {&name_.host, &name_.ring, &name_.log}) {
@@ -135,8 +137,10 @@ int LogStore::open_newest() {
   return 0;
 }
 
-// A copy of what is committed takes the file's place. Of the file that failed nothing is synced any more.
-int LogStore::replace_newest() const {
+// A copy of what is committed takes the file's place. Of the file that failed nothing is synced any more. The copy counts when
+// its name is synced, too: until then the record says that this is to be done, also to the next receiver, to which the kernel
+// shows the name.
+int LogStore::replace_newest() {
   os::Fd from, to;
   os::calls.unlinkat(directory_.get(), replacement_name, 0);
   int error = os::open_at(directory_.get(), committed_.file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, from);
@@ -152,6 +156,8 @@ int LogStore::replace_newest() const {
   if (error == 0) error = os::sync_data(to.get());
   if (error == 0) error = os::rename_over(directory_.get(), replacement_name, committed_.file.c_str());
   if (error == 0) error = os::sync_all(directory_.get());
+  committed_.replace = newest_.replace = false;
+  if (error == 0) error = record_.write(committed_);
   if (error != 0) os::calls.unlinkat(directory_.get(), replacement_name, 0);
   return error;
 }

@@ -173,6 +173,7 @@ bool Receiver::Parts::take_range(KeptLog& log, const Delivery& delivery, u64 now
   switch (put) {
     case Put::appended:
     case Put::repeated: took(log, delivery, put, bytes.size(), now); break;
+    case Put::left: ended_.push_back(delivery.ticket); break;
     case Put::gap: behind_a_gap(log, delivery.ticket, now); break;
     case Put::differs: differs(log, delivery, range, bytes, text); break;
     case Put::wrong: refuse_message(delivery, "message", text); break;

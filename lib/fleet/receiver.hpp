@@ -8,8 +8,8 @@
 //                             to have the log from its position on, and such messages are ended
 //   differs from what is there   is an incident: it is kept as <file>.conflict, ended, and other logs go on
 //
-// A message of an older file is compared as far as that file is there, and is otherwise dropped: the lines of a file that was
-// left for a newer one are in that, too. Each second, or each 64 MiB, what was written is committed:
+// A message of an older file is compared as far as that file is there, and is otherwise dropped or ended: the lines of a file
+// that was left for a newer one are in that, too. Each second, or each 64 MiB, what was written is committed:
 //
 //   sync the data → write and sync the committed byte → acknowledge → tell the hosts → trim
 //

@@ -194,7 +194,10 @@ struct Entry {
     machine->take_turn();
     u64 directory;
     std::string name;
-    if (machine->walk(dir, path, directory, name) == 0) return failed(ENOENT);
+    const u64 there = machine->walk(dir, path, directory, name);
+    if (there == 0) return failed(ENOENT);
+    if (machine->disk.at(there).is_directory != ((flags & AT_REMOVEDIR) != 0)) return failed(flags == 0 ? EISDIR : ENOTDIR);
+    if (!machine->disk.at(there).names.empty()) return failed(ENOTEMPTY);
     return through("unlink", name, [&] { return machine->disk.change(directory, name, ""), 0; });
   }
   static int renameat2(int from_dir, const char* from, int to_dir, const char* to, unsigned flags) {
