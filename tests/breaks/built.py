@@ -2,9 +2,11 @@
 
 Invariants:
   - a source is compiled again, with Meson's own flags but -O0 or -O1, only where a file that it includes is edited;
+  - of the build folder only what the wanted breaks need is made, by one process at a time;
   - a program is linked from its own objects and from the libraries; of those it takes what it needs, and where one of these
     objects includes an edited file, that source is compiled, too, and linked in front of the libraries.
 """
+import fcntl
 import json
 import pathlib
 import re
@@ -20,16 +22,16 @@ SHARED = ["tests/unit/log/support.cpp", "tests/io/scenario.cpp", *(f"tests/sim/{
 OTHERS = ["-lcrypto", "-lfmt", "-lzstd", "-lrapidcheck", "-pthread"]
 SANITIZER = "-fsanitize=thread"
 DROPPED = {"-MD", "-c", "-fpch-preprocess"}
+INCLUDED = {"-include", "-include-pch"}  # what was compiled beforehand: gcc's and clang's way
 DROPPED_WITH_VALUE = {"-MQ", "-MF", "-o"}
 
 
 class Build:
-    """A build folder of Meson's, whose objects and libraries are made."""
+    """A build folder of Meson's."""
 
-    def __init__(self, folder, needed):
+    def __init__(self, folder):
         self.folder = pathlib.Path(folder).resolve()
-        subprocess.run(["ninja", "-C", self.folder, "--quiet", *needed], check=True, stdout=subprocess.DEVNULL)
-        self.commands, self.objects, self.sources = {}, {}, {}
+        self.commands, self.objects, self.sources, self.deps = {}, {}, {}, {}
         for entry in json.loads((self.folder / "compile_commands.json").read_text(encoding="utf-8")):
             path = (self.folder / entry["file"]).resolve()
             if not path.is_relative_to(ROOT) or entry["output"] in self.sources:
@@ -42,7 +44,14 @@ class Build:
         words = self.commands["lib/shmring.cpp"]
         self.compiler = words[:next(n for n, word in enumerate(words) if word.startswith("-"))]
         self.version = subprocess.run([*self.compiler, "--version"], check=True, capture_output=True, text=True).stdout
-        self.deps = self._read_deps()
+
+    def make(self, needed):
+        """The libraries, and these objects and programs."""
+        with open(self.folder / ".breaks.lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            subprocess.run(["ninja", "-C", self.folder, "--quiet", *LIBRARIES, *sorted(needed)], check=True,
+                           stdout=subprocess.DEVNULL)
+            self.deps = self._read_deps()
 
     def _read_deps(self):
         """{source: the files that its object is made of}: below the root from there, others as they are."""
@@ -72,13 +81,13 @@ class Build:
         """Meson's, for a copy of the tree at root."""
         words, out = iter(self.commands[source][len(self.compiler):]), []
         for word in words:
-            if word in DROPPED_WITH_VALUE or (sanitized and word == "-include"):
+            if word in DROPPED_WITH_VALUE or (sanitized and word in INCLUDED):
                 next(words)
             elif word.startswith("-I"):
                 path = (self.folder / word[2:]).resolve()
                 own = path.is_relative_to(ROOT) and not path.is_relative_to(self.folder)
                 out.append(f"-I{root / path.relative_to(ROOT) if own else path}")
-            elif word not in DROPPED and (word.startswith("-") or out[-1:] == ["-include"]):
+            elif word not in DROPPED and (word.startswith("-") or out[-1:] and out[-1] in INCLUDED):
                 out.append(word)
         # What was compiled beforehand may not fit here: then the header itself is read.
         out += [f"-I{root}/{folder}/pch" for folder in ("tools", "tests")]

@@ -16,6 +16,8 @@ from built import ROOT
 EXPLORER_SECONDS = 600
 TEST_SECONDS = 180
 SANITIZED = "thread-sanitizer:"
+DOCTEST = ["tests/support/doctest.cpp", "tests/support/doctest_main.cpp"]
+RING = "tests/support/collector_bench.cpp"  # has the code of the ring that the tests share
 
 
 class Explorer:
@@ -24,6 +26,9 @@ class Explorer:
     def __init__(self, bound):
         self.bound, self.files = bound, set()
 
+    def needs(self, build):
+        return {self.program, *(build.objects[source] for source in DOCTEST)}
+
     def find(self, build, copy, folder):
         program = build.folder / self.program
         own = sorted(source for source in build.sources.values()
@@ -31,9 +36,9 @@ class Explorer:
         if copy.edited:
             program = folder / "explorer"
             # What tests share is compiled with the header of doctest.
-            linked = copy.link(program, [*own, "tests/support/doctest.cpp"], "-O1")
+            linked = copy.link(program, [*own, DOCTEST[0]], "-O1")
         else:
-            linked = set(own) | {source for source in build.sources.values() if source.startswith("lib/")}
+            linked = set(own) | {source for source in build.deps if source.startswith("lib/")}
         self.files = set().union(*(build.deps[source] for source in linked))
         run = subprocess.run([program, *self.bound, "--seconds", str(EXPLORER_SECONDS)], stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL, text=True, check=False)
@@ -54,13 +59,19 @@ class Test:
         if not (ROOT / self.source).exists():
             raise ValueError(f"no such test: {name}")
 
-    def find(self, build, copy, folder):
-        own = [self.source, "tests/support/doctest.cpp", "tests/support/doctest_main.cpp"]
-        programs = {"test": (own, [self.source] if self.sanitized else [])}
+    def _programs(self, build):
+        """{program: (its sources, those of them that are sanitized)}"""
+        programs = {"test": ([self.source, *DOCTEST], [self.source, RING] if self.sanitized else [])}
         if self.source.startswith("tests/process/"):
             programs["shmringd"] = ([source for source in build.objects
                                      if source.startswith(("tools/common/", "tools/shmringd/"))], [])
-        for name, (sources, sanitized) in programs.items():
+        return programs
+
+    def needs(self, build):
+        return {build.objects[source] for sources, _ in self._programs(build).values() for source in sources}
+
+    def find(self, build, copy, folder):
+        for name, (sources, sanitized) in self._programs(build).items():
             for source in copy.link(folder / name, sources, "-O0", sanitized):
                 self.files |= build.deps[source]
         passed, text = self._run(folder)

@@ -19,7 +19,9 @@ SHMRING, SHMRINGD, LIBRARY = map(os.path.abspath, sys.argv[1:4])
 OK, NEGATIVE, USAGE, ABSENT, PERMISSION, DAMAGED, CONFIGURATION, IO, BUSY = range(9)
 SLOTS, SLOT_BYTES, LANES, PRODUCERS = 64, 128, 2, 256
 PAYLOAD = SLOT_BYTES - 64
-HAS_BENCH = os.environ.get("SHMRING_TEST_MODE") != "quick"  # which does not build the benchmark
+# --quick, and a part of a long run in which nothing else needs it, do not build the benchmark.
+HAS_BENCH = (os.environ.get("SHMRING_TEST_MODE") != "quick" and
+             os.path.exists(os.path.join(os.path.dirname(SHMRING), "shmring-bench")))
 HAS_FORWARD = os.path.exists(os.path.join(os.path.dirname(SHMRING), "shmring-forward-nats"))  # built where libnats is
 # Offsets in the segment, as lib/LAYOUT.md has them.
 VERSION, FINGERPRINT, BOOT_ID, PID_NAMESPACE = 8, 16, 24, 40

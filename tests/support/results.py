@@ -5,8 +5,9 @@ A doctest program counts as its test cases, every other test as one. A test may 
     REPORT <text>              a detail, shown above the table
     TRIED <number> <unit>      summed by unit over its suite, and shown in the suite's row
     SKIPPED <text>             what it could not try here: counted as skipped instead of passed, and shown below the table
-usage: results.py collect BUILD TESTLOG.json STATUS   one JSON line a test, with its build's name; exit 1 if the log is
-                                                      missing, or does not explain the status of `meson test`
+usage: results.py collect BUILD TESTLOG.json STATUS   one JSON line a test, with its build's name, which is empty where every
+                                                      suite runs; exit 1 if the log is missing, or does not explain the
+                                                      status of `meson test`
        results.py table RESULTS JSON                  details, table; the document to the file JSON; exit 1 if anything failed
                                                       or nothing passed
 """
@@ -29,7 +30,7 @@ def collect(build, path, status):
         # "project:suite+other suite / name"
         suites, test["name"] = test["name"].split(" / ", 1)
         suite = suites.split(":")[-1].split("+")[0]
-        test["suite"] = suite if build == "release" else f"{suite}, {build}"
+        test["suite"] = f"{suite}, {build}" if build else suite
         print(json.dumps({key: test.get(key) for key in ("suite", "name", "result", "duration", "stdout")}))
     return 0 if tests and (status == 0) == all(test["result"] in FINE | SKIPPED for test in tests) else 1
 
