@@ -102,6 +102,8 @@ Forwarder::Parts::Later Forwarder::Parts::identify(u64 now) {
   const std::string oldest(feed_.files().front().plain_name());
   if (!status.log.empty() && feed_.place() == place_ && oldest == oldest_ && status.state != Sending::no_log)
     return unreadable_ns_.reset(), Later{};
+  // A first line that is not durable may be another one after a power cut, and the log another log.
+  if (feed_.durable() <= feed_.files().front().first_index) return now + look_ns;
   std::string id;
   if (find_log_id(feed_.directory(), feed_.dir(), feed_.files(), id) != 0) return cannot_read(now);
   unreadable_ns_.reset();

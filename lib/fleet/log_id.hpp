@@ -23,8 +23,9 @@ inline constexpr const char* log_id_name = "log-id";
 std::string log_id_of(std::string_view first_line);
 bool is_log_id(std::string_view text);
 
-// Reads the id of the log in this directory, and writes it if that is needed. `files` are the log's, in their order. Returns 0,
-// or −errno with its text: −ENOENT if there is no whole line yet, −EBADMSG if the file holds something else.
+// Reads the id of the log in this directory, and writes it if that is needed. `files` are the log's, in their order; the first
+// line of them must be durable. Returns 0, or −errno with its text: −ENOENT if there is no whole line yet, −EBADMSG if the file
+// holds something else.
 int find_log_id(int directory, const std::string& dir, const std::vector<log::LogFile>& files, std::string& out);
 
 }  // namespace shmring::fleet

@@ -85,6 +85,8 @@ int LogStore::recover() {
 int LogStore::make_directory(const Committed& committed) {
   if (directory_) {
     if (const int error = remove_uncommitted_files()) return error;
+    // Files whose removal a power cut undoes, without the record, would look like what no crash has left.
+    if (const int error = os::sync_all(directory_.get())) return fail(error, "", "sync it");
     os::calls.unlinkat(directory_.get(), committed_name, 0);
   }
   remove_unused(root_, name_);

@@ -27,6 +27,13 @@ u64 Engine::last_sequence_of(const std::string& subject) const {
   return 0;
 }
 
+std::vector<fleet::Stored> Engine::messages(const std::string& subject) const {
+  std::vector<fleet::Stored> out;
+  for (const auto& [sequence, message] : messages_)
+    if (message.subject == subject) out.push_back(message.stored);
+  return out;
+}
+
 u64 Engine::store(const std::string& subject, const fleet::Headers& headers, std::string_view data) {
   const u64 sequence = next_sequence_++;
   messages_[sequence] = {{sequence, headers, std::string(data)}, subject, now_ns, false};
@@ -55,6 +62,11 @@ Outcome Engine::last(const std::string& subject, std::optional<fleet::Stored>& o
 Outcome Engine::publish(const std::string& subject, const fleet::Headers& headers, std::string_view data, u64 last_sequence,
                         u64& sequence, std::string& text) {
   text = "no answer";
+  if (!answers.empty()) {
+    const Outcome outcome = answers.front();
+    answers.erase(answers.begin());
+    return outcome;
+  }
   if (data.size() > most_data_) return text = "too large", Outcome::refused;
   if (dice_.once_in(trouble.full)) return text = "no room", Outcome::full;
   if (dice_.once_in(trouble.late)) {

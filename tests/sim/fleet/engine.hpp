@@ -1,5 +1,5 @@
-// An engine that keeps few promises, for hosts and archive both: it forgets, doubles, reorders, answers late, loses answers though
-// it took effect, takes messages from two publishers that race, and says of an older message that it is the last.
+// An engine that keeps few promises, for hosts and archive both: it forgets, doubles, reorders, answers late, loses answers
+// though it took effect, takes messages from two publishers that race, and says of an older message that it is the last.
 //
 // Invariant: what it delivers was once published, whole. All else is as the dice decide, so that a seed replays it. Without
 // errors it does all it is asked.
@@ -29,9 +29,10 @@ class Engine final : public fleet::PublishingEngine, public fleet::ReceivingEngi
 
   EngineTrouble trouble;
   u64 now_ns = 0;
+  std::vector<fleet::Outcome> answers;  // of the next calls of publish(), which then do nothing
   // Are called for each message that is acknowledged, and for each text that hosts are told, before anything is done.
-  std::function<void(const std::string& subject, const fleet::Stored&)> on_acknowledge;
-  std::function<void(const std::string& subject, std::string_view)> on_tell;
+  std::function<void(const std::string& subject, const fleet::Stored&)> on_acknowledge = [](const auto&, const auto&) {};
+  std::function<void(const std::string& subject, std::string_view)> on_tell = [](const auto&, std::string_view) {};
   std::function<void(const std::string&)> story = [](const std::string&) {};
 
   std::size_t most_data() override { return most_data_; }
@@ -47,7 +48,10 @@ class Engine final : public fleet::PublishingEngine, public fleet::ReceivingEngi
 
   // What happens by itself: what was late takes effect, and messages are forgotten.
   void act();
-  u64 published() const { return next_sequence_ - 1; }
+  // The messages of a subject, in their order.
+  std::vector<fleet::Stored> messages(const std::string& subject) const;
+  void forget_all() { messages_.clear(); }
+  void add(const std::string& subject, const fleet::Headers& headers, std::string_view data) { store(subject, headers, data); }
   u64 forgotten() const { return forgotten_; }
 
  private:

@@ -1,5 +1,5 @@
-// Directories of the hosts' logs, in memory, beside the archive's Machine: whatever is written to them is there. Paths begin with
-// /host, and each names one flat directory.
+// Directories of the hosts' logs, in memory, beside the archive's Machine: whatever is written to them is there. Paths begin
+// with /host, and each names one flat directory.
 //
 // Invariant: one Files at a time, made behind the Machine, in whose table of calls it stands first.
 #pragma once

@@ -1,5 +1,5 @@
-// One history of a fleet: hosts whose logs grow, their forwarders, an engine that keeps few promises, and an archive on a disk that
-// keeps no more. And what must be true of it.
+// One history of a fleet: hosts whose logs grow, their forwarders, an engine that keeps few promises, and an archive on a disk
+// that keeps no more. And what must be true of it.
 //
 // Invariants:
 //   - forwarders, receiver and archive are the shipped ones. They are killed at any step, the receiver at any call that changes
