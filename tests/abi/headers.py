@@ -12,7 +12,7 @@ import tempfile
 
 C, CXX = ["gcc", "clang"], ["g++", "clang++"]
 STRICT = ["-Wall", "-Wextra", "-pedantic", "-Wshadow", "-Wconversion", "-Werror"]
-CXX_HEADERS = ["shmring.hpp", "fields.hpp", "per_thread.hpp"]
+CXX_HEADERS = ["shmring.hpp", "fields.hpp", "format.hpp", "per_thread.hpp"]
 ROOT = pathlib.Path(sys.argv[1])
 
 

@@ -7,6 +7,7 @@ import collections
 import os
 import subprocess
 import sys
+import unittest
 
 from command_case import CommandCase, ENTRIES, OK, SHMRINGD, main, until
 
@@ -43,6 +44,18 @@ class Examples(CommandCase):
             if line["kind"] == "loss":
                 lost.update(line["causes"])
         return [line for line in lines if line["kind"] == "event"], lost
+
+    @unittest.skipUnless(os.path.exists(f"{EXAMPLES}/spdlog_payments"), "no spdlog here")
+    def test_what_is_logged_through_spdlog_is_a_record_each_with_its_severity(self):
+        events, lost = self.collected("spdlog_payments", "500", records=1002)
+        self.assertEqual(lost, {})
+        for who in ("first", "second"):
+            mine = [event for event in events if event["data"]["message"].startswith(who)]
+            self.assertEqual([event["data"]["message"] for event in mine],
+                             [f"{who}: order {n} authorised" for n in range(1, 501)] + [f"{who}: the last one"])
+            self.assertEqual([event["sev"] for event in mine], [6] * 500 + [4])
+            self.assertEqual({event["data"]["logger"] for event in mine}, {"payments"})
+            self.assertEqual(len({event["inc"] for event in mine}), 1)
 
     def test_payments_are_fields_and_a_statement_of_many_slots(self):
         events, lost = self.collected("payments", "1000", records=2000 + 1000 // 7 + 1)

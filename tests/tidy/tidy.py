@@ -44,7 +44,7 @@ PARSERS = {"CLI/": ("CLI11", "tools/common/command_line.cpp"), "toml++/": ("toml
 # What the collector says is text like that of the programs; and three threads of a log's own wait for the disk, or hash.
 THREADS = ["lib/os/job_thread.hpp", "lib/log/files/keeper.hpp", "lib/log/files/directory_sync.hpp"]
 YET_IN_LIB = [("lib/collect/", "fmt/"), ("lib/log/files/", "zstd.h"), ("lib/log/seal/", "openssl/"),
-              ("lib/fleet/", "zstd.h"),
+              ("lib/fleet/", "zstd.h"), (PUBLIC + "format.hpp", "fmt/"),
               *((file, header) for file in THREADS for header in ("mutex", "condition_variable"))]
 
 SYSTEM_CALLS = set("""

@@ -22,8 +22,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "shmring.h"
 
@@ -73,6 +75,17 @@ class FieldEncoder {
   FieldEncoder& add(std::string_view key, std::nullptr_t) = delete;
   FieldEncoder& add(std::string_view key, std::span<const std::byte> bytes) noexcept {
     return content(FieldType::bytes, key, bytes);
+  }
+  // Adds the number of an enumerator.
+  template <class T>
+  requires std::is_enum_v<T> FieldEncoder& add(std::string_view key, T value) noexcept {
+    using Number = decltype(+static_cast<std::underlying_type_t<T>>(value));  // an enum of char is a number, too
+    return add(key, static_cast<Number>(value));
+  }
+  // Adds a field if there is a value, and none if there is not.
+  template <class T>
+  FieldEncoder& add(std::string_view key, const std::optional<T>& value) noexcept {
+    return value ? add(key, *value) : *this;
   }
   // Adds a time in nanoseconds since 1970, so only the years 1677 to 2262 can be encoded.
   template <class D>

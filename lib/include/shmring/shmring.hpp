@@ -79,6 +79,23 @@ enum class OnFull : std::uint32_t {
 
 // A correlation id has the size of a W3C trace id. All zero means absent.
 using Correlation = std::array<std::uint8_t, 16>;
+// Returns the correlation that a text says: 32 hex digits, or a W3C `traceparent` (00-<trace id>-<parent>-<flags>). It is all
+// zero, which means absent, if the text is neither.
+constexpr Correlation correlation_of(std::string_view text) noexcept {
+  if (text.size() == 55 && text[2] == '-' && text[35] == '-' && text[52] == '-') text = text.substr(3, 32);
+  Correlation id{};
+  if (text.size() != 2 * id.size()) return id;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) return {};
+    id[i / 2] = static_cast<std::uint8_t>(id[i / 2] << 4 | digit);
+  }
+  return id;
+}
 // The identity of a ring (see shmring_ring_id). All zero means none.
 using RingId = std::array<std::uint8_t, 16>;
 
@@ -88,6 +105,11 @@ struct [[nodiscard]] Result {
   int code;
   explicit operator bool() const noexcept { return code == 0; }
   const char* text() const noexcept { return shmring_strerror(code); }
+};
+
+// Syslog's scale (RFC 5424), for Meta::severity: an application may have another one.
+struct Severity {
+  enum Level : std::uint8_t { emergency, alert, critical, error, warning, notice, info, debug };
 };
 
 struct Meta {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/include/shmring/format.hpp"
 #include "tests/support/ring_box.hpp"
 
 using namespace shmring;
@@ -37,6 +38,34 @@ TEST_CASE("fields are encoded into the slot and are there when they were committ
   CHECK(box.records() == Texts{R"(3 {"amount":1250,"currency":"EUR","paid":true})"});
   CHECK(fields.commit().code == -EINVAL);
   CHECK(audit.sequence() == 1);
+}
+
+TEST_CASE("formatted text is written whole, however long it is, and severities have names") {
+  RingBox box({.slots = 64, .slot_bytes = 2048, .lanes = 2, .max_record = max_record});
+  Producer audit("audit");
+  CHECK(write(audit, {.type = 1, .severity = Severity::warning}, "order {} authorised", 17));
+  CHECK(write(audit, {}, "{:>600}", "x"));
+  CHECK(write(audit, {.truncate = true}, "{:>{}}", "x", 2 * max_record));
+  CHECK(write(audit, {}, "{:>{}}", "x", 2 * max_record).code == SHMRING_TOO_BIG);
+  CHECK(box.records() == Texts{R"(1 "order 17 authorised")", "0 \"" + std::string(599, ' ') + "x\"",
+                               "0 \"" + std::string(max_record, ' ') + "\""});
+}
+
+TEST_CASE("a correlation is read from hex digits or a traceparent, and anything else is none") {
+  constexpr Correlation expected{0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6,
+                                 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36};
+  static_assert(correlation_of("4bf92f3577b34da6a3ce929d0e0e4736") == expected);
+  CHECK(correlation_of("4BF92F3577B34DA6A3CE929D0E0E4736") == expected);
+  CHECK(correlation_of("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01") == expected);
+  const std::string whole = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  for (std::size_t size = 0; size < whole.size(); ++size) CHECK(correlation_of(whole.substr(0, size)) == Correlation{});
+  for (std::size_t at = 3; at < 35; ++at)
+    for (const char wrong : {'g', '/', ':', '@', '`', 'G', ' ', '\0', '\xff'}) {
+      std::string changed = whole;
+      changed[at] = wrong;
+      CHECK(correlation_of(changed) == Correlation{});
+      CHECK(correlation_of(changed.substr(3, 32)) == Correlation{});
+    }
 }
 
 TEST_CASE("fields that do not fit into the slot are refused as too big, counted, and nothing is cut") {

@@ -127,6 +127,22 @@ TEST_CASE("bool, text, bytes and time become what JSON has for them") {
   CHECK(value(at(Limits<std::int64_t>::min())) == "\"1677-09-21T00:12:43.145224192Z\"");
 }
 
+TEST_CASE("an enumerator is its number, and what is absent is no field") {
+  enum class Small : std::int8_t { minus = -1 };
+  enum class Letter : char { a = 'a' };
+  enum class Large : std::uint64_t { most = ~std::uint64_t{0} };
+  enum Plain { seven = 7 };
+  CHECK(value(Small::minus) == "-1");
+  CHECK(value(Letter::a) == "97");
+  CHECK(value(Large::most) == "\"18446744073709551615\"");
+  CHECK(value(seven) == "7");
+  CHECK(value(std::byte{255}) == "255");
+  CHECK(value(std::optional(17)) == "17");
+  CHECK(value(std::optional<std::string_view>("x")) == "\"x\"");
+  CHECK(value(std::optional(Small::minus)) == "-1");
+  CHECK(json(encoded(std::pair("k"sv, std::optional<int>()), std::pair("l"sv, 1))) == R"({"l":1})");
+}
+
 TEST_CASE("a record keeps the order of its fields, and may have none") {
   CHECK(json({}) == "{}");
   CHECK(json(encoded(std::pair("b"sv, 1), std::pair("a"sv, true), std::pair("key \"\n"sv, "t"sv))) ==
