@@ -117,6 +117,7 @@ Forwarder::Parts::Later Forwarder::Parts::identify(u64 now) {
   subject_ = subject_of(log_subjects, name_), archived_subject_ = subject_of(archived_subjects, name_);
   forget_position();
   status.archived.reset();
+  remember_archived();
   archive_was_asked_ = false, archive_due_ns_ = ask_due_ns_ = 0;
   archived_sequence_ = rewinding_ = wanted_done_ = 0;
   archive_stands_ns_.reset();

@@ -50,6 +50,7 @@ class Forwarder::Parts {
   Later ask_archive(u64 now);
   void take_archived(const Stored& stored);
   void keep_archived();
+  void remember_archived();
   Later ask_position(u64 now);
   bool position_of_last(const Stored& last);
   bool position_of_archive();
@@ -57,6 +58,7 @@ class Forwarder::Parts {
   bool unreadable();
   bool resolve(const Position& position, const std::string& who);
   bool lose(const Position& position, const std::string& who);
+  void say_lost(u64 now);
   void compare(const Range& range, const std::string& data);
   void forget_position() { status.file.clear(); }
   bool is_known() const { return !status.file.empty(); }
@@ -85,7 +87,9 @@ class Forwarder::Parts {
 
   u64 last_sequence_ = 0;  // of the log's subject
   Follows follows_ = Follows::sent;
-  u64 ask_due_ns_ = 0;                  // while the position is not known
+  std::string lost_text_;  // why no position was found; empty: none was lost
+  u64 ask_due_ns_ = 0;     // while the position is not known
+  std::optional<u64> lost_since_ns_;
   Outcome asks_after_ = Outcome::done;  // an error whose wait begins with the next step
   u64 backoff_ns_ = 0;
   std::size_t most_ = most_bytes;  // of a range, so that it fits when it is packed
@@ -93,6 +97,9 @@ class Forwarder::Parts {
 
   bool archive_was_asked_ = false;
   u64 archive_due_ns_ = 0;
+  // The most that the archive has ever said, also to a forwarder before this one: the engine may say an older text, and the
+  // host has removed its files by the newer one. What the archive wants is less, and takes its place.
+  std::optional<log::Archived> furthest_;
   u64 archived_sequence_ = 0;
   u64 rewinding_ = 0, wanted_done_ = 0;  // sequences of what the archive has said: it is being done, and it is done
   std::string archived_text_, kept_text_;

@@ -15,7 +15,8 @@ namespace shmring::fleet {
 namespace {
 
 constexpr u64 archive_ns = second;  // between questions to the archive
-constexpr u64 lost_ns = 5 * second;
+constexpr u64 ask_again_ns = 5 * second;
+constexpr u64 lost_ns = 10 * second;  // so long an engine may say what is not so any more
 constexpr const char* temporary_name = "archived.tmp";
 
 std::string in_words(const Position& position) {
@@ -68,6 +69,16 @@ void Forwarder::Parts::take_archived(const Stored& stored) {
   if (!status.archived || status.archived->index != archived.index) archive_stands_ns_.reset();
   status.archived = archived;
   archived_sequence_ = stored.sequence, archived_text_ = stored.data;
+  if (!furthest_ || archived.index >= furthest_->index) furthest_ = archived;
+}
+
+// What the file says that a forwarder before this one has written.
+void Forwarder::Parts::remember_archived() {
+  std::optional<std::string> text;
+  log::Archived archived;
+  furthest_.reset();
+  if (log::read_archived(feed_.directory(), text) == 0 && text && log::parse_archived(*text, archived).empty())
+    furthest_ = archived;
 }
 
 void Forwarder::Parts::keep_archived() {
@@ -90,17 +101,21 @@ Forwarder::Parts::Later Forwarder::Parts::ask_position(u64 now) {
   follows_ = Follows::sent;
   for (RiderState& rider : riders_) rider.is_known = false;
   bool is_found = false;
+  lost_text_.clear();
   if (status.archived && status.archived->wanted && archived_sequence_ != wanted_done_) {
     if (rewinding_ != archived_sequence_) ++status.rewinds;
     rewinding_ = archived_sequence_;
+    furthest_ = status.archived;
     is_found = position_of_archive();
   } else {
     is_found = last ? position_of_last(*last) : position_of_archive();
   }
   if (!is_found) {
-    ask_due_ns_ = now + lost_ns;
+    if (!lost_text_.empty()) say_lost(now);
+    ask_due_ns_ = now + ask_again_ns;
     return std::min(ask_due_ns_, archive_due_ns_);
   }
+  lost_since_ns_.reset();
   over("lost_position", place() + ": it goes on at " + in_words({status.file, status.byte, status.next_index}));
   enter(Sending::sending, "");
   return {};
@@ -124,8 +139,8 @@ bool Forwarder::Parts::position_of_last(const Stored& last) {
 
 // The engine may have forgotten what the archive has, and the host may have removed it since.
 bool Forwarder::Parts::has_archive_more(const Range& last) const {
-  if (!status.archived || status.archived->file.empty()) return false;
-  const log::Archived& archived = *status.archived;
+  if (!furthest_ || furthest_->file.empty()) return false;
+  const log::Archived& archived = *furthest_;
   const log::LogFile sent{last.file, log::first_index_of(last.file)};
   const log::LogFile there{archived.file, log::first_index_of(archived.file)};
   const bool is_gone = last.next_index < feed_.files().front().first_index && last.next_index <= archived.index;
@@ -133,12 +148,12 @@ bool Forwarder::Parts::has_archive_more(const Range& last) const {
 }
 
 bool Forwarder::Parts::position_of_archive() {
-  if (!status.archived || status.archived->file.empty()) {
+  if (!furthest_ || furthest_->file.empty()) {
     set_position(feed_.oldest());
     follows_ = Follows::nothing;
     return true;
   }
-  const log::Archived& archived = *status.archived;
+  const log::Archived& archived = *furthest_;
   Position position{archived.file, archived.bytes, archived.index};
   u64 lines = 0;
   // A file that was left for another one may be gone by now, or was compressed without what is in the other one.
@@ -187,14 +202,20 @@ bool Forwarder::Parts::lose(const Position& position, const std::string& who) {
     return true;
   }
   feed_.end(end);
-  enter(Sending::lost_position, place() + ": " + who + in_words(position) + ", but the log has " +
-                                    std::string(feed_.files().front().plain_name()) + ", line " +
-                                    std::to_string(feed_.files().front().first_index) + ", to " +
-                                    std::string(feed_.files().back().plain_name()) + ", before line " + std::to_string(end) +
-                                    ": lines that the archive lacks are gone, or the log is an older copy; put the files back, "
-                                    "or go on with --from INDEX");
-  say(Weight::alarm, "lost_position", status.text);
+  lost_text_ = place() + ": " + who + in_words(position) + ", but the log has " +
+               std::string(feed_.files().front().plain_name()) + ", line " + std::to_string(feed_.files().front().first_index) +
+               ", to " + std::string(feed_.files().back().plain_name()) + ", before line " + std::to_string(end) +
+               ": lines that the archive lacks are gone, or the log is an older copy; put the files back, or go on with --from "
+               "INDEX";
   return false;
+}
+
+// An engine may have said what is not so any more.
+void Forwarder::Parts::say_lost(u64 now) {
+  if (!lost_since_ns_) lost_since_ns_ = now;
+  if (now - *lost_since_ns_ < lost_ns) return;
+  enter(Sending::lost_position, lost_text_);
+  say(Weight::alarm, "lost_position", lost_text_);
 }
 
 // The file may be gone, or be shorter because it was replaced; resolve() sees to that.

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "lib/fleet/message.hpp"
+#include "lib/log/files/archived.hpp"
 #include "lib/log/files/cursor.hpp"
 #include "lib/log/seal/kept.hpp"
 #include "lib/os/error.hpp"
@@ -60,6 +61,7 @@ int find_log_id(int directory, const std::string& dir, const std::vector<log::Lo
   const std::string id = log_id_of(line);
   if (id == out) return 0;
   out = id;
+  os::calls.unlinkat(directory, log::archived_name, 0);  // it is of a former log
   return log::write_kept(directory, dir, log_id_name, id + '\n');
 }
 

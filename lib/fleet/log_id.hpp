@@ -2,7 +2,8 @@
 //
 // Invariants:
 //   - a log that was begun anew in the same directory has another id, so it never continues the old one in the archive: while
-//     the log's beginning is there, the id is compared with it, and written again if it is of a former log;
+//     the log's beginning is there, the id is compared with it, and written again if it is of a former log. The file
+//     `archived` of that one is removed then;
 //   - once the beginning was removed, the file says which log this is. If there is no such file by then, the first line that is
 //     there gives the id: the archive then gets a log that begins there;
 //   - the file is written under a temporary name, synced and renamed, and the directory is synced. One that holds anything but

@@ -174,7 +174,9 @@ TEST_CASE("a position that no local file holds is lost, and both are named; a pe
   const LogName name{"h", "r", "0123456789abcdef"};
   const Headers headers = headers_of(range_of(first, 0, lines_of(0, 3), 3, {}, Follows::nothing));
   sender.engine.add(subject_of(log_subjects, name), headers, pack(lines_of(0, 3)));
-  sender.run();
+  sender.run(8 * second);  // the engine may be behind
+  CHECK(sender.forwarder.status().state != Sending::lost_position);
+  sender.run(8 * second);
   CHECK(sender.forwarder.status().state == Sending::lost_position);
   CHECK(sender.forwarder.status().text.find(first + ", byte 21, line 3") != std::string::npos);
   CHECK(sender.forwarder.status().text.find(later + ", line 5") != std::string::npos);
@@ -193,7 +195,7 @@ TEST_CASE("a log that is shorter than what was sent has lost its position, too")
   log.put(first, lines_of(0, 3));
   log.set_durable(3);
   Forwarder other({log.path(), "h", "r", {}}, sender.engine);
-  for (int i = 0; i < 5; ++i) other.step(sender.engine.now_ns += second);
+  for (int i = 0; i < 20; ++i) other.step(sender.engine.now_ns += second);
   CHECK(other.status().state == Sending::lost_position);
   CHECK(sender.ranges().size() == 1);
 }
@@ -257,6 +259,28 @@ TEST_CASE("nothing is sent without a mark that holds, which is said when it last
   log.set_durable(5);
   sender.run(4 * second);
   CHECK(sender.sent() == lines_of(0, 5));
+}
+
+TEST_CASE(
+    "what the archive has said to a forwarder before counts where the engine says less, but not where the archive wants more") {
+  const SentLog log;
+  Sender sender(log);
+  sender.run();
+  log.put(later, lines_of(5, 9));
+  log.set_durable(9);
+  sender.run();
+  sender.tell({later, 14, 7, false});
+  sender.run();
+  fs::remove(log.file(first));  // by what the archive has
+  sender.engine.forget_all();
+  sender.tell({first, 7, 1, false});
+  Forwarder other({log.path(), "h", "r", {}}, sender.engine);
+  for (int i = 0; i < 20; ++i) other.step(sender.engine.now_ns += second);
+  CHECK(other.status().state == Sending::sending);
+  CHECK(sender.sent() == lines_of(7, 9));
+  sender.tell({first, 7, 1, true});
+  for (int i = 0; i < 20; ++i) other.step(sender.engine.now_ns += second);
+  CHECK(other.status().state == Sending::lost_position);
 }
 
 TEST_CASE("no id is made from a first line that is not durable") {
