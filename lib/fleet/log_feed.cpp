@@ -139,7 +139,8 @@ int LogFeed::read(const Position& from, u64 limit, std::size_t most, Chunk& out)
   u64 bytes = 0;
   if (const int error = open(from.file, source, bytes)) return error;
   const std::size_t before = std::min<u64>(hashed_before, from.byte);
-  if (const int error = log::read_block(*source, from.byte - before, before + most, out.bytes)) return error;
+  const std::size_t room = std::min<u64>(most, bytes - std::min(bytes, from.byte));
+  if (const int error = log::read_block(*source, from.byte - before, before + room, out.bytes)) return error;
   const std::string_view all(out.bytes), text = all.substr(std::min(before, all.size()));
   std::size_t size = bytes_of_lines(text, limit - from.index);
   if (size == text.npos) size = text.rfind('\n') + 1;  // 0 if there is none
