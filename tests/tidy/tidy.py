@@ -205,7 +205,7 @@ def white_space(tree):
         for number, line in enumerate(text.splitlines(), 1):
             if line != line.rstrip():
                 yield path, number, "space at the end of the line"
-            if "\t" in line and not path.endswith(".go"):  # gofmt's
+            if "\t" in line and not path.endswith((".go", ".scd")):  # gofmt's, scdoc's
                 yield path, number, "a tab"
             wide = len(line) > LIMITS["columns"] and not line.startswith("// |")  # a table's row cannot be broken
             if wide and is_source(path):
