@@ -230,6 +230,7 @@ void Daemon::show_log_figures() {
     log_.measure(figures_.bytes, figures_.free_bytes);
   }
   figures_.device = log_.device(), figures_.undurable_ns = log_.durability().undurable_ns();
+  figures_.signed_ns = seal_ ? seal_->signed_ns() : 0;
   figures_.durable_index = log_.committed().durable, figures_.next_index = log_.committed().index;
   for (const std::unique_ptr<Drain>& drain : drains_) show_log(drain->segment(), figures_);
   keep_log();

@@ -21,6 +21,8 @@ std::string label(std::string_view text) {
   return out;
 }
 
+u64 age_of(u64 then_ns, u64 now_ns) { return now_ns > then_ns ? now_ns - then_ns : 0; }
+
 // Seconds with milliseconds.
 std::string seconds(u64 ns) {
   const std::string fraction = std::to_string(1000 + ns / 1'000'000 % 1000);
@@ -65,6 +67,7 @@ void put_losses(Text& text, const CollectorFacts& collector) {
 
 void put_collector(Text& text, const Inspection& facts, u64 now_ns, u64 now_utc_ns) {
   const CollectorFacts& collector = facts.collector;
+  const bool syncs_soon = collector.level == ring::Level::interval || collector.level == ring::Level::every;
   text.metric("collector_running", "gauge", "1 if a collector holds the ring.").sample(u64{collector.holds_lease});
   text.metric("alarm", "gauge", "1 as long as the condition lasts that `code` names.")
       .sample(u64{collector.log_is_failing()}, named("code", "log_failing"));
@@ -73,17 +76,18 @@ void put_collector(Text& text, const Inspection& facts, u64 now_ns, u64 now_utc_
       text.sample(u64{collector.alarm.code == code}, named("code", ring::name_of(ring::AlarmCode{code})));
     text.metric("log_lines", "gauge", "Lines of the log.").sample(collector.log.next_index);
     text.metric("durable_lines", "gauge", "Lines of the log that survive a power cut.").sample(collector.log.durable_index);
-    if (collector.level == ring::Level::interval || collector.level == ring::Level::every)
+    if (syncs_soon)
       text.metric("durable_lag_seconds", "gauge", "Age of the oldest line that may not survive a power cut.")
-          .sample(seconds(collector.log.undurable_ns == 0 || collector.log.undurable_ns > now_ns
-                              ? 0
-                              : now_ns - collector.log.undurable_ns));
+          .sample(seconds(collector.log.undurable_ns == 0 ? 0 : age_of(collector.log.undurable_ns, now_ns)));
   }
-  if (collector.heartbeat_ns != 0 && facts.header.this_boot.value_or(false)) {
-    const u64 age_ns = now_ns > collector.heartbeat_ns ? now_ns - collector.heartbeat_ns : 0;
-    text.metric("heartbeat_timestamp_seconds", "gauge", "Unix time of the collector's last sign of life.")
-        .sample(seconds(now_utc_ns > age_ns ? now_utc_ns - age_ns : 0));
-  }
+  // Of a dead boot, whose clock counted from another moment, neither time is known.
+  const auto time = [&](const char* name, u64 then_ns, const char* help) {
+    if (then_ns != 0 && facts.header.this_boot.value_or(false))
+      text.metric(name, "gauge", help).sample(seconds(age_of(age_of(then_ns, now_ns), now_utc_ns)));
+  };
+  time("heartbeat_timestamp_seconds", collector.heartbeat_ns, "Unix time of the collector's last sign of life.");
+  if (syncs_soon)
+    time("checkpoint_timestamp_seconds", collector.log.signed_ns, "Unix time at which the log's newest checkpoint was signed.");
   text.metric("collectors_total", "counter", "Collectors that this ring has had.").sample(collector.epoch);
   text.metric("logged_total", "counter", "Events written to the log, since this collector began.").sample(collector.logged);
   put_losses(text, collector);

@@ -189,12 +189,11 @@ struct StatusMore {
   // lines 1 and 2
   alignas(line_bytes) std::atomic<u64> losses[causes];  // sequences written as lost, by Cause
   std::atomic<u64> state, level;                        // StatusState, Level
-  // Lines of the log below the first of these survive a power cut; the other is the index of the line that is written next.
-  std::atomic<u64> durable_index, next_index;
+  std::atomic<u64> durable_index, next_index;           // see LogFigures
   // lines 3 and 4
   std::atomic<u64> alarm, alarm_errno, alarm_utc_ns;  // code of a trouble that lasts (0: none), errno (0: none), since when
-  std::atomic<u64> log_bytes, log_free_bytes, log_device, undurable_ns;  // see LogFigures
-  u64 reserved2[9];
+  std::atomic<u64> log_bytes, log_free_bytes, log_device, undurable_ns, signed_ns;  // see LogFigures
+  u64 reserved2[8];
 };
 
 struct Header {
@@ -318,7 +317,8 @@ struct Header {
   X(StatusMore, log_free_bytes, 160)   \
   X(StatusMore, log_device, 168)       \
   X(StatusMore, undurable_ns, 176)     \
-  X(StatusMore, reserved2, 184)        \
+  X(StatusMore, signed_ns, 184)        \
+  X(StatusMore, reserved2, 192)        \
   X(Header, magic, 0)                  \
   X(Header, version, 8)                \
   X(Header, word_bytes, 12)            \

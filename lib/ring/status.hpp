@@ -67,6 +67,7 @@ struct LogFigures {
   u64 free_bytes = 0;    // left on its file system
   u64 device = 0;        // st_dev of its directory; 0: not known yet
   u64 undurable_ns = 0;  // CLOCK_MONOTONIC: since when it has a line that may not survive a power cut; 0: it has none
+  u64 signed_ns = 0;     // CLOCK_MONOTONIC: when its newest checkpoint was signed, or it was opened; 0: it is not sealed
 };
 
 // What an alarm's code means. A code is never given another meaning.
@@ -140,6 +141,7 @@ void show_log(Header& header, const LogFigures& figures) {
   set_figure<M>(more.log_bytes, figures.bytes);
   set_figure<M>(more.log_free_bytes, figures.free_bytes);
   set_figure<M>(more.undurable_ns, figures.undurable_ns);
+  set_figure<M>(more.signed_ns, figures.signed_ns);
   if (figures.device != 0) set_figure<M>(more.log_device, figures.device);  // what a collector before has shown stays
 }
 

@@ -16,6 +16,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 
 from command_case import (ABSENT, BUSY, CONFIGURATION, CommandCase, DAMAGED, Done, ENTRIES, FIRST_SLOT, LANES,
                           LANE_0, LANE_TAIL, LIBRARY, NEGATIVE, OK, PAYLOAD, PRODUCERS, SHMRING, SHMRINGD, SLOTS,
@@ -216,9 +217,12 @@ class Commands(CommandCase):
 
     def test_what_the_collector_says_of_its_log_is_shown(self):
         self.create()
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         shown = {"level": "every", "durable_index": 38, "next_index": 41, "log_bytes": 2048, "log_free_bytes": 1 << 30,
-                 "alarm": 99, "alarm_errno": errno.ENOSPC, "alarm_utc_ns": 1_700_000_000_000_000_000}
+                 "signed_ns": now, "alarm": 99, "alarm_errno": errno.ENOSPC, "alarm_utc_ns": 1_700_000_000_000_000_000}
         self.poke(STATUS_MORE + 104, "8Q", 3, 38, 41, 99, errno.ENOSPC, 1_700_000_000_000_000_000, 2048, 1 << 30)
+        self.assertNotIn(b"last checkpoint", self.expect(OK, "stat", "r", "--interval", "0").out)
+        self.poke(STATUS_MORE + 184, "Q", now)
         self.poke(STATUS + 8, "Q", 1)  # there was a collector
         (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
         (dump,) = [line for line in self.expect(OK, "dump", "r", "-o", "json").lines if line["what"] == "collector"]
@@ -228,6 +232,8 @@ class Commands(CommandCase):
             text = self.expect(OK, *words).out.decode()
             self.assertIn("level every, 38 of 41 lines survive a power cut; 2.0 KiB of log, 1.0 GiB free; alarm 99 since "
                           "2023-11-14T22:13:20.000000000Z (No space left on device)", text)
+        self.assertLess(stat["collector"]["checkpoint_age_ns"], 300 * 10**9)
+        self.assertIn(b"\nsealed    last checkpoint ", self.expect(OK, "stat", "r", "--interval", "0").out)
         for level, name in enumerate(("none", "write", "interval", "every", "?")):
             self.poke(STATUS_MORE + 104, "Q", level)
             (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines

@@ -11,6 +11,7 @@ import resource
 import shutil
 import stat
 import subprocess
+import time
 import unittest
 
 from command_case import CommandCase, ENTRIES, OK, SHMRING, SHMRINGD, main, until
@@ -111,6 +112,24 @@ class Metrics(CommandCase):
         until(lambda: self.stat()["shmring_durable_lag_seconds"] == 0, "nothing that waits for the disk")
         self.end()
 
+    def test_when_a_sealed_log_was_last_signed_is_a_figure(self):
+        self.collector("--durability", "every")
+        self.expect(OK, "emit", "r", data=b"a\n")
+        until(lambda: self.stat()["shmring_durable_lines"] >= 5, "lines on the disk")
+        self.assertNotIn("shmring_checkpoint_timestamp_seconds", self.stat())
+        self.end()
+        self.collector("--durability", "every", "--seal", "--seal-state", f"{self.folder}/state")
+        signed = lambda: self.stat().get("shmring_checkpoint_timestamp_seconds", 0)
+        until(signed, "a checkpoint, or the collector's begin")
+        first = signed()
+        self.assertLess(abs(first - time.time()), 120)
+        self.expect(OK, "emit", "r", data=b"b\n")
+        until(lambda: signed() > first + 0.5, "a later checkpoint")
+        self.end()
+        self.collector("--durability", "write", "--seal", "--seal-state", f"{self.folder}/state")
+        self.assertNotIn("shmring_checkpoint_timestamp_seconds", self.stat())
+        self.end()
+
     def test_the_collector_writes_a_whole_file_at_its_start_and_with_each_change_of_its_log(self):
         path = f"{self.folder}/r.prom"
         old_umask = os.umask(0o077)
@@ -150,8 +169,9 @@ class Metrics(CommandCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         names = set(re.findall(r"shmring_\w+", ALERTS.read_text(encoding="utf-8")))
         self.create()
-        self.collector("--durability", "interval")  # at level write there is no durable lag
-        until(lambda: "shmring_heartbeat_timestamp_seconds" in self.stat(), "a heartbeat")
+        # At level write there is no durable lag.
+        self.collector("--durability", "interval", "--seal", "--seal-state", f"{self.folder}/state")
+        until(lambda: "shmring_checkpoint_timestamp_seconds" in self.stat(), "a heartbeat, and a checkpoint")
         self.assertEqual(names - {key.split(",")[0] for key in self.stat()}, set())
         self.end()
 

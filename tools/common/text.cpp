@@ -113,6 +113,7 @@ void add_durability(Json& json, const inspect::CollectorFacts& collector) {
       .number("next_index", collector.log.next_index)
       .number("log_bytes", collector.log.bytes)
       .number("log_free_bytes", collector.log.free_bytes)
+      .number("signed_ns", collector.log.signed_ns)
       .number("alarm", collector.alarm.code)
       .number("alarm_errno", collector.alarm.error)
       .number("alarm_utc_ns", collector.alarm.since_utc_ns);

@@ -60,6 +60,7 @@ void print_summary(const Look& now, const Rates& rates) {
   fact("log", fmt::format("{} logged, {} lost{}{}, since this collector began", collector.logged, collector.lost,
                           causes.empty() ? "" : ": ", causes));
   if (collector.has_more) fact("durable", durability_text(collector));
+  if (collector.log.signed_ns != 0) fact("sealed", fmt::format("last checkpoint {} ago", duration_text(checkpoint_age(now))));
   text = rates.of_producers ? fmt::format("{:.0f}/s attempted", rates.attempted) : "not measured";
   if (rates.of_collector) text += fmt::format(", {:.0f}/s logged, {:.0f}/s lost", rates.logged, rates.lost);
   fact("rate", text);
@@ -144,6 +145,7 @@ std::string collector_json(const Look& now, const Rates& rates) {
   Json json;
   json.boolean("running", collector.holds_lease).string("state", status_state_name(collector.state));
   if (collector.holds_lease) json.number("pid", collector.identity.pid).number("heartbeat_age_ns", heartbeat_age(now));
+  if (collector.log.signed_ns != 0) json.number("checkpoint_age_ns", checkpoint_age(now));
   json.number("epoch", collector.epoch).number("logged", collector.logged).number("lost", collector.lost);
   json.raw("causes", "{" + losses_text(collector, "\"{}\":{}", ",", true) + "}").number("stalled", collector.stalled);
   add_durability(json, collector);

@@ -33,5 +33,7 @@ std::vector<Warning> warnings(const Look& now);
 
 // Returns the nanoseconds since the collector's last pass, or 0 if the clock cannot tell.
 ring::u64 heartbeat_age(const Look& now);
+// Returns the nanoseconds since the log's newest checkpoint was signed; 0 also if it is not known, or not sealed.
+ring::u64 checkpoint_age(const Look& now);
 
 }  // namespace shmring::tool

@@ -73,12 +73,15 @@ void warn_of_producer(const ProducerFacts& producer, std::vector<Warning>& out) 
                    "make the collector faster, or create the ring with more --slots"});
 }
 
+// `then_ns` is by the clock of the ring's boot; 0: never.
+u64 age_of(const Look& now, u64 then_ns) {
+  return then_ns != 0 && now.facts.header.this_boot.value_or(false) && now.at_ns > then_ns ? now.at_ns - then_ns : 0;
+}
+
 }  // namespace
 
-u64 heartbeat_age(const Look& now) {
-  const u64 heartbeat = now.facts.collector.heartbeat_ns;
-  return heartbeat != 0 && now.facts.header.this_boot.value_or(false) && now.at_ns > heartbeat ? now.at_ns - heartbeat : 0;
-}
+u64 heartbeat_age(const Look& now) { return age_of(now, now.facts.collector.heartbeat_ns); }
+u64 checkpoint_age(const Look& now) { return age_of(now, now.facts.collector.log.signed_ns); }
 
 double attempt_rate(const ProducerFacts& now, const Look& before, double seconds) {
   const auto same = std::ranges::find(before.facts.producers, now.incarnation, &ProducerFacts::incarnation);
