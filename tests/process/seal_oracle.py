@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 
 DER = bytes.fromhex("302a300506032b6570032100")  # in front of an Ed25519 key: SubjectPublicKeyInfo
+EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
 def leaf(line):
@@ -19,6 +20,18 @@ def leaf(line):
 
 def node(left, right):
     return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def root_of(lines):
+    """As RFC 6962 defines it."""
+    if len(lines) == 1:
+        return hashlib.sha256(b"\0" + lines[0]).digest()
+    left = 1 << (len(lines) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + root_of(lines[:left]) + root_of(lines[left:])).digest() if lines else EMPTY_ROOT
+
+
+def text_of(root):
+    return base64.b64encode(root).decode()
 
 
 class Tree:

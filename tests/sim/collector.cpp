@@ -49,7 +49,7 @@ int History::Collector::open() {
 }
 
 int History::Collector::open_seal() {
-  const log::SealPolicy policy{"/sim/state", "", 5'000 * millisecond};
+  const log::SealPolicy policy{"/sim/state", "", 5'000 * millisecond, 2'000 * millisecond};
   const int error = seal_.open(log_.directory(), "/sim/log", "ring", policy, {}, found_.next_index,
                                std::make_unique<SimulatedHasher>(machine_));
   // Lines that the disk has dropped after they were hashed are no reason for an alarm of this test.

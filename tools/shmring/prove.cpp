@@ -36,7 +36,9 @@ int choose(const Options& options, u64 index, log::SignedCheckpoint& out) {
     if (error == 0 && index >= tree.base && index - tree.base < out.checkpoint.size) return ok;
     if (error != 0 && error != -ENOENT) return failed(error);
   }
-  error = log::read_checkpoint(directory.get(), options.dir, log::checkpoint_name, out);
+  // What a witness signs is looked for when its answer comes.
+  error = options.from.empty() ? log::read_checkpoint(directory.get(), options.dir, log::checkpoint_name, out)
+                               : log::read_newest_kept(directory.get(), options.dir, out);
   return error == 0 ? ok : failed(error);
 }
 

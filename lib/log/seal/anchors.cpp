@@ -75,9 +75,14 @@ int Anchors::read_checkpoints(int directory, const std::string& dir) {
 void Anchors::sort() {
   std::ranges::stable_sort(all_, before);
   const auto is_same = [](const Anchor& a, const Anchor& b) {
-    return a.key_note == b.key_note && a.is.note.text == b.is.note.text && a.is.note.signatures == b.is.note.signatures;
+    return a.is_given == b.is_given && a.key_note == b.key_note && a.is.note.text == b.is.note.text &&
+           a.is.note.signatures == b.is.note.signatures;
   };
   all_.erase(std::unique(all_.begin(), all_.end(), is_same), all_.end());
+}
+
+std::span<const Anchor> Anchors::of_size(u64 size) const {
+  return std::ranges::equal_range(all_, size, {}, [](const Anchor& one) { return one.is.checkpoint.size; });
 }
 
 u64 Anchors::epoch_of(const Anchor& anchor) const {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,12 @@ class Anchors {
   // Reads the checkpoints beside the files; once the keys are known, those of this log. Returns 0, or −errno with its text.
   int read_checkpoints(int directory, const std::string& dir);
   void add(Anchor anchor) { all_.push_back(std::move(anchor)); }
-  // Puts them in the order of their sizes, those that were given first, and drops repetitions.
+  // Puts them in the order of their sizes, those that were given first, and drops repetitions. What was given and what the log
+  // has kept are two.
   void sort();
 
   const std::vector<Anchor>& all() const { return all_; }
+  std::span<const Anchor> of_size(u64 size) const;  // sorted
   const std::vector<KeyNote>& chain() const { return chain_; }
   const std::string& origin() const { return chain_.front().origin; }
   u64 ignored() const { return ignored_; }  // notes of the directory that are no checkpoints of this log

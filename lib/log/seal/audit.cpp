@@ -44,6 +44,7 @@ class Auditor {
   // Returns whether it was left out or holds. If it deviates, `error` may be set.
   bool compare(const Anchor& anchor, int& error);
   bool compare_removed(const Anchor& anchor);
+  bool contradicts_another(const Anchor& anchor);
   int differs(const Anchor& anchor);
   int convict(const Anchor& anchor);
   bool agrees(const Anchor& anchor) const {
@@ -150,6 +151,13 @@ bool Auditor::compare(const Anchor& anchor, int& error) {
     agreed_ = said.size;
     return true;
   }
+  // Of lines that were removed there may be many, and a signature takes longer than all else that is done with one.
+  const bool is_removed = said.size <= at_.size && !roots_.contains(said.size);
+  const auto is_other = [&said](const Anchor& other) { return other.is.checkpoint.root != said.root; };
+  if (is_removed && !anchor.is_given && std::ranges::none_of(anchors_.of_size(said.size), is_other)) {
+    ++out_.not_compared;
+    return true;
+  }
   if (const std::string why = anchors_.judge(anchor); !why.empty()) {
     if (anchor.is_given) return deviates("a checkpoint that this log's keys have signed", anchor.source + ": " + why);
     ++out_.ignored;
@@ -165,9 +173,24 @@ bool Auditor::compare(const Anchor& anchor, int& error) {
     return deviates(join("the lines up to index ", out_.last_index, ", which ", anchor.source, " has signed"),
                     at_.size == 0 ? std::string("no sealed line") : join("the last line has index ", out_.first_index - 1));
   }
-  if (roots_.contains(said.size)) return error = differs(anchor), false;
+  if (!is_removed) return error = differs(anchor), false;
+  if (contradicts_another(anchor)) return false;
   if (compare_removed(anchor)) return true;
   return error = convict(anchor), false;
+}
+
+// What the log has kept of lines that were removed cannot show that another signed root is theirs; it can show that it is not.
+bool Auditor::contradicts_another(const Anchor& anchor) {
+  for (const Anchor& other : anchors_.of_size(anchor.is.checkpoint.size)) {
+    const Conviction conviction{anchor.is.note, other.is.note, {}};
+    std::string why;
+    if (!contradicts(digest_, conviction, why) || !anchors_.judge(other).empty()) continue;
+    out_.conviction = text_of(conviction);
+    deviates(join("the root that ", anchor.source, " has signed for the first ", anchor.is.checkpoint.size, " lines"),
+             other.source + " has signed another one");
+    return true;
+  }
+  return false;
 }
 
 // A tree of which lines were removed can be compared where tiles are left. Returns false if it is another one.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 
 #include "lib/log/files/names.hpp"
 #include "lib/log/seal/keys.hpp"
@@ -64,6 +65,27 @@ int read_checkpoint(int directory, const std::string& dir, const std::string& na
   if (parse_signed_checkpoint(text, out, mistake)) return 0;
   return os::fail(EBADMSG, "log %s/%s: not a checkpoint: expected %.*s at byte %zu", dir.c_str(), name.c_str(),
                   static_cast<int>(mistake.expected.size()), mistake.expected.data(), mistake.offset);
+}
+
+int read_newest_kept(int directory, const std::string& dir, SignedCheckpoint& out) {
+  std::vector<std::string> names;
+  const auto keep = [&names](std::string_view name) {
+    if (name.ends_with(checkpoints_suffix)) names.emplace_back(name);
+  };
+  if (const int error = list_names(directory, dir, keep)) return error;
+  std::ranges::sort(names, std::greater());
+  out = {};
+  for (const std::string& name : names) {
+    std::string text;
+    const int error = read_kept(directory, dir, name, text);
+    if (error == -ENOENT) continue;
+    if (error != 0) return error;
+    std::string_view notes = text;
+    for (SignedCheckpoint found; take_note(notes, found.note);)
+      if (parse_checkpoint(found.note.text, found.checkpoint) && found.checkpoint.size >= out.checkpoint.size) out = found;
+    if (!out.note.text.empty()) return 0;
+  }
+  return os::fail(ENOENT, "log %s: it has no checkpoint that is kept", dir.c_str());
 }
 
 int write_kept(int directory, const std::string& dir, const std::string& name, std::string_view text) {

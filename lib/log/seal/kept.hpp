@@ -18,6 +18,10 @@ inline constexpr const char* cosigned_name = "checkpoint.cosigned";  // the newe
 int read_kept(int directory, const std::string& dir, const std::string& name, std::string& out);
 int read_checkpoint(int directory, const std::string& dir, const std::string& name, SignedCheckpoint& out);
 
+// The newest of those that stay for as long as the log: the newest of all may give way to the next while a witness is asked.
+// −ENOENT: there is none.
+int read_newest_kept(int directory, const std::string& dir, SignedCheckpoint& out);
+
 // Replaces a file. Returns 0, or −errno with its text.
 int write_kept(int directory, const std::string& dir, const std::string& name, std::string_view text);
 

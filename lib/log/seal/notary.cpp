@@ -157,7 +157,7 @@ int Notary::sign(const SealJob& job) {
   const std::string text = signed_text(text_of(checkpoint), {&log_key_, &epoch_key_});
   signed_ = checkpoint;
   int error = secrets_.write_checkpoint(text);
-  if (error == 0) error = append_checkpoint(job.file, text);
+  if (error == 0 && job.keeps) error = append_checkpoint(job.file, text);
   if (error != 0) return error;
   error = write_new(temporary_checkpoint, text, false);
   if (error == 0) error = os::rename_over(directory_.get(), temporary_checkpoint, checkpoint_name);

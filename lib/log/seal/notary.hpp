@@ -1,7 +1,8 @@
 // Who hashes the lines of a log and signs what was hashed: plain values in and out, and all that is secret inside.
 //
 //   Hash    each line → Digest::leaf → Tree
-//   Sign    the tree at a size → Checkpoint → two signatures → `<file>.checkpoints`, `checkpoint`, and the state directory's
+//   Sign    the tree at a size → Checkpoint → two signatures → `checkpoint`, here and in the state directory; if it is to stay,
+//           `<file>.checkpoints`
 //   Step    make: secret n+1 → durable · note: `keys` with n+1, signed by n → durable · erase: secret n → gone (epochs.hpp)
 //           settle: what a start found → one chain, one secret
 //
@@ -37,12 +38,14 @@ struct SealPolicy {
   std::string state;   // the state directory
   std::string origin;  // of a log that is begun; "": one by chance
   u64 epoch_ns = u64{86'400} * 1'000'000'000;
+  u64 keep_ns = u64{60} * 1'000'000'000;  // of the checkpoints that are signed, one in so long is kept
 };
 
 struct SealJob {
   std::vector<std::shared_ptr<const std::string>> lines;  // behind those of the job before
   std::optional<Frontier> sign;                           // the tree that a checkpoint is to speak of
-  std::string file;                                       // the log's file beside which it is kept
+  bool keeps = false;       // that checkpoint stays for as long as the log, beside …; else only until the next one
+  std::string file;         // … this file of the log
   bool keeps_rows = false;  // a file begins with these lines, so what a restart needs to go on with the tiles is kept
   EpochStep step = EpochStep::none;
 };

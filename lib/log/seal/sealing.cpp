@@ -25,6 +25,7 @@ int Sealing::open(int directory, const std::string& dir, std::string_view ring, 
   written_ = hashed(), signed_index_ = found.signed_index;
   epochs_ = Epochs(notary_.epoch(), notary_.epoch_age_ns(), policy.epoch_ns);
   epochs_.settle_first();
+  keep_ns_ = policy.keep_ns;
   hasher_ = hasher != nullptr ? std::move(hasher) : std::make_unique<HashThread>();
   error = hasher_->open(notary_);
   if (error != 0) return os::fail(-error, "log %s: cannot set up its seal: %s", dir.c_str(), std::strerror(-error));
@@ -40,13 +41,13 @@ void Sealing::wrote(u64 first, u64 end, std::shared_ptr<const std::string> lines
 
 // All lines before a new file are hashed. What the old file has is signed as soon as it is durable.
 void Sealing::goes_into(const std::string& file, bool is_new) {
-  if (!file_.empty() && hashed() > signed_index_) take_candidate();
+  if (!file_.empty() && hashed() > kept_index_) take_candidate(true);
   file_ = file;
   begins_file_ = is_new;
 }
 
-void Sealing::take_candidate() {
-  newest_ = Candidate{frontier_, file_};
+void Sealing::take_candidate(bool ends_file) {
+  newest_ = Candidate{frontier_, file_, ends_file};
   if (!first_) first_ = newest_;
   taken_ns_ = now_ns_;
 }
@@ -72,6 +73,7 @@ void Sealing::finish(SealResult result) {
   const bool is_good = result.error == 0;
   if (job_step_ != EpochStep::none) epochs_.done(job_step_, is_good, std::move(result.key));
   if (job_signs_ != 0 && is_good) signed_index_ = job_signs_, signed_ns_ = now_ns_;
+  if (job_keeps_ && is_good) kept_index_ = job_signs_, kept_ns_ = now_ns_;
   const bool tried = job_signs_ != 0 || job_step_ != EpochStep::none;
   if (!is_good) retry_ns_ = now_ns_ + retry_after_ns;
   if (!is_good || result.tile_error != 0) ++failures_, error_text_ = std::move(result.text);
@@ -81,15 +83,20 @@ void Sealing::finish(SealResult result) {
 // Begins a job if there is something to do. Returns false if there is not.
 bool Sealing::ask(u64 durable) {
   const bool is_due = hurries_ ? lines_.empty() : now_ns_ - taken_ns_ >= checkpoint_every_ns;
-  if (is_due && hashed() > signed_index_ && (!newest_ || end_of(newest_->tree) != hashed())) take_candidate();
+  if (is_due && hashed() > (hurries_ ? kept_index_ : signed_index_) && (!newest_ || end_of(newest_->tree) != hashed()))
+    take_candidate(false);
   SealJob job;
   job_signs_ = 0;
   if (now_ns_ >= retry_ns_ && epochs_.may_sign()) {
     std::optional<Candidate>* ready = nullptr;
     if (newest_ && durable >= end_of(newest_->tree)) ready = &newest_;
     if (ready == nullptr && first_ && durable >= end_of(first_->tree)) ready = &first_;
-    if (ready != nullptr) job.sign = (*ready)->tree, job.file = (*ready)->file, job_signs_ = end_of((*ready)->tree);
+    if (ready != nullptr) {
+      job.sign = (*ready)->tree, job.file = (*ready)->file, job_signs_ = end_of((*ready)->tree);
+      job.keeps = (*ready)->ends_file || hurries_ || kept_ns_ == 0 || now_ns_ - kept_ns_ >= keep_ns_;
+    }
   }
+  job_keeps_ = job.keeps;
   if (job_signs_ == 0 && (!hurries_ || !epochs_.may_sign())) job.step = epochs_.due(now_ns_, signed_index_);
   job_step_ = job.step;
   job.lines = std::exchange(lines_, {});

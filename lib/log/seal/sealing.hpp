@@ -3,6 +3,8 @@
 //   Appender → wrote() → job → Notary: Digest → Tree       in its thread
 //                          ← tree at H ←                   the end of a batch, each time
 //   once a second, when a file begins, at the end: the tree at H becomes a candidate
+//   once a minute, when a file ends, at the end: what is signed of it is kept for as long as the log. The others are only the
+//   newest, each until the next one: they would be more than the lines of a log that grows slowly
 //   D ≥ H → job → Notary: Checkpoint → two signatures
 //
 // Invariants:
@@ -44,8 +46,8 @@ class Sealing final : public LineTree {
 
   // From here on, a checkpoint is taken whenever there is something to cover, and no change of keys goes on that need not.
   void hurry() { hurries_ = true; }
-  // Returns whether all lines that were written are covered by a checkpoint, and no secret is left that is to go.
-  bool is_signed() const { return signed_index_ == written_ && epochs_.may_sign(); }
+  // Returns whether all lines that were written are covered by a checkpoint that is kept, and no secret is left that is to go.
+  bool is_signed() const { return signed_index_ == written_ && kept_index_ == written_ && epochs_.may_sign(); }
   u64 signed_index() const { return signed_index_; }
   // Returns when the last checkpoint was signed (monotonic), or when step() was first called.
   u64 signed_ns() const { return signed_ns_; }
@@ -61,10 +63,11 @@ class Sealing final : public LineTree {
   struct Candidate {
     Frontier tree;
     std::string file;
+    bool ends_file = false;
   };
 
   void finish(SealResult result);
-  void take_candidate();
+  void take_candidate(bool ends_file);
   bool ask(u64 durable);
   u64 end_of(const Frontier& tree) const { return base_ + tree.size; }
 
@@ -80,13 +83,14 @@ class Sealing final : public LineTree {
   // What is to be signed once it is durable: the first such tree stays, so that signing comes on however fast the log grows,
   // and the newest one is signed in its place if it is durable by then.
   std::optional<Candidate> first_, newest_;
-  u64 taken_ns_ = 0, now_ns_ = 0, signed_ns_ = 0, retry_ns_ = 0;  // monotonic
-  u64 signed_index_ = 0;
+  u64 taken_ns_ = 0, now_ns_ = 0, signed_ns_ = 0, kept_ns_ = 0, retry_ns_ = 0;  // monotonic
+  u64 signed_index_ = 0, kept_index_ = 0;
+  u64 keep_ns_ = 0;  // see SealPolicy
   // Of the job that is under way:
   u64 job_signs_ = 0;  // up to this index; 0: it does not
+  bool job_keeps_ = false;
   EpochStep job_step_ = EpochStep::none;
   Epochs epochs_;
-  u64 epoch_ns_ = 0;
   bool hurries_ = false;
   int error_ = 0;
   std::string error_text_;

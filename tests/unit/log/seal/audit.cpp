@@ -273,6 +273,38 @@ TEST_CASE("what is left of a log whose first files were removed is compared, and
   CHECK_FALSE(judge(dir.path(), request).audit.holds);
 }
 
+TEST_CASE("two signed roots of as many lines convict, also where the lines were removed") {
+  const Directory dir;
+  const SealedLog log(dir.path(), {.lines = 1500, .per_file = 300, .sign_every = 100});
+  for (std::size_t file = 0; file < 2; ++file) fs::remove(file_of(dir, log, file));
+  AuditRequest request = with_keys(log);
+  request.given = {given(log.sign({log.origin(), 400, log.root_at(400)}))};
+  Judged is = judge(dir.path(), request);
+  CHECK(is.audit.holds);
+  CHECK(is.audit.not_compared == 5 + 1);  // the same was kept, which proves nothing of lines that are gone
+  request.given = {given(log.sign({log.origin(), 400, log.root_at(399)}))};
+  is = judge(dir.path(), request);
+  CHECK_FALSE(is.audit.holds);
+  CHECK(is.audit.found == log.files()[1] + ".checkpoints has signed another one");
+  Conviction conviction;
+  Mistake mistake{};
+  std::string why;
+  REQUIRE(parse_conviction(is.audit.conviction, conviction, mistake));
+  Digest digest;
+  CHECK(contradicts(digest, conviction, why));
+  // A stranger's note beside the log decides nothing.
+  request.given = {};
+  SignedNote forged{text_of(Checkpoint{log.origin(), 400, Hash{}}), {}};
+  forged.signatures.push_back(SecretKey::make(log.origin()).sign(forged.text));
+  const fs::path kept = fs::path(dir.path()) / (log.files()[1] + ".checkpoints");
+  put_content(kept, content(kept) + "\n" + text_of(forged));
+  is = judge(dir.path(), request);
+  CHECK(is.audit.holds);
+  CHECK(is.audit.ignored == 1);
+  put_content(kept, content(kept) + "\n" + log.sign({log.origin(), 400, log.root_at(399)}));
+  CHECK_FALSE(judge(dir.path(), request).audit.holds);
+}
+
 TEST_CASE("behind a hole the comparison goes on where a file says how the tree stands") {
   const Directory dir;
   const SealedLog log(dir.path(), {.lines = 1500, .per_file = 300, .sign_every = 100});

@@ -18,6 +18,35 @@ TEST_CASE("a checkpoint says the root of all lines at that moment, over files, a
   CHECK(log_files(log.dir.log()).size() == 5);
 }
 
+TEST_CASE("each second is signed, and each minute is kept, so is the end of a file, and the end") {
+  SealedLog log;
+  log.seal.keep_ns = 60 * second;
+  REQUIRE(log.begin() == 0);
+  const auto newest = [&] {
+    SignedCheckpoint out;
+    Mistake mistake{};
+    REQUIRE(parse_signed_checkpoint(content(log.dir.log() + "/checkpoint"), out, mistake));
+    return out.checkpoint.size;
+  };
+  u64 before = 0;
+  for (int i = 0; i < 170; ++i) {
+    log.write();
+    if (i < 2) continue;  // the first sync
+    CHECK(newest() > before);
+    before = newest();
+  }
+  CHECK(log.checkpoints().size() == 3);
+  log.rotate();
+  log.turn();
+  const fs::path first = log_files(log.dir.log()).front();
+  CHECK(log.newest() == split_lines(content(first)).size());
+  for (int i = 0; i < 30; ++i) log.write();
+  CHECK(log.checkpoints().size() == 4);
+  log.finish();
+  CHECK(log.newest() == log.lines().size());
+  log.check_all();
+}
+
 TEST_CASE("what is not durable is not signed") {
   SealedLog log(Level::interval);
   REQUIRE(log.begin() == 0);
