@@ -80,6 +80,7 @@ class Daemon final : public Log {
   void sync_log();
   void note_voided();
   bool sync_all();
+  bool is_seal_stuck() const { return seal_ != nullptr && seal_->is_stuck(); }
   bool is_all_signed() const { return seal_ == nullptr || seal_->is_signed() || seal_->error() != 0; }
   void finish_syncs();
   void lose_log();

@@ -87,9 +87,13 @@ void Daemon::forget_old_log() {
 }
 
 int Daemon::open_seal() {
-  seal_ = std::make_unique<log::Sealing>();
-  if (const int error = seal_->open(log_.directory(), log_dir_, ring_, *seal_policy_, files_.group, recovered_.next_index))
-    return error;
+  try {
+    seal_ = std::make_unique<log::Sealing>();
+    if (const int error = seal_->open(log_.directory(), log_dir_, ring_, *seal_policy_, files_.group, recovered_.next_index))
+      return error;
+  } catch (const std::exception& problem) {
+    return os::fail(ENOMEM, "log %s: cannot set up its seal: %s", log_dir_.c_str(), problem.what());
+  }
   log_.set_tree(*seal_);
   return 0;
 }

@@ -51,7 +51,7 @@ Trouble Daemon::trouble(ring::AlarmCode code) const {
     case disk_failing: out.is_bad = sync_error_ != 0; break;
     case retain_blocked: out.is_bad = retain_blocked_; break;
     case seal_failing: out.is_bad = seal_ != nullptr && seal_->error() != 0; break;
-    default: out.is_bad = log_state_ == LogState::held && sync_error_ == 0; break;
+    default: out.is_bad = log_state_ == LogState::held && sync_error_ == 0 && !is_seal_stuck(); break;
   }
   out.error = code == disk_failing     ? sync_error_
               : code == retain_blocked ? retain_error_
@@ -107,7 +107,11 @@ void Daemon::say_of(ring::AlarmCode code, News news) const {
         "disk has caught up",
         log_dir_);
   if (code == retain_blocked) text = retain_text_ + "; shmringd tries again";
-  if (code == seal_failing) text = seal_->error_text() + "; the log goes on, but its end is not signed; shmringd tries again";
+  if (code == seal_failing)
+    text = seal_->error_text() +
+           (is_seal_stuck() ? "; the log goes on, but its end is not hashed; once as much waits for that as may be in memory, "
+                              "nothing is taken from the ring; shmringd tries again"
+                            : "; the log goes on, but its end is not signed; shmringd tries again");
   if (news == News::lasts)
     text += fmt::format("; this has lasted for {} s", (present().host().now_ns() - outage.from.ns) / 1'000'000'000);
   messages.warn(name_of(code), fmt::format("shmringd: {} ({})\n", text, name_of(code)));

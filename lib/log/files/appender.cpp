@@ -219,9 +219,9 @@ bool Appender::is_new_file_due() const {
 }
 
 // A new file is due. While the tree is far behind, the old file goes on; what the tree does in a moment is waited for. If it
-// never comes so close, because as much is written as it can take, it is waited for after a second.
+// never comes so close, because as much is written as it can take, it is waited for after a second. A tree that fails is not.
 bool Appender::waits_for_tree() const {
-  if (file_due_ns_ == 0 || !pending_.empty() || is_tree_whole()) return false;
+  if (file_due_ns_ == 0 || !pending_.empty() || is_tree_whole() || tree_->is_stuck()) return false;
   return tree_->unhashed_bytes() <= hashed_in_a_moment || now_ns_ - file_due_ns_ >= tree_patience_ns;
 }
 

@@ -5,7 +5,8 @@
 // Invariants:
 //   - the tree gets each line once, in order, as soon as the kernel has it. It shares the bytes that Durability keeps anyway;
 //   - a file is begun only when the tree has all lines before it, since its first line says what the tree is. Until then the
-//     file before may outgrow its limits, and in the end the appender holds for a moment.
+//     file before may outgrow its limits, and in the end the appender holds for a moment. If hashing fails, the file goes on
+//     until as much waits as may be in memory.
 // Thread role: the collector's. No call waits.
 #pragma once
 
@@ -33,6 +34,8 @@ class LineTree {
   virtual u64 hashed() const = 0;
   // … and so many bytes of what was written are not.
   virtual u64 unhashed_bytes() const = 0;
+  // Returns true as long as hashing fails. Nobody knows how long that lasts.
+  virtual bool is_stuck() const = 0;
   // Returns true if the log has no tree yet, so that a new file must be begun for it.
   virtual bool is_to_begin() const = 0;
   // Returns the tree over the lines below hashed(), as the first line of a file has it.

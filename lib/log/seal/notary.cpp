@@ -112,24 +112,37 @@ void Notary::add(std::string_view lines) {
 }
 
 SealResult Notary::perform(const SealJob& job) {
-  int error = job.keeps_rows ? tiles_.keep_rows(tree_->rows()) : 0;
-  for (const std::shared_ptr<const std::string>& lines : job.lines) add(*lines);
   SealResult out;
-  out.frontier = tree_->frontier();
-  const int unwritten = tiles_.write(tree_->take_tiles());
-  if (error == 0) error = unwritten;
-  if (error != 0) error = fail(error, "tile", "write it");
-  int more = 0;
-  try {  // OpenSSL throws where it has no memory, or no key. The log goes on
-    more = job.sign ? sign(job) : 0;
-    if (more == 0) more = take(job.step);
-    if (more == 0 && job.step == EpochStep::make) out.key = text_of(next_key_.verifier());
-  } catch (const std::exception& problem) {
-    more = os::fail(ENOMEM, "log %s: cannot sign: %s", dir_.c_str(), problem.what());
+  try {
+    hash(job, out);
+    out.error = job.sign ? sign(job) : 0;
+    if (out.error == 0) out.error = take(job.step);
+    if (out.error == 0 && job.step == EpochStep::make) out.key = text_of(next_key_.verifier());
+  } catch (const std::exception& problem) {  // there is no memory, or OpenSSL fails. The log goes on
+    out.error =
+        os::fail(ENOMEM, "log %s: cannot %s: %s", dir_.c_str(), out.is_hashed ? "sign" : "hash its lines", problem.what());
   }
-  out.error = more, out.tile_error = error;
-  if (more != 0 || error != 0) out.text = os::last_error();
+  try {
+    if (out.error != 0 || out.tile_error != 0) out.text = os::last_error();
+  } catch (const std::bad_alloc&) {  // the number says it
+  }
   return out;
+}
+
+void Notary::hash(const SealJob& job, SealResult& out) {
+  out.tile_error = job.keeps_rows ? tiles_.keep_rows(tree_->rows()) : 0;
+  auto before = std::make_unique<Tree>(*tree_);
+  try {
+    for (const std::shared_ptr<const std::string>& lines : job.lines) add(*lines);
+    out.frontier = tree_->frontier();
+  } catch (...) {
+    tree_ = std::move(before);
+    throw;
+  }
+  out.is_hashed = true;
+  const int unwritten = tiles_.write(tree_->take_tiles());
+  if (out.tile_error == 0) out.tile_error = unwritten;
+  if (out.tile_error != 0) out.tile_error = fail(out.tile_error, "tile", "write it");
 }
 
 int Notary::take(EpochStep step) {
@@ -173,6 +186,7 @@ int Notary::append_checkpoint(const std::string& file, const std::string& text) 
   };
   std::string added;
   if (file != file_ || !checkpoints_) {
+    file_.clear();
     constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
     if (const int error = os::open_at(directory_.get(), name.c_str(), flags, 0600, checkpoints_))
       return refuse(error, "open it");
@@ -195,12 +209,13 @@ int Notary::make() {
 }
 
 int Notary::note() {
-  const KeyNote next{origin(), epoch() + 1, signed_.size, signed_.root, next_key_.verifier()};
+  KeyNote next{origin(), epoch() + 1, signed_.size, signed_.root, next_key_.verifier()};
+  chain_.reserve(chain_.size() + 1);  // behind the write nothing may fail: the same note twice is no chain
   std::string text = keys_;
   append_note(text, signed_text(text_of(next), {&epoch_key_}));
   if (const int error = write_keys(text)) return error;
   keys_ = std::move(text);
-  chain_.push_back(next);
+  chain_.push_back(std::move(next));
   epoch_key_ = std::move(next_key_);
   return 0;
 }

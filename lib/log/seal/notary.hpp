@@ -8,7 +8,9 @@
 //
 // Invariants:
 //   - the notary signs only what it is asked to sign, and it is asked only once D is behind it: see Sealing;
-//   - a job's lines are hashed before anything else of it, and whatever fails in the rest;
+//   - a job's lines are hashed before anything else of it, and whatever fails in the rest. If hashing fails, the tree is as it
+//     was, and nothing else is done;
+//   - no exception leaves a job: OpenSSL has none of its own, but Digest and the keys throw where it fails;
 //   - nobody misses a checkpoint that a power cut loses, or tears: an older one is there, and the next is consistent with it.
 //     What may not be lost is in `keys`, which is durable before the secret that signed it is erased;
 //   - a start leaves one chain and one secret: it makes `keys` durable once more, since what is read may be only the cache's;
@@ -51,12 +53,13 @@ struct SealJob {
 };
 
 struct SealResult {
-  Frontier frontier;  // of the tree with all lines so far
+  bool is_hashed = false;  // the job's lines are in the tree: all of them, or else none
+  Frontier frontier;       // of the tree with all lines so far
   // Why a checkpoint or a step did not succeed, as −errno with its text; 0: it did.
   int error = 0;
   int tile_error = 0;  // the same of tiles, which nothing waits for
-  std::string text;
-  std::string key;  // of `make`: the next epoch's verifier key
+  std::string text;    // "": there is no memory for it
+  std::string key;     // of `make`: the next epoch's verifier key
 };
 
 class Notary {
@@ -85,6 +88,7 @@ class Notary {
  private:
   int begin_keys(std::string_view ring, const SealPolicy& policy);
   int go_on_with_keys();
+  void hash(const SealJob& job, SealResult& out);
   int sign(const SealJob& job);
   int append_checkpoint(const std::string& file, const std::string& text);
   int make();

@@ -68,15 +68,23 @@ bool Sealing::step(u64 now_ns, u64 durable) {
 }
 
 void Sealing::finish(SealResult result) {
-  frontier_ = std::move(result.frontier);
-  unhashed_bytes_ -= job_bytes_;
+  if (result.is_hashed) {
+    frontier_ = std::move(result.frontier);
+    lines_.erase(lines_.begin(), lines_.begin() + static_cast<std::ptrdiff_t>(job_lines_));
+    unhashed_bytes_ -= job_bytes_;
+    if (job_keeps_rows_) begins_file_ = false;
+    if (job_lines_ != 0) is_stuck_ = false;
+  } else {
+    is_stuck_ = true, hash_ns_ = now_ns_ + retry_after_ns;
+  }
   const bool is_good = result.error == 0;
   if (job_step_ != EpochStep::none) epochs_.done(job_step_, is_good, std::move(result.key));
   if (job_signs_ != 0 && is_good) signed_index_ = job_signs_, signed_ns_ = now_ns_;
   if (job_keeps_ && is_good) kept_index_ = job_signs_, kept_ns_ = now_ns_;
-  const bool tried = job_signs_ != 0 || job_step_ != EpochStep::none;
+  const bool tried = job_signs_ != 0 || job_step_ != EpochStep::none || !result.is_hashed;
   if (!is_good) retry_ns_ = now_ns_ + retry_after_ns;
   if (!is_good || result.tile_error != 0) ++failures_, error_text_ = std::move(result.text);
+  if (error_text_.empty()) error_text_ = "there is no memory for the log's seal";
   if (tried || result.tile_error != 0) error_ = is_good ? result.tile_error : result.error;
 }
 
@@ -99,10 +107,10 @@ bool Sealing::ask(u64 durable) {
   job_keeps_ = job.keeps;
   if (job_signs_ == 0 && (!hurries_ || !epochs_.may_sign())) job.step = epochs_.due(now_ns_, signed_index_);
   job_step_ = job.step;
-  job.lines = std::exchange(lines_, {});
-  job_bytes_ = unhashed_bytes_;
+  if (now_ns_ >= hash_ns_) job.lines = lines_;
+  job_lines_ = job.lines.size(), job_bytes_ = job.lines.empty() ? 0 : unhashed_bytes_;
   if (job.lines.empty() && job_signs_ == 0 && job_step_ == EpochStep::none) return false;
-  job.keeps_rows = !job.lines.empty() && std::exchange(begins_file_, false);
+  job.keeps_rows = job_keeps_rows_ = !job.lines.empty() && begins_file_;
   if (first_ && end_of(first_->tree) <= job_signs_) first_.reset();
   if (newest_ && end_of(newest_->tree) <= job_signs_) newest_.reset();
   if (!first_) first_ = newest_;

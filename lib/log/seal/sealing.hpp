@@ -10,7 +10,8 @@
 // Invariants:
 //   - † what a checkpoint covers is durable. So no power cut makes a log shorter than what was signed;
 //   - nothing here waits for the thread, and nothing of it is lost if it is behind: lines stay in memory until they are hashed;
-//   - whatever fails in signing, the log goes on. Its end is not signed then, and that is an alarm.
+//   - whatever fails in signing, the log goes on. Its end is not signed then, and that is an alarm. If hashing fails, so does
+//     it, until as much waits as may be in memory.
 // Thread role: the collector's. No call waits, except through HashAtOnce; open() waits for the disk.
 #pragma once
 
@@ -38,6 +39,7 @@ class Sealing final : public LineTree {
   void goes_into(const std::string& file, bool is_new) override;
   u64 hashed() const override { return base_ + frontier_.size; }
   u64 unhashed_bytes() const override { return unhashed_bytes_; }
+  bool is_stuck() const override { return is_stuck_; }
   bool is_to_begin() const override { return !has_begun_; }
   TreeState state() const override { return {base_, frontier_}; }
   bool step(u64 now_ns, u64 durable) override;
@@ -51,7 +53,7 @@ class Sealing final : public LineTree {
   u64 signed_index() const { return signed_index_; }
   // Returns when the last checkpoint was signed (monotonic), or when step() was first called.
   u64 signed_ns() const { return signed_ns_; }
-  // Why the last attempt to sign, to change keys or to write a tile failed, as −errno; 0: it did not.
+  // Why the last attempt to hash, to sign, to change keys or to write a tile failed, as −errno; 0: it did not.
   int error() const { return error_; }
   const std::string& error_text() const { return error_text_; }
   u64 failures() const { return failures_; }  // so far
@@ -76,19 +78,22 @@ class Sealing final : public LineTree {
   bool has_begun_ = false;
   u64 base_ = 0;
   Frontier frontier_;                                      // of what is hashed
-  std::vector<std::shared_ptr<const std::string>> lines_;  // to be hashed
-  u64 unhashed_bytes_ = 0, job_bytes_ = 0, written_ = 0;
+  std::vector<std::shared_ptr<const std::string>> lines_;  // to be hashed; the first job_lines_ of them are being hashed
+  u64 unhashed_bytes_ = 0, written_ = 0;
   std::string file_;
   bool begins_file_ = false;  // with the lines that are hashed next
+  bool is_stuck_ = false;     // they could not be hashed
   // What is to be signed once it is durable: the first such tree stays, so that signing comes on however fast the log grows,
   // and the newest one is signed in its place if it is durable by then.
   std::optional<Candidate> first_, newest_;
-  u64 taken_ns_ = 0, now_ns_ = 0, signed_ns_ = 0, kept_ns_ = 0, retry_ns_ = 0;  // monotonic
+  u64 taken_ns_ = 0, now_ns_ = 0, signed_ns_ = 0, kept_ns_ = 0, retry_ns_ = 0, hash_ns_ = 0;  // monotonic
   u64 signed_index_ = 0, kept_index_ = 0;
   u64 keep_ns_ = 0;  // see SealPolicy
   // Of the job that is under way:
+  std::size_t job_lines_ = 0;
+  u64 job_bytes_ = 0;  // to be hashed
   u64 job_signs_ = 0;  // up to this index; 0: it does not
-  bool job_keeps_ = false;
+  bool job_keeps_ = false, job_keeps_rows_ = false;
   EpochStep job_step_ = EpochStep::none;
   Epochs epochs_;
   bool hurries_ = false;

@@ -26,16 +26,18 @@ inline Hash root_by_definition(Digest& digest, std::span<const std::string> line
   return digest.node(root_by_definition(digest, lines.first(left)), root_by_definition(digest, lines.subspan(left)));
 }
 
-// Does each job when the test lets it.
+// Does each job when the test lets it. `around` is called with true before a job, and with false behind it.
 class HeldHasher final : public Hasher {
  public:
-  explicit HeldHasher(bool& is_held) : is_held_(is_held) {}
+  HeldHasher(bool& is_held, void (*around)(bool)) : is_held_(is_held), around_(around) {}
   int open(Notary& notary) override { return notary_ = &notary, 0; }
   void begin(SealJob job) override { job_ = std::move(job), is_busy_ = true; }
   std::optional<SealResult> take() override {
     if (is_held_ || !is_busy_) return std::nullopt;
     is_busy_ = false;
+    around_(true);
     const SealResult result = notary_->perform(job_);
+    around_(false);
     job_ = {};
     return result;
   }
@@ -44,6 +46,7 @@ class HeldHasher final : public Hasher {
 
  private:
   bool& is_held_;
+  void (*around_)(bool);
   Notary* notary_ = nullptr;
   SealJob job_;
   bool is_busy_ = false;
@@ -67,7 +70,7 @@ struct SealedLog {
     if (error == 0) error = log->recover(recovered);
     if (error == 0 && is_sealed)
       error = sealing->open(log->directory(), dir.log(), "ring", seal, {}, recovered.next_index,
-                            std::make_unique<HeldHasher>(is_held));
+                            std::make_unique<HeldHasher>(is_held, around));
     if (error == 0 && is_sealed) log->set_tree(*sealing);
     if (error == 0) error = log->begin(RingId{}, recovered);
     if (error == 0 && old) error = forget_old_log(log->directory(), dir.log());
@@ -197,6 +200,7 @@ struct SealedLog {
   FilePolicy files;
   SealPolicy seal;
   bool is_sealed = true, is_held = false, wants_new_log = false;
+  void (*around)(bool) = [](bool) {};  // each job of the hasher
   std::optional<FormerLog> old;
   Recovered recovered;
   std::unique_ptr<Sealing> sealing;
