@@ -162,6 +162,26 @@ TEST_CASE("lines stay in memory until they are hashed, and count as what may be 
   log.check_all();
 }
 
+TEST_CASE("the memory of lines that are durable is not written into again before they are hashed") {
+  SealedLog log;
+  REQUIRE(log.begin() == 0);
+  log.write(3);
+  log.is_held = true;
+  for (int i = 0; i < 5; ++i) {
+    log.write(2);
+    log.log->append(log.accounts());  // what is durable before it is needed by nobody but the tree
+    log.turn();
+  }
+  CHECK(log.log->durability().is_durable());
+  const u64 hashed = log.sealing->hashed();
+  CHECK(hashed < log.lines().size());
+  log.is_held = false;
+  log.write(2);
+  log.finish();
+  CHECK(log.sealing->hashed() == log.lines().size());
+  log.check_all();
+}
+
 TEST_CASE("a state directory that fails keeps nothing from being logged, and signing goes on when it is back") {
   SealedLog log;
   REQUIRE(log.begin() == 0);
