@@ -7,6 +7,8 @@ import pathlib
 import signal
 import subprocess
 
+from fleet_cluster import until
+
 
 class Program:
     """One process at a time, which may be killed, stopped and started again."""
@@ -81,9 +83,10 @@ def receiver(tools, cluster, folder, root, *more):
 
 
 def create_streams(tools, cluster):
-    replicas = str(min(len(cluster.nodes), 3))
-    subprocess.run([str(pathlib.Path(tools) / "shmring"), "forward", "--create-stream", "--replicas", replicas, "--max-bytes",
-                    "1 GiB", "--to", cluster.urls, *cluster.identity("archive")], check=True, capture_output=True, timeout=60)
+    """A cluster that has just begun has no room for replicas until its servers know of each other: it is tried again."""
+    words = [str(pathlib.Path(tools) / "shmring"), "forward", "--create-stream", "--replicas", str(min(len(cluster.nodes), 3)),
+             "--max-bytes", "1 GiB", "--to", cluster.urls, *cluster.identity("archive")]
+    until(lambda: subprocess.run(words, check=False, capture_output=True, timeout=60).returncode == 0, "streams")
 
 
 def archive_of(root, host, ring):

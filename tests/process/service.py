@@ -13,9 +13,16 @@ import socket
 import subprocess
 import unittest
 
-from command_case import CommandCase, OK, SHMRING, SHMRINGD, main, until
+from command_case import CommandCase, HAS_FORWARD, OK, SHMRING, SHMRINGD, main, until
 
-UNIT = pathlib.Path(__file__).resolve().parents[2] / "tools/shmringd/systemd/shmringd@.service.in"
+TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
+UNIT = TOOLS / "shmringd/systemd/shmringd@.service.in"
+# Each with an instance of it, if it has some, and its program.
+UNITS = [(UNIT, "payments", SHMRINGD)]
+if HAS_FORWARD:
+    FORWARD = SHMRING + "-forward-nats"
+    UNITS += [(TOOLS / "forward/systemd/shmring-forward@.service.in", "payments", FORWARD),
+              (TOOLS / "forward/systemd/shmring-receive.service.in", "", FORWARD)]
 HAS_SYSTEMD = shutil.which("systemd-analyze") is not None
 FILE_LIMIT = 1  # bytes: no line fits
 
@@ -90,26 +97,28 @@ class Service(CommandCase):
 
     # ------------------------------------------------------------------------------------------- the unit
 
-    def unit(self):
-        text = UNIT.read_text(encoding="utf-8").replace("@bindir@/shmringd", SHMRINGD)
-        self.assertIn(f"ExecStart={SHMRINGD} ", text)
-        path = pathlib.Path(f"{self.folder}/shmringd@.service")
+    def unit(self, source, program):
+        text = source.read_text(encoding="utf-8").replace(f"@bindir@/{os.path.basename(program)}", program)
+        self.assertIn(f"ExecStart={program} ", text)
+        path = pathlib.Path(self.folder) / source.name.removesuffix(".in")
         path.write_text(text.replace("@documents@", "file:/usr/share/doc/shmring/shmringd.toml"), encoding="utf-8")
         return path
 
     @unittest.skipUnless(HAS_SYSTEMD, "systemd-analyze is not installed")
-    def test_the_unit_is_sound(self):
-        self.unit()
-        done = subprocess.run(["systemd-analyze", "verify", f"{self.folder}/shmringd@payments.service"], capture_output=True,
-                              text=True)
-        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+    def test_each_unit_is_sound(self):
+        for source, instance, program in UNITS:
+            path = self.unit(source, program)
+            name = path.with_name(path.name.replace("@", "@" + instance))
+            done = subprocess.run(["systemd-analyze", "verify", str(name)], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
 
     @unittest.skipUnless(HAS_SYSTEMD, "systemd-analyze is not installed")
-    def test_the_unit_is_exposed_to_little(self):
-        done = subprocess.run(["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=19",
-                               str(self.unit())], capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertLess(float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)[1]), 2.0)
+    def test_each_unit_is_exposed_to_little(self):
+        for source, _, program in UNITS:
+            done = subprocess.run(["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=19",
+                                   str(self.unit(source, program))], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertLess(float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)[1]), 2.0)
 
     def system_calls(self, group):
         """What the unit's filter lets through, with the groups that it names."""

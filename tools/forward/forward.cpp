@@ -103,8 +103,9 @@ int send(const Options& options, forward::Nats& nats) {
   if (!options.from.empty()) from = std::stoull(options.from);
   for (const std::string& dir : options.dirs) {
     lines.push_back(std::make_unique<Line>());
-    lines.back()->sender = std::make_unique<Sender>(
-        fleet::ForwardRequest{.dir = dir, .host = options.host, .ring = options.ring, .from = from}, nats.publishing());
+    lines.back()->sender =
+        std::make_unique<Sender>(fleet::ForwardRequest{.dir = dir, .host = options.host, .ring = options.ring, .from = from},
+                                 nats.publishing(), [&nats] { return nats.is_over(); });
   }
   const auto figures = [&](u64 now_ns) {
     std::vector<SenderFacts> facts;
@@ -184,9 +185,8 @@ void register_forward(Command program) {
       "forward sends the lines that survive a power cut of this host, and goes on where the archive is. It keeps no position "
       "of "
       "its own, so it may be killed and started again at any moment. Producers and collector never wait for it.\n\n"
-      "It runs until SIGTERM or SIGINT, and then ends what is in flight. A log that the servers refuse, or of which the "
-      "archive "
-      "lacks lines that are not here any more, is stopped with a message; the others go on.\n\n"
+      "It runs until SIGTERM or SIGINT, and then ends what is in flight. What the servers refuse is said, and tried again. A "
+      "log of which the archive lacks lines that are not here any more is stopped with a message; the others go on.\n\n"
       "Exit status: 0 ok, 1 --check has refused something, 2 usage, 4 refused by the servers, 5 a position that no file here "
       "has, 6 configuration, 7 I/O.\n\n"
       "Example: shmring forward /var/log/shmring/payments --to tls://nats-1:4222,tls://nats-2:4222 --host web-1 --cert c.pem "

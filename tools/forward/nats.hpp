@@ -59,6 +59,8 @@ class Nats {
   virtual fleet::Outcome check_streams(int least_replicas, Findings& out, std::string& text) = 0;
   // Returns the server's address, or "" while there is no connection.
   virtual std::string connected_to() const = 0;
+  // Returns true if the servers have refused this identity for good: a program must begin anew.
+  virtual bool is_over() const = 0;
 };
 
 // Begins to connect, and goes on with that. Returns null if that cannot succeed whenever it is tried, with `text`: an address

@@ -16,14 +16,22 @@ constexpr int for_ever = std::numeric_limits<int>::max();
 constexpr std::int64_t reconnect_wait_ms = 250, jitter_ms = 250, ping_ms = 5000;
 constexpr std::size_t most_refusals = 64;
 
+// What the library says of the call that just failed: its own words if they are about this status, without where in its
+// sources that was, "(pub.c:130): ".
+std::string text_of(natsStatus status) {
+  natsStatus said_of = NATS_OK;
+  const char* said = nats_GetLastError(&said_of);
+  std::string_view text = said != nullptr && *said != '\0' && said_of == status ? said : natsStatus_GetText(status);
+  if (const std::size_t end = text.find("): "); text.starts_with('(') && end != std::string_view::npos)
+    text.remove_prefix(end + 3);
+  return std::string(text);
+}
+
 // Collects the first failure of calls that each may fail.
 class First {
  public:
   First& then(natsStatus status, const std::string& what) {
-    if (status != NATS_OK && text_.empty()) {
-      const char* last = nats_GetLastError(nullptr);
-      text_ = fmt::format("{}: {}", what, last != nullptr && *last != '\0' ? last : natsStatus_GetText(status));
-    }
+    if (status != NATS_OK && text_.empty()) text_ = fmt::format("{}: {}", what, text_of(status));
     return *this;
   }
   const std::string& text() const { return text_; }
@@ -120,16 +128,15 @@ natsStatus Connection::ask(const std::string& subject, std::string_view data, Me
 Outcome Connection::outcome(natsStatus status, int code, const std::string& what, const std::string& subject,
                             std::uint64_t asked, std::string& text) {
   if (status == NATS_OK) return Outcome::done;
-  const char* last = nats_GetLastError(nullptr);
-  const std::string said = last != nullptr && *last != '\0' ? last : natsStatus_GetText(status);
+  const std::string said = text_of(status);
   const std::string server = connected_to();
   text = fmt::format("{}: {}{}{}", what, said, server.empty() ? "" : ", at ", server);
-  if (code != 0) return outcome_of_code(code);
   if (status == NATS_MAX_PAYLOAD || status == NATS_NOT_PERMITTED) return Outcome::refused;
   if (status == NATS_NO_RESPONDERS) {
     text = fmt::format("{}: no server answers for it: there is no such stream, or it has no leader", what);
     return Outcome::full;
   }
+  if (code != 0) return outcome_of_code(code);  // behind that: the library has a code of its own for it
   if (const std::string refusal = refusal_since(asked, subject); !refusal.empty()) {
     text = fmt::format("{}: {}", what, refusal);
     return Outcome::refused;

@@ -16,6 +16,7 @@ class Opened final : public Nats {
   fleet::Outcome check_streams(int least_replicas, Findings& out, std::string& text) override {
     return forward::check_streams(connection, least_replicas, out, text);
   }
+  bool is_over() const override { return natsConnection_IsClosed(connection.get()); }
   std::string connected_to() const override { return connection.connected_to(); }
 };
 

@@ -1,11 +1,12 @@
 // What the archive does over NATS: takes messages by a pull consumer, acknowledges them, tells what it has, and trims.
 //
-// The consumer is begun anew at each start. What a receiver that was killed had in hand comes again at once then, in order, and
-// not 10 s later behind newer messages; what the archive has already, it drops.
+// The consumer is begun anew at each start, and whenever it does not answer. What was in hand comes again at once then, in
+// order, and not 10 s later behind newer messages; what the archive has already, it drops.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "lib/os/clock.hpp"
 #include "tools/forward/nats_engines.hpp"
@@ -32,9 +33,12 @@ class Receiving final : public fleet::ReceivingEngine {
   Outcome fetch(std::size_t most, fleet::u64 wait_ns, std::vector<Delivery>& out, std::string& text) override {
     out.clear();
     if (!connection_.wait(text)) return connection_.outcome_without();
+    // A server ends each request. One that it has not ended was for a consumer that is gone, for instance with its stream:
+    // nobody answers for that.
+    if (credit_ > 0 && os::monotonic_now_ns() >= good_until_ns_) subscription_.reset();
     if (!subscription_)
       if (const Outcome bound = bind(text); bound != Outcome::done) return bound;
-    if (credit_ <= 0 || os::monotonic_now_ns() >= good_until_ns_)
+    if (credit_ <= 0)
       if (const Outcome asked = request(most, text); asked != Outcome::done) return asked;
     std::int64_t wait_ms = std::min<std::int64_t>(static_cast<std::int64_t>(wait_ns / 1'000'000) + 1, time_out_ms);
     for (; out.size() < most && credit_ > 0; wait_ms = 0) {
@@ -57,32 +61,33 @@ class Receiving final : public fleet::ReceivingEngine {
     return store(connection_, archived_stream, {subject, {}, text_to_tell}, options, sequence, text);
   }
 
+  // By one delete a message. A purge of a subject would be one call, but makes servers (2.9.10) pass over the messages of all
+  // other subjects that are older than what is left of this one, also where nobody has acknowledged or got them yet. Nobody
+  // answers a delete: what stays for that comes once more when the consumer is begun anew, and is deleted then.
   Outcome trim(const std::string& subject, fleet::u64 below_sequence, std::string& text) override {
     if (!connection_.wait(text)) return connection_.outcome_without();
-    jsOptions options;
-    jsOptions_Init(&options);
-    options.Wait = time_out_ms;
-    options.Stream.Purge.Subject = subject.c_str();
-    options.Stream.Purge.Sequence = below_sequence;
-    auto code = static_cast<jsErrCode>(0);
+    const std::string call = fmt::format("$JS.API.STREAM.MSG.DELETE.{}", log_stream);
     const std::uint64_t asked = connection_.refusals();
-    const natsStatus status = js_PurgeStream(connection_.stream_api(), log_stream, &options, &code);
-    return connection_.outcome(status, static_cast<int>(code), fmt::format("trim {} below {}", subject, below_sequence),
-                               subject, asked, text);
+    std::set<fleet::u64>& sequences = delivered_[subject];
+    natsStatus status = NATS_OK;
+    while (status == NATS_OK && !sequences.empty() && *sequences.begin() < below_sequence) {
+      const std::string what = fmt::format(R"({{"seq":{},"no_erase":true}})", *sequences.begin());
+      status = natsConnection_PublishString(connection_.get(), call.c_str(), what.c_str());
+      sequences.erase(sequences.begin());
+    }
+    return connection_.outcome(status, 0, fmt::format("trim {} below {}", subject, below_sequence), call, asked, text);
   }
 
  private:
-  // Makes the consumer if it is not there, and subscribes to it.
+  // Begins the consumer anew, and subscribes to it.
   Outcome bind(std::string& text) {
     const std::string what = fmt::format("consumer {} of the stream {}", consumer, log_stream);
     auto code = static_cast<jsErrCode>(0);
     const std::uint64_t asked = connection_.refusals();
-    if (!begun_) {
-      const natsStatus removed = js_DeleteConsumer(connection_.stream_api(), log_stream, consumer, nullptr, &code);
-      if (removed != NATS_OK && code != JSConsumerNotFoundErr)
-        return connection_.outcome(removed, static_cast<int>(code), what, consumer, asked, text);
-      begun_ = true;
-    }
+    const natsStatus removed = js_DeleteConsumer(connection_.stream_api(), log_stream, consumer, nullptr, &code);
+    if (removed != NATS_OK && code != JSConsumerNotFoundErr && code != JSStreamNotFoundErr)
+      return connection_.outcome(removed, static_cast<int>(code), what, consumer, asked, text);
+    replies_.clear(), delivered_.clear();
     jsConsumerConfig config;
     jsConsumerConfig_Init(&config);
     config.Durable = consumer, config.FilterSubject = all_logs, config.AckPolicy = js_AckExplicit;
@@ -119,8 +124,8 @@ class Receiving final : public fleet::ReceivingEngine {
     return connection_.outcome(status, 0, "ask for messages", subject, asked, text);
   }
 
-  // A status ends the request: its time is over, or its bytes are used up. Any other means that the consumer is gone, for
-  // instance with its stream, or that it has no leader.
+  // A status ends the request: its time is over, or its bytes are used up. Any other means that the consumer is being deleted,
+  // or has no leader.
   bool is_status(natsMsg* message) {
     const char* code = nullptr;
     if (natsMsgHeader_Get(message, "Status", &code) != NATS_OK || code == nullptr) return false;
@@ -141,6 +146,7 @@ class Receiving final : public fleet::ReceivingEngine {
     const std::uint64_t sequence = about->Sequence.Stream;
     jsMsgMetaData_Destroy(about);
     replies_[sequence] = natsMsg_GetReply(message);
+    delivered_[natsMsg_GetSubject(message)].insert(sequence);
     const std::string_view data(natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message)));
     out.push_back({.ticket = sequence,
                    .subject = natsMsg_GetSubject(message),
@@ -167,8 +173,8 @@ class Receiving final : public fleet::ReceivingEngine {
   std::string inbox_;
   std::int64_t credit_ = 0;  // messages that the request still permits
   fleet::u64 good_until_ns_ = 0;
-  bool begun_ = false;
-  std::map<fleet::u64, std::string> replies_;  // by ticket
+  std::map<fleet::u64, std::string> replies_;              // by ticket
+  std::map<std::string, std::set<fleet::u64>> delivered_;  // by subject: what was not trimmed yet
 };
 
 }  // namespace

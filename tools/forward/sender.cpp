@@ -16,15 +16,6 @@ namespace {
 
 constexpr u64 second_ns = 1'000'000'000;
 
-// A state in which only a person can help ends the stage, with this status.
-std::optional<int> exit_of(fleet::Sending state) {
-  switch (state) {
-    case fleet::Sending::lost_position: return damaged;
-    case fleet::Sending::refused: return permission;
-    default: return std::nullopt;
-  }
-}
-
 }  // namespace
 
 int find_ring(const std::string& dir, std::string& out) {
@@ -41,8 +32,9 @@ int find_ring(const std::string& dir, std::string& out) {
   return 0;
 }
 
-Sender::Sender(fleet::ForwardRequest request, std::unique_ptr<fleet::PublishingEngine> engine)
-    : request_(std::move(request)), engine_(std::move(engine)) {
+Sender::Sender(fleet::ForwardRequest request, std::unique_ptr<fleet::PublishingEngine> engine,
+               std::function<bool()> engine_is_over)
+    : request_(std::move(request)), engine_(std::move(engine)), engine_is_over_(std::move(engine_is_over)) {
   facts_.dir = request_.dir;
 }
 
@@ -65,7 +57,9 @@ Stepped Sender::step(u64 now_ns) {
   if (!forwarder_) forwarder_ = std::make_unique<fleet::Forwarder>(request_, *engine_);
   out.next_ns = forwarder_->step(now_ns);
   out.said = forwarder_->take_said();
-  out.exit_status = exit_of(forwarder_->status().state);
+  // What is refused is tried again, since a person may permit it meanwhile. In these two states nothing changes by itself.
+  if (forwarder_->status().state == fleet::Sending::lost_position) out.exit_status = damaged;
+  if (engine_is_over_()) out.exit_status = permission;
   note(now_ns);
   return out;
 }

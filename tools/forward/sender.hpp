@@ -3,6 +3,7 @@
 // Thread role: step() is its stage's; snapshot() is for any thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -26,8 +27,8 @@ int find_ring(const std::string& dir, std::string& out);
 
 class Sender {
  public:
-  // `request.ring` may be empty: the log says it.
-  Sender(fleet::ForwardRequest request, std::unique_ptr<fleet::PublishingEngine> engine);
+  // `request.ring` may be empty: the log says it. `engine_is_over` says whether the servers will not talk to us any more.
+  Sender(fleet::ForwardRequest request, std::unique_ptr<fleet::PublishingEngine> engine, std::function<bool()> engine_is_over);
 
   Stepped step(u64 now_ns);
   SenderFacts snapshot() const;
@@ -38,6 +39,7 @@ class Sender {
 
   fleet::ForwardRequest request_;
   std::unique_ptr<fleet::PublishingEngine> engine_;
+  std::function<bool()> engine_is_over_;
   std::unique_ptr<fleet::Forwarder> forwarder_;
   std::string waits_for_;  // as said last
   u64 behind_until_ = 0;   // the archive is to have the lines below it
