@@ -205,7 +205,7 @@ def white_space(tree):
         for number, line in enumerate(text.splitlines(), 1):
             if line != line.rstrip():
                 yield path, number, "space at the end of the line"
-            if "\t" in line and not path.endswith((".go", ".scd")):  # gofmt's, scdoc's
+            if "\t" in line and not path.endswith((".go", ".scd", "/rules")):  # gofmt's, scdoc's, make's
                 yield path, number, "a tab"
             wide = len(line) > LIMITS["columns"] and not line.startswith("// |")  # a table's row cannot be broken
             if wide and is_source(path):
@@ -243,8 +243,10 @@ def registered(tree):
 
 
 def is_source(path):
-    """Code in whatever language; a name without a dot is a script."""
+    """Code in whatever language; a name without a dot is a script. What Debian prescribes the form of is none."""
     name = path.split("/")[-1]
+    if path.startswith("tools/debian/") and name not in ("rules", "programs"):
+        return False
     return bool(re.search(r"\.(c|h|cpp|hpp|py|build|map)$", name)) or "." not in name and name != "LICENSE"
 
 
