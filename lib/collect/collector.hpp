@@ -15,11 +15,11 @@
 #pragma once
 
 #include <algorithm>
-#include <deque>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "lib/collect/awaited.hpp"
 #include "lib/collect/reassembly.hpp"
 #include "lib/collect/type_names.hpp"
 #include "lib/collect/world.hpp"
@@ -60,7 +60,7 @@ class Collector {
   std::size_t taken() const { return reader_.taken().size(); }
   bool is_idle() const { return reader_.is_idle(); }  // the walk of every lane found nothing
 
-  // Tells the producer of this life that all its sequences up to `through` survive a power cut.
+  // Tells the producer of this life that all its sequences up to `through` are where the level promises them.
   void note_durable(u32 entry, u64 incarnation, u64 through) {
     if (reader_.note_durable(entry, incarnation, through)) host_.wake_waiter(ring_.entries[entry].durable);
   }
@@ -85,7 +85,7 @@ class Collector {
   bool next_lines();
   bool commit_lines();
   bool is_still_idle();
-  void tell_waiters(u64 durable);
+  void tell_waiters(u64 index);
   // What the log says already is told at once: a later pass may free an entry, and what is told after that is the next life's.
   bool is_committed() { return (appended_ == 0 && advances_.empty()) || learn(log_.commit()); }
   void publish();
@@ -110,8 +110,7 @@ class Collector {
 
   u64 appended_ = 0;               // our last batch that may not be committed yet; 0: none
   std::vector<Advance> advances_;  // of the accounts, by lines that are not committed yet
-  // Of the accounts, by lines that are in the log but may not survive a power cut: each with the index that D has to reach.
-  std::deque<std::pair<u64, Advance>> undurable_;
+  Awaited awaited_;                // of the accounts, by lines that are in the log, but not yet where the level promises them
 };
 
 template <class M>
@@ -253,23 +252,20 @@ bool Collector<M>::commit_lines() {
 // The accounts are told after each batch, not once per pass: another log may have to go on from here.
 template <class M>
 bool Collector<M>::learn(const log::Commit& commit) {
-  tell_waiters(commit.durable);
+  tell_waiters(std::min(commit.durable, commit.archived));
   if (commit.batch < appended_) return false;
   appended_ = 0;
   for (const Advance& advance : advances_) {
     reader_.note_logged(advance.entry, advance.through, advance.refused);
-    undurable_.emplace_back(commit.index, advance);
+    awaited_.add(commit.index, advance);
   }
   advances_.clear();
   return true;
 }
 
 template <class M>
-void Collector<M>::tell_waiters(u64 durable) {
-  for (; !undurable_.empty() && undurable_.front().first <= durable; undurable_.pop_front()) {
-    const Advance& advance = undurable_.front().second;
-    note_durable(advance.entry, advance.incarnation, advance.through);
-  }
+void Collector<M>::tell_waiters(u64 index) {
+  awaited_.tell(index, [this](const Advance& it) { note_durable(it.entry, it.incarnation, it.through); });
 }
 
 // Steps 7, 8, 9.

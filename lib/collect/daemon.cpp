@@ -227,6 +227,7 @@ void Daemon::each_second() {
     drain->retire_if_unlinked();
   }
   look_at_log();
+  look_at_archive();
   look_at_troubles();
   show_log_figures();
   show_that_it_lives();

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/collect/archive_lag.hpp"
 #include "lib/collect/drain.hpp"
 #include "lib/collect/heartbeat.hpp"
 #include "lib/collect/idle.hpp"
@@ -27,6 +28,7 @@
 #include "lib/collect/settings.hpp"
 #include "lib/inspect/aside.hpp"
 #include "lib/log/files/appender.hpp"
+#include "lib/log/files/archived.hpp"
 #include "lib/log/seal/new_log.hpp"
 #include "lib/log/seal/sealing.hpp"
 #include "lib/os/notify.hpp"
@@ -97,6 +99,8 @@ class Daemon final : public Log {
   void show_that_it_lives();
   void keep_log();
   void look_at_log();
+  void look_at_archive();
+  bool asks_for_archive() const { return files_.retain.archived || durability_.level == log::Level::archived; }
   void wait_for_log();
   void take_requests();
   void reload();
@@ -138,13 +142,17 @@ class Daemon final : public Log {
   u64 refused_by_ended_ = 0;  // of drains that are over: Drain::refused()
   // By AlarmCode. Where the disk is only slow, a second passes before that is a trouble.
   std::array<Condition, ring::alarm_codes> conditions_{
-      Condition{}, Condition{}, Condition{}, Condition{}, Condition{1'000'000'000}, Condition{}, Condition{}, Condition{}};
+      Condition{}, Condition{}, Condition{}, Condition{}, Condition{1'000'000'000},
+      Condition{}, Condition{}, Condition{}, Condition{}};
   ring::LogFigures figures_;
   u64 measured_ns_ = 0;          // monotonic: when the sizes among them were looked at
   int keep_error_ = 0;           // why files are not compressed, as reported last
   int retain_error_ = 0;         // why the log is not kept within its limits; 0: no more may be removed
   bool retain_blocked_ = false;  // as reported last; with its text
   std::string retain_text_;
+  log::ArchivedLines archived_;
+  ArchiveLag archive_lag_;
+  u64 archived_failures_ = 0;          // looks that found no such text
   std::vector<os::Segment> segments_;  // leased, and not drained yet; the present ring's is last
   std::vector<std::unique_ptr<Drain>> drains_;
   std::vector<Ending> endings_;

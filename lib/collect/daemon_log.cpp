@@ -267,10 +267,26 @@ void Daemon::look_at_log() {
         log_dir_, std::strerror(-reserve_error_));
 }
 
+// The file is small, and read from memory unless the forwarder has just replaced it.
+void Daemon::look_at_archive() {
+  if (log_state_ == LogState::lost) return;
+  std::optional<std::string> text;
+  const int error = asks_for_archive() ? log::read_archived(log_.directory(), text) : 0;
+  u64 before = 0;
+  if (archived_.look(error, text, log_.committed().index, before) && archived_.problem().empty())
+    warn("shmringd: log {}: the archive has the lines below {} now, and had those below {}; what it does not have is kept\n",
+         log_dir_, archived_.index(), before);
+  if (!archived_.problem().empty()) ++archived_failures_;
+  log_.set_archived(archived_.index());
+  figures_.archived_plus_1 = asks_for_archive() ? archived_.index() + 1 : 0;
+  figures_.unarchived_ns =
+      asks_for_archive() ? archive_lag_.look(log_.committed().index, archived_.index(), present().host().now_ns()) : 0;
+}
+
 // Returns 0 if the log is a new one, or has all `lines` that were written. If only the last file is gone, the log that is left
 // says less than was logged, and would turn events into losses.
 int Daemon::open_whole_log(u64 lines, u64 device) {
-  log_ = {}, log_is_read_ = false;
+  log_ = {}, log_is_read_ = false, archived_ = {}, archive_lag_ = {};
   int error = claim_log();
   if (error == 0) error = read_log();
   if (error == 0) error = check_device(device);

@@ -16,8 +16,8 @@ using enum ring::AlarmCode;
 using News = Condition::News;
 
 // The one that is on the status page if there are several.
-constexpr ring::AlarmCode by_weight[] = {log_elsewhere, log_lost,     log_failing,   disk_failing,
-                                         disk_behind,   seal_failing, retain_blocked};
+constexpr ring::AlarmCode by_weight[] = {log_elsewhere, log_lost,     log_failing,    disk_failing,
+                                         disk_behind,   seal_failing, retain_blocked, archived_bad};
 
 const char* text_of(ring::AlarmCode code) {
   switch (code) {
@@ -27,6 +27,7 @@ const char* text_of(ring::AlarmCode code) {
     case disk_failing: return "the disk did not take what was written: it was written again into another file";
     case retain_blocked: return "the log was not within its limits";
     case seal_failing: return "what was written could not be signed";
+    case archived_bad: return "what the archive has was not known: it counted as nothing";
     default: return "the disk was behind by as much as may be in memory: nothing was taken from the ring";
   }
 }
@@ -51,15 +52,18 @@ Trouble Daemon::trouble(ring::AlarmCode code) const {
     case disk_failing: out.is_bad = sync_error_ != 0; break;
     case retain_blocked: out.is_bad = retain_blocked_; break;
     case seal_failing: out.is_bad = seal_ != nullptr && seal_->error() != 0; break;
+    case archived_bad: out.is_bad = !archived_.problem().empty(); break;
     default: out.is_bad = log_state_ == LogState::held && sync_error_ == 0 && !is_seal_stuck(); break;
   }
   out.error = code == disk_failing     ? sync_error_
               : code == retain_blocked ? retain_error_
               : code == seal_failing   ? (seal_ != nullptr ? seal_->error() : 0)
+              : code == archived_bad   ? archived_.error()
               : code == disk_behind    ? 0
                                        : log_error_;
   out.failures = code == disk_failing   ? log_.durability().failures()
                  : code == seal_failing ? (seal_ != nullptr ? seal_->failures() : 0)
+                 : code == archived_bad ? archived_failures_
                                         : log_failures_;
   return out;
 }
@@ -90,6 +94,7 @@ void Daemon::say_of(ring::AlarmCode code, News news) const {
                              : code == disk_failing   ? "the disk takes it again"
                              : code == retain_blocked ? "it is within its limits again"
                              : code == seal_failing   ? "it is signed again"
+                             : code == archived_bad   ? "what the archive has is known again"
                                                       : "the disk has caught up";
     return messages.warn(std::string(name_of(code)) + " over",
                          fmt::format("shmringd: log {}: {}, after {}.{:03} s ({})\n", log_dir_, what, lasted_ms / 1000,
@@ -112,6 +117,11 @@ void Daemon::say_of(ring::AlarmCode code, News news) const {
            (is_seal_stuck() ? "; the log goes on, but its end is not hashed; once as much waits for that as may be in memory, "
                               "nothing is taken from the ring; shmringd tries again"
                             : "; the log goes on, but its end is not signed; shmringd tries again");
+  if (code == archived_bad)
+    text = fmt::format(
+        "log {}/{}: {}; the archive counts as empty: nothing is removed, and nobody is told that a line is there; "
+        "see its forwarder",
+        log_dir_, log::archived_name, archived_.problem());
   if (news == News::lasts)
     text += fmt::format("; this has lasted for {} s", (present().host().now_ns() - outage.from.ns) / 1'000'000'000);
   messages.warn(name_of(code), fmt::format("shmringd: {} ({})\n", text, name_of(code)));

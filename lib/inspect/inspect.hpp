@@ -66,6 +66,11 @@ struct CollectorFacts : ring::StatusSeen {
   std::optional<os::Anchor> clock;  // nothing: ticks cannot be converted to UTC
   // Of version 1 it is not known.
   bool is_starting() const { return holds_lease && state == static_cast<u64>(ring::StatusState::starting); }
+  // Nothing: it asks for no archive.
+  std::optional<u64> archived() const {
+    return log.archived_plus_1 == 0 ? std::nullopt : std::optional(log.archived_plus_1 - 1);
+  }
+  u64 unarchived() const { return log.next_index - std::min(archived().value_or(log.next_index), log.next_index); }  // lines
   bool log_is_failing() const { return holds_lease && state == static_cast<u64>(ring::StatusState::log_failing); }
 };
 

@@ -65,9 +65,15 @@ void put_losses(Text& text, const CollectorFacts& collector) {
       text.sample(collector.losses[i], named("cause", log::name_of(static_cast<log::Cause>(i))));
 }
 
+void put_archive(Text& text, const CollectorFacts& collector, const std::string& age) {
+  text.metric("archived_lines", "gauge", "Lines of the log that the archive has.").sample(*collector.archived());
+  text.metric("archived_lag_lines", "gauge", "Lines of the log that the archive does not have.").sample(collector.unarchived());
+  text.metric("archived_lag_seconds", "gauge", "Age of the oldest line that the archive does not have.").sample(age);
+}
+
 void put_collector(Text& text, const Inspection& facts, u64 now_ns, u64 now_utc_ns) {
   const CollectorFacts& collector = facts.collector;
-  const bool syncs_soon = collector.level == ring::Level::interval || collector.level == ring::Level::every;
+  const bool syncs_soon = collector.level != ring::Level::none && collector.level != ring::Level::write;
   text.metric("collector_running", "gauge", "1 if a collector holds the ring.").sample(u64{collector.holds_lease});
   text.metric("alarm", "gauge", "1 as long as the condition lasts that `code` names.")
       .sample(u64{collector.log_is_failing()}, named("code", "log_failing"));
@@ -76,9 +82,11 @@ void put_collector(Text& text, const Inspection& facts, u64 now_ns, u64 now_utc_
       text.sample(u64{collector.alarm.code == code}, named("code", ring::name_of(ring::AlarmCode{code})));
     text.metric("log_lines", "gauge", "Lines of the log.").sample(collector.log.next_index);
     text.metric("durable_lines", "gauge", "Lines of the log that survive a power cut.").sample(collector.log.durable_index);
+    const auto age = [now_ns](u64 since_ns) { return seconds(since_ns == 0 ? 0 : age_of(since_ns, now_ns)); };
     if (syncs_soon)
       text.metric("durable_lag_seconds", "gauge", "Age of the oldest line that may not survive a power cut.")
-          .sample(seconds(collector.log.undurable_ns == 0 ? 0 : age_of(collector.log.undurable_ns, now_ns)));
+          .sample(age(collector.log.undurable_ns));
+    if (collector.archived()) put_archive(text, collector, age(collector.log.unarchived_ns));
   }
   // Of a dead boot, whose clock counted from another moment, neither time is known.
   const auto time = [&](const char* name, u64 then_ns, const char* help) {

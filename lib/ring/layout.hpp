@@ -51,8 +51,7 @@ enum class SegmentState : u32 { absent = 0, open = 1, retired = 2 };
 enum class Clock : u32 { monotonic = 0, tsc = 1 };  // what `ticks` counts: nanoseconds of CLOCK_MONOTONIC, or TSC cycles
 enum class OnFull : u32 { drop = 0, overwrite = 1, wait = 2, hybrid = 3 };
 
-// Why a sequence has no event. The first `refusal_causes` are refusals by the handle, and each of these has a counter in the
-// entry.
+// Why a sequence has no event. The first `refusal_causes` are refusals by the handle, each with a counter in the entry.
 enum class Cause : u8 {
   full,
   timeout,
@@ -182,7 +181,7 @@ struct StatusPage {
 };
 
 enum class StatusState : u64 { none = 0, collecting = 1, log_failing = 2, starting = 3 };  // starting: no pass was made yet
-enum class Level : u64 { none = 0, write = 1, interval = 2, every = 3 };                   // how soon the log is synced
+enum class Level : u64 { none = 0, write = 1, interval = 2, every = 3, archived = 4 };     // how soon a line counts as stored
 
 // The part of the status page that was added after version 1. The header of version 1 ends where this part begins.
 struct StatusMore {
@@ -192,8 +191,8 @@ struct StatusMore {
   std::atomic<u64> durable_index, next_index;           // see LogFigures
   // lines 3 and 4
   std::atomic<u64> alarm, alarm_errno, alarm_utc_ns;  // code of a trouble that lasts (0: none), errno (0: none), since when
-  std::atomic<u64> log_bytes, log_free_bytes, log_device, undurable_ns, signed_ns;  // see LogFigures
-  u64 reserved2[8];
+  std::atomic<u64> log_bytes, log_free_bytes, log_device, undurable_ns, signed_ns, archived_plus_1, unarchived_ns;
+  u64 reserved2[6];
 };
 
 struct Header {
@@ -230,7 +229,6 @@ struct Header {
   // lines 8 …
   char ring[name_bytes];
   TypeName types[type_names];
-  // Version 1 has no such part: its producer table begins here.
   StatusMore status_more;
 };
 
@@ -318,7 +316,9 @@ struct Header {
   X(StatusMore, log_device, 168)       \
   X(StatusMore, undurable_ns, 176)     \
   X(StatusMore, signed_ns, 184)        \
-  X(StatusMore, reserved2, 192)        \
+  X(StatusMore, archived_plus_1, 192)  \
+  X(StatusMore, unarchived_ns, 200)    \
+  X(StatusMore, reserved2, 208)        \
   X(Header, magic, 0)                  \
   X(Header, version, 8)                \
   X(Header, word_bytes, 12)            \

@@ -109,9 +109,10 @@ StatusSeen observe_status(const Ring& ring) {
     for (std::size_t i = 0; i < causes; ++i) seen.losses[i] = figure_seen<M>(more->losses[i]);
     seen.state = figure_seen<M>(more->state);
     seen.level = level_seen<M>(*more);
-    seen.log = {figure_seen<M>(more->durable_index),  figure_seen<M>(more->next_index), figure_seen<M>(more->log_bytes),
-                figure_seen<M>(more->log_free_bytes), figure_seen<M>(more->log_device), figure_seen<M>(more->undurable_ns),
-                figure_seen<M>(more->signed_ns)};
+    seen.log = {
+        figure_seen<M>(more->durable_index),  figure_seen<M>(more->next_index),      figure_seen<M>(more->log_bytes),
+        figure_seen<M>(more->log_free_bytes), figure_seen<M>(more->log_device),      figure_seen<M>(more->undurable_ns),
+        figure_seen<M>(more->signed_ns),      figure_seen<M>(more->archived_plus_1), figure_seen<M>(more->unarchived_ns)};
     seen.alarm = {figure_seen<M>(more->alarm), figure_seen<M>(more->alarm_errno), figure_seen<M>(more->alarm_utc_ns)};
   } else {
     for (std::size_t i = 0; i < 4; ++i) seen.older_lost_by[i] = figure_seen<M>(page.older_lost_by[i]);

@@ -68,6 +68,9 @@ struct LogFigures {
   u64 device = 0;        // st_dev of its directory; 0: not known yet
   u64 undurable_ns = 0;  // CLOCK_MONOTONIC: since when it has a line that may not survive a power cut; 0: it has none
   u64 signed_ns = 0;     // CLOCK_MONOTONIC: when its newest checkpoint was signed, or it was opened; 0: it is not sealed
+  // The first index that the archive lacks, plus one; 0: this collector asks for no archive. And since when there is a line
+  // that the archive lacks (CLOCK_MONOTONIC); 0: there is none.
+  u64 archived_plus_1 = 0, unarchived_ns = 0;
 };
 
 // What an alarm's code means. A code is never given another meaning.
@@ -80,14 +83,15 @@ enum class AlarmCode : u64 {
   retain_blocked = 5,  // the log cannot be kept within its limits
   log_elsewhere = 6,   // the log's directory lies on another file system than before, and nothing is written there
   seal_failing = 7,    // the log goes on, but what was written last cannot be signed
+  archived_bad = 8,    // what the log's directory says of its archive cannot be believed, and the archive counts as empty
 };
-inline constexpr std::size_t alarm_codes = 8;
+inline constexpr std::size_t alarm_codes = 9;
 
 // The one name of a code: in messages, lines of the log, metrics and the page for operators. A code of a later version is
 // "unknown".
 constexpr const char* name_of(AlarmCode code) {
-  constexpr const char* names[alarm_codes] = {"none",        "log_failing",    "log_lost",      "disk_failing",
-                                              "disk_behind", "retain_blocked", "log_elsewhere", "seal_failing"};
+  constexpr const char* names[alarm_codes] = {"none",           "log_failing",   "log_lost",     "disk_failing", "disk_behind",
+                                              "retain_blocked", "log_elsewhere", "seal_failing", "archived_bad"};
   const auto number = static_cast<u64>(code);
   return number < alarm_codes ? names[number] : "unknown";
 }
@@ -142,6 +146,8 @@ void show_log(Header& header, const LogFigures& figures) {
   set_figure<M>(more.log_free_bytes, figures.free_bytes);
   set_figure<M>(more.undurable_ns, figures.undurable_ns);
   set_figure<M>(more.signed_ns, figures.signed_ns);
+  set_figure<M>(more.archived_plus_1, figures.archived_plus_1);
+  set_figure<M>(more.unarchived_ns, figures.unarchived_ns);
   if (figures.device != 0) set_figure<M>(more.log_device, figures.device);  // what a collector before has shown stays
 }
 

@@ -48,7 +48,8 @@ class Config(CommandCase):
                          ["128", "4", "256", "true", '"/tmp/x y"', '"3 GiB"', '"90 s"'])
 
     def test_a_flag_sets_itself_and_no_other(self):
-        flags = {"--busy": "ring.busy", "--compress": "log.compress", "--seal": "seal.enabled"}
+        flags = {"--busy": "ring.busy", "--compress": "log.compress", "--retain-archived": "retain.archived",
+                 "--seal": "seal.enabled"}
         for flag in flags:
             found = self.in_force("--ring", "r", "--log", "l", "--seal-state", "s", flag)
             self.assertEqual({key for key in flags.values() if found[key] == "true"}, {flags[flag]})
@@ -67,7 +68,7 @@ class Config(CommandCase):
     def test_what_is_in_force_can_be_fed_back(self):
         self.write('[ring]\nname = "r"\non_full = "wait"\nwait_us = 7\nmax_record = 100\ngroup = "root"\nmode = "0640"\n'
                    'owner = "root"\nslots = 64\n[log]\ndir = "/tmp/\\u00e4 \\\\ \\" z"\ngroup = "0"\n[metrics]\nfile = "m"\n'
-                   '[retain]\nage = "90 d"\nbytes = "20 GiB"\nfree = "1 GiB"\n'
+                   '[retain]\nage = "90 d"\nbytes = "20 GiB"\nfree = "1 GiB"\narchived = true\n'
                    '[seal]\nenabled = true\nstate = "/s"\norigin = "o"\n')
         done = self.check("--config", self.config)
         self.assertEqual((done.status, done.err), (OK, ""))
@@ -81,7 +82,8 @@ class Config(CommandCase):
         help_text = subprocess.run([SHMRINGD, "--help"], capture_output=True, text=True, check=True).stdout
         for key in re.findall(r"^(?:# )?(\w+) (?:=|is not set)", MANUAL.read_text(encoding="utf-8"), re.M):
             option = {"name": "--ring", "dir": "--log", "file": "--metrics", "age": "--retain-age", "bytes": "--retain-bytes",
-                      "free": "--retain-free", "enabled": "--seal", "state": "--seal-state", "origin": "--seal-origin",
+                      "free": "--retain-free", "archived": "--retain-archived",
+                      "enabled": "--seal", "state": "--seal-state", "origin": "--seal-origin",
                       "epoch": "--seal-epoch"}.get(key, "--" + key.replace("_", "-"))
             self.assertIn(option, help_text)
 

@@ -15,7 +15,7 @@ import re
 import sys
 
 NUMBERS = [number for number in range(1, 46) if number != 21]
-LATER = range(46, 67)
+LATER = range(46, 68)
 HISTORIES = [f"H{number}" for number in range(1, 29) if number not in (16, 17, 18, 19, 24)]
 OF_A_SEAL = {f"H{number}" for number in (16, 17, 18, 19, 24)}
 ROW = re.compile(r"^\| *(H?\d+) *\| *([^|]+?) *\| *([^|]+?) *\|$")

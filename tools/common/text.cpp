@@ -88,7 +88,7 @@ const char* status_state_name(u64 state) {
 }
 
 const char* level_name(ring::Level level) {
-  constexpr const char* names[] = {"none", "write", "interval", "every"};
+  constexpr const char* names[] = {"none", "write", "interval", "every", "archived"};
   return static_cast<u64>(level) < std::size(names) ? names[static_cast<u64>(level)] : "?";
 }
 
@@ -98,6 +98,8 @@ std::string durability_text(const inspect::CollectorFacts& collector) {
   if (log.next_index != 0)
     text += fmt::format(", {} of {} lines survive a power cut; {} of log, {} free", log.durable_index, log.next_index,
                         bytes_text(log.bytes), bytes_text(log.free_bytes));
+  if (collector.archived())
+    text += fmt::format("; the archive has the lines below {} ({} behind)", *collector.archived(), collector.unarchived());
   if (collector.alarm.code == 0) return text;
   const u64 code = collector.alarm.code;
   text +=
@@ -117,6 +119,7 @@ void add_durability(Json& json, const inspect::CollectorFacts& collector) {
       .number("alarm", collector.alarm.code)
       .number("alarm_errno", collector.alarm.error)
       .number("alarm_utc_ns", collector.alarm.since_utc_ns);
+  if (collector.archived()) json.number("archived_index", *collector.archived());
 }
 
 const char* standing_name(inspect::Standing standing) {

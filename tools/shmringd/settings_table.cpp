@@ -17,6 +17,7 @@ u32 narrow(const Value& value) { return static_cast<u32>(value.number); }
 
 log::Level level_of(std::string_view word) {
   if (word == "every") return log::Level::every;
+  if (word == "archived") return log::Level::archived;
   return word == "interval" ? log::Level::interval : log::Level::write;
 }
 
@@ -67,8 +68,10 @@ const std::vector<Setting> table{
      {}, [](const Value& v, Settings& to) { to.log_dir = v.text; }},
     {"log", "durability", "--durability", "LEVEL", word, 0, 0, "write", false, true,
      "when a line counts as stored. write: when the kernel has it, so a power cut can lose it. interval: it is on the disk at "
-     "most log.sync_interval later. every: it is synced at once. At each level a record leaves the ring when the kernel has it",
-     {"write", "interval", "every"}, [](const Value& v, Settings& to) { to.durability.level = level_of(v.text); }},
+     "most log.sync_interval later. every: it is synced at once. "
+     "archived: as with interval, and shmring_wait_durable answers when the archive has it, too, as the file `archived` in "
+     "log.dir says. At each level a record leaves the ring when the kernel has it",
+     {"write", "interval", "every", "archived"}, [](const Value& v, Settings& to) { to.durability.level = level_of(v.text); }},
     {"log", "sync_interval", "--sync-interval", "TIME", duration, 1'000'000, 60 * second, "20 ms", false, true,
      "with durability interval, the longest time from a line's write to its sync",
      {}, [](const Value& v, Settings& to) { to.durability.interval_ns = v.number; }},
@@ -101,6 +104,10 @@ const std::vector<Setting> table{
     {"retain", "free", "--retain-free", "SIZE", size, 64 << 10, u64{1} << 50, "", false, false,
      "remove the oldest files of the log while less is free on its file system; if it is not set, none is removed for that",
      {}, [](const Value& v, Settings& to) { to.files.retain.free = v.number; }},
+    {"retain", "archived", "--retain-archived", "", flag, 0, 1, "false", false, false,
+     "whatever these limits say, keep the lines that the archive does not have yet, as the file `archived` in log.dir says, "
+     "which shmring forward writes",
+     {}, [](const Value& v, Settings& to) { to.files.retain.archived = v.number != 0; }},
     {"seal", "enabled", "--seal", "", flag, 0, 1, "false", false, true,
      "hash each line into a tree and sign its root, so that no line can be changed or removed unnoticed: see shmring verify "
      "--key. The keys are made at the first start, or before by shmring keygen",

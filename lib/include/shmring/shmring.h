@@ -261,7 +261,8 @@ SHMRING_API int shmring_name_type(shmring_producer* producer, uint32_t type, con
  * returned. Only a record that a stray write of the application has hit may be a loss of cause `corrupt` although its write()
  * returned 0. A refused attempt is a loss like any other, and is waited for like any other.
  *
- * How long it takes is up to the collector's level: `every` syncs the log without a pause, `interval` every 20 ms. A refused
+ * How long it takes is up to the collector's level: `every` syncs the log without a pause, `interval` every 20 ms. At the level
+ * `archived` they are durable when an archive on another machine has them, too, which is a second or two later. A refused
  * attempt with no record behind it may take 200 ms more. If no collector runs, the call waits for one. If a collector is
  * killed, the call waits for the next one, and learns within 50 ms of what is durable, even if nobody wakes it.
  *

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "lib/log/files/archived.hpp"
 #include "lib/log/files/names.hpp"
 #include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
@@ -55,6 +56,7 @@ int Appender::claim(const std::string& dir, std::string_view ring) {
 int Appender::begin(const RingId& id, const Recovered& recovered) {
   next_index_ = recovered.next_index;
   committed_ = {0, recovered.next_index, recovered.durable};
+  if (sync_policy_.level == Level::archived) committed_.archived = 0;
   pace_.add_accounts(recovered.accounts_bytes);
   pace_.add(recovered.lines_since_accounts, recovered.bytes_since_accounts);
   present_ = recovered.file.empty() ? id : recovered.ring;
@@ -73,7 +75,8 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   found.ring = present_;
   if (recovered.file.empty()) {
     found.old = std::move(old_);
-    error = begin_file(std::move(found));
+    error = forget_other_archive();
+    if (error == 0) error = begin_file(std::move(found));
     return error != 0 ? error : writer_.sync_first_file();
   }
   if (error = go_on(recovered); error != 0) return error;
@@ -82,6 +85,13 @@ int Appender::begin(const RingId& id, const Recovered& recovered) {
   if (recovered.is_sealed || is_unsynced || begins_tree) return begin_file(std::move(found));
   if (writer_.is_full() && !writer_.has_first_line_only()) begin_new_file(std::move(found));
   return 0;
+}
+
+// What an archive has of the log that was here before, it does not have of the one that begins.
+int Appender::forget_other_archive() const {
+  if (os::calls.unlinkat(writer_.directory(), archived_name, 0) == 0 || errno == ENOENT) return 0;
+  return os::fail(errno, "log %s/%s: it is of another log, and cannot be removed: %s", writer_.dir().c_str(), archived_name,
+                  std::strerror(errno));
 }
 
 // Goes on in the file that was written last. Nothing but the files themselves has the lines that are not durable, but for what

@@ -145,6 +145,11 @@ class Appender {
   int keep(u64 now_utc_ns, std::string& text) {
     return upkeep_.look(writer_.directory(), writer_.dir(), policy_, now_ns_, now_utc_ns, committed_.durable, text);
   }
+  // The archive has the lines below this index. Called about once a second, before keep(), if anybody asks.
+  void set_archived(u64 index) {
+    upkeep_.set_archived(index);
+    if (sync_policy_.level == Level::archived) committed_.archived = index;
+  }
   // Returns whether the limits of the log cannot be kept, and why: see Upkeep.
   bool is_blocked(int& error, std::string& text) const { return upkeep_.is_blocked(now_ns_, error, text); }
   void measure(u64& bytes, u64& free_bytes) const { writer_.measure(bytes, free_bytes); }
@@ -158,6 +163,7 @@ class Appender {
   bool is_tree_whole() const { return tree_ == nullptr || tree_->hashed() == committed_.index; }
   bool waits_for_tree() const;
   int begin_file(Accounts accounts);
+  int forget_other_archive() const;
   int go_on_in_a_new_file();
   int go_on(const Recovered& recovered);
   int write_first();

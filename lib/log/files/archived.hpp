@@ -9,7 +9,7 @@
 //     speaks of lines that the log does not have. That one was written for another log, and stays wrong when this one has grown
 //     so far;
 //   - what the file says now is what counts, also if it is less than before;
-//   - nobody believes it beyond D. Whoever asks takes the lesser of the two.
+//   - nobody believes it beyond D: who waits for a line waits for both, and only files that are durable are removed.
 // Values in, values out, but for read_archived().
 #pragma once
 

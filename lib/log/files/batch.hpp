@@ -21,6 +21,8 @@ struct Commit {
   u64 batch = 0;    // every line of all batches up to this number is in the log: the kernel holds it, whichever process dies
   u64 index = 0;    // the first that is not in the log
   u64 durable = 0;  // the first that is not known to survive a power cut
+  // The first that the archive does not have, where a line counts as stored only there; otherwise nobody asks for it.
+  u64 archived = ~u64{0};
 };
 
 }  // namespace shmring::log

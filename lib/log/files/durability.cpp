@@ -21,6 +21,7 @@ const char* name_of(Level level) {
   switch (level) {
     case Level::write: return "write";
     case Level::interval: return "interval";
+    case Level::archived: return "archived";
     default: return "every";
   }
 }
@@ -142,7 +143,7 @@ bool Durability::is_current_due(u64 now_ns) const {
 u64 Durability::due_ns() const {
   if (syncer_ == nullptr || syncer_->is_busy()) return ~u64{0};
   if (!files_.empty() && files_.front().is_void) return retry_ns_;
-  if (policy_.level != Level::interval || since_ns_ == 0) return ~u64{0};
+  if (policy_.level == Level::write || policy_.level == Level::every || since_ns_ == 0) return ~u64{0};
   return since_ns_ + policy_.interval_ns;
 }
 

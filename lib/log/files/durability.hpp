@@ -32,6 +32,7 @@ enum class Level : u8 {
   write = 1,     // when the kernel has it; a file is synced when it is closed
   interval = 2,  // at the latest 20 ms after it was written, or when 8 MiB were
   every = 3,     // as soon as possible: what comes during a sync is the next sync's
+  archived = 4,  // when the archive has it, too; here it is synced as with interval
 };
 const char* name_of(Level level);
 

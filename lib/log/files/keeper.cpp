@@ -34,12 +34,12 @@ int Keeper::begin(int directory, const std::string& dir) {
   return os::begin_thread(thread_, [this] { run(); });
 }
 
-int Keeper::look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns, u64 durable) {
+int Keeper::look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns, u64 durable, u64 archived) {
   if (const int error = begin(directory, dir)) return error;
   {
     const std::lock_guard lock(mutex_);
     looks_ = is_asked_ = true;
-    policy_ = policy, now_utc_ns_ = now_utc_ns, durable_ = durable;
+    policy_ = policy, now_utc_ns_ = now_utc_ns, durable_ = durable, archived_ = archived;
   }
   asked_.notify_one();
   return 0;
@@ -84,22 +84,22 @@ void Keeper::run() {
     const u64 before = std::exchange(before_, 0);
     const bool looks = std::exchange(looks_, false);
     const FilePolicy policy = policy_;
-    const u64 now_utc_ns = now_utc_ns_, durable = durable_;
+    const u64 now_utc_ns = now_utc_ns_, durable = durable_, archived = archived_;
     lock.unlock();
     if (before > 0) {
       bool is_directory = false;
       const int error = remove_before(directory_.get(), dir_, before, *directory_sync_, stops_, is_directory);
       answer({error, is_directory, error == 0 ? "" : os::last_error(), {}});
     }
-    if (looks && policy.retain.any()) look_for_old(policy.retain, now_utc_ns);
+    if (looks && policy.retain.any()) look_for_old(policy.retain, now_utc_ns, archived);
     if (looks && policy.compress) compress_all(durable);
     lock.lock();
   }
 }
 
-void Keeper::look_for_old(const RetainLimits& limits, u64 now_utc_ns) {
+void Keeper::look_for_old(const RetainLimits& limits, u64 now_utc_ns, u64 archived) {
   if (const int error = old_.read(directory_.get(), dir_)) return answer({error, false, os::last_error(), {}});
-  answer({0, false, "", retain(old_.files(), now_utc_ns, old_.free(), limits)});
+  answer({0, false, "", retain(old_.files(), now_utc_ns, old_.free(), limits, archived)});
 }
 
 // Another request does not wait for all files: what is left is found again by the next look.

@@ -39,8 +39,9 @@ class Keeper {
   ~Keeper();
 
   // Looks for files to compress in this directory, and for what the limits ask for, if the policy has these. If it has limits,
-  // an answer comes. Nothing is compressed that has a line at or behind `durable`. Returns 0 or −errno.
-  int look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns, u64 durable);
+  // an answer comes. Nothing is compressed that has a line at or behind `durable`. `archived` is as in retain(). Returns 0 or
+  // −errno.
+  int look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_utc_ns, u64 durable, u64 archived);
   // Removes what begins below this index. An answer comes. Called after look() only.
   void remove(u64 before);
   // Returns the answer to the last look() or remove(), once.
@@ -52,7 +53,7 @@ class Keeper {
   int begin(int directory, const std::string& dir);
   void run();
   void answer(KeeperAnswer answer);
-  void look_for_old(const RetainLimits& limits, u64 now_utc_ns);
+  void look_for_old(const RetainLimits& limits, u64 now_utc_ns, u64 archived);
   void compress_all(u64 durable);
 
   std::shared_ptr<DirectorySync> directory_sync_;
@@ -63,7 +64,7 @@ class Keeper {
   std::condition_variable asked_;
   bool looks_ = false;
   FilePolicy policy_;
-  u64 now_utc_ns_ = 0, durable_ = 0;
+  u64 now_utc_ns_ = 0, durable_ = 0, archived_ = 0;
   u64 before_ = 0;  // to be removed; 0: nothing
   std::optional<KeeperAnswer> answer_;
   std::atomic<bool> is_answered_ = false;

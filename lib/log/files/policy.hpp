@@ -13,9 +13,10 @@ namespace shmring::log {
 
 // What is to be kept of a log. 0: there is no such limit.
 struct RetainLimits {
-  u64 age_ns = 0;  // lines that are older may go
-  u64 bytes = 0;   // all files together are to have no more
-  u64 free = 0;    // so many bytes are to be free on the log's file system
+  u64 age_ns = 0;         // lines that are older may go
+  u64 bytes = 0;          // all files together are to have no more
+  u64 free = 0;           // so many bytes are to be free on the log's file system
+  bool archived = false;  // whatever these say, what the archive does not have is kept
   bool any() const { return age_ns != 0 || bytes != 0 || free != 0; }
   bool operator==(const RetainLimits&) const = default;
 };

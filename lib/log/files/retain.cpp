@@ -36,7 +36,7 @@ Count asked_by_free(std::span<const RetainedFile> files, u64 free, u64 limit) {
 }
 
 // The counts after which a log may go on, in their order.
-std::vector<Count> permitted(std::span<const RetainedFile> files) {
+std::vector<Count> possible(std::span<const RetainedFile> files) {
   const auto sealed = std::find_if(files.rbegin(), files.rend(), [](const RetainedFile& file) { return file.is_sealed; });
   const Count most = std::min<Count>(static_cast<Count>(files.rend() - sealed), files.empty() ? 0 : files.size() - 1);
   std::vector<Count> counts;
@@ -52,8 +52,10 @@ const char* name_of(Limit limit) {
   return names[static_cast<std::size_t>(limit)];
 }
 
-Retention retain(std::span<const RetainedFile> files, u64 now_utc_ns, u64 free, const RetainLimits& limits) {
-  const std::vector<Count> counts = permitted(files);
+Retention retain(std::span<const RetainedFile> files, u64 now_utc_ns, u64 free, const RetainLimits& limits, u64 archived) {
+  std::vector<Count> counts = possible(files);
+  const std::size_t all = counts.size();
+  if (limits.archived) std::erase_if(counts, [&](Count count) { return files[count].first_index > archived; });
   const Count most = counts.empty() ? 0 : counts.back();
   Count taken = 0;
   Retention out;
@@ -78,6 +80,7 @@ Retention retain(std::span<const RetainedFile> files, u64 now_utc_ns, u64 free, 
   take_for_space(asked_by_free(files, free, limits.free), Limit::free);
 
   if (taken > 0) out.before = files[taken].first_index;
+  out.lacks_archive = out.blocked != Limit::none && counts.size() < all;
   return out;
 }
 

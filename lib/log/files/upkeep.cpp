@@ -10,8 +10,11 @@
 namespace shmring::log {
 namespace {
 
-const char* advice_for(Limit limit) {
-  switch (limit) {
+std::string advice_for(const Retention& found, u64 archived) {
+  if (found.lacks_archive)
+    return "retain." + std::string(name_of(found.blocked)) + " asks for more than the archive has: the lines below " +
+           std::to_string(archived) + "; see that the forwarder and the archive run";
+  switch (found.blocked) {
     case Limit::age: return "lines are older than retain.age says, but no younger file is whole on the disk; look at the disk";
     case Limit::bytes: return "it is larger than retain.bytes says; raise retain.bytes, or make log.file_bytes smaller";
     default: return "less is free on its file system than retain.free says; remove what else lies there";
@@ -24,11 +27,11 @@ int Upkeep::look(int directory, const std::string& dir, const FilePolicy& policy
                  std::string& text) {
   text.clear();
   dir_ = dir, now_ns_ = now_ns;
-  if (policy.retain != limits_) forget_what_was_found(policy.retain);
+  if (policy.retain != limits_) limits_ = policy.retain, forget_what_was_found();
   if (!policy.compress && !policy.retain.any() && state_ == State::resting) return blocked_text_.clear(), 0;
   if (keeper_ == nullptr) keeper_ = std::make_unique<Keeper>(directory_sync_);
   if (state_ == State::resting && (is_due_ || now_ns - looked_ns_ >= look_every_ns)) {
-    if (const int error = keeper_->look(directory, dir, policy, now_utc_ns, durable))
+    if (const int error = keeper_->look(directory, dir, policy, now_utc_ns, durable, archived_))
       return text = std::strerror(-error), error;
     is_due_ = false, looked_ns_ = now_ns;
     if (policy.retain.any() && !removes_no_more_) state_ = State::looking;
@@ -50,11 +53,14 @@ bool Upkeep::step(u64 durable) {
 }
 
 // What is being removed already goes on: it was said, and the old limits held then.
-void Upkeep::forget_what_was_found(const RetainLimits& limits) {
-  limits_ = limits;
+void Upkeep::forget_what_was_found() {
   is_due_ = true;
   if (state_ == State::telling || state_ == State::telling_durably) state_ = State::resting;
   is_stale_ = state_ == State::looking;
+}
+
+void Upkeep::set_archived(u64 archived) {
+  if (archived < std::exchange(archived_, archived) && limits_.archived) forget_what_was_found();
 }
 
 void Upkeep::hear(KeeperAnswer answer) {
@@ -68,7 +74,7 @@ void Upkeep::hear(KeeperAnswer answer) {
   if (looked) found_ = answer.retention;
   if (looked && found_.before > 0) state_ = State::telling;
   if (looked && found_.blocked != Limit::none)
-    return block(0, "log " + dir_ + ": nothing more may be removed, and " + advice_for(found_.blocked));
+    return block(0, "log " + dir_ + ": nothing more may be removed, and " + advice_for(found_, archived_));
   // What failed has succeeded only when something was removed, or nothing is to be; a limit is kept only when a look says so.
   if (looked ? blocked_error_ == 0 || state_ == State::resting : blocked_error_ != 0) blocked_error_ = 0, blocked_text_.clear();
   if (!looked) is_due_ = true;

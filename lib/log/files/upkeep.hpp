@@ -7,6 +7,7 @@
 // Invariants:
 //   - nothing is removed before a `retain` line that covers it is durable. That line is synced at once at every level, and with
 //     it all lines before it: also the clean start at which the log then begins;
+//   - what the archive is to have and does not have is kept, also if it has lost it since the look;
 //   - nothing is remembered over a restart. A collector that was killed anywhere in this has left a log without a hole, and the
 //     next one asks the limits again.
 // Thread role: the collector's. No call waits for the disk.
@@ -35,6 +36,8 @@ class Upkeep {
   int look(int directory, const std::string& dir, const FilePolicy& policy, u64 now_ns, u64 now_utc_ns, u64 durable,
            std::string& text);
   void look_soon() { is_due_ = true; }
+  // The archive has the lines below this index. It may go back: then what was found and is not being removed yet is forgotten.
+  void set_archived(u64 archived);
 
   // Returns true if step() will have files removed. It must not be called where the log was taken away: the line that says so
   // is then in no log.
@@ -53,7 +56,7 @@ class Upkeep {
  private:
   enum class State : u8 { resting, looking, telling, telling_durably, removing };
 
-  void forget_what_was_found(const RetainLimits& limits);
+  void forget_what_was_found();
   void hear(KeeperAnswer answer);
   void block(int error, std::string text);
 
@@ -61,8 +64,9 @@ class Upkeep {
   std::shared_ptr<DirectorySync> directory_sync_;
   std::unique_ptr<Keeper> keeper_;  // if files are compressed or removed
   std::string dir_;
-  RetainLimits limits_;    // for which was looked
-  bool is_stale_ = false;  // other limits hold by now
+  RetainLimits limits_;  // for which was looked
+  u64 archived_ = 0;
+  bool is_stale_ = false;  // other limits hold by now, or the archive has less
   // A removal may not be durable. Another one behind it could be, and after a power cut the log would have a hole.
   bool removes_no_more_ = false;
   Retention found_;

@@ -50,6 +50,27 @@ TEST_CASE("a wait ends when the collector has made the sequence durable, and the
   CHECK(sleeps.seen() == 1);
 }
 
+TEST_CASE("where an archive is asked for, a sequence is durable once the disk and the archive have it, and stays so") {
+  Bench bench({.slots = 4});
+  Waiter p(bench.plain);
+  bench.start();
+  CHECK(write(p, "1") == 0);
+  bench.pass();
+  const shmring::log::Commit written = bench.log.commit();
+  const auto learn = [&](u64 durable, u64 archived) {
+    bench.collector->learn({written.batch, written.index, durable, archived});
+    return p.durable();
+  };
+  const u64 all = written.index;
+  REQUIRE(all > 0);
+  CHECK(learn(all, 0) == 0);
+  CHECK(learn(all, all - 1) == 0);
+  CHECK(learn(all - 1, all) == 0);
+  CHECK(learn(all, all) == 1);
+  CHECK(learn(all, 0) == 1);
+  CHECK(p.wait_durable(1, 0) == 0);
+}
+
 TEST_CASE("a waiter looks again every 50 ms, and at its deadline it gives up") {
   PlainRing plain;
   Waiter p(plain);

@@ -16,22 +16,37 @@ TEST_CASE("level every: what is written is synced at once") {
   CHECK(log.durable() == log.next());
 }
 
-TEST_CASE("level interval: what is written is synced after 20 ms, and not before") {
-  DurableLog log(Level::interval);
-  TestLog& writer = *log.writer;
-  writer.log.sync(writer.now_ns += second);
-  const u64 before = log.durable();
-  CHECK(before == log.next());
-  ++log.sequence;
-  writer.log.append(std::vector<Line>{event("pay", 10, 1, "x")}, RingId{});
-  REQUIRE(writer.log.write() == 0);
-  writer.log.sync(writer.now_ns);
-  CHECK(writer.log.durability().due_ns() == writer.now_ns + 20 * millisecond);
-  writer.log.sync(writer.now_ns + 19 * millisecond);
-  CHECK(log.durable() == before);
-  writer.log.sync(writer.now_ns + 20 * millisecond);
-  CHECK(log.durable() == before + 1);
-  log.check();
+TEST_CASE("levels interval and archived: what is written is synced after 20 ms, and not before") {
+  for (const Level level : {Level::interval, Level::archived}) {
+    DurableLog log(level);
+    TestLog& writer = *log.writer;
+    writer.log.sync(writer.now_ns += second);
+    const u64 before = log.durable();
+    CHECK(before == log.next());
+    ++log.sequence;
+    writer.log.append(std::vector<Line>{event("pay", 10, 1, "x")}, RingId{});
+    REQUIRE(writer.log.write() == 0);
+    writer.log.sync(writer.now_ns);
+    CHECK(writer.log.durability().due_ns() == writer.now_ns + 20 * millisecond);
+    writer.log.sync(writer.now_ns + 19 * millisecond);
+    CHECK(log.durable() == before);
+    writer.log.sync(writer.now_ns + 20 * millisecond);
+    CHECK(log.durable() == before + 1);
+    log.check();
+  }
+}
+
+TEST_CASE("at the level archived alone the archive is asked for, and it has nothing until it says so") {
+  for (const Level level : {Level::write, Level::interval, Level::every, Level::archived}) {
+    DurableLog log(level);
+    const bool is_asked = level == Level::archived;
+    const auto archived = [&] { return log.writer->log.committed().archived; };
+    CHECK(archived() == (is_asked ? 0 : ~u64{0}));
+    log.writer->log.set_archived(2);
+    CHECK(archived() == (is_asked ? 2 : ~u64{0}));
+    log.writer->log.set_archived(1);
+    CHECK(archived() == (is_asked ? 1 : ~u64{0}));
+  }
 }
 
 TEST_CASE("level write: what is written is synced when its file is closed") {

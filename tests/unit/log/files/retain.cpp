@@ -130,6 +130,53 @@ TEST_CASE("a limit that cannot be kept is said after thirty seconds, until it ca
   CHECK_FALSE(log.has("line"));
 }
 
+TEST_CASE("what the archive does not have is kept, and that is said after thirty seconds, until it has it") {
+  OldLog log(Level::every, 5);
+  RetainLimits limits = log.all_but(2);
+  limits.archived = true;
+  const auto start_of = [&](std::size_t file) { return first_index_of(log_files(log.dir.log())[file].filename().string()); };
+  const u64 second_file = start_of(1), all = log.next();
+  int error = 1;
+  std::string text;
+  log.writer->log.set_archived(second_file + 1);
+  REQUIRE(log.keeps(limits, [&] { return log.count() == 4; }));
+  REQUIRE(log.keeps(limits, [&] { return log.writer->log.is_blocked(error, text); }));
+  CHECK(error == 0);
+  CHECK(text.find("retain.bytes asks for more than the archive has: the lines below " + std::to_string(second_file + 1)) !=
+        text.npos);
+  CHECK((log.count() == 4 && log.first() == second_file));
+  log.writer->log.set_archived(all);
+  REQUIRE(log.keeps(limits, [&] { return log.count() == 2 && !log.writer->log.is_blocked(error, text); }));
+  CHECK(log.write() == 0);
+  log.check_rest();
+}
+
+TEST_CASE("what was found while the archive had more is not removed when it has less") {
+  OldLog log(Level::every, 5);
+  RetainLimits limits = log.all_but(2);
+  limits.archived = true;
+  const u64 all = log.next();
+  log.writer->log.set_archived(all);
+  disk.data_syncs = 1'000'000;
+  REQUIRE(log.keeps(limits, [&] { return log.has("line") && log.has("sync failed"); }));
+  log.writer->log.set_archived(0);
+  disk.data_syncs = 0;
+  CHECK_FALSE(log.keeps(
+      limits, [&] { return log.has("unlink 0"); }, 200));
+  CHECK(log.first() == 0);
+  log.writer->log.set_archived(all);
+  REQUIRE(log.keeps(limits, [&] { return log.first() > 0; }));
+}
+
+TEST_CASE("a log that is begun has nothing in an archive, whatever was there before it") {
+  Directory dir;
+  fs::create_directories(dir.log());
+  std::ofstream(dir.log() + "/archived") << "of another log\n";
+  TestLog first(dir.log());
+  REQUIRE(first.error == 0);
+  CHECK_FALSE(fs::exists(dir.log() + "/archived"));
+}
+
 TEST_CASE("what is compressed, superseded or there twice goes with its lines, the compressed one first; all else stays") {
   OldLog log;
   std::vector<fs::path> files = log_files(log.dir.log());

@@ -25,6 +25,7 @@ std::vector<RetainedFile> files_of(std::string_view letters) {
   return files;
 }
 
+// What the archive has is not asked for unless the limits say so.
 struct Case {
   const char* files;
   RetainLimits limits;
@@ -76,9 +77,36 @@ TEST_CASE("what may go by age, size and free space: the oldest files, up to a cl
     CAPTURE(one.files);
     CAPTURE(one.now_hours);
     CAPTURE(one.expected.before);
-    const Retention found = retain(files_of(one.files), one.now_hours * hour + 1, one.free, one.limits);
+    const Retention found = retain(files_of(one.files), one.now_hours * hour + 1, one.free, one.limits, 0);
     CHECK(found.before == one.expected.before);
     CHECK(name_of(found.why) == std::string(name_of(one.expected.why)));
     CHECK(name_of(found.blocked) == std::string(name_of(one.expected.blocked)));
+  }
+}
+
+TEST_CASE("what the archive is to have goes only once it has it, whatever the limits say") {
+  const RetainLimits space{.age_ns = 0, .bytes = 2 * mib, .free = 0, .archived = true};
+  const RetainLimits age{.age_ns = 2 * hour, .bytes = 0, .free = 0, .archived = true};
+  const RetainLimits most{.age_ns = 0, .bytes = mib / 2, .free = 0, .archived = true};
+  struct Kept {
+    const char* files;
+    const RetainLimits& limits;
+    u64 archived;
+    Retention expected;
+  };
+  for (const Kept& one : {
+           Kept{"ssssc", space, 0, {0, Limit::none, Limit::bytes, true}},
+           Kept{"ssssc", space, 199, {100, Limit::bytes, Limit::bytes, true}},  // a file goes when all of it is there
+           Kept{"ssssc", space, 200, {200, Limit::bytes, Limit::bytes, true}},
+           Kept{"ssssc", space, 300, {300, Limit::bytes, Limit::none, false}},
+           Kept{"ssssc", space, none, {300, Limit::bytes, Limit::none, false}},  // no more than is asked for
+           Kept{"srrsc", space, 250, {0, Limit::none, Limit::bytes, true}},      // up to a clean start, and not behind 250
+           Kept{"ssssc", most, none, {400, Limit::bytes, Limit::bytes, false}},  // the newest stays, and no archive helps
+           Kept{"ssssc", age, 100, {100, Limit::age, Limit::age, true}},
+           Kept{"ssssc", age, 450, {400, Limit::age, Limit::none, false}},
+       }) {
+    CAPTURE(one.files);
+    CAPTURE(one.archived);
+    CHECK(retain(files_of(one.files), 1000 * hour, 0, one.limits, one.archived) == one.expected);
   }
 }
