@@ -9,7 +9,7 @@ import sys
 import threading
 
 from command_case import CommandCase, HAS_FORWARD, OK, SHMRING
-from fleet_oracle import compare
+from fleet_oracle import compare, lines_of
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 from fleet_cluster import LOG_STREAM, Cluster, is_there, until  # noqa: E402
@@ -120,6 +120,7 @@ class FleetCase(CommandCase):
         self.end_of_collector(host)
         self.until(lambda: archive_of(self.root, host.name, host.ring) and compare(host.log, self.archive(host)) == "",
                    f"the whole log of {host.name} in the archive", seconds)
+        self.until(lambda: self.archived(host)["index"] == max(lines_of(host.log)) + 1, "the archive's word for it", seconds)
 
     def judge(self, *hosts):
         """All of it is there, once, and the archive's own verdict agrees."""

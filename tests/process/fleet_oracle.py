@@ -41,7 +41,10 @@ def lines_of(folder):
 
 def compare(host, archive):
     """"" if the archive has the host's lines from the first index that both have to the host's last one, or what is not so."""
-    mine, theirs = lines_of(host), lines_of(archive)
+    try:
+        mine, theirs = lines_of(host), lines_of(archive)
+    except FileNotFoundError as error:  # compressed meanwhile, or removed by a receiver's start that had not committed it
+        return str(error)
     if not mine or not theirs:
         return f"{len(mine)} lines here and {len(theirs)} in the archive"
     first, last = max(min(mine), min(theirs)), max(mine)
