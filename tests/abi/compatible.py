@@ -30,9 +30,10 @@ def dump(folder):
     prototypes = re.findall(r"^SHMRING_API ([^;]*);", header, re.M)
     bodies = ("{}" if prototype.startswith("void ") else "{ return 0; }" for prototype in prototypes)
     source.write_text("#include <shmring/shmring.h>\n" + "\n".join(map(" ".join, zip(prototypes, bodies))))
-    subprocess.run(["gcc", "-g", "-O0", "-w", "-fPIC", "-shared", f"-I{ROOT.resolve()}/lib/include", "-Wl,-soname,libshmring.so.0",
-                    source.name, "-o", library], cwd=folder, check=True)
-    subprocess.run(["abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--out-file", out, library], check=True)
+    subprocess.run(["gcc", "-g", "-O0", "-w", "-fPIC", "-shared", f"-I{ROOT.resolve()}/lib/include",
+                    "-Wl,-soname,libshmring.so.0", source.name, "-o", library], cwd=folder, check=True)
+    subprocess.run(["abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--out-file", out, library],
+                   check=True)
     declared = [re.search(r"(\w+)\s*\(", prototype)[1] for prototype in prototypes]
     seen = re.findall(r"<function-decl name='(\w+)'", out.read_text())
     missing = sorted(set(declared) - set(seen))
