@@ -16,9 +16,10 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LIBRARIES = ["tests/libwhole_test_support.a", "tests/libtest_support.a", "tools/libbench_parts.a",
-             "lib/libshmring_collect.a", "lib/libshmring_core.a", "lib/libshmring.a"]
+             "lib/libshmring_collect.a", "lib/libshmring_fleet.a", "lib/libshmring_core.a", "lib/libshmring.a"]
 SHARED = ["tests/unit/log/support.cpp", "tests/io/scenario.cpp", *(f"tests/sim/{name}.cpp" for name in (
-    "calls", "collector", "disk", "history", "machine", "reader", "turns"))]  # members of a library, too
+    "calls", "collector", "disk", "fleet/engine", "fleet/files", "fleet/history", "fleet/host", "history", "machine", "reader",
+    "turns"))]  # members of a library, too
 OTHERS = ["-lcrypto", "-lfmt", "-lzstd", "-lrapidcheck", "-pthread"]
 SANITIZER = "-fsanitize=thread"
 DROPPED = {"-MD", "-c", "-fpch-preprocess"}
