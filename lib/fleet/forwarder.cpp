@@ -26,10 +26,10 @@ void halve(Chunk& chunk) {
   const std::size_t half = chunk.bytes.size() / 2;
   const std::size_t newline = chunk.bytes.rfind('\n', half - 1);
   const std::size_t size = newline == chunk.bytes.npos ? half : newline + 1;
-  const std::string_view away = std::string_view(chunk.bytes).substr(size);
+  const std::string_view away = chunk.bytes.substr(size);
   chunk.range.next_index -= static_cast<u64>(std::ranges::count(away, '\n'));
   chunk.range.end = chunk.range.begin + size;
-  chunk.bytes.resize(size);
+  chunk.bytes = chunk.bytes.substr(0, size);
 }
 
 }  // namespace

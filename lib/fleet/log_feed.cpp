@@ -140,8 +140,8 @@ int LogFeed::read(const Position& from, u64 limit, std::size_t most, Chunk& out)
   if (const int error = open(from.file, source, bytes)) return error;
   const std::size_t before = std::min<u64>(hashed_before, from.byte);
   const std::size_t room = std::min<u64>(most, bytes - std::min(bytes, from.byte));
-  if (const int error = log::read_block(*source, from.byte - before, before + room, out.bytes)) return error;
-  const std::string_view all(out.bytes), text = all.substr(std::min(before, all.size()));
+  if (const int error = log::read_block(*source, from.byte - before, before + room, block_)) return error;
+  const std::string_view all(block_), text = all.substr(std::min(before, all.size()));
   std::size_t size = bytes_of_lines(text, limit - from.index);
   if (size == text.npos) size = text.rfind('\n') + 1;  // 0 if there is none
   if (size == 0 && text.size() == most) size = most;   // a piece of a line that is longer
@@ -153,7 +153,7 @@ int LogFeed::read(const Position& from, u64 limit, std::size_t most, Chunk& out)
                     static_cast<unsigned long long>(from.index), dir_.c_str());
   out.range = {from.file, from.byte, from.byte + size, from.index + newlines(text.substr(0, size)),
                hash_before(all.substr(0, before))};
-  out.bytes = out.bytes.substr(before, size);
+  out.bytes = text.substr(0, size);
   return 1;
 }
 

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/fleet/message.hpp"
@@ -30,7 +31,7 @@ struct Position {
 
 struct Chunk {
   Range range;
-  std::string bytes;
+  std::string_view bytes;  // until the next call of next()
 };
 
 class LogFeed {
@@ -80,6 +81,7 @@ class LogFeed {
   std::string open_name_;  // of source_
   u64 open_inode_ = 0;     // 0: it is compressed
   std::unique_ptr<log::ByteSource> source_;
+  std::string block_;  // what was read; it is kept, since memory that is new for each range costs more than reading it
 };
 
 }  // namespace shmring::fleet

@@ -23,15 +23,15 @@ ZSTD_DCtx* unpacking() {
 }  // namespace
 
 std::string pack(std::string_view bytes) {
-  std::string out(ZSTD_compressBound(bytes.size()), '\0');
+  thread_local std::string out;  // memory that is new for each message costs as much as packing
+  if (out.size() < ZSTD_compressBound(bytes.size())) out.resize(ZSTD_compressBound(bytes.size()));
   ZSTD_CCtx* const context = packing();
   if (context == nullptr) throw std::bad_alloc();
   ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
   ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
   const std::size_t size = ZSTD_compress2(context, out.data(), out.size(), bytes.data(), bytes.size());
   if (ZSTD_isError(size)) throw std::bad_alloc();  // with room for the bound, zstd fails only for want of memory
-  out.resize(size);
-  return out;
+  return out.substr(0, size);
 }
 
 std::string unpack(std::string_view data, std::size_t bytes, std::string& out) {

@@ -165,7 +165,8 @@ void Receiver::Parts::failed(KeptLog& log, const std::string& text, u64 now) {
 
 bool Receiver::Parts::take_range(KeptLog& log, const Delivery& delivery, u64 now) {
   Range range;
-  std::string bytes, text;
+  std::string text;
+  std::string& bytes = unpacked_;
   std::string wrong = parse_range(delivery.message.headers, range);
   if (wrong.empty()) wrong = unpack(delivery.message.data, range.end - range.begin, bytes);
   if (!wrong.empty()) return refuse_message(delivery, "message", wrong), true;

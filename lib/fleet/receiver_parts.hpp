@@ -68,6 +68,7 @@ class Receiver::Parts {
   os::Fd root_;
   std::vector<Delivery> fetched_;
   std::size_t taken_ = 0;  // of fetched_
+  std::string unpacked_;   // the message at hand; its memory is kept for the next one
   std::vector<u64> acknowledged_, ended_;
   std::optional<u64> commit_due_ns_;
   u64 uses_ = 0;

@@ -34,17 +34,39 @@ TEST_CASE("keys and checkpoint are sent behind the lines, when they change, and 
   CHECK(sender.engine.messages(sender.subject("checkpoint")).size() == 2);
 }
 
+namespace {
+
+const SmallLog* growing = nullptr;
+
+// Lines become durable while the checkpoint is opened.
+int open_meanwhile(int directory, const char* path, int flags, mode_t mode) {
+  if (const SmallLog* log = std::string_view(path) == "checkpoint" ? std::exchange(growing, nullptr) : nullptr) {
+    log->put(name_of_file(1, 0), lines_of(0, 9));
+    log->set_durable(9);
+  }
+  return Replaced<&os::Calls::openat>::real(directory, path, flags, mode);
+}
+
+}  // namespace
+
 TEST_CASE("a checkpoint waits for the lines that were durable when it was read") {
   SmallLog log;
   log.put(name_of_file(1, 0), lines_of(0, 5));
   log.put("checkpoint", "a checkpoint\n");
   log.set_durable(5);
+  growing = &log;
+  const Replaced<&os::Calls::openat> open(open_meanwhile);
   Sender sender(log);
-  sender.engine.answers.assign(3, Outcome::full);
-  sender.run(second / 5);
-  CHECK(sender.engine.messages(sender.subject("checkpoint")).empty());
   sender.run(20 * second);
-  CHECK(sender.engine.messages(sender.subject("checkpoint")).size() == 1);
+  REQUIRE(growing == nullptr);
+  const std::vector<Stored> lines = sender.engine.messages(sender.subject());
+  const std::vector<Stored> riders = sender.engine.messages(sender.subject("checkpoint"));
+  REQUIRE((lines.size() == 2 && riders.size() == 1));
+  Rider rider;
+  std::size_t bytes = 0;
+  REQUIRE(parse_rider(riders[0].headers, "checkpoint", rider, bytes) == "");
+  CHECK(rider.next_index == 9);
+  CHECK(riders[0].sequence > lines[1].sequence);
 }
 
 TEST_CASE("the archive pins keys and checkpoints: what contradicts them is kept out") {
@@ -67,6 +89,9 @@ TEST_CASE("the archive pins keys and checkpoints: what contradicts them is kept 
   other[other.size() / 3] = static_cast<char>(other[other.size() / 3] ^ 1);
   CHECK(store.put_rider({"keys", 0}, other) == -EUCLEAN);
   CHECK(store.put_rider({"keys", 0}, keys + "and more\n") == -EUCLEAN);
+  fs::create_directory(root.path() + "/stranger");
+  const shmring::test::SealedLog stranger(root.path() + "/stranger", shape);
+  CHECK(store.put_rider({"keys", 0}, content(root.path() + "/stranger/keys")) == -EUCLEAN);  // a whole chain, of others
   CHECK(content(store.path() + "/keys") == keys);
 
   CHECK(store.put_rider({"checkpoint", 0}, "no checkpoint\n") == -EUCLEAN);
