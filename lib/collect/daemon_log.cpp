@@ -82,6 +82,8 @@ int Daemon::move_old_log() {
 // Nothing but the first line of the new log names the old one, so that line is durable by now. If this fails, the next start
 // does it.
 void Daemon::forget_old_log() {
+  warn("shmringd: log {}: a new log has begun; the old one is in {}/{}, and its keys are erased: give away those in {}/keys\n",
+       log_dir_, log_dir_, old_log_->folder, log_dir_);
   old_log_.reset();
   if (log::forget_old_log(log_.directory(), log_dir_) != 0) warn("shmringd: {}; the next start does that\n", os::last_error());
 }

@@ -12,8 +12,8 @@ import signal
 import subprocess
 import threading
 
-from command_case import CONFIGURATION, DAMAGED, OK, CommandCase, HAS_BENCH, SHMRING, SHMRINGD, main, until
-from seal_oracle import Sealed
+from command_case import CONFIGURATION, DAMAGED, NEGATIVE, OK, CommandCase, HAS_BENCH, SHMRING, SHMRINGD, main, until
+from seal_oracle import Sealed, root_of
 
 ROUNDS = 5 if HAS_BENCH else 3
 
@@ -53,6 +53,15 @@ class SealedLog(CommandCase):
         sealed = Sealed(self.log, key[-32:])
         sealed.check(base)
         return sealed
+
+    def text(self):
+        return pathlib.Path(self.said).read_text()
+
+    def path_of(self, key):
+        """A file with this key, since its name has a slash."""
+        path = pathlib.Path(f"{self.folder}/{abs(hash(key))}.key")
+        path.write_text(key + "\n")
+        return str(path)
 
     def epochs(self):
         return sorted(name for name in os.listdir(self.state) if name.startswith("epoch-"))
@@ -127,6 +136,44 @@ class SealedLog(CommandCase):
         last.write_bytes(text)
         self.end(self.collect())
         self.judge()
+
+    def test_a_new_log_takes_the_place_of_one_that_cannot_go_on(self):
+        daemon = self.collect()
+        self.emit(20)
+        self.end(daemon)
+        shutil.copytree(self.log, f"{self.folder}/backup", symlinks=True)
+        self.end(self.collect())
+        genesis = lambda folder: self.path_of(pathlib.Path(f"{folder}/keys").read_text().splitlines()[4])
+        old_key, old_root = genesis(self.log), pathlib.Path(f"{self.log}/checkpoint").read_text().splitlines()[:3]
+        shutil.rmtree(self.log)
+        os.rename(f"{self.folder}/backup", self.log)  # an older state of it, as from a backup
+        daemon = self.collect()
+        self.assertEqual(daemon.wait(30), DAMAGED)
+        self.assertIn("or, if this log was restored from a backup, see `shmringd --new-log`", self.text())
+        daemon = self.collect("--new-log")
+        self.emit(5)
+        self.end(daemon)
+        (old,) = pathlib.Path(self.log).glob("old-*")
+        self.assertIn(f"a new log has begun; the old one is in {self.log}/{old.name}, and its keys are erased", self.text())
+        first = json.loads(sorted(pathlib.Path(self.log).glob("*.jsonl"))[0].read_text().splitlines()[0])
+        self.assertEqual(first["old"], {"folder": old.name, "origin": old_root[0], "size": int(old_root[1]),
+                                        "root": old_root[2]})
+        self.judge()
+        self.expect(OK, "verify", self.log, "--key", genesis(self.log))
+        self.expect(OK, "verify", str(old), "--key", old_key)
+        self.assertEqual(self.run_it("verify", self.log, "--key", old_key).status, NEGATIVE)
+        self.end(self.collect())
+        self.judge()
+
+    def test_a_tile_of_level_one_is_what_others_compute(self):
+        daemon = self.collect()
+        self.expect(OK, "emit", "r", "--wait", data=b"x\n" * 70_000)
+        self.end(daemon)
+        sealed = self.judge()
+        tile = pathlib.Path(f"{self.log}/tile/1/000").read_bytes()
+        lines = [line.encode() if isinstance(line, str) else line for line in sealed.lines]
+        self.assertGreater(len(lines), 65_536)
+        self.assertEqual(tile, b"".join(root_of(lines[at:at + 256]) for at in range(0, 65_536, 256)))
 
     def test_keys_that_others_may_read_are_refused(self):
         daemon = self.collect()
