@@ -23,6 +23,11 @@ COLLECTOR = [("openat", "EMFILE", range(1, 16)), ("write", "ENOSPC", range(1, 4)
              ("sendto", "EAGAIN", [1, 2]),
              ("fallocate", "ENOSPC", [2, 3]), ("fallocate", "EOPNOTSUPP", [2]),
              ("renameat", "EACCES", [1, 2]), ("fchmod", "EPERM", [1])]
+# The same of a sealed log; "": the process is killed at that call.
+SEALED = [("openat", "EMFILE", range(1, 40)), ("write", "ENOSPC", range(1, 12)), ("write", "", range(1, 12)),
+          ("fdatasync", "EIO", range(1, 9)), ("fdatasync", "", range(1, 9)), ("fsync", "EIO", range(1, 9)),
+          ("fsync", "", range(1, 9)), ("renameat2", "EACCES", range(1, 7)), ("renameat2", "", range(1, 7)),
+          ("pwrite64", "EIO", [1]), ("unlinkat", "EACCES", range(1, 4)), ("mkdirat", "EACCES", [1]), ("eventfd2", "EMFILE", [1, 2])]
 COMMANDS = [("openat", "EMFILE", range(1, 6)), ("read", "EIO", range(1, 4)), ("pread64", "EIO", range(1, 4)),
             ("mmap", "ENOMEM", range(1, 4)), ("write", "EIO", [1, 2]), ("newfstatat", "EACCES", range(1, 5))]
 LOADERS = {"openat", "read", "pread64", "mmap", "newfstatat"}  # which the dynamic loader makes too, before the program begins
@@ -45,16 +50,16 @@ class Injection(CommandCase):
     def traced(self, call, error, n, program, *arguments):
         n += self.loaders_calls(call, program) if call in LOADERS else 0
         return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e",
-                f"inject={call}:error={error}:when={n}", program, *arguments]
+                f"inject={call}:{'error=' + error if error else 'signal=SIGKILL'}:when={n}", program, *arguments]
 
     def judge(self, status, err, what):
         self.assertIn(status, STATUSES, f"{what}: {err}")
         if status not in (0, 1):
             self.assertTrue(err.strip(), f"{what}: status {status} without a message")
 
-    def complete(self, log, written):
+    def complete(self, log, written, *options):
         """A collector without injection; then every record that was written is in the log, once."""
-        collector = self.start(SHMRINGD, "--ring", "r", "--log", log, stderr=subprocess.PIPE)
+        collector = self.start(SHMRINGD, "--ring", "r", "--log", log, *options, stderr=subprocess.PIPE)
         until(self.collects, "collects")
         until(lambda: not json.loads(self.run_it("stat", "r", "--interval", "0", "-o", "json").out)["producers"], "drained")
         collector.terminate()
@@ -90,6 +95,35 @@ class Injection(CommandCase):
                     _, err = child.communicate(timeout=60)
                     self.judge(child.returncode, err.decode(), f"shmringd, {call} {error} {n}")
                     self.complete(log, 40)
+                    type(self).injected += 1
+
+    def test_a_sealed_log_whose_collector_s_call_fails_or_is_its_last_is_signed_in_the_end(self):
+        log, state = os.path.join(self.folder, "log"), os.path.join(self.folder, "state")
+        options = ["--seal", "--seal-state", state, "--durability", "every"]
+        for call, error, numbers in SEALED:
+            for n in list(numbers)[::4 if QUICK else 1]:
+                with self.subTest(call=call, error=error, n=n):
+                    for folder in (log, state):
+                        shutil.rmtree(folder, ignore_errors=True)
+                    if os.path.exists(self.path()):
+                        os.unlink(self.path())
+                    self.create()
+                    self.assertEqual(self.run_it("emit", "r", data=b"x\n" * 20).status, 0)
+                    child = self.start(*self.traced(call, error, n, SHMRINGD, "--ring", "r", "--log", log, *options),
+                                       stderr=subprocess.PIPE)
+                    until(lambda: child.poll() is not None or self.collects(), "collects, or has ended")
+                    self.run_it("emit", "r", data=b"y\n" * 20)
+                    for pid in self.tracees(child.pid):
+                        os.kill(pid, 15)
+                    _, err = child.communicate(timeout=60)
+                    if error:
+                        self.judge(child.returncode, err.decode(), f"shmringd, {call} {error} {n}")
+                    self.complete(log, 40, *options)
+                    with open(os.path.join(log, "keys"), encoding="utf-8") as keys, \
+                            open(os.path.join(self.folder, "key"), "w", encoding="utf-8") as key:
+                        key.write(keys.read().splitlines()[4] + "\n")
+                    done = self.run_it("verify", log, "--key", os.path.join(self.folder, "key"), "-o", "json")
+                    self.assertEqual((done.status, json.loads(done.out)["seal"]["unsigned_lines"]), (0, 0), done.err)
                     type(self).injected += 1
 
     def collects(self):
