@@ -27,7 +27,8 @@ COLLECTOR = [("openat", "EMFILE", range(1, 16)), ("write", "ENOSPC", range(1, 4)
 SEALED = [("openat", "EMFILE", range(1, 40)), ("write", "ENOSPC", range(1, 12)), ("write", "", range(1, 12)),
           ("fdatasync", "EIO", range(1, 9)), ("fdatasync", "", range(1, 9)), ("fsync", "EIO", range(1, 9)),
           ("fsync", "", range(1, 9)), ("renameat2", "EACCES", range(1, 7)), ("renameat2", "", range(1, 7)),
-          ("pwrite64", "EIO", [1]), ("unlinkat", "EACCES", range(1, 4)), ("mkdirat", "EACCES", [1]), ("eventfd2", "EMFILE", [1, 2])]
+          ("pwrite64", "EIO", [1]), ("unlinkat", "EACCES", range(1, 4)), ("mkdirat", "EACCES", [1]),
+          ("eventfd2", "EMFILE", [1, 2])]
 COMMANDS = [("openat", "EMFILE", range(1, 6)), ("read", "EIO", range(1, 4)), ("pread64", "EIO", range(1, 4)),
             ("mmap", "ENOMEM", range(1, 4)), ("write", "EIO", [1, 2]), ("newfstatat", "EACCES", range(1, 5))]
 LOADERS = {"openat", "read", "pread64", "mmap", "newfstatat"}  # which the dynamic loader makes too, before the program begins
