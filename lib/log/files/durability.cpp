@@ -14,6 +14,7 @@ namespace shmring::log {
 namespace {
 
 constexpr u64 retry_after_ns = 1'000'000'000;
+constexpr std::size_t usual_text_bytes = std::size_t{1} << 20;  // what is not used of it takes no memory
 
 }  // namespace
 
@@ -72,10 +73,9 @@ void Durability::keep_read(std::string accounts, u64 index, std::string rest, u6
   const std::size_t line = accounts.size();
   const std::string& name = files_.back().name;
   if (files_.back().is_suspect) files_.back().end_byte = byte;
-  kept_.push_back({index, index + 1, std::make_shared<std::string>(std::move(accounts)), 0, name, byte});
+  add({index, index + 1, std::make_shared<std::string>(std::move(accounts)), 0, index, name, byte});
   if (!rest.empty())
-    kept_.push_back(
-        {index + 1, written_, std::make_shared<std::string>(std::move(rest)), std::string::npos, name, byte + line});
+    add({index + 1, written_, std::make_shared<std::string>(std::move(rest)), std::string::npos, 0, name, byte + line});
 }
 
 void Durability::wrote(SharedText lines, u64 first_index, u64 end_index, std::size_t accounts_at) {
@@ -86,8 +86,30 @@ void Durability::wrote(SharedText lines, u64 first_index, u64 end_index, std::si
 
 void Durability::keep(SharedText lines, u64 first, u64 end, std::size_t accounts_at) {
   const u64 bytes = lines->size();
-  kept_.push_back({first, end, std::move(lines), accounts_at, files_.back().name, current_bytes_});
+  if (has_room(bytes, end, accounts_at != std::string::npos)) {
+    Kept& last = kept_.back();
+    last.end = end;
+    if (accounts_at != std::string::npos) last.accounts_at = last.text->size() + accounts_at, last.accounts = end - 1;
+    *last.text += *lines;
+    keep_spare(std::move(*lines));
+  } else {
+    add({first, end, std::move(lines), accounts_at, end - 1, files_.back().name, current_bytes_});
+  }
   current_bytes_ += bytes, unsynced_bytes_ += bytes, written_ = end;
+}
+
+void Durability::add(Kept kept) {
+  kept_bytes_ += kept.text->capacity();
+  kept_.push_back(std::move(kept));
+}
+
+// Returns whether these lines go into the memory that the last ones have, which is then read by nobody. Lines that are durable
+// may stand in front of them: they count as not synced for a little longer.
+bool Durability::has_room(u64 bytes, u64 end, bool has_accounts) const {
+  if (kept_.empty() || end > read_) return false;
+  const Kept& last = kept_.back();
+  if (has_accounts && last.accounts_at != std::string::npos) return false;  // the one before may be K
+  return last.file == files_.back().name && last.text->capacity() - last.text->size() >= bytes;
 }
 
 void Durability::write_failed(int error) {
@@ -157,7 +179,7 @@ void Durability::begin_sync(std::size_t files) {
   job.mark.boot[0] = boot_[0], job.mark.boot[1] = boot_[1];
   job.mark.durable = files_[files - 1].end;
   if (const Kept* accounts = last_accounts_below(job.mark.durable)) {
-    job.mark.accounts = accounts->end - 1;
+    job.mark.accounts = accounts->accounts;
     job.mark.file = accounts->file, job.mark.byte = accounts->byte + accounts->accounts_at;
   }
   since_ns_ = 0;  // what comes from here on is the next sync's
@@ -187,7 +209,7 @@ std::vector<Bytes> Durability::bytes_of(const File& file, u64& first) const {
   for (const Kept& kept : kept_) {
     if (kept.file != file.name || (k != nullptr && kept.first < k->first)) continue;
     const bool is_k = &kept == k;
-    if (bytes.empty()) first = is_k ? kept.end - 1 : kept.first;
+    if (bytes.empty()) first = is_k ? kept.accounts : kept.first;
     bytes.push_back({kept.text, is_k ? kept.accounts_at : 0, {}, 0, 0});
   }
   return bytes;
@@ -258,9 +280,8 @@ void Durability::set_read(u64 end) {
 void Durability::drop_kept() {
   if (const Kept* accounts = last_accounts_below(durable_)) {
     while (&kept_.front() != accounts && kept_.front().end <= read_) {
-      std::string text = std::move(*kept_.front().text);
-      text.clear();
-      keep_spare(std::move(text));
+      kept_bytes_ -= kept_.front().text->capacity();
+      keep_spare(std::move(*kept_.front().text));
       kept_.pop_front();
     }
   }
@@ -272,8 +293,7 @@ void Durability::drop_kept() {
 const Durability::Kept* Durability::last_accounts_below(u64 index) const {
   const Kept* found = nullptr;
   for (const Kept& kept : kept_) {
-    if (kept.end > index) break;
-    if (kept.accounts_at != std::string::npos) found = &kept;
+    if (kept.accounts_at != std::string::npos && kept.accounts < index) found = &kept;
   }
   return found;
 }
@@ -286,15 +306,22 @@ std::optional<Voided> Durability::take_voided() {
 }
 
 std::string Durability::take_spare() {
-  if (spare_.empty()) return {};
-  std::string out = std::move(spare_.back());
-  spare_.pop_back();
-  spare_bytes_ -= out.capacity();
+  std::string out;
+  if (spare_.empty()) {
+    out.reserve(usual_text_bytes);
+  } else {
+    out = std::move(spare_.back());
+    spare_.pop_back();
+    spare_bytes_ -= out.capacity();
+  }
   return out;
 }
 
+// A short text was no batch's: of these there would be ever more.
 void Durability::keep_spare(std::string text) {
-  if (spare_bytes_ + text.capacity() > 2 * policy_.unsynced_max) return;  // a string has up to twice what it says
+  if (text.capacity() < usual_text_bytes) return;
+  if (kept_bytes_ + spare_bytes_ + text.capacity() > 2 * policy_.unsynced_max) return;  // a half may be room that is left
+  text.clear();
   spare_bytes_ += text.capacity();
   spare_.push_back(std::move(text));
 }

@@ -12,6 +12,8 @@
 //   - a file that another collector of this boot has left beyond D may lie: the kernel reports an error once, and may have
 //     reported it to that collector. Such a file is suspect, and is replaced when it should be synced. What it says is read
 //     from it, for nothing else has it; but if the log goes on in it, what follows its last accounts line is in memory;
+//   - the memory of lines is used again. What a large batch has had takes many small ones, one behind the other: or else each
+//     piece of it would grow to the largest batch, and memory with the time;
 //   - files become durable in their order.
 // Thread role: the collector's. No call waits for the disk, except through SyncAtOnce.
 #pragma once
@@ -126,7 +128,8 @@ class Durability {
   struct Kept {
     u64 first, end;
     SharedText text;
-    std::size_t accounts_at;
+    std::size_t accounts_at;  // where in it an accounts line begins, or npos; …
+    u64 accounts;             // … and that line's index
     std::string file;
     u64 byte;  // in the file, of the text
   };
@@ -142,6 +145,8 @@ class Durability {
   void blame(const SyncResult& result);
   void move_on(u64 durable);
   void keep(SharedText lines, u64 first, u64 end, std::size_t accounts_at);
+  void add(Kept kept);
+  bool has_room(u64 bytes, u64 end, bool has_accounts) const;
   void drop_kept();
   const Kept* last_accounts_below(u64 index) const;
   std::vector<Bytes> bytes_of(const File& file, u64& first) const;
@@ -151,7 +156,7 @@ class Durability {
   std::deque<File> files_;  // not durable yet, oldest first; the last is the current one unless it is closed
   std::deque<Kept> kept_;   // from K on, or from what is still read if that is before
   std::deque<std::string> spare_;
-  std::size_t spare_bytes_ = 0;  // of their memory
+  std::size_t kept_bytes_ = 0, spare_bytes_ = 0;  // of their memory
   // Of the job that is under way:
   bool job_replaces_ = false;
   std::size_t job_files_ = 0, job_closed_ = 0;  // the first so many files; of these, the first so many are closed

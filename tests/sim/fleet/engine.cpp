@@ -2,7 +2,6 @@
 #include "tests/sim/fleet/engine.hpp"
 
 #include <algorithm>
-#include <ranges>
 
 namespace sim {
 namespace {
@@ -22,8 +21,8 @@ Outcome Engine::fate(bool& takes_effect, std::string& text) {
 }
 
 u64 Engine::last_sequence_of(const std::string& subject) const {
-  for (const auto& [sequence, message] : std::views::reverse(messages_))
-    if (message.subject == subject) return sequence;
+  for (auto sent = messages_.rbegin(); sent != messages_.rend(); ++sent)
+    if (sent->second.subject == subject) return sent->first;
   return 0;
 }
 
@@ -51,9 +50,9 @@ Outcome Engine::last(const std::string& subject, std::optional<fleet::Stored>& o
     return Outcome::done;
   }
   u64 steps = is_stale ? dice_.below(3) : 0;
-  for (const auto& [sequence, message] : std::views::reverse(messages_)) {
-    if (message.subject != subject) continue;
-    out = message.stored;
+  for (auto sent = messages_.rbegin(); sent != messages_.rend(); ++sent) {
+    if (sent->second.subject != subject) continue;
+    out = sent->second.stored;
     if (steps-- == 0) break;
   }
   return Outcome::done;

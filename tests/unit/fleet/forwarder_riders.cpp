@@ -1,4 +1,6 @@
 // What rides along with a log's lines: keys and checkpoints come behind the lines that they are about.
+#include <fcntl.h>
+
 #include "tests/support/sealed_log.hpp"
 #include "tests/unit/fleet/support.hpp"
 

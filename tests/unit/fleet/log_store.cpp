@@ -1,6 +1,7 @@
 // The files of a log in the archive: what is appended, compared, refused and repaired.
 #include "lib/fleet/log_store.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "lib/os/error.hpp"

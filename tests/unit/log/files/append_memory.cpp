@@ -2,10 +2,28 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <fstream>
+#include <random>
+#include <span>
+
 #include "tests/support/sandbox.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;
+
+namespace {
+
+// What is this process's own, and no file.
+u64 own_memory_kib() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  u64 kib = 0;
+  while (status >> word)
+    if (word == "RssAnon:") status >> kib;
+  return kib;
+}
+
+}  // namespace
 
 TEST_CASE("a batch gets the memory of the one before: it is not given back to the system, to come again page by page") {
   Directory dir;
@@ -35,4 +53,35 @@ TEST_CASE("a batch gets the memory of the one before: it is not given back to th
   }));
   CHECK(of_hundred >= 0);
   CHECK(of_hundred < 100);  // a batch has sixty pages
+}
+
+TEST_CASE("memory stays as it is while the sizes of batches vary: what a large one has had is filled by small ones") {
+  Directory dir;
+  const std::vector<Line> lines(2'000, event("payments", 1, 1, std::string(100, 'x')));
+  const std::string said = test::in_child([&] {
+    Appender log;
+    Recovered recovered;
+    SyncPolicy policy;
+    policy.unsynced_max = u64{16} << 20;
+    log.set_durability(policy, std::make_unique<SyncAtOnce>());
+    if (log.open(dir.log(), "ring", {}, recovered) != 0) return std::string("it is not opened");
+    std::minstd_rand dice(1);
+    const auto write = [&](int batches) {
+      for (int i = 0; i < batches; ++i) {
+        const std::size_t share = dice() % 100 == 0 ? lines.size() : 1 + dice() % 40;  // seldom a large one
+        log.append(std::span(lines).first(share), {});
+        if (log.accounts_are_due()) log.append(Accounts{});
+        if (log.write() != 0) return false;
+        log.sync(1);
+      }
+      return true;
+    };
+    if (!write(30'000)) return std::string("it is not written");
+    const u64 before = own_memory_kib();
+    if (!write(20'000)) return std::string("it is not written");
+    const u64 after = own_memory_kib();
+    return after <= before + 2'048 && after < 24'000 ? std::string("flat")
+                                                     : std::to_string(before) + " KiB, then " + std::to_string(after);
+  });
+  CHECK(said == "flat");
 }

@@ -98,6 +98,24 @@ TEST_CASE("a replacement begins at the last accounts line that is durable, and t
   log.check();
 }
 
+TEST_CASE(
+    "a replacement begins at the last accounts line that is durable, also if lines behind it are kept in the same memory") {
+  DurableLog log;
+  CHECK(log.write() == 0);
+  log.writer->log.append(log.writer->accounts());
+  const u64 accounts = log.writer->log.next_index() - 1;
+  log.writer->try_again();
+  CHECK(log.durable() == accounts + 1);
+  disk.data_syncs = 1;
+  log.write_unsynced();
+  log.writer->log.append(log.writer->accounts());
+  CHECK(log.write() == 0);
+  REQUIRE(log.voids.size() == 1);
+  CHECK(log.voids[0].from == accounts);
+  CHECK(is_accounts_line(content(log_files(log.dir.log())[1])));
+  log.check();
+}
+
 TEST_CASE("a write that the disk refuses makes the file void: its lines and the batch are in others") {
   DurableLog log;
   for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
