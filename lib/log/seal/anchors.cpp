@@ -82,7 +82,8 @@ void Anchors::sort() {
 }
 
 std::span<const Anchor> Anchors::of_size(u64 size) const {
-  return std::ranges::equal_range(all_, size, {}, [](const Anchor& one) { return one.is.checkpoint.size; });
+  const auto size_of = [](const Anchor& one) { return one.is.checkpoint.size; };
+  return {std::ranges::lower_bound(all_, size, {}, size_of), std::ranges::upper_bound(all_, size, {}, size_of)};
 }
 
 u64 Anchors::epoch_of(const Anchor& anchor) const {
