@@ -33,9 +33,8 @@ bool truth_of(log::Scanner& scanner, bool& out) {
 
 std::string body(const Committed& committed, u64 generation) {
   return "{\"v\":1,\"generation\":" + std::to_string(generation) + ",\"file\":\"" + committed.file +
-         "\",\"bytes\":" + std::to_string(committed.bytes) + ",\"line\":" + std::to_string(committed.line) +
-         ",\"index\":" + std::to_string(committed.index) + ",\"wanted\":" + truth(committed.wanted) +
-         ",\"replace\":" + truth(committed.replace);
+         "\",\"bytes\":" + std::to_string(committed.bytes) + ",\"index\":" + std::to_string(committed.index) +
+         ",\"wanted\":" + truth(committed.wanted) + ",\"replace\":" + truth(committed.replace);
 }
 
 int write_at(int file, std::string_view text, u64 at) {
@@ -67,12 +66,11 @@ bool parse_committed(std::string_view text, Committed& out, u64& generation) {
   if (!scanner.literal("{\"v\":1,\"generation\":") || !scanner.number(number)) return false;
   if (!scanner.literal(",\"file\":") || !scanner.string(file)) return false;
   if (!scanner.literal(",\"bytes\":") || !scanner.number(read.bytes)) return false;
-  if (!scanner.literal(",\"line\":") || !scanner.number(read.line)) return false;
   if (!scanner.literal(",\"index\":") || !scanner.number(read.index)) return false;
   if (!scanner.literal(",\"wanted\":") || !truth_of(scanner, read.wanted)) return false;
   if (!scanner.literal(",\"replace\":") || !truth_of(scanner, read.replace)) return false;
   if (!file.empty() && (!log::is_log_file_name(file, first) || file.ends_with(log::compressed_suffix))) return false;
-  if (read.line < first || read.index < read.line) return false;
+  if (read.index < first) return false;
   read.file = file;
   if (text != committed_text(read, number)) return false;
   out = std::move(read), generation = number;

@@ -27,11 +27,10 @@ inline constexpr const char* committed_name = "committed";
 struct Committed {
   std::string file;  // the log's newest file; empty: it has none yet
   u64 bytes = 0;     // of it
-  u64 line = 0;      // index of the line that begins there, or goes on there
-  u64 index = 0;     // all lines below it are there: from the first that the archive got, or from where a person gave up some
-  bool wanted = false;  // the host is asked to go on from here
-  bool replace =
-      false;  // a sync of the newest file has failed, and the file that takes its place may not have its name for good
+  u64 index = 0;  // of the line that begins there, or goes on there. As the log is read, all lines below it are there: from the
+                  // first that the archive got, or from where a person gave up some
+  bool wanted = false;   // the host is asked to go on from here
+  bool replace = false;  // a sync of the newest file has failed, and what takes its place may not have its name for good
   bool operator==(const Committed&) const = default;
 };
 

@@ -73,7 +73,7 @@ Put LogStore::lose(std::string& text, int error, const char* what) {
 }
 
 int LogStore::commit() {
-  if (!is_uncommitted()) return 0;
+  if (!is_uncommitted() || is_repeating()) return 0;
   if (!newest_.file.empty())
     if (const int error = os::sync_data(file_.get())) return lose(error, "sync it");
   if (!is_name_synced_)
@@ -82,6 +82,20 @@ int LogStore::commit() {
   is_name_synced_ = true;
   committed_ = newest_;
   return 0;
+}
+
+int LogStore::set_wanted() {
+  if (const int error = give_up_repeats()) return error;
+  newest_.wanted = true;
+  return 0;
+}
+
+// Nothing of it is committed, and all of its lines are in the files before it.
+int LogStore::give_up_repeats() {
+  if (!is_repeating()) return 0;
+  if (os::calls.unlinkat(directory_.get(), newest_.file.c_str(), 0) != 0) return lose(-errno, "remove it");
+  newest_ = committed_;
+  return open_newest();
 }
 
 Put LogStore::put(const Range& range, std::string_view bytes, std::string& text) {
@@ -95,10 +109,11 @@ Put LogStore::put(const Range& range, std::string_view bytes, std::string& text)
 
 Put LogStore::begin_newer(const Range& range, std::string_view bytes, std::string& text) {
   const u64 first = log::first_index_of(range.file);
-  const bool goes_on = newest_.file.empty() ? range.follows == Follows::nothing : first <= newest_.index;
+  const bool goes_on =
+      newest_.file.empty() ? range.follows == Follows::nothing : first <= std::max(newest_.index, committed_.index);
   if (range.begin > 0 || (!goes_on && range.follows != Follows::given_up)) return Put::gap;
   if (range.before != hash_before({})) return text = range.file + ": nothing is before its byte 0", Put::wrong;
-  if (commit() != 0) return text = os::last_error(), Put::failed;
+  if (cut_tail() != 0 || commit() != 0 || give_up_repeats() != 0) return text = os::last_error(), Put::failed;
   if (const int error = begin_file(range)) return lose(text, error, "begin a file behind it");
   return append(range, bytes, text);
 }
@@ -107,16 +122,16 @@ int LogStore::begin_file(const Range& range) {
   if (const int error = os::open_at(directory_.get(), range.file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0640, file_))
     return error;
   const u64 first = log::first_index_of(range.file);
-  newest_ = {range.file, 0, first, std::max(newest_.index, first), newest_.wanted};
+  newest_ = {range.file, 0, first, newest_.wanted};
   is_name_synced_ = has_tail_ = false;
   return 0;
 }
 
 Put LogStore::append(const Range& range, std::string_view bytes, std::string& text) {
   const auto lines = static_cast<u64>(std::ranges::count(bytes, '\n'));
-  if (newest_.line + lines != range.next_index) {
+  if (newest_.index + lines != range.next_index) {
     text = range.file + ": line " + std::to_string(range.next_index) + " should begin at byte " + std::to_string(range.end) +
-           ", and it is line " + std::to_string(newest_.line + lines);
+           ", and it is line " + std::to_string(newest_.index + lines);
     return Put::wrong;
   }
   if (const int error = write_at_end(bytes)) {
@@ -124,8 +139,7 @@ Put LogStore::append(const Range& range, std::string_view bytes, std::string& te
     fail(error, range.file, "append to it");
     return text = os::last_error(), Put::full;
   }
-  newest_.bytes += bytes.size(), newest_.line = range.next_index;
-  newest_.index = std::max(newest_.index, newest_.line);
+  newest_.bytes += bytes.size(), newest_.index = range.next_index;
   newest_.wanted = false;
   return Put::appended;
 }
@@ -159,6 +173,7 @@ Put LogStore::compare(const Range& range, std::string_view bytes, std::string& t
     const std::optional<u64> at = first_difference(range, bytes, there, before);
     if (!at) return Put::repeated;
     if (is_committed || !is_uncommitted()) return text = in_words(path_, range, *at), Put::differs;
+    if (is_repeating()) return lose(text, -EUCLEAN, "read what was written to it");
     if (commit() != 0) return text = os::last_error(), Put::failed;
   }
 }
@@ -168,7 +183,7 @@ Put LogStore::compare_older(const Range& range, std::string_view bytes, std::str
   std::unique_ptr<log::ByteSource> source;
   std::string there;
   const std::size_t before = std::min<u64>(hashed_before, range.begin);
-  const Put same = range.next_index <= newest_.index ? Put::repeated : Put::left;
+  const Put same = range.next_index <= std::max(newest_.index, committed_.index) ? Put::repeated : Put::left;
   const int error = log::open_source(directory_.get(), path_, as_file(range.file), source);
   if (error == -ENOENT) return same;
   if (error != 0 || log::read_block(*source, range.begin - before, before + bytes.size(), there) != 0)

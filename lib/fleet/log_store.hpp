@@ -8,6 +8,8 @@
 //   - a file is begun only if it goes on with the lines that are there: its first line is not behind the next index. But a log
 //     of which the archive has nothing begins where the host says that it has nothing before, and a host may say that a person
 //     has given up what is missing;
+//   - a file that replaces another one repeats lines. Until it has all lines that were committed before, it is not committed, and
+//     makes way for the next one: a reader takes the replacing file's lines, and the host may not have the rest of them any more;
 //   - what differs is said only of committed bytes.
 // Thread role: one thread. Calls wait for the disk.
 #pragma once
@@ -52,11 +54,15 @@ class LogStore {
 
   // Takes a range. `text` says what is wrong if it is not appended or repeated.
   Put put(const Range& range, std::string_view bytes, std::string& text);
-  // Makes what was put survive a power cut. Returns 0, or −errno with its text: what was not committed is then gone.
+  // Makes what was put survive a power cut, unless it only repeats lines so far. Returns 0, or −errno with its text: what was not
+  // committed is then gone.
   int commit();
+  // The newest file only repeats lines that are committed. It is given up if the log is closed.
+  bool is_repeating() const { return newest_.index < committed_.index; }
   bool is_uncommitted() const { return newest_ != committed_; }
   u64 uncommitted_bytes() const { return newest_.file == committed_.file ? newest_.bytes - committed_.bytes : newest_.bytes; }
-  void set_wanted(bool is_wanted) { newest_.wanted = is_wanted; }
+  // The host is asked to go on from what is committed. Returns 0, or −errno with its text.
+  int set_wanted();
   const Committed& committed() const { return committed_; }
 
   // Keeps a message that differs, beside the file that it differs from. At most so many of a log, and one of a file.
@@ -72,8 +78,10 @@ class LogStore {
   int recover();
   int remove_uncommitted_files() const;
   int open_newest();
+  int cut_tail();
   int replace_newest();
   int begin_file(const Range& range);
+  int give_up_repeats();
   Put begin_newer(const Range& range, std::string_view bytes, std::string& text);
   Put append(const Range& range, std::string_view bytes, std::string& text);
   Put compare(const Range& range, std::string_view bytes, std::string& text);

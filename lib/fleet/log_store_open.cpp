@@ -133,9 +133,17 @@ int LogStore::open_newest() {
         "them; put it back from a copy, or move the directory away, and the host sends again what it has",
         path_.c_str(), committed_.file.c_str(), static_cast<unsigned long long>(bytes),
         static_cast<unsigned long long>(committed_.bytes));
-  if (bytes > committed_.bytes && os::calls.ftruncate(file_.get(), static_cast<off_t>(committed_.bytes)) != 0)
-    return fail(-errno, committed_.file, "cut it back to what is committed");
-  has_tail_ = false, is_name_synced_ = true;
+  has_tail_ = bytes > committed_.bytes, is_name_synced_ = true;
+  return cut_tail();
+}
+
+// The cut is synced: once a newer file is begun, nobody looks any more whether a power cut has undone it.
+int LogStore::cut_tail() {
+  if (!has_tail_) return 0;
+  if (os::calls.ftruncate(file_.get(), static_cast<off_t>(newest_.bytes)) != 0)
+    return lose(-errno, "cut it back to what counts");
+  if (const int error = os::sync_data(file_.get())) return lose(error, "sync it, cut back to what counts");
+  has_tail_ = false;
   return 0;
 }
 

@@ -137,7 +137,7 @@ bool Receiver::Parts::make_ready(KeptLog& log, u64 now) {
   if (log.seen.state == Keeping::refused || now < log.open_due_ns) return false;
   std::vector<KeptLog*> open;
   for (auto& [name, other] : logs)
-    if (other.store.is_open()) open.push_back(&other);
+    if (other.store.is_open() && !other.store.is_repeating()) open.push_back(&other);
   if (open.size() >= request_.open_logs) {
     KeptLog& oldest = **std::ranges::min_element(open, {}, &KeptLog::used);
     if (oldest.store.is_uncommitted()) commit_one(oldest, now);

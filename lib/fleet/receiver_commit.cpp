@@ -34,6 +34,7 @@ void Receiver::Parts::commit_all(u64 now) {
 void Receiver::Parts::commit_one(KeptLog& log, u64 now) {
   const u64 before = log.store.committed().index;
   if (log.store.commit() != 0) return failed(log, os::last_error(), now);
+  if (log.store.is_repeating()) return;  // its messages are acknowledged when it has gone beyond what was there
   status.lines += log.store.committed().index - std::min(before, log.store.committed().index);
   acknowledged_.insert(acknowledged_.end(), log.tickets.begin(), log.tickets.end());
   log.tickets.clear();
@@ -48,12 +49,15 @@ void Receiver::Parts::want_what_is_missing(u64 now) {
     if (!log.gap_due_ns || now < *log.gap_due_ns || !make_ready(log, now)) continue;
     const bool is_conflict = log.seen.state == Keeping::conflict;
     ++log.seen.gaps;
-    log.store.set_wanted(true);
+    if (log.store.set_wanted() != 0) {
+      failed(log, os::last_error(), now);
+      continue;
+    }
     commit_one(log, now);
     if (!log.store.is_open()) continue;
     if (!is_conflict) {
       log.seen.state = Keeping::gap;
-      log.seen.text = "archive " + log.store.path() + ": lines from " + std::to_string(log.store.committed().line) +
+      log.seen.text = "archive " + log.store.path() + ": lines from " + std::to_string(log.store.committed().index) +
                       " on are missing, and were asked for";
       say(Weight::warning, "gap", log.store.path(), log.seen.text);
     }

@@ -104,7 +104,7 @@ TEST_CASE("headers of any bytes do no harm") {
 }
 
 TEST_CASE("what is committed comes back from its text, and from no other") {
-  const Committed committed{name_of_file(1, 3), 4711, 17, 19, true, false};
+  const Committed committed{name_of_file(1, 3), 4711, 17, true, false};
   const std::string text = committed_text(committed, 5);
   Committed read;
   u64 generation = 0;
@@ -117,8 +117,8 @@ TEST_CASE("what is committed comes back from its text, and from no other") {
     CHECK(!parse_committed(text.substr(0, at), read, generation));
   }
   Committed behind = committed;
-  behind.line = 20;
-  CHECK(!parse_committed(committed_text(behind, 1), read, generation));  // more lines in the file than in the log
+  behind.index = 2;
+  CHECK(!parse_committed(committed_text(behind, 1), read, generation));  // below the file's first line
   behind = committed, behind.file = "x";
   CHECK(!parse_committed(committed_text(behind, 1), read, generation));
 }
