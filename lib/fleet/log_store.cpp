@@ -183,14 +183,16 @@ Put LogStore::compare_older(const Range& range, std::string_view bytes, std::str
   std::unique_ptr<log::ByteSource> source;
   std::string there;
   const std::size_t before = std::min<u64>(hashed_before, range.begin);
-  const Put same = range.next_index <= std::max(newest_.index, committed_.index) ? Put::repeated : Put::left;
+  const bool has_lines = bytes.ends_with('\n') && range.next_index <= std::max(newest_.index, committed_.index);
+  const Put same = has_lines ? Put::repeated : Put::left;
   const int error = log::open_source(directory_.get(), path_, as_file(range.file), source);
   if (error == -ENOENT) return same;
   if (error != 0 || log::read_block(*source, range.begin - before, before + bytes.size(), there) != 0)
     return text = os::last_error(), Put::failed;
   if (there.size() <= before) return same;
   const std::optional<u64> at = first_difference(range, bytes, there, before);
-  return at ? (text = in_words(path_, range, *at), Put::differs) : same;
+  if (at) return text = in_words(path_, range, *at), Put::differs;
+  return there.size() == before + bytes.size() ? Put::repeated : same;
 }
 
 void LogStore::keep_conflict(const Range& range, std::string_view bytes, const std::string& text) const {

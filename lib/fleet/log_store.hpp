@@ -8,8 +8,8 @@
 //   - a file is begun only if it goes on with the lines that are there: its first line is not behind the next index. But a log
 //     of which the archive has nothing begins where the host says that it has nothing before, and a host may say that a person
 //     has given up what is missing;
-//   - a file that replaces another one repeats lines. Until it has all lines that were committed before, it is not committed, and
-//     makes way for the next one: a reader takes the replacing file's lines, and the host may not have the rest of them any more;
+//   - a file that replaces another one repeats lines. Until it has all lines that were committed before, it is not committed,
+//     and makes way for the next one: a reader takes the lines of what replaces, and the host may have removed the rest;
 //   - what differs is said only of committed bytes.
 // Thread role: one thread. Calls wait for the disk.
 #pragma once
@@ -54,8 +54,8 @@ class LogStore {
 
   // Takes a range. `text` says what is wrong if it is not appended or repeated.
   Put put(const Range& range, std::string_view bytes, std::string& text);
-  // Makes what was put survive a power cut, unless it only repeats lines so far. Returns 0, or −errno with its text: what was not
-  // committed is then gone.
+  // Makes what was put survive a power cut, unless it only repeats lines so far. Returns 0, or −errno with its text: what was
+  // not committed is then gone.
   int commit();
   // The newest file only repeats lines that are committed. It is given up if the log is closed.
   bool is_repeating() const { return newest_.index < committed_.index; }

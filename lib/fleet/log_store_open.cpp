@@ -24,16 +24,21 @@ int open_directory(int root, const LogName& name, os::Fd& out) {
   return error;
 }
 
+int remove_directory(int parent, const std::string& name) {
+  if (os::calls.unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0) return 0;
+  return errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST ? 0 : -errno;
+}
+
 // Removes what no log has used yet, from below: it may have a name that a power cut takes away, and whoever was told of that
-// has ended. What is not empty stays.
-void remove_unused(int root, const LogName& name) {
+// has ended. What is not empty stays. Returns 0 or −errno.
+int remove_unused(int root, const LogName& name) {
   os::Fd host, ring;
-  if (os::open_at(root, name.host.c_str(), directory_flags, 0, host) != 0) return;
-  if (os::open_at(host.get(), name.ring.c_str(), directory_flags, 0, ring) == 0) {
-    os::calls.unlinkat(ring.get(), name.log.c_str(), AT_REMOVEDIR);
-    os::calls.unlinkat(host.get(), name.ring.c_str(), AT_REMOVEDIR);
-  }
-  os::calls.unlinkat(root, name.host.c_str(), AT_REMOVEDIR);
+  int error = os::open_at(root, name.host.c_str(), directory_flags, 0, host);
+  if (error != 0) return error == -ENOENT ? 0 : error;
+  error = os::open_at(host.get(), name.ring.c_str(), directory_flags, 0, ring);
+  if (error == 0) error = remove_directory(ring.get(), name.log);
+  if (error == 0 || error == -ENOENT) error = remove_directory(host.get(), name.ring);
+  return error == 0 ? remove_directory(root, name.host) : error;
 }
 
 }  // namespace
@@ -87,9 +92,10 @@ int LogStore::make_directory(const Committed& committed) {
     if (const int error = remove_uncommitted_files()) return error;
     // Files whose removal a power cut undoes, without the record, would look like what no crash has left.
     if (const int error = os::sync_all(directory_.get())) return fail(error, "", "sync it");
-    os::calls.unlinkat(directory_.get(), committed_name, 0);
+    if (os::calls.unlinkat(directory_.get(), committed_name, 0) != 0 && errno != ENOENT)
+      return fail(-errno, committed_name, "write it anew");
   }
-  remove_unused(root_, name_);
+  if (const int error = remove_unused(root_, name_)) return fail(error, "", "make its directory anew");
   os::Fd parent;
   int error = os::open_at(root_, ".", directory_flags, 0, parent);
   for (const std::string* name : {&name_.host, &name_.ring, &name_.log}) {

@@ -92,14 +92,14 @@ void Host::compress() {
   log::compress(directory.get(), path_, file, sync, stop);
 }
 
-// Retention: the oldest files, below what the archive has and below D.
+// Retention: the oldest files, below what the archive has, once D is in the next one.
 void Host::remove_archived() {
   HostDirectory& names = files_.directory(path_);
   const auto text = names.find(log::archived_name);
   log::Archived archived;
   if (text == names.end() || !log::parse_archived(text->second->bytes, archived).empty()) return;
   const u64 below = std::min(archived.index, durable_);
-  for (std::size_t i = 0; i + 1 < written_.size() && written_[i + 1].first <= below; ++i) {
+  for (std::size_t i = 0; i + 1 < written_.size() && written_[i + 1].first <= below && written_[i + 1].first < durable_; ++i) {
     names.erase(written_[i].name), names.erase(written_[i].name + std::string(log::compressed_suffix));
     if (dice_.once_in(3)) break;
   }

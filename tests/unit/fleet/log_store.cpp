@@ -166,6 +166,7 @@ TEST_CASE("a file is begun only if its first line is not behind what is there, o
   CHECK(s.put(range_of(first, 0, lines_of(0, 2), 2), lines_of(0, 2)) == Put::repeated);
   CHECK(s.put(range_of(first, 0, "lime 0\n", 1), "lime 0\n") == Put::differs);
   CHECK(s.put(range_of(first, 35, lines_of(5, 9), 9, lines_of(0, 5)), lines_of(5, 9)) == Put::left);
+  CHECK(s.put(range_of(first, 35, "a piece", 5, lines_of(0, 5)), "a piece") == Put::left);  // of a line that is there elsewhere
   fs::remove(s.file(first));  // whoever keeps the archive may remove old files
   CHECK(s.put(range_of(first, 0, lines_of(0, 2), 2), lines_of(0, 2)) == Put::repeated);
 }
