@@ -26,7 +26,7 @@ rule cxx
   depfile = $out.d
   deps = gcc
 rule link
-  command = {compiler} -fsanitize=memory {wrapped} $in -o $out
+  command = {compiler} -fsanitize=memory {wrapped} $in -lzstd -lfmt -lcrypto -pthread -o $out
 """
 
 
