@@ -54,13 +54,13 @@ class Errors(CommandCase):
     def test_shmringd_offers_no_durability_that_it_refuses(self):
         text = subprocess.run([SHMRINGD, "--help"], capture_output=True, text=True, check=True).stdout
         offered = text.split("--durability")[1].split("--")[0]
-        for level in ["write", "interval", "every"]:
+        for level in ["write", "interval", "every", "archived"]:
             self.assertRegex(offered, rf"\b{level}\b")
         for level in ["none", "x"]:
             self.assertNotRegex(offered, rf"\b{level}\b")
             done = self.shmringd("--log", f"{self.folder}/log", "--durability", level)
             self.assertEqual(done.status, USAGE, done.err)
-            self.assertIn(f"'{level}' is not one of write, interval, every\n", done.err)
+            self.assertIn(f"'{level}' is not one of write, interval, every, archived\n", done.err)
 
     def test_hostile_arguments_are_harmless_on_a_terminal(self):
         for arguments in [["\033[31m"], ["dump", "\033[31m"], ["dump", "./\033[31m"], ["ls", "--\033[31m"]]:

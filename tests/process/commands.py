@@ -234,7 +234,7 @@ class Commands(CommandCase):
                           "2023-11-14T22:13:20.000000000Z (No space left on device)", text)
         self.assertLess(stat["collector"]["checkpoint_age_ns"], 300 * 10**9)
         self.assertIn(b"\nsealed    last checkpoint ", self.expect(OK, "stat", "r", "--interval", "0").out)
-        for level, name in enumerate(("none", "write", "interval", "every", "?")):
+        for level, name in enumerate(("none", "write", "interval", "every", "archived", "?")):
             self.poke(STATUS_MORE + 104, "Q", level)
             (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
             self.assertEqual(stat["collector"]["level"], name)
