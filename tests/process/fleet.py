@@ -168,7 +168,8 @@ class Fleet(FleetCase):
         self.emit(host, 10)
         self.judge()
 
-    def test_a_host_that_lost_what_the_archive_does_not_have_goes_on(self):
+    def a_host_and_its_older_log(self):
+        """A host that is collected but not forwarded, and a copy of its log as the archive had it."""
         self.receiver.start()
         host = self.host(*FILES, sealed=False)
         self.emit(host)
@@ -177,6 +178,10 @@ class Fleet(FleetCase):
         older = f"{self.folder}/older"
         shutil.copytree(host.log, older, symlinks=True)
         self.collect(host)
+        return host, older
+
+    def test_a_host_that_lost_what_the_archive_does_not_have_goes_on(self):
+        host, older = self.a_host_and_its_older_log()
         self.emit(host)
         self.stopped(host)
         self.bring_back(host, older)
@@ -186,14 +191,7 @@ class Fleet(FleetCase):
         self.judge()
 
     def test_a_host_that_lost_what_the_archive_has_is_named(self):
-        self.receiver.start()
-        host = self.host(*FILES, sealed=False)
-        self.emit(host)
-        self.until(lambda: self.archived(host)["index"] > 1000, "a first part")
-        self.stopped(host)
-        older = f"{self.folder}/older"
-        shutil.copytree(host.log, older, symlinks=True)
-        self.collect(host)
+        host, older = self.a_host_and_its_older_log()
         host.forwarder.start()
         self.emit(host)
         self.until(lambda: self.archived(host)["index"] > 2000, "a second part")

@@ -14,7 +14,6 @@ namespace shmring::log {
 namespace {
 
 constexpr u64 retry_after_ns = 1'000'000'000;
-constexpr std::size_t usual_text_bytes = std::size_t{1} << 20;  // what is not used of it takes no memory
 
 }  // namespace
 
@@ -308,7 +307,7 @@ std::optional<Voided> Durability::take_voided() {
 std::string Durability::take_spare() {
   std::string out;
   if (spare_.empty()) {
-    out.reserve(usual_text_bytes);
+    out.reserve(usual_text_bytes());
   } else {
     out = std::move(spare_.back());
     spare_.pop_back();
@@ -319,7 +318,7 @@ std::string Durability::take_spare() {
 
 // A short text was no batch's: of these there would be ever more.
 void Durability::keep_spare(std::string text) {
-  if (text.capacity() < usual_text_bytes) return;
+  if (text.capacity() < usual_text_bytes()) return;
   if (kept_bytes_ + spare_bytes_ + text.capacity() > 2 * policy_.unsynced_max) return;  // a half may be room that is left
   text.clear();
   spare_bytes_ += text.capacity();

@@ -140,6 +140,8 @@ class Durability {
   void begin_sync(std::size_t files);
   void begin_replacement();
   void keep_spare(std::string text);
+  // Of the memory of a batch: 1 MiB at the default bound. What is not used of it takes none.
+  std::size_t usual_text_bytes() const { return policy_.unsynced_max / 64; }
   void finish(const SyncResult& result, u64 now_ns);
   void finish_replacement(const SyncResult& result, u64 now_ns);
   void blame(const SyncResult& result);

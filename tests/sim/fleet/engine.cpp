@@ -102,12 +102,7 @@ Outcome Engine::fetch(std::size_t most, u64, std::vector<fleet::Delivery>& out, 
 
 Outcome Engine::acknowledge(std::span<const u64> tickets, std::string& text) {
   for (const u64 ticket : tickets) on_acknowledge(tickets_.at(ticket).first, tickets_.at(ticket).second);
-  bool takes_effect;
-  const Outcome outcome = fate(takes_effect, text);
-  for (const u64 ticket : tickets)
-    if (const auto found = messages_.find(tickets_.at(ticket).second.sequence); found != messages_.end() && takes_effect)
-      found->second.is_over = true;
-  return outcome;
+  return end(tickets, text);
 }
 
 Outcome Engine::end(std::span<const u64> tickets, std::string& text) {
