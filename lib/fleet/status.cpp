@@ -107,7 +107,7 @@ int read_archive(const std::string& root, std::vector<ArchivedLogState>& out) {
   return 0;
 }
 
-int judge(const std::string& root, const LogName& name, unsigned threads, Judgement& out) {
+int judge(const std::string& root, const LogName& name, unsigned threads, Judgement& out, log::LineTaker* taker) {
   const std::string path = path_of(root, name);
   os::Fd directory;
   std::string keys;
@@ -120,10 +120,10 @@ int judge(const std::string& root, const LogName& name, unsigned threads, Judgem
     if (std::string wrong = log::read_key_chain(keys, chain); !wrong.empty())
       return out.text = path + "/" + log::keys_name + ": " + wrong, 0;
     log::AuditRequest request;
-    request.keys = {chain.front().key}, request.threads = threads;
-    out.sealed = true;
+    request.keys = {chain.front().key}, request.threads = threads, request.taker = taker;
+    out.sealed = true, out.key = log::text_of(chain.front().key);
     if (const int failed = log::audit(path, request, out.verdict, out.audit)) return failed;
-  } else if (const int failed = log::verify(path, out.verdict)) {
+  } else if (const int failed = log::verify(path, out.verdict, taker)) {
     return failed;
   }
   out.holds = out.verdict.proven && (!out.sealed || out.audit.holds);

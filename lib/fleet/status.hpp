@@ -36,10 +36,11 @@ struct Judgement {
   std::string text;  // one line: the verdict, or what is wrong and where
   log::Verdict verdict;
   bool sealed = false;  // the archive has keys of it, and `audit` is set
+  std::string key;      // if so: the first of them, which it is verified with
   log::Audit audit;
 };
 
-// Verifies a log of the archive, with its pinned keys if it has some. Returns 0, or −errno with its text.
-int judge(const std::string& root, const LogName& name, unsigned threads, Judgement& out);
+// Verifies a log of the archive, with its pinned keys if it has some; `taker` may be null. Returns 0, or −errno with its text.
+int judge(const std::string& root, const LogName& name, unsigned threads, Judgement& out, log::LineTaker* taker = nullptr);
 
 }  // namespace shmring::fleet

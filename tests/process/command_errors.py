@@ -22,7 +22,8 @@ class Errors(CommandCase):
 
     def test_every_command_has_help_on_stdout(self):
         for command in ["dump", "emit", "log", "verify", "stat", "ls", "rm", "gc", "doctor", "prove", "checkpoint",
-                        "cosign", "tiles", "keygen"] + ["bench"] * HAS_BENCH + ["forward", "receive"] * HAS_FORWARD:
+                        "cosign", "tiles", "keygen",
+                        "report"] + ["bench"] * HAS_BENCH + ["forward", "receive"] * HAS_FORWARD:
             done = self.expect(OK, command, "--help")
             self.assertIn(f"Usage: shmring {command}".encode(), done.out)
             self.assertIn(b"Exit status:", done.out)

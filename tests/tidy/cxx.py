@@ -22,6 +22,11 @@ def code(text):
     return _TOKENS.sub(_blank, text)
 
 
+def literals(text):
+    """(offset, text) of each string literal."""
+    return [(match.start(), match.group(0)) for match in _TOKENS.finditer(text) if match.group(0).startswith(('"', 'R"'))]
+
+
 def line_of(text, at):
     return text.count("\n", 0, at) + 1
 

@@ -13,7 +13,8 @@ HEAD = "// | label | access | order | partner | what it orders |\n// |---|---|--
 GOOD = {
     "meson.build": "# Builds.\n",
     "lib/meson.build": "# Builds.\nfiles('os/calls.cpp', 'os/file.cpp', 'log/files/log.cpp')\n",
-    "tools/meson.build": "# Builds.\nfiles('shmring/main.cpp', 'common/command_line.cpp', 'a.cpp')\n",
+    "tools/meson.build": "# Builds.\nfiles('shmring/main.cpp', 'common/command_line.cpp', 'a.cpp',"
+                         "'shmring/report/page.cpp')\n",
     "tests/meson.build": "# Builds.\nfiles('unit/a.cpp')\n",
     "tests/golden/a.py": "# Compiles tests/golden/b.cpp\n",
     "tests/golden/b.cpp": "// Compiled by a.py.\n",
@@ -56,6 +57,11 @@ int all(int fd) { return read(fd) + link(fd) + other::write(fd) + file.close() +
 """,
     "tools/shmring/main.cpp": '// The command.\n#include "lib/os/file.hpp"\n#include <fmt/format.h>\n',
     "tools/common/command_line.cpp": "// Options.\n#include <CLI/CLI.hpp>\n",
+    "tools/shmring/report/page.cpp": """// Page.
+auto f() { return html("<b>{}"
+                       "</b>", name); }  // not fmt::format("<i>")
+auto g() { return fmt::format("1 < {}", 2); }
+""",
     "tests/breaks/a.break": "bound: --relax take --relax publish\n",
     "tests/breaks/b.break": "bound: --relax bump\n",
     "tests/breaks/c.break": "bound: --relax show --relax see\n",
@@ -63,6 +69,7 @@ int all(int fd) { return read(fd) + link(fd) + other::write(fd) + file.close() +
 }
 SLOT, LANE, STATUS = "lib/ring/slot.hpp", "lib/ring/lane.hpp", "lib/ring/status.hpp"
 FILE, TOOL = "lib/os/file.cpp", "tools/shmring/main.cpp"
+PAGE = "tools/shmring/report/page.cpp"
 BODY = "".join(f"  step({n});\n" for n in range(60))
 
 FAULTS = [
@@ -133,6 +140,9 @@ FAULTS = [
     ("words", "README.md", "See /wo" "rk/x.\n"),
     ("opening_comment", FILE, "// Files.\n", ""),
     ("opening_comment", "lib/os/a.hpp", "#pragma once\n"),
+    ("pages", PAGE, "html(", "fmt::format("),
+    ("pages", PAGE, 'html("<b>{}"', 'text = "<b>" + std::string("{}"'),
+    ("pages", PAGE, "// Page.\n", '// Page.\nconstexpr auto form = R"(<td>{}</td>)";\n'),
     ("registered", "lib/os/new.cpp", "// New.\n"),
     ("registered", "tests/golden/c.cpp", "// New.\n"),
 ]

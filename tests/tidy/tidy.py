@@ -17,6 +17,7 @@ ORDERED = ["lib/ring/slot.hpp", "lib/ring/lane.hpp", "lib/ring/account.hpp", "li
 MEMORY = "lib/ring/memory.hpp"
 CALLS = ["lib/os/calls.hpp", "lib/os/calls.cpp"]
 BENCH = "tools/bench/"
+PAGES = "tools/shmring/report/"
 BENCH_CALLS = [BENCH + "process.cpp", BENCH + "channel.cpp"]  # its own processes, and channels that it compares with
 LIMITS = {"file": 400, "function": 60, "columns": 128, "lib/ring/slot.hpp": 350}
 
@@ -242,6 +243,18 @@ def registered(tree):
             yield path, 1, f"{top}/meson.build does not name it"
 
 
+def pages(tree):
+    """Of a page each template is html()'s, which escapes what is filled in; so no other literal there has a tag."""
+    for path, text in tree.text.items():
+        if not path.startswith(PAGES) or path not in tree.code:
+            continue
+        for at, literal in cxx.literals(text):
+            # Of literals that stand side by side, what is before the first.
+            before = re.sub(r'(?:"(?:\\.|[^"\\\n])*"\s*)+$', "", text[:at]).rstrip()
+            if re.search(r"<[A-Za-z/!]", literal) and not re.search(r"\bhtml\($", before):
+                yield path, cxx.line_of(text, at), "a tag outside a template of html(): nothing would escape what is filled in"
+
+
 def is_source(path):
     """Code in whatever language; a name without a dot is a script. What Debian prescribes the form of is none."""
     name = path.split("/")[-1]
@@ -251,7 +264,7 @@ def is_source(path):
 
 
 RULES = [root_names, atomic_orders, shared_words, system_calls, quiet, includes, file_length, function_length,
-         ordered_accesses, broken_orders, white_space, words, opening_comment, registered]
+         ordered_accesses, broken_orders, white_space, words, opening_comment, registered, pages]
 
 
 def violations(root):

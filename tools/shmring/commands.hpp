@@ -15,6 +15,7 @@ void register_keygen(Command program);
 void register_log(Command program);
 void register_ls(Command program);
 void register_prove(Command program);
+void register_report(Command program);
 void register_rm(Command program);
 void register_stat(Command program);
 void register_tiles(Command program);

@@ -69,20 +69,27 @@ std::vector<std::string> seal_in_words(const log::Audit& audit) {
   return out;
 }
 
-void print_seal_deviation(const VerifyOptions& options, const log::Audit& audit) {
-  const std::string dir = safe(options.dir);
+std::vector<std::string> seal_deviation_in_words(const std::string& where, const log::Audit& audit) {
+  const std::string dir = safe(where);
+  std::vector<std::string> out;
   if (audit.file.empty()) {
-    fmt::print("{}: the log is not what was signed\n", dir);
+    out.push_back(fmt::format("{}: the log is not what was signed", dir));
   } else if (audit.first_line == audit.last_line) {
-    fmt::print("{}/{}: line {} (index {}) is not what was signed\n", dir, audit.file, audit.first_line, audit.first_index);
+    out.push_back(
+        fmt::format("{}/{}: line {} (index {}) is not what was signed", dir, audit.file, audit.first_line, audit.first_index));
   } else {
-    fmt::print("{}/{}: lines {} to {} (index {} to {}): at least one is not what was signed\n", dir, audit.file,
-               audit.first_line, audit.last_line, audit.first_index, audit.last_index);
+    out.push_back(fmt::format("{}/{}: lines {} to {} (index {} to {}): at least one is not what was signed", dir, audit.file,
+                              audit.first_line, audit.last_line, audit.first_index, audit.last_index));
   }
-  fmt::print("  expected: {}\n  found:    {}\n", safe(audit.expected), safe(audit.found));
-  if (!audit.line_expected.empty()) fmt::print("  copy:     {}\n  here:     {}\n", audit.line_expected, audit.line_found);
+  out.push_back(fmt::format("  expected: {}", safe(audit.expected)));
+  out.push_back(fmt::format("  found:    {}", safe(audit.found)));
+  if (!audit.line_expected.empty()) {
+    out.push_back(fmt::format("  copy:     {}", audit.line_expected));
+    out.push_back(fmt::format("  here:     {}", audit.line_found));
+  }
   if (!audit.conviction.empty())
-    fmt::print("  two signed notes contradict each other: --conviction FILE writes them, for others to check\n");
+    out.emplace_back("  two signed notes contradict each other: --conviction FILE writes them, for others to check");
+  return out;
 }
 
 std::string seal_json(const log::Audit& audit) {

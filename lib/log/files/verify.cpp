@@ -44,11 +44,12 @@ struct RingLedger {
 
 class Verifier {
  public:
-  explicit Verifier(Verdict& verdict) : verdict_(verdict) {}
+  Verifier(Verdict& verdict, LineTaker* taker) : verdict_(verdict), taker_(taker) {}
 
   int run(const std::string& dir) {
     if (const int error = log_.open(dir)) return error;
     first_file_ = log_.file();
+    if (taker_ != nullptr) taker_->begin();
     bool good = true;
     int got = 0;
     while (good && (got = log_.next(at_)) == 1) good = line();
@@ -107,6 +108,7 @@ class Verifier {
   Tally* find(RingLedger& ring, u64 incarnation);
 
   Verdict& verdict_;
+  LineTaker* const taker_;
   Cursor log_;
   LogLine at_{};
   Parsed line_{};
@@ -134,6 +136,7 @@ bool Verifier::line() {
   if (!place() || !content()) return false;
   ++verdict_.lines;
   verdict_.last_index = line_.index;
+  if (taker_ != nullptr) taker_->take(at_, line_);
   return true;
 }
 
@@ -365,10 +368,10 @@ bool Verifier::accounts(RingLedger& ring, const std::vector<AccountState>& accou
 
 }  // namespace
 
-int verify(const std::string& dir, Verdict& verdict) {
+int verify(const std::string& dir, Verdict& verdict, LineTaker* taker) {
   while (true) {
     verdict = {};
-    Verifier verifier(verdict);
+    Verifier verifier(verdict, taker);
     const int error = verifier.run(dir);
     if (error != 0 || !verifier.was_overtaken()) return error;
   }

@@ -17,7 +17,7 @@
 
 #include "lib/log/files/cursor.hpp"
 #include "lib/log/files/deviation.hpp"
-#include "lib/log/format/line.hpp"
+#include "lib/log/format/parse.hpp"
 
 namespace shmring::log {
 
@@ -38,8 +38,18 @@ struct Verdict {
   std::vector<Overlap> not_explained;  // among the last three files: an incident that explains them may still come
 };
 
+// Is given each line that holds, in order, while the log is verified: what else is made of the same lines takes no second look
+// at them.
+class LineTaker {
+ public:
+  virtual ~LineTaker() = default;
+  // The log is read from its beginning. That may happen again, and then nothing counts that was taken before.
+  virtual void begin() = 0;
+  virtual void take(const LogLine& at, const Parsed& line) = 0;
+};
+
 // Verifies the log in `dir`. Returns 0 and `verdict`, or −errno with its text: −ENOENT if there is no directory or no log file
 // in it, −EACCES, −ENOTDIR, −EBADMSG for a line longer than any line can be, or an I/O error.
-int verify(const std::string& dir, Verdict& verdict);
+int verify(const std::string& dir, Verdict& verdict, LineTaker* taker = nullptr);
 
 }  // namespace shmring::log

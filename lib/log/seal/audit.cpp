@@ -77,7 +77,7 @@ int Auditor::run() {
   if (const int error = anchors_.read_keys(directory_.get(), dir_, request_.keys, wrong)) return error;
   if (!wrong.empty()) {
     deviates("a chain of keys that begins with the given one", wrong);
-    return verify(dir_, verdict_);
+    return verify(dir_, verdict_, request_.taker);
   }
   out_.origin = anchors_.origin(), out_.epochs = anchors_.chain().size();
   if (const int error = anchors_.read_checkpoints(directory_.get(), dir_)) return error;
@@ -90,7 +90,7 @@ int Auditor::run() {
   if (const int error = list_log_files(directory_.get(), dir_, files_)) return error;
   if (const int error = find_tree(directory_.get(), dir_, files_, tree); error != 0) {
     deviates("a file whose first line says where the tree begins", "none");
-    return error == -ENOENT ? verify(dir_, verdict_) : error;
+    return error == -ENOENT ? verify(dir_, verdict_, request_.taker) : error;
   }
   out_.base = tree.base;
   if (const int error = hash(sizes)) return error;
@@ -112,7 +112,7 @@ int Auditor::hash(const std::vector<u64>& sizes) {
   HashedFiles hashed;
   std::vector<FileHashes> files;
   hashed.begin(directory_.get(), dir_, files_, out_.base, sizes, request_.threads);
-  if (const int error = verify(dir_, verdict_)) return error;
+  if (const int error = verify(dir_, verdict_, request_.taker)) return error;
   if (const int error = hashed.join(files)) return error;
   go_through(files, sizes);
   return 0;

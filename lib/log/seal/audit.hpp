@@ -26,6 +26,7 @@ struct AuditRequest {
   std::vector<Anchor> given;      // checkpoints that were kept elsewhere
   std::string against;            // a copy of the log; empty: there is none
   unsigned threads = 1;           // that hash, beside the one that calls
+  LineTaker* taker = nullptr;     // is given the lines while they are verified; may be null
 };
 
 struct Witnessed {

@@ -24,12 +24,12 @@ class Digest {
   Hash node(const Hash& left, const Hash& right);
   Hash empty() { return of({}); }  // of a tree without leaves
   Hash of(std::string_view bytes);
-
- private:
+  // The same of what comes in pieces: begin() once, then add() for each, then end().
   void begin();
   void add(std::string_view bytes);
   Hash end();
 
+ private:
   std::unique_ptr<evp_md_st, void (*)(evp_md_st*)> kind_;
   std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
 };
