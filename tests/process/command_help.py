@@ -92,8 +92,8 @@ class Help(CommandCase):
         daemon = self.start(SHMRINGD, "--ring", "r", "--log", log)
         until(lambda: self.run_it("log", log).status == OK, "a log")
         bench = ["--quick", "--rounds", "1", "--only", "floor", "--measure", "live"]
-        arguments = {"dump": ["r"], "emit": ["r"], "log": [log], "verify": [log], "stat": ["r"], "rm": ["absent"],
-                     "receive": ["--status", self.rings, "--no-verdict"], "bench": bench,
+        arguments = {"dump": ["r"], "emit": ["r"], "log": [log], "verify": [log], "report": [log], "stat": ["r"],
+                     "rm": ["absent"], "receive": ["--status", self.rings, "--no-verdict"], "bench": bench,
                      SHMRINGD: ["--ring", "absent", "--log", "/proc/none"]}
         tried = 0
         pages = [(key, page) for key, page in self.pages.items() if key and key != ("forward",)]  # which needs a cluster

@@ -144,7 +144,8 @@ class Injection(CommandCase):
         log = os.path.join(self.folder, "log")
         written = 0
         self.complete(log, written)
-        for command in (["emit", "r"], ["dump", "r"], ["stat", "r", "--interval", "0"], ["log", log], ["verify", log]):
+        for command in (["emit", "r"], ["dump", "r"], ["stat", "r", "--interval", "0"], ["log", log], ["verify", log],
+                        ["report", log]):
             for call, error, numbers in COMMANDS:
                 for n in list(numbers)[:1 if QUICK else None]:
                     before = self.attempted()

@@ -22,7 +22,8 @@ UNITS = [(UNIT, "payments", SHMRINGD)]
 if HAS_FORWARD:
     FORWARD = SHMRING + "-forward-nats"
     UNITS += [(TOOLS / "forward/systemd/shmring-forward@.service.in", "payments", FORWARD),
-              (TOOLS / "forward/systemd/shmring-receive.service.in", "", FORWARD)]
+              (TOOLS / "forward/systemd/shmring-receive.service.in", "", FORWARD),
+              (TOOLS / "forward/systemd/shmring-report.service.in", "", SHMRING)]
 HAS_SYSTEMD = shutil.which("systemd-analyze") is not None
 FILE_LIMIT = 1  # bytes: no line fits
 
@@ -111,6 +112,23 @@ class Service(CommandCase):
             name = path.with_name(path.name.replace("@", "@" + instance))
             done = subprocess.run(["systemd-analyze", "verify", str(name)], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+    @unittest.skipUnless(HAS_SYSTEMD and HAS_FORWARD, "systemd-analyze is not installed, or shmring was built without libnats")
+    def test_the_timer_of_the_pages_is_sound(self):
+        timer = pathlib.Path(self.folder, "shmring-report.timer")
+        shutil.copy(TOOLS / "forward/systemd/shmring-report.timer", timer)
+        self.unit(TOOLS / "forward/systemd/shmring-report.service.in", SHMRING)
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(timer)], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+    def test_the_command_of_the_pages_is_one(self):
+        """As the unit has it, with other directories."""
+        text = (TOOLS / "forward/systemd/shmring-report.service.in").read_text(encoding="utf-8")
+        (line,) = re.findall(r"(?m)^ExecStart=@bindir@/shmring (.*)$", text)
+        pathlib.Path(self.folder, "archive").mkdir()
+        words = line.replace("/var/lib/shmring-archive", f"{self.folder}/archive").replace("/var/lib", self.folder).split()
+        self.expect(OK, *words)
+        self.assertTrue(pathlib.Path(self.folder, "shmring-report/index.html").exists())
 
     @unittest.skipUnless(HAS_SYSTEMD, "systemd-analyze is not installed")
     def test_each_unit_is_exposed_to_little(self):
