@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdint>
 #include <new>
 
 #include "lib/os/calls.hpp"
@@ -44,6 +46,22 @@ int map(int fd, std::uint64_t bytes, bip::mode_t mode, bip::mapped_region& out) 
 
 int map_zeros(std::uint64_t bytes, bip::mapped_region& out) {
   return map_with(-1, bytes, bip::copy_on_write, MAP_ANONYMOUS | MAP_NORESERVE, out);
+}
+
+int read_zeros_where_truncated() {
+  struct sigaction action {};
+  action.sa_flags = SA_SIGINFO;
+  action.sa_sigaction = [](int signal, siginfo_t* info, void*) {
+    // One page, where the access was. If that fails, the access ends the process, as it would have.
+    constexpr std::uintptr_t page = 4096;
+    auto* const at = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(info->si_addr) / page * page);
+    const bool mapped = info->si_code == BUS_ADRERR &&
+                        calls.mmap(at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+    struct sigaction usual {};
+    usual.sa_handler = SIG_DFL;
+    if (!mapped) calls.sigaction(signal, &usual, nullptr);
+  };
+  return calls.sigaction(SIGBUS, &action, nullptr) == 0 ? 0 : -errno;
 }
 
 }  // namespace shmring::os

@@ -12,4 +12,8 @@ int map(int fd, std::uint64_t bytes, boost::interprocess::mode_t mode, boost::in
 // Maps `bytes` of private zeros, read-write, for a file whose end is missing. Returns 0 or −errno.
 int map_zeros(std::uint64_t bytes, boost::interprocess::mapped_region& out);
 
+// From now on, a page of a mapping that lies beyond the end of its file reads as zeros, in place of ending the process by
+// SIGBUS. For a program that only looks, and must not end because somebody truncates what it looks at. Returns 0 or −errno.
+int read_zeros_where_truncated();
+
 }  // namespace shmring::os
