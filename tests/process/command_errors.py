@@ -21,7 +21,7 @@ class Errors(CommandCase):
     # ------------------------------------------------------------------------------------------- help and usage
 
     def test_every_command_has_help_on_stdout(self):
-        for command in ["dump", "emit", "log", "verify", "stat", "ls", "rm", "gc", "doctor", "prove", "checkpoint",
+        for command in ["dump", "emit", "log", "verify", "stat", "top", "ls", "rm", "gc", "doctor", "prove", "checkpoint",
                         "cosign", "tiles", "keygen",
                         "report"] + ["bench"] * HAS_BENCH + ["forward", "receive"] * HAS_FORWARD:
             done = self.expect(OK, command, "--help")

@@ -18,7 +18,7 @@ ROOT = os.path.abspath(sys.argv[1])
 FOLDER = "SHMRING_TEST_FOLDER"  # set inside the mount namespace
 KEPT = {"binutils"}  # g++ needs it
 PROGRAM = "#include <shmring/shmring.h>\nint main(void) { return shmring_version() != SHMRING_VERSION; }\n"
-TOOLS = ["libfmt-dev", "libcli11-dev", "libtomlplusplus-dev", "libzstd-dev", "libssl-dev"]
+TOOLS = ["libfmt-dev", "libcli11-dev", "libtomlplusplus-dev", "libzstd-dev", "libssl-dev", "libncurses-dev"]
 COMMANDS = {"apt-get", "meson", "ninja", "ldconfig"}
 
 

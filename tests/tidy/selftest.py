@@ -96,6 +96,7 @@ FAULTS = [
     ("includes", TOOL, "<fmt/format.h>", "<CLI/CLI.hpp>"),
     ("includes", TOOL, "<fmt/format.h>", "<toml++/toml.h>"),
     ("includes", TOOL, "<fmt/format.h>", "<nats/nats.h>"),
+    ("includes", TOOL, "<fmt/format.h>", "<curses.h>"),
     ("includes", "tools/common/command_line.hpp", "// Options.\n#include <CLI/App.hpp>\n"),
     ("includes", "tests/unit/a.cpp", "// Tests.\n", "// Tests.\n#include <CLI/CLI.hpp>\n"),
     ("includes", TOOL, "lib/os/file.hpp", "tests/support/ring.hpp"),

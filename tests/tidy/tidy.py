@@ -40,8 +40,10 @@ DIRECTIONS = [
     ("examples/", ("shmring/", "examples/"))]
 PUBLIC = "lib/include/shmring/"
 NOT_IN_LIB = re.compile(r"(fmt|CLI|openssl|toml\+\+|doctest)/|zstd\.h|iostream|mutex|condition_variable")
-# Each is included by one source alone, because it takes longer to compile than all else in the tools.
-PARSERS = {"CLI/": ("CLI11", "tools/common/command_line.cpp"), "toml++/": ("toml++", "tools/shmringd/config_file.cpp")}
+# Each is included by one source alone: the parsers because they take longer to compile than all else in the tools, and the
+# terminal's library because all that is shown is tested without a terminal.
+HOMES = {"CLI/": ("CLI11", "tools/common/command_line.cpp"), "toml++/": ("toml++", "tools/shmringd/config_file.cpp"),
+         "curses.h": ("ncurses", "tools/shmring/top/screen.cpp")}
 # What the collector says is text like that of the programs; and three threads of a log's own wait for the disk, or hash.
 THREADS = ["lib/os/job_thread.hpp", "lib/log/files/keeper.hpp", "lib/log/files/directory_sync.hpp"]
 YET_IN_LIB = [("lib/collect/", "fmt/"), ("lib/log/files/", "zstd.h"), ("lib/log/seal/", "openssl/"),
@@ -152,9 +154,9 @@ def includes(tree):
             if path.startswith("lib/") and NOT_IN_LIB.match(name):
                 if not any(path.startswith(folder) and name.startswith(there) for folder, there in YET_IN_LIB):
                     yield path, line, f"{name} does not belong into lib/"
-            for prefix, (parser, home) in PARSERS.items():
+            for prefix, (library, home) in HOMES.items():
                 if name.startswith(prefix) and not path.startswith("lib/") and path != home:
-                    yield path, line, f"{parser} stands only in {home}: use its header"
+                    yield path, line, f"{library} stands only in {home}: use its header"
             if name.startswith("nats/") and not path.startswith("tools/forward/nats_"):
                 yield path, line, "the client library of NATS stands only in tools/forward/nats_*: use nats.hpp"
             # The alternatives that the benchmark compares with are Boost's own.

@@ -19,6 +19,7 @@ void register_report(Command program);
 void register_rm(Command program);
 void register_stat(Command program);
 void register_tiles(Command program);
+void register_top(Command program);
 void register_verify(Command program);
 
 }  // namespace shmring::tool

@@ -42,8 +42,8 @@ int main(int argc, char** argv) {
       "Rings are files shmring.NAME in /dev/shm, or in $SHMRING_DIR.\n"
       "Exit status: 0 ok, 1 a negative finding, 2 usage, 3 no such ring or log, 4 permission, 5 damaged input, 6 "
       "configuration, 7 I/O, 8 busy; 130 and 143: emit was ended by SIGINT or SIGTERM.";
-  front.commands = {register_dump,   register_emit,   register_log,    register_verify,   register_prove, register_checkpoint,
-                    register_cosign, register_keygen, register_report, register_tiles,    register_stat,  register_ls,
-                    register_rm,     register_gc,     register_doctor, register_programs, register_help};
+  front.commands = {register_dump,   register_emit,   register_log,    register_verify, register_prove,    register_checkpoint,
+                    register_cosign, register_keygen, register_report, register_tiles,  register_stat,     register_top,
+                    register_ls,     register_rm,     register_gc,     register_doctor, register_programs, register_help};
   return run_commands(argc, argv, front);
 }
