@@ -24,7 +24,8 @@ Markup cells(const ArchiveRow& row, u64 made_utc_ns) {
   Markup verdict = html("<span class=\"{}\">{}</span>", is_well(row) ? "good" : "bad", row.verdict);
   if (!row.trouble.empty()) verdict += html("<br><span class=\"bad\">{}</span>", row.trouble);
   return html(
-      "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td><td>{}</td><td class=\"number\">{}</td>"
+      "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"time\">{}</td><td "
+      "class=\"number\">{}</td>"
       "<td class=\"number\">{}</td><td class=\"number{}\">{}</td><td class=\"number\">{}</td></tr>\n",
       safe(name.host), safe(name.ring), log, verdict, row.state.archived.index, row.last_time, silence(made_utc_ns, row.state),
       row.attempted, row.lost == 0 ? "" : " bad", row.lost, row.incidents);

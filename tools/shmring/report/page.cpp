@@ -16,7 +16,7 @@ Markup list(const std::vector<std::string>& sentences) {
 }
 
 Markup heading(const Report& report) {
-  Markup out = html("<h1>{}</h1>\n<p class=\"verdict {}\">{}</p>\n", report.title, report.holds() ? "good" : "bad",
+  Markup out = html("<h1>Audit log {}</h1>\n<p class=\"verdict {}\">{}</p>\n", report.title, report.holds() ? "good" : "bad",
                     verdict_word(report));
   out += list(verdict_sentences(report));
   if (const std::vector<std::string> unchecked = unchecked_sentences(report); !unchecked.empty())
@@ -65,8 +65,10 @@ Markup producers_table(const Producers& producers) {
 Markup occurrences(std::string_view name, const Occurrences& all) {
   Markup rows;
   for (const Occurrence& one : all.newest)
-    rows += html("<tr><td class=\"number\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", one.index, one.time,
-                 one.kind, code_of(one), in_words(one));
+    rows += html(
+        "<tr><td class=\"number\">{}</td><td class=\"time\">{}</td><td class=\"word\">{}</td><td "
+        "class=\"word\">{}</td><td>{}</td></tr>\n",
+        one.index, one.time, one.kind, code_of(one), in_words(one));
   return table(fmt::format("{}: {}{}", name, all.count, more_in_words(all)),
                html("<th class=\"number\">index</th><th>time</th><th>line</th><th>code</th><th>what</th>"), rows);
 }
@@ -125,7 +127,7 @@ std::string report_page(const Report& report) {
     body += html("<p class=\"soft\">And {} heartbeat{}.</p>\n", tally.heartbeats, plural(tally.heartbeats));
   body += seal(report);
   body += files(report);
-  return whole_page(report.title + ": " + verdict_word(report), body);
+  return whole_page("Audit log " + report.title + ": " + verdict_word(report), body);
 }
 
 }  // namespace shmring::tool

@@ -26,8 +26,10 @@ pre { white-space: pre-wrap; }
 .sums { display: flex; flex-wrap: wrap; gap: .3rem 2.2rem; margin: 1rem 0; font-size: 1.5rem; }
 .sums small { display: block; font-size: .8rem; color: var(--soft); }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid var(--line);
+th, td { text-align: left; vertical-align: top; padding: .25rem 1.1rem .25rem 0; border-bottom: 1px solid var(--line);
   overflow-wrap: anywhere; }
+.word { overflow-wrap: normal; }
+.time { white-space: nowrap; font-size: .85em; font-variant-numeric: tabular-nums; }
 th { color: var(--soft); font-weight: 500; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 svg { width: 100%; height: auto; display: block; }

@@ -128,7 +128,7 @@ void Tally::note(const log::Parsed& line) {
   } else if (line.kind_name == "incident") {
     incidents.add(line);
     outages += log::find_pair(line.rest, "from", value) && log::find_pair(line.rest, "to", value);
-    count(log::find_pair_text(line.rest, "code", value) && value.size() <= Producers::most_name_bytes ? value : "");
+    count(log::find_pair_text(line.rest, "code", value) && value.size() <= most_code_bytes ? value : "");
   } else if (line.kind_name != "rotate") {
     runs.add(line);
   }

@@ -88,7 +88,7 @@ struct FileSum {
 class Tally final : public log::LineTaker {
  public:
   static constexpr std::size_t most_files = 1000;
-  static constexpr std::size_t most_codes = 64;
+  static constexpr std::size_t most_codes = 64, most_code_bytes = 64;
 
   void begin() override { *this = Tally(); }
   void take(const log::LogLine& at, const log::Parsed& line) override;

@@ -68,7 +68,7 @@ std::string in_words(const Occurrence& occurrence) {
 
 std::string code_of(const Occurrence& occurrence) {
   std::string_view code;
-  return log::find_pair_text(',' + occurrence.pairs, "code", code) ? std::string(code) : "";
+  return log::find_pair_text(',' + occurrence.pairs, "code", code) ? std::string(code.substr(0, Tally::most_code_bytes)) : "";
 }
 
 std::string more_in_words(const Occurrences& all) {
