@@ -1,13 +1,13 @@
-// What shmringd says on standard error.
+// What a program that runs for months says on standard error.
 //
 // Invariants:
-//   - no message makes the collector wait, since standard error may be a pipe that nobody reads;
+//   - no message makes the program wait, since standard error may be a pipe that nobody reads;
 //   - a message that standard error does not take is lost, with no other effect. The next message is preceded by the number of
 //     messages lost;
 //   - of the warnings of one form at most one is written in a second, so that a disk that comes and goes does not fill the
 //     journal. The last one that was held back follows when the second is over, with the number of those before it;
 //   - if standard error is the journal's, each line carries its priority in the journal's form.
-// Thread role: one thread, the collector's.
+// Thread role: one thread, the collector's or that of the program's loop.
 #pragma once
 
 #include <fmt/format.h>
@@ -33,13 +33,14 @@ class Messages {
  public:
   using Clock = std::uint64_t (*)();  // monotonic, in nanoseconds
 
-  explicit Messages(Clock now = os::monotonic_now_ns) : now_(now) {}
+  explicit Messages(Clock now = os::monotonic_now_ns, std::string program = "shmringd")
+      : now_(now), program_(std::move(program)) {}
 
   // Writes a text of whole lines.
   void write(Priority priority, std::string_view text) {
     std::string all = unwritten_ == 0 ? ""
-                                      : fmt::format("shmringd: {} message{} not written: standard error was full\n", unwritten_,
-                                                    unwritten_ == 1 ? " was" : "s were");
+                                      : fmt::format("{}: {} message{} not written: standard error was full\n", program_,
+                                                    unwritten_, unwritten_ == 1 ? " was" : "s were");
     all += text;
     all = marked(priority, all);
     const bool written = os::write_without_waiting(2, all.data(), all.size()) == 0;
@@ -95,13 +96,14 @@ class Messages {
   void tell(Kind& kind) {
     if (kind.held_back == 0) return;
     if (kind.held_back > 1)
-      kind.last += fmt::format("shmringd: {} message{} like this one {} left out before it\n", kind.held_back - 1,
+      kind.last += fmt::format("{}: {} message{} like this one {} left out before it\n", program_, kind.held_back - 1,
                                kind.held_back == 2 ? "" : "s", kind.held_back == 2 ? "was" : "were");
     write(Priority::warning, kind.last);
     kind.held_back = 0, kind.told_ns = now_();
   }
 
   Clock now_;
+  std::string program_;
   std::map<std::string, Kind> kinds_;
   std::optional<bool> is_journal_;
   unsigned long unwritten_ = 0;

@@ -22,16 +22,13 @@ constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::uint64_t look_every_ns = second_ns / 5, beat_every_ns = second_ns, metrics_every_ns = 15 * second_ns;
 constexpr std::uint64_t stuck_after_ns = 60 * second_ns;
 
-// Those of the journal: see lib/os/notify.hpp.
-const char* mark_of(fleet::Weight weight) {
-  static const bool is_journal = os::is_journal(2);
-  if (!is_journal) return "";
+collect::Priority priority_of(fleet::Weight weight) {
   switch (weight) {
-    case fleet::Weight::notice: return "<6>";
-    case fleet::Weight::warning: return "<4>";
-    case fleet::Weight::alarm: return "<3>";
+    case fleet::Weight::notice: return collect::Priority::info;
+    case fleet::Weight::warning: return collect::Priority::warning;
+    case fleet::Weight::alarm: return collect::Priority::error;
   }
-  return "";
+  return collect::Priority::error;
 }
 
 }  // namespace
@@ -47,9 +44,8 @@ void Service::say(const fleet::Said& said) {
   const char* weight = said.weight == fleet::Weight::notice    ? ""
                        : said.weight == fleet::Weight::warning ? "warning: "
                                                                : "alarm: ";
-  const std::string text =
-      fmt::format("{}shmring: {}: {}{}: {}\n", mark_of(said.weight), request_.command, weight, said.code, safe(said.text));
-  (void)os::write_without_waiting(2, text.data(), text.size());
+  messages_.write(priority_of(said.weight),
+                  fmt::format("shmring: {}: {}{}: {}\n", request_.command, weight, said.code, safe(said.text)));
 }
 
 void Service::look(const std::vector<Stage*>& stages) {
@@ -90,6 +86,7 @@ int Service::run(const std::vector<Stage*>& stages) {
   for (Stage* stage : stages) stage->end();
   look(stages);
   write_metrics(os::monotonic_now_ns());
+  messages_.end();
   for (const Stage* stage : stages)
     if (stage->exit_status().value_or(ok) != ok) return *stage->exit_status();
   return ok;

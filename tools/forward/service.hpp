@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/collect/messages.hpp"
 #include "lib/fleet/said.hpp"
 #include "lib/os/notify.hpp"
 #include "tools/forward/stage.hpp"
@@ -24,7 +25,8 @@ struct ServiceRequest {
 
 class Service {
  public:
-  explicit Service(ServiceRequest request) : request_(std::move(request)) {}
+  explicit Service(ServiceRequest request)
+      : request_(std::move(request)), messages_(os::monotonic_now_ns, "shmring: " + request_.command) {}
 
   // Takes the signals. Before any thread is begun. Returns 0 or −errno.
   int begin();
@@ -39,6 +41,7 @@ class Service {
   void write_metrics(std::uint64_t now_ns);
 
   ServiceRequest request_;
+  collect::Messages messages_;
   os::Notify notify_;
   std::string summary_;  // told last
   std::uint64_t beaten_ns_ = 0, metrics_due_ns_ = 0;
