@@ -79,6 +79,7 @@ class Restart {
   int find_overlapping();
   int drop_explained();
   void seal_file(const std::string& name);
+  bool may_lose_its_name(const Found& found) const;
   int find_unsynced();
   int end_of(std::size_t at, u64& byte);
   int find_line(LogFile file, u64 index, u64& byte);
@@ -325,12 +326,20 @@ void Restart::seal_file(const std::string& name) {
   if (open_log_file(directory_, dir_, name, O_RDONLY, file) == 0) seal(file.get());
 }
 
+// A replacement is sealed once its name is durable. Where D is says nothing of the name: the lines may have been durable in the
+// file that it replaces, and the one who was told that the directory's sync failed may be dead.
+bool Restart::may_lose_its_name(const Found& found) const {
+  const auto replaces = [&](const auto& overlapping) { return overlapping.second == found.file.first_index; };
+  return origin_ != Origin::earlier_boot && !found.is_sealed && std::ranges::any_of(out_.overlapping, replaces);
+}
+
 // Of a file that was closed where D is, and not sealed, the bytes that were cut may come back.
 int Restart::find_unsynced() {
   for (std::size_t i = static_cast<std::size_t>(first_unsealed() - files_.cbegin()); i < files_.size(); ++i) {
     const LogFile& file = files_[i].file;
     const u64 end = std::min(file.end, out_.next_index);
-    if (end < out_.durable || (end == out_.durable && file.end == no_end)) continue;
+    const bool is_believed = end < out_.durable || (end == out_.durable && file.end == no_end);
+    if (is_believed && !may_lose_its_name(files_[i])) continue;
     Unsynced unsynced{file.name, file.first_index, end, 0, 0};
     if (const int error = end_of(i, unsynced.end_byte)) return error;
     if (has_accounts_at_mark(file)) unsynced.from = mark_.accounts, unsynced.begin_byte = mark_.byte;

@@ -357,6 +357,35 @@ TEST_CASE("a file whose lines are durable stays until the one that replaces it i
   log.check();
 }
 
+TEST_CASE(
+    "a replacement that is not sealed is replaced, also if its lines are durable: nobody may go on in a file without a name") {
+  for (const bool has_accounts_within : {false, true}) {
+    CAPTURE(has_accounts_within);  // if so, the replacement begins there
+    DurableLog log(Level::every);
+    for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+    if (has_accounts_within) log.writer->log.append(log.writer->accounts());
+    CHECK(log.writer->try_again() == 0);
+    // A write failed, so the file is replaced, though all its lines are durable; the directory does not take the new name.
+    disk.writes = disk.name_syncs = 1;
+    log.writer->append({event("pay", 10, ++log.sequence, "x")});
+    const std::vector<fs::path> files = log_files(log.dir.log());
+    REQUIRE(files.size() == 2);
+    const fs::path replacement = std::ranges::max(files);
+    REQUIRE(!is_sealed(replacement));
+    REQUIRE(log.durable() == log.mark().durable);
+    log.kill();
+    log.sequence--;  // the line was in no file
+    log.begin();
+    REQUIRE(log.writer->error == 0);
+    REQUIRE(log.writer->recovered.unsynced.size() == 1);
+    CHECK(log.writer->recovered.unsynced[0].name == replacement.filename());
+    CHECK(log.write() == 0);
+    CHECK(!fs::exists(replacement));  // its successor has another name, which the directory has
+    CHECK(log.durable() == log.next());
+    log.check();
+  }
+}
+
 TEST_CASE("a sealed file that a later replacement has superseded is explained by the next collector: its seal says nothing") {
   DurableLog log(Level::every);
   for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
