@@ -167,7 +167,7 @@ void fail_each_call_of_a_collector(const char* name, bool fresh, bool for_good) 
   REQUIRE(faults.size() > 50);
   const int most_missed = static_cast<int>(faults.size()) / 20;
   std::ranges::shuffle(faults, seeded(81));
-  faults.resize(faults.size() / by_mode(8, 4, 1));
+  faults.resize(faults.size() / by_mode(8, 8, 1));
   for (const Fault& fault : faults) {
     CAPTURE(fault.text());
     world.prepare();

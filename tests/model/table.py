@@ -27,7 +27,7 @@ class Mutation(NamedTuple):
 
 
 MODES = ["quick", "check", "long"]
-MUTATIONS_IN_CHECK = 3  # beside those of quick
+SEARCHES_IN_CHECK = MUTATIONS_IN_CHECK = 3  # beside those of quick
 COARSE = "ENTRY_AT_ONCE=1 ATTACH_AT_ONCE=1 "
 
 
@@ -156,14 +156,16 @@ def is_for_later(mode, row):
 
 
 def chosen(mode, names, part, seed):
-    """The rows with these names, or those of that mode (a later mode runs the earlier one's too). Of check's mutations, the
-    seed chooses some; of long, it is the share K/N."""
+    """The rows with these names, or those of that mode (a later mode runs the earlier one's too). Of check's searches and
+    mutations, the seed chooses some; of long, it is the share K/N."""
     if names:
         return [row for row in ALL if row.name in names]
     rows = [row for row in ALL if MODES.index(row.mode) <= MODES.index(mode)]
     if mode == "check":
-        mutations = [row for row in rows if isinstance(row, Mutation) and row.mode == "check"]
-        left_out = random.Random(seed).sample(mutations, len(mutations) - MUTATIONS_IN_CHECK)
+        dice, left_out = random.Random(seed), []
+        for kind, number in (Search, SEARCHES_IN_CHECK), (Mutation, MUTATIONS_IN_CHECK):
+            theirs = [row for row in rows if isinstance(row, kind) and row.mode == "check"]
+            left_out += dice.sample(theirs, len(theirs) - number)
         return [row for row in rows if row not in left_out]
     which, parts = map(int, part.split("/")) if mode == "long" else (1, 1)
     return rows[which - 1::parts]

@@ -3,7 +3,7 @@
 // recovers from its log and finishes; or it is stopped there, while a producer writes ten laps of the ring, and goes on. Where
 // writers wait, the ring is full and one sleeps: it must get its place, from whichever collector.
 //
-// In check: around a twelfth, which the seed decides, of what it changes in the segment, its system calls, and, of a loop in
+// In check: around a 24th part, which the seed decides, of what it changes in the segment, its system calls, and, of a loop in
 // its first two rounds, its accesses to the segment; hybrid, which wakes as wait does, only in long. In long: at each
 // instruction, of a loop in its first three rounds, and around those changes and calls in all. In quick: a ninth of the changes
 // and calls, in one pass, with the policy drop.
@@ -165,7 +165,7 @@ void try_passes(const char* name, Shape shape) {
   const Density changes{0, Near::changes, by_mode(1000u, shape.waiting() ? 3u : 1000u, 1000u)};
   const std::vector<Density> densities{changes, by_mode<Density>(changes, {0, Near::accesses, 2}, {1, Near::accesses, 3})};
   for (const std::size_t n : choose(steps, densities))
-    if (n % by_mode<std::size_t>(23, 1, 1) == 0 && is_of_share(n, 12)) places.push_back(n);
+    if (n % by_mode<std::size_t>(23, 1, 1) == 0 && is_of_share(n, 24)) places.push_back(n);
   try_places(name, steps, places, {Action::kill, Action::stop}, 8,
              [&](Action action, std::size_t n) { return try_at(shape, action, steps[n].at); });
 }

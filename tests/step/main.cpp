@@ -2,9 +2,9 @@
 // interrupted there by a handler that writes through the same handle, and by one that forks: in attach and detach the child
 // goes on.
 //
-// In check: at a third, which the seed decides, of the instructions of a write of 64 bytes, and, for commit and abort, of those
-// around each of their accesses to the segment and their system calls, and of every eleventh; for every other call a sixteenth
-// of such places. In long: everywhere. In quick: a sample.
+// In check: at a sixth, which the seed decides, of the instructions of a write of 64 bytes, and, for commit and abort, of those
+// around each of their accesses to the segment and their system calls, and of every eleventh; for every other call, at
+// a 32nd part of such places. In long: everywhere. In quick: a sample.
 #include <doctest/doctest.h>
 
 #include "tests/step/trial.hpp"
@@ -44,7 +44,7 @@ const std::vector<Action> quick_actions{Action::kill, Action::stop};
 void try_all(const std::vector<Scenario>& scenarios) {
   const Density density = by_mode<Density>({193, Near::nothing, 1}, {25, Near::accesses, 2}, {1, Near::accesses, 3});
   for (const Scenario& scenario : scenarios) SUBCASE(scenario.name) {
-      try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density, 16);
+      try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density, 32);
     }
 }
 
@@ -58,7 +58,7 @@ TEST_CASE("a write of 64 bytes, a commit, an abort survive a kill, a stop, a nes
   for (const Scenario& scenario :
        {Scenario{"write 64 B, shared", Call::write, 64, shared}, Scenario{"write 64 B, exclusive", Call::write, 64, exclusive},
         Scenario{"commit, shared", Call::commit, 64, shared}, Scenario{"abort, shared", Call::abort, 64, shared}})
-    SUBCASE(scenario.name) { try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density(scenario.call), 3); }
+    SUBCASE(scenario.name) { try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density(scenario.call), 6); }
 }
 
 TEST_CASE("so does a write of a large slot, of several slots, and of too much") {

@@ -1,0 +1,87 @@
+// What a collector finds of a replacement that another one, which was killed, has not finished.
+#include "lib/log/files/restart.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "lib/log/files/names.hpp"
+#include "tests/unit/log/files/durable_log.hpp"
+
+using namespace log_test;
+
+TEST_CASE("a file whose lines are durable stays until the one that replaces it is sealed: the other's name may be lost") {
+  DurableLog log(Level::every);
+  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+  log.writer->log.begin_new_file(log.writer->accounts());
+  for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+  const fs::path old = log_files(log.dir.log())[0];
+  const u64 durable = log.durable();
+  log.kill();
+  // Another collector was killed behind the name of its replacement, which the directory's sync had not made durable.
+  fs::permissions(old, fs::perms::owner_read | fs::perms::owner_write);
+  const fs::path replacement = log.dir.log() + "/" + later_name(old.filename().string());
+  fs::copy_file(old, replacement);
+  const std::string text = content(old);
+  log.begin();
+  REQUIRE(log.writer->error == 0);
+  CHECK(log.writer->recovered.durable == durable);
+  CHECK(content(old) == text);
+  CHECK(log.write() == 0);
+  for (int i = 0; i < 3; ++i) log.writer->try_again();
+  log.check();
+}
+
+TEST_CASE(
+    "a replacement that is not sealed is replaced, also if its lines are durable: nobody may go on in a file without a name") {
+  for (const bool has_accounts_within : {false, true}) {
+    CAPTURE(has_accounts_within);  // if so, the replacement begins there
+    DurableLog log(Level::every);
+    for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+    if (has_accounts_within) log.writer->log.append(log.writer->accounts());
+    CHECK(log.writer->try_again() == 0);
+    // A write failed, so the file is replaced, though all its lines are durable; the directory does not take the new name.
+    disk.writes = disk.name_syncs = 1;
+    log.writer->append({event("pay", 10, ++log.sequence, "x")});
+    const std::vector<fs::path> files = log_files(log.dir.log());
+    REQUIRE(files.size() == 2);
+    const fs::path replacement = std::ranges::max(files);
+    REQUIRE(!is_sealed(replacement));
+    REQUIRE(log.durable() == log.mark().durable);
+    log.kill();
+    log.sequence--;  // the line was in no file
+    log.begin();
+    REQUIRE(log.writer->error == 0);
+    REQUIRE(log.writer->recovered.unsynced.size() == 1);
+    CHECK(log.writer->recovered.unsynced[0].name == replacement.filename());
+    CHECK(log.write() == 0);
+    CHECK(!fs::exists(replacement));  // its successor has another name, which the directory has
+    CHECK(log.durable() == log.next());
+    log.check();
+  }
+}
+
+TEST_CASE("a sealed file that a later replacement has superseded is explained by the next collector: its seal says nothing") {
+  DurableLog log(Level::every);
+  for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+  // A replacement that failed behind its seal, and the file that was made instead; then the power went.
+  const fs::path sealed = log_files(log.dir.log())[0];
+  const fs::path later = log.dir.log() + "/" + later_name(sealed.filename().string());
+  fs::copy_file(sealed, later);
+  fs::permissions(sealed, fs::perms::owner_read);
+  log.reboot(false);
+  for (int boots = 0; boots < 2; ++boots) {
+    log.begin();
+    REQUIRE(log.writer->error == 0);
+    CHECK(log.write() == 0);
+    for (int i = 0; i < 4; ++i) {
+      log.writer->log.rotate();
+      log.writer->log.begin_new_file(log.writer->accounts());
+      CHECK(log.write() == 0);
+    }
+    log.check();
+    if (boots == 0) log.reboot(false);
+  }
+  REQUIRE(log.voids.size() == 1);  // it was said once
+  CHECK(log.voids[0].file == sealed.filename());
+}
