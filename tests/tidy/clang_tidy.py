@@ -28,9 +28,11 @@ def main(root, build, *named):
     sources = list(named) or chosen(sorted(str(path) for path in pathlib.Path(root, "lib").rglob("*.cpp")))
     if not sources:
         return 77
+    # What gcc compiles beforehand is no file that clang could read, but its source is.
+    headers = f"--extra-arg=-I{pathlib.Path(root, 'lib/pch').resolve()}"
     found = 0
     for source in sources:
-        done = subprocess.run([tidy, "--quiet", "-p", build, source], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run([tidy, "--quiet", "-p", build, headers, source], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True, check=False)
         print(done.stdout, end="", flush=True)
         found += done.returncode != 0
