@@ -117,7 +117,7 @@ void on_each_file_system(F body) {
 TEST_CASE("22: a disk that is full at each byte, and then has room: an incident, no torn line, and the log goes on") {
   for (const bool can_reserve : {true, false})
     for (u64 more = 0; more < 700; more += test::by_mode<u64>(7, 1, 1))
-      if (test::is_of_share(more, 3)) fill_and_free(can_reserve, more);
+      if (test::is_of_share(more, 6)) fill_and_free(can_reserve, more);
 }
 
 TEST_CASE("a batch is not begun if there is no room for it and for a line that says so") {
