@@ -211,3 +211,22 @@ TEST_CASE(
   CHECK(log.write() == 0);
   log.check();
 }
+
+TEST_CASE("where a power cut leaves zeros of the first file and no byte of the second, both go, and the log begins anew") {
+  DurableLog log(Level::write);
+  for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+  log.begin_file_and_kill();
+  const auto files = log_files(log.dir.log());
+  REQUIRE(files.size() == 2);
+  REQUIRE(log.mark().durable == 0);
+  log.reboot();
+  put_content(files[0], std::string(fs::file_size(files[0]), '\0'));
+  fs::resize_file(files[1], 0);
+  log.begin();
+  REQUIRE_MESSAGE(log.writer->error == 0, os::last_error());
+  CHECK(log.writer->recovered.next_index == 0);
+  CHECK(kept_aside(log.dir.log()).size() == 1);  // of the other, nothing is there to be kept
+  log.sequence = 0;
+  CHECK(log.write() == 0);
+  log.check();
+}

@@ -1,11 +1,10 @@
 // What a collector finds of a replacement that another one, which was killed, has not finished.
-#include "lib/log/files/restart.hpp"
-
 #include <doctest/doctest.h>
 
 #include <fstream>
 
 #include "lib/log/files/names.hpp"
+#include "lib/log/files/restart.hpp"
 #include "tests/unit/log/files/durable_log.hpp"
 
 using namespace log_test;

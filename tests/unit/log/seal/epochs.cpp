@@ -136,3 +136,26 @@ TEST_CASE("while the keys cannot be written, the old key stays, and nothing is s
   CHECK(log.sealing->error() == 0);
   check_one_chain(log, 2);
 }
+
+TEST_CASE("where a power cut took the log's first key alone, the first epoch's is made anew, too, for its name is the log's") {
+  Directory dir;
+  const std::string state = dir.path() + "/state";
+  Secrets secrets;
+  REQUIRE(secrets.open(state, true) == 0);
+  const auto key_of_epoch = [&](const char* origin) {
+    SecretKey log, epoch;
+    REQUIRE(make_first_keys(secrets, origin) == 0);
+    REQUIRE((secrets.read_log_key(log) == 0 && secrets.read_epoch(0, epoch) == 0));
+    CHECK(epoch.name() == epoch_name(log.name(), 0));
+    std::vector<u64> epochs;
+    REQUIRE(secrets.list(epochs) == 0);
+    CHECK(epochs == std::vector<u64>{0});
+    return text_of(epoch.verifier());
+  };
+  const std::string first = key_of_epoch("shmring/r/1");
+  CHECK(key_of_epoch("shmring/r/2") == first);  // what is there stays
+  REQUIRE(fs::remove(state + "/log.key"));
+  const std::string second = key_of_epoch("shmring/r/3");
+  CHECK(second != first);
+  CHECK(key_of_epoch("shmring/r/4") == second);
+}
