@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""What is in Debian packages, as an SPDX 2.3 document: each package, each of its files by SHA-256, and what it depends on.
+"""What is in Debian packages, as an SPDX 2.3 document: each package, each of its files by its hashes, what it depends on, and
+the headers that were compiled into it, with their versions on this machine.
 
-usage: package_list.py PACKAGE.deb…        prints JSON
+usage: package_list.py CONTROL PACKAGE.deb…     prints JSON. CONTROL: the source's debian/control
+The document's time is that of SOURCE_DATE_EPOCH, or now.
 """
 import datetime
 import hashlib
@@ -12,60 +14,95 @@ import re
 import subprocess
 import sys
 import tarfile
+import time
 
 NAMESPACE = "https://spdx.org/spdxdocs/shmring-"
+COPYRIGHT = "2026 libshmring authors"
+# Build-Depends of which headers become a part of what is built. Nothing of them is a file of a package, or in its Depends.
+HEADERS = ["libboost-dev", "libcli11-dev", "libfmt-dev", "libtomlplusplus-dev"]
+
+
+def output(*command):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
 
 
 def field(path, name):
-    return subprocess.run(["dpkg-deb", "--field", path, name], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return output("dpkg-deb", "--field", path, name).decode().strip()
 
 
 def files_of(path):
     """The regular files of a package: name, content."""
-    data = subprocess.run(["dpkg-deb", "--fsys-tarfile", path], check=True, stdout=subprocess.PIPE).stdout
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+    with tarfile.open(fileobj=io.BytesIO(output("dpkg-deb", "--fsys-tarfile", path))) as archive:
         for member in archive:
             if member.isfile():
                 yield member.name, archive.extractfile(member).read()
 
 
-def spdx_id(*words):
-    return "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]", "-", "-".join(words))
+def package_id(name):
+    return "SPDXRef-Package-" + re.sub(r"[^A-Za-z0-9.-]", ".", name)
 
 
-def package(path):
-    name, version = field(path, "Package"), field(path, "Version")
+def file_entry(package, number, name, content):
+    return {"SPDXID": f"SPDXRef-File-{package}-{number}", "fileName": name,
+            "checksums": [{"algorithm": "SHA1", "checksumValue": hashlib.sha1(content).hexdigest()},
+                          {"algorithm": "SHA256", "checksumValue": hashlib.sha256(content).hexdigest()}]}
+
+
+def ours(path, files):
+    """A package of which the files are known: SPDX wants a code over their hashes."""
+    name, version, architecture = (field(path, word) for word in ("Package", "Version", "Architecture"))
     with open(path, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
+    sums = sorted(file["checksums"][0]["checksumValue"] for file in files)
     return {
-        "SPDXID": spdx_id("Package", name), "name": name, "versionInfo": version, "downloadLocation": "NOASSERTION",
-        "filesAnalyzed": False, "licenseConcluded": "MIT", "licenseDeclared": "MIT",
-        "copyrightText": "2026 libshmring authors", "checksums": [{"algorithm": "SHA256", "checksumValue": digest}],
+        "SPDXID": package_id(name), "name": name, "versionInfo": version, "packageFileName": os.path.basename(path),
+        "downloadLocation": "NOASSERTION", "filesAnalyzed": True,
+        "packageVerificationCode": {"packageVerificationCodeValue": hashlib.sha1("".join(sums).encode()).hexdigest()},
+        "licenseConcluded": "MIT", "licenseDeclared": "MIT", "copyrightText": COPYRIGHT,
+        "checksums": [{"algorithm": "SHA256", "checksumValue": digest}],
         "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
-                          "referenceLocator": f"pkg:deb/shmring/{name}@{version}"}]}
+                          "referenceLocator": f"pkg:deb/shmring/{name}@{version}?arch={architecture}"}]}
+
+
+def theirs(name, version=None):
+    entry = {"SPDXID": package_id(name), "name": name, "downloadLocation": "NOASSERTION", "filesAnalyzed": False}
+    return entry | ({"versionInfo": version} if version else {})
+
+
+def headers(control):
+    """Of HEADERS those that the source is built with, and their versions here, where it was built."""
+    with open(control, encoding="utf-8") as file:
+        needed = re.search(r"^Build-Depends:(.*(?:\n .*)*)", file.read(), re.M)[1]
+    for name in sorted(set(re.findall(r"[a-z0-9][a-z0-9+.-]+", needed)) & set(HEADERS)):
+        yield theirs(name, output("dpkg-query", "-W", "-f=${Version}", name).decode())
+
+
+def contents(control, paths):
+    """The packages, the files, the relationships."""
+    packages, files, relations = {}, [], []
+    for path in paths:
+        name = field(path, "Package")
+        held = [file_entry(name, number, *named) for number, named in enumerate(files_of(path))]
+        packages[name] = ours(path, held)
+        files += held
+        relations.append(("SPDXRef-DOCUMENT", "DESCRIBES", package_id(name)))
+        relations += [(package_id(name), "CONTAINS", file["SPDXID"]) for file in held]
+    built = list(packages)
+    for name, path in zip(built, paths):
+        needed = f"{field(path, 'Depends')}, {field(path, 'Pre-Depends')}"
+        for other in sorted(set(re.findall(r"(?:^|[,|] ?)([a-z0-9][a-z0-9+.-]+)", needed))):
+            packages.setdefault(other, theirs(other))
+            relations.append((package_id(name), "DEPENDS_ON", package_id(other)))
+    for entry in headers(control):
+        packages[entry["name"]] = entry | {"comment": "headers only: what is built has parts of them"}
+        relations += [(entry["SPDXID"], "BUILD_DEPENDENCY_OF", package_id(name)) for name in built]
+    return list(packages.values()), files, relations
 
 
 def main():
-    packages, files, relations = [], [], []
-    for path in sys.argv[1:]:
-        entry = package(path)
-        packages.append(entry)
-        relations.append(("SPDXRef-DOCUMENT", "DESCRIBES", entry["SPDXID"]))
-        for name, content in files_of(path):
-            file = {"SPDXID": spdx_id("File", entry["name"], name), "fileName": name,
-                    "checksums": [{"algorithm": "SHA1", "checksumValue": hashlib.sha1(content).hexdigest()},
-                                  {"algorithm": "SHA256", "checksumValue": hashlib.sha256(content).hexdigest()}]}
-            files.append(file)
-            relations.append((entry["SPDXID"], "CONTAINS", file["SPDXID"]))
-        needed = f"{field(path, 'Depends')}, {field(path, 'Pre-Depends')}"
-        for other in sorted(set(re.findall(r"(?:^|[,|] ?)([a-z0-9][a-z0-9+.-]+)", needed))):
-            reference = spdx_id("Package", other)
-            if reference not in [known["SPDXID"] for known in packages]:
-                packages.append({"SPDXID": reference, "name": other, "downloadLocation": "NOASSERTION", "filesAnalyzed": False})
-            relations.append((entry["SPDXID"], "DEPENDS_ON", reference))
-    packages = list({entry["SPDXID"]: entry for entry in sorted(packages, key=lambda entry: "versionInfo" in entry)}.values())
+    packages, files, relations = contents(sys.argv[1], sys.argv[2:])
     digest = hashlib.sha256(json.dumps([packages, files]).encode()).hexdigest()
-    created = datetime.datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), datetime.timezone.utc)
+    created = datetime.datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())), datetime.timezone.utc)
     json.dump({
         "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": "shmring",
         "documentNamespace": NAMESPACE + digest[:32],
