@@ -154,7 +154,7 @@ class Injection(CommandCase):
         written = 0
         self.complete(log, written)
         for command in (["emit", "r"], ["dump", "r"], ["stat", "r", "--interval", "0"], ["log", log], ["verify", log],
-                        ["report", log]):
+                        ["report", log], ["top", "--interval", "0.1"]):
             for call, error, numbers in COMMANDS:
                 for n in list(numbers)[:1 if QUICK else None]:
                     before = self.attempted()

@@ -126,6 +126,14 @@ TEST_CASE("a frame of any size is drawn, has that size, and shows the ring's nam
   CHECK(draw(model, of_payments(), 60, 5).text(3).starts_with("ALARM payments: disk_failing"));
 }
 
+TEST_CASE("a frame has printable characters only, whatever is put into it, and nothing beyond its size") {
+  Frame frame(6, 1);
+  frame.put(0, {{"a\033\x7f"}, {"\xc3\xa9zzz"}});
+  frame.put(1, {{"below"}});
+  frame.paint(1, Ink::alarm);
+  CHECK(frame.text(0) == "a????z");
+}
+
 TEST_CASE("no byte that a segment may have reaches the terminal, and no value makes a column wider") {
   std::string all;
   for (int byte = 1; byte < 256; ++byte) all += static_cast<char>(byte);
@@ -182,6 +190,7 @@ TEST_CASE("a strip shows what is not empty, and is full only if the lane is") {
   CHECK(strip_text(1, 0, 1024, 10) == "[|       ]");
   CHECK(strip_text(512, 768, 1024, 10) == "[||||..  ]");
   CHECK(strip_text(1023, 0, 1024, 10) == "[||||||| ]");
+  CHECK(strip_text(~u64{0} - 1, 0, ~u64{0}, 10) == "[||||||| ]");
   CHECK(strip_text(1024, 2000, 1024, 10) == "[||||||||]");
   CHECK(strip_text(5, 5, 0, 10) == "[        ]");
   CHECK(strip_text(1, 1, 2, 2) == "");

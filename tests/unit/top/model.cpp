@@ -153,7 +153,7 @@ TEST_CASE("D, what is behind it, and alarms by their codes") {
   CHECK(ring_after({one}).alarm->code == "code 77");
   facts.alarm.code = 0, facts.state = 2;
   CHECK(ring_after({one}).alarm->code == "log_failing");
-  facts.holds_lease = false;
+  facts.alarm.code = 3, facts.holds_lease = false;
   CHECK(!ring_after({one}).alarm);
   one.rings[0].look.facts.header.this_boot = false;
   CHECK(ring_after({one}).log.lag_ns == 0);

@@ -66,11 +66,12 @@ std::vector<Line> table_lines(const std::vector<Column>& columns, const std::vec
   for (const Line& row : rows) first = std::max(first, row[0].text.size());
   const std::size_t room = width - std::min(width, total()) + columns[0].width;
   first = std::min(first, room);
+  const std::size_t more = room - first;
   const auto line = [&](const auto& cell) {
     Line out;
     for (std::size_t i = 0; i < columns.size(); ++i) {
       if (!shown[i]) continue;
-      const std::size_t wide = i == 0 ? first : columns[i].width;
+      const std::size_t wide = i == 0 ? first : columns[i].width + (columns[i].grows ? more : 0);
       Piece piece = cell(i);
       piece.text = fitted(piece.text, wide);
       piece.text.insert(columns[i].right ? 0 : piece.text.size(), wide - piece.text.size(), ' ');

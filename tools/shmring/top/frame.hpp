@@ -63,6 +63,7 @@ struct Column {
   std::size_t width;    // of the first column: the least
   bool right = false;   // aligned to the right
   unsigned wanted = 0;  // the columns with the highest number are left out first, until the rest fits
+  bool grows = false;   // it takes what room the first column leaves; `width` is the least
 };
 
 // Returns the heading, and a line for each row. The first column takes the room that is left, as far as its texts are long.

@@ -11,7 +11,7 @@
 namespace shmring::tool::top {
 namespace {
 
-constexpr std::size_t label_columns = 11, lane_columns = 40, figure_columns = 9;
+constexpr std::size_t label_columns = 11, least_lane_columns = 40, figure_columns = 9;
 
 Piece figure(u64 value, const View& view) { return {number_text(value, view.scaled, figure_columns)}; }
 
@@ -53,7 +53,7 @@ std::string collector_words(const Ring& ring, const View& view) {
       return fmt::format("died: pid {} did not say that it ended, epoch {}", collector.pid, collector.epoch);
     default: break;
   }
-  std::string text = fmt::format("{}, pid {}, epoch {}, last pass {} ago", state_text(collector.state), collector.pid,
+  std::string text = fmt::format("{}, pid {}, epoch {}, pass {} ago", state_text(collector.state), collector.pid,
                                  collector.epoch, age_text(collector.pass_age_ns));
   text += fmt::format("; logs {}, wakes up {}", rate_words(collector.logging, view.scaled),
                       rate_words(collector.wakeups, view.scaled));
@@ -190,7 +190,7 @@ Lines detail_lines(const Ring& ring, const View& view, std::size_t columns, std:
   }
   add_fact(
       out, "ring",
-      fmt::format("{}: {}, {} when full, {} lanes x {} slots x {} bytes ({}), {} of {} places taken", ring.name,
+      fmt::format("{}: {}, {} when full, {} lanes x {} slots x {} bytes ({}), {} of {} places", ring.name,
                   standing_text(ring.standing), ring.on_full, ring.lanes.size(), ring.slots, ring.slot_bytes,
                   bytes_text(ring.file_bytes), std::ranges::count(ring.producers, u64{0}, &Producer::gone_ns), ring.places),
       columns, most_rows);
@@ -205,7 +205,7 @@ Lines detail_lines(const Ring& ring, const View& view, std::size_t columns, std:
 }
 
 Lines lane_lines(const Ring& ring, const View& view, std::size_t columns, std::size_t most_rows) {
-  const std::size_t in_a_row = std::max<std::size_t>(columns / lane_columns, 1), wide = std::min(columns, lane_columns);
+  const std::size_t in_a_row = std::max<std::size_t>(columns / least_lane_columns, 1), wide = columns / in_a_row;
   const std::vector<const LaneFill*> lanes = shown_lanes(ring, view.more, in_a_row * most_rows);
   Lines out;
   for (std::size_t i = 0; i < lanes.size(); ++i) {
@@ -225,7 +225,7 @@ Lines producer_lines(const Ring& ring, const View& view, std::size_t columns) {
                                          {"LOST/S", figure_columns, true, 3},
                                          {"LOST", figure_columns, true},
                                          {"UNLOGGED", figure_columns, true, 6},
-                                         {"LOST BY CAUSE", 30, false, 7}};
+                                         {"LOST BY CAUSE", 13, false, 7, true}};
   Lines rows;
   for (const Producer* const one : listed(ring, view.order)) {
     const Ink ink = one->gone_ns != 0 ? Ink::dim : Ink::normal;
