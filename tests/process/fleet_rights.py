@@ -153,6 +153,16 @@ class Rights(CommandCase):
         self.assertEqual(set(facts["state"]["subjects"]), {log_subject(host) for host in HOSTS})
         self.assertEqual(facts["state"]["messages"], len(HOSTS))
 
+    def test_a_server_whose_certificate_has_another_name_is_not_talked_to(self):
+        ask = ["forward", "--check", "--replicas", "1", "--to", self.cluster.urls, *self.cluster.identity("archive")]
+        self.expect(OK, *ask)
+        self.cluster.end()
+        self.cluster.server_files = self.cluster.authority.issue("other", "DNS:other.example,IP:127.0.0.9")
+        self.cluster.start()
+        done = self.run_it(*ask)
+        self.assertEqual(done.status, PERMISSION)
+        self.assertIn("no server can be reached", done.err)
+
 
 if __name__ == "__main__":
     main()
