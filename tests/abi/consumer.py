@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Two ways to use the library from another project: as a Meson subproject, and installed, through pkg-config.
+"""Ways to use the library from another project: as a Meson subproject, and installed, through pkg-config or CMake.
 
-Each builds a program in C and one in C++, and lets it write into a ring of its own.
+The first two build a program in C and one in C++, and let it write into a ring of its own. CMake, where it is installed, finds
+the library of this version, and none of a later one; tools/debian/tests builds and runs what it then makes.
 usage: consumer.py ROOT BUILD
 """
 import os
@@ -46,6 +47,7 @@ foreach name : ['main.c', 'main.cpp']
   executable(name.underscorify(), name, dependencies: shmring)
 endforeach
 """
+CMAKE = "cmake_minimum_required(VERSION 3.18)\nproject(consumer NONE)\nfind_package(shmring {version} REQUIRED)\n"
 SOURCES = {"main.c": PROGRAM, "main.cpp": CXX_PROGRAM}
 
 
@@ -86,12 +88,26 @@ def through_pkg_config(build, folder):
         run(folder / "program", SHMRING_DIR=str(folder), LD_LIBRARY_PATH=str(pc.parent.parent))
 
 
+def through_cmake(folder):
+    """In what is installed already. Its files name the prefix, so that nothing is built here."""
+    [config] = (folder / "installed").rglob("cmake/shmring/shmringConfig.cmake")
+    version = next((folder / "installed").rglob("shmring.pc")).read_text().partition("Version: ")[2].split()[0]
+    for wanted, found in ((version, True), (version.rpartition(".")[0], True), ("99.0", False)):
+        (folder / "CMakeLists.txt").write_text(CMAKE.format(version=wanted))
+        done = subprocess.run(["cmake", "-S", folder, "-B", folder / f"cmake-{wanted}", f"-Dshmring_DIR={config.parent}"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if (done.returncode == 0) != found:
+            sys.exit(f"CMake, asked for version {wanted} of {version}: status {done.returncode}\n{done.stderr}")
+
+
 def main():
     root, build = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         as_subproject(root, folder / "subproject")
         through_pkg_config(build, folder / "installed")
+        if shutil.which("cmake"):
+            through_cmake(folder / "installed")
     print("REPORT a C and a C++ program built and run as subproject's parent and through pkg-config")
 
 
