@@ -12,6 +12,10 @@ log::i64 divided(log::i64 value, log::i64 by) { return value / by - (value % by 
 }  // namespace
 
 void Timeline::add(log::i64 second, log::u64 logged, log::u64 lost) {
+  if (second == recent_ && recent_place_ < bars_.size()) {
+    bars_[recent_place_].logged += logged, bars_[recent_place_].lost += lost;
+    return;
+  }
   if (bars_.empty()) first_ = divided(second, width_), bars_.resize(1);
   log::i64 at = divided(second, width_);
   const auto span = [&] {
@@ -26,6 +30,7 @@ void Timeline::add(log::i64 second, log::u64 logged, log::u64 lost) {
   const auto place = static_cast<std::size_t>(at - first_);
   if (place >= bars_.size()) bars_.resize(place + 1);
   bars_[place].logged += logged, bars_[place].lost += lost;
+  recent_ = second, recent_place_ = place;
 }
 
 void Timeline::widen() {

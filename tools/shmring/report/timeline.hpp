@@ -36,6 +36,8 @@ class Timeline {
   log::i64 width_ = 1;
   log::i64 first_ = 0;  // the first bar begins at this multiple of the width
   std::vector<Bar> bars_;
+  log::i64 recent_ = 0;  // the second that was added to last, and its bar: a second has many lines
+  std::size_t recent_place_ = 0;
 };
 
 }  // namespace shmring::tool
