@@ -54,7 +54,7 @@ int read_zeros_where_truncated() {
   action.sa_sigaction = [](int signal, siginfo_t* info, void*) {
     // One page, where the access was. If that fails, the access ends the process, as it would have.
     constexpr std::uintptr_t page = 4096;
-    auto* const at = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(info->si_addr) / page * page);
+    auto* const at = static_cast<char*>(info->si_addr) - reinterpret_cast<std::uintptr_t>(info->si_addr) % page;
     const bool mapped = info->si_code == BUS_ADRERR &&
                         calls.mmap(at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
     struct sigaction usual {};
