@@ -194,7 +194,7 @@ void Durability::begin_replacement() {
   job.bytes = bytes_of(file, job.first);
   job.failed = file.name, job.is_cut = file.code == "file_cut";
   job.mark.boot[0] = boot_[0], job.mark.boot[1] = boot_[1];
-  job.mark.durable = file.end;
+  job.mark.durable = std::max(file.end, durable_);
   job_replaces_ = true, job_end_ = file.end;
   syncer_->begin(std::move(job));
 }

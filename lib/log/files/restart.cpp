@@ -327,10 +327,12 @@ void Restart::seal_file(const std::string& name) {
 }
 
 // A replacement is sealed once its name is durable. Where D is says nothing of the name: the lines may have been durable in the
-// file that it replaces, and the one who was told that the directory's sync failed may be dead.
+// file that it replaces, and the one who was told that the directory's sync failed may be dead. But a mark that names the file
+// was written when its name was durable.
 bool Restart::may_lose_its_name(const Found& found) const {
   const auto replaces = [&](const auto& overlapping) { return overlapping.second == found.file.first_index; };
-  return origin_ != Origin::earlier_boot && !found.is_sealed && std::ranges::any_of(out_.overlapping, replaces);
+  return origin_ != Origin::earlier_boot && !found.is_sealed && mark_.file != found.file.name &&
+         std::ranges::any_of(out_.overlapping, replaces);
 }
 
 // Of a file that was closed where D is, and not sealed, the bytes that were cut may come back.
