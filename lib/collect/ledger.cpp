@@ -20,7 +20,7 @@ static_assert(static_cast<int>(Cause::full) == static_cast<int>(ring::Cause::ful
               static_cast<int>(Cause::retired) == static_cast<int>(ring::Cause::retired) &&
               static_cast<int>(Cause::overwritten) == static_cast<int>(ring::Cause::overwritten) &&
               static_cast<int>(Cause::refused) == static_cast<int>(ring::Cause::refused));
-static_assert(6 * (ring::longest_record + 2 * ring::max_slot_bytes) + (128 << 10) <= log::max_line_bytes,
+static_assert(6 * (ring::longest_record + u64{2} * ring::max_slot_bytes) + (128 << 10) <= log::max_line_bytes,
               "every record has a line");
 
 namespace {

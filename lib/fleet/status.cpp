@@ -83,9 +83,11 @@ int list_logs(int root, const std::string& root_path, std::vector<LogName>& out)
   for (const std::string& host : hosts) {
     os::Fd host_directory;
     if (const int error = list_below(root, root_path, host, host_directory, rings)) return error;
+    std::string host_path = root_path;
+    host_path.append("/").append(host);
     for (const std::string& ring : rings) {
       os::Fd directory;
-      if (const int error = list_below(host_directory.get(), root_path + "/" + host, ring, directory, logs)) return error;
+      if (const int error = list_below(host_directory.get(), host_path, ring, directory, logs)) return error;
       for (const std::string& log : logs)
         if (is_log_id(log)) out.push_back({host, ring, log});
     }
