@@ -2,7 +2,8 @@
 """The fuzz targets under clang's memory sanitizer: no uninitialized byte decides anything, is written into a log, or is left in
 a segment. Each file of the corpus, then SECONDS of changed copies of them from SHMRING_TEST_SEED, a target.
 
-libstdc++ is not instrumented: its templates are instantiated in the targets, and what its library writes is told by replay.cpp.
+libstdc++ is not instrumented: its templates are instantiated in the targets, and what its library writes, and libzstd, is told
+by replay.cpp.
 That does not do for CLI11, so what `shmring` itself does with a segment or a log is left out, and the target `emit` with it.
 
 usage: memory.py ROOT BUILD [SECONDS]
@@ -19,7 +20,7 @@ CHOSEN = ["segment", "loads", "log", "values"]
 FLAGS = ("-std=c++20 -O1 -g1 -Wall -Wextra -Wno-invalid-offsetof -fno-omit-frame-pointer -fsanitize=memory "
          "-fsanitize-memory-track-origins -fno-sanitize-recover=all -D_GLIBCXX_EXTERN_TEMPLATE=0")
 WRAPPED = ["_ZSt29_Rb_tree_insert_and_rebalancebPSt18_Rb_tree_node_baseS0_RS_", "_ZSt8to_charsPcS_d",
-           "_ZSt10from_charsPKcS0_RdSt12chars_format", "mmap", "munmap"]
+           "_ZSt10from_charsPKcS0_RdSt12chars_format", "ZSTD_decompressDCtx", "mmap", "munmap"]
 RULES = """builddir = {folder}
 rule cxx
   command = {compiler} {flags} -I {root} -I {root}/lib/include -MD -MF $out.d -c $in -o $out

@@ -2,7 +2,7 @@
 // own runtime would share std::string with the instrumented code, and is not instrumented.
 //
 // Invariants:
-//   - what libstdc++'s library itself writes, rather than its headers, is told to the sanitizer here, call by call;
+//   - what the libraries libstdc++ and libzstd write, rather than their headers, is told to the sanitizer here, call by call;
 //   - no shared mapping is given back that has a byte which nobody wrote: whoever maps it next would read what the writer's own
 //     memory held.
 //
@@ -55,6 +55,17 @@ std::from_chars_result from_chars(const char* from, const char* to, double& out,
   const std::from_chars_result result = real_from_chars(from, to, out, format);
   if (result.ec == std::errc{}) __msan_unpoison(&out, sizeof out);
   return result;
+}
+
+// It returns how many bytes it has written, or an error, which is a larger number than any room.
+struct ZSTD_DCtx_s;
+extern "C" std::size_t __real_ZSTD_decompressDCtx(ZSTD_DCtx_s* context, void* to, std::size_t room, const void* from,
+                                                  std::size_t bytes);
+extern "C" std::size_t __wrap_ZSTD_decompressDCtx(ZSTD_DCtx_s* context, void* to, std::size_t room, const void* from,
+                                                  std::size_t bytes) {
+  const std::size_t written = __real_ZSTD_decompressDCtx(context, to, room, from, bytes);
+  if (written <= room) __msan_unpoison(to, written);
+  return written;
 }
 
 static void* shared_mapping;  // the last one
