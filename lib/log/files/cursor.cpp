@@ -200,4 +200,18 @@ int Cursor::next(LogLine& out) {
   }
 }
 
+int find_line(int directory, const std::string& dir, LogFile file, u64 index, std::string& text, u64& byte) {
+  file.end = no_end;
+  Cursor lines;
+  if (const int error = lines.open_at(directory, dir, file, 0)) return error;
+  LogLine line;
+  for (u64 at = file.first_index; at <= index; ++at) {
+    const int got = lines.next(line);
+    if (got < 0) return got;
+    if (got == 0 || !line.whole || line.file != file.name) return 0;
+  }
+  text = line.text, byte = line.byte;
+  return 1;
+}
+
 }  // namespace shmring::log

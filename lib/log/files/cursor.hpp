@@ -122,4 +122,8 @@ class Cursor {
   std::vector<Overlap> overlaps_;
 };
 
+// Looks for a line in one file, also behind the file's end. Returns 1, and sets its text and where it begins; 0 if the file has
+// no such line; or −errno with its text.
+int find_line(int directory, const std::string& dir, LogFile file, u64 index, std::string& text, u64& byte);
+
 }  // namespace shmring::log

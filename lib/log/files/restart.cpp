@@ -82,7 +82,7 @@ class Restart {
   bool may_lose_its_name(const Found& found) const;
   int find_unsynced();
   int end_of(std::size_t at, u64& byte);
-  int find_line(LogFile file, u64 index, u64& byte);
+  int find_replaced_in_part(std::size_t at, bool& out);
   bool has_accounts_at_mark(const LogFile& file);
   int io_error(int error, const std::string& name, const char* what) const {
     return os::fail(-error, "log %s/%s: cannot %s: %s", dir_.c_str(), name.c_str(), what, std::strerror(-error));
@@ -341,7 +341,10 @@ int Restart::find_unsynced() {
     const LogFile& file = files_[i].file;
     const u64 end = std::min(file.end, out_.next_index);
     const bool is_believed = end < out_.durable || (end == out_.durable && file.end == no_end);
-    if (is_believed && !may_lose_its_name(files_[i])) continue;
+    bool is_proven = is_believed && !may_lose_its_name(files_[i]);
+    if (!is_proven)
+      if (const int error = find_replaced_in_part(i, is_proven)) return error;
+    if (is_proven) continue;
     Unsynced unsynced{file.name, file.first_index, end, 0, 0};
     if (const int error = end_of(i, unsynced.end_byte)) return error;
     if (has_accounts_at_mark(file)) unsynced.from = mark_.accounts, unsynced.begin_byte = mark_.byte;
@@ -353,22 +356,24 @@ int Restart::find_unsynced() {
 // Sets where the file's range ends in it. Its last lines may be in its successor, too.
 int Restart::end_of(std::size_t at, u64& byte) {
   byte = files_[at].bytes;
-  return files_[at].file.end == no_end ? 0 : find_line(files_[at].file, files_[at].file.end, byte);
+  std::string text;
+  const LogFile& file = files_[at].file;
+  return file.end == no_end ? 0 : std::min(find_line(directory_, dir_, file, file.end, text, byte), 0);
 }
 
-// Sets `byte` only if the file has a line with that index.
-int Restart::find_line(LogFile file, u64 index, u64& byte) {
-  file.end = no_end;
-  Cursor lines;
-  if (const int error = lines.open_at(directory_, dir_, file, 0)) return error;
-  LogLine line;
-  for (u64 at = file.first_index; at <= index; ++at) {
-    const int got = lines.next(line);
-    if (got < 0) return got;
-    if (got == 0 || !line.whole || line.file != file.name) return 0;
-    if (at == index) byte = line.byte;
-  }
-  return 0;
+// Then its successor begins with one of its accounts lines. That line was below D, and so what the file says before it is
+// durable, whatever the mark says. If the file were replaced, too, and the power took the successor's name, no file would be
+// left that says what was durable behind that line.
+int Restart::find_replaced_in_part(std::size_t at, bool& out) {
+  out = false;
+  if (origin_ == Origin::copy || files_[at].file.end == no_end) return 0;
+  std::string here, there;
+  u64 byte = 0;
+  const LogFile &file = files_[at].file, &next = files_[at + 1].file;
+  int got = find_line(directory_, dir_, file, file.end, here, byte);
+  if (got == 1) got = find_line(directory_, dir_, next, next.first_index, there, byte);
+  out = got == 1 && here == there;
+  return std::min(got, 0);
 }
 
 // The mark is another process's word, so it is looked at.

@@ -84,3 +84,41 @@ TEST_CASE("a sealed file that a later replacement has superseded is explained by
   REQUIRE(log.voids.size() == 1);  // it was said once
   CHECK(log.voids[0].file == sealed.filename());
 }
+
+TEST_CASE("a file that was replaced in part stays: it has lines that were told durable, and the other one's name may be lost") {
+  for (const std::string mark : {"earlier", "removed", "of this boot"}) {
+    CAPTURE(mark);
+    DurableLog log(Level::every);
+    for (int i = 0; i < 2; ++i) CHECK(log.write() == 0);
+    const std::string earlier = content(log.dir.log() + "/mark");
+    log.writer->log.append(log.writer->accounts());
+    for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+    if (mark == "of this boot") {  // it goes on in a replacement that the boot before had not sealed
+      const fs::path old = log_files(log.dir.log())[0];
+      fs::copy_file(old, log.dir.log() + "/" + later_name(old.filename().string()));
+      log.reboot(false);
+      log.begin();
+      REQUIRE(log.writer->error == 0);
+    }
+    const fs::path file = log_files(log.dir.log()).back();
+    const std::string text = content(file);
+    // A write fails, so the file is replaced from the last accounts line on; the directory does not take the new name.
+    disk.writes = disk.name_syncs = 1;
+    log.writer->append({event("pay", 10, ++log.sequence, "x")});
+    const auto first_index = [](const fs::path& name) { return first_index_of(name.filename().string()); };
+    const fs::path replacement = std::ranges::max(log_files(log.dir.log()), {}, first_index);
+    REQUIRE(first_index(replacement) > first_index(file));
+    log.kill();
+    log.sequence--;  // the line was in no file
+    if (mark == "earlier") std::fstream(log.dir.log() + "/mark", std::ios::in | std::ios::out) << earlier;
+    if (mark == "removed") fs::remove(log.dir.log() + "/mark");
+    log.begin();
+    REQUIRE(log.writer->error == 0);
+    REQUIRE(log.writer->recovered.unsynced.size() == 1);
+    CHECK(log.writer->recovered.unsynced[0].name == replacement.filename());
+    CHECK(log.write() == 0);
+    CHECK(content(file) == text);
+    CHECK(log.durable() == log.next());
+    log.check();
+  }
+}
