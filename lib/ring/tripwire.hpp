@@ -76,7 +76,7 @@ static_assert(std::endian::native == std::endian::little, "the fields of a heade
 
 // Where a record stands, in one word: its position, which the slot's place and the lap in its word make, their owner, and the
 // lane.
-constexpr u64 standing(u64 position, u32 owner, u32 lane) { return position + (u64{owner} << 51) + (u64{lane} << 45); }
+constexpr u64 standing(u64 position, u32 owner, u32 lane) { return position + owner * (u64{1} << 51) + lane * (u64{1} << 45); }
 
 // The hash itself is left out.
 [[gnu::always_inline]] inline void add_header(Tripwire& hash, u64 standing, const HeaderWords& words) {

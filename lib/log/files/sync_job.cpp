@@ -77,7 +77,7 @@ SyncResult copy_all(const SyncJob& job, const SyncedDirectory& synced) {
   }
   for (const Bytes& bytes : job.bytes) {
     if (!bytes.text) {
-      if (const SyncResult copied = copy_file(bytes, directory, file->get()); copied.error != 0) return copied;
+      if (SyncResult copied = copy_file(bytes, directory, file->get()); copied.error != 0) return copied;
       continue;
     }
     if (const int error = os::write_full(file->get(), bytes.text->data() + bytes.from, bytes.text->size() - bytes.from))
@@ -119,7 +119,7 @@ void seal(int file) {
 }
 
 SyncResult perform(const SyncJob& job, const SyncedDirectory& directory, const MarkFile& mark) {
-  const SyncResult result = job.replaces() ? copy_all(job, directory) : sync(job, directory);
+  SyncResult result = job.replaces() ? copy_all(job, directory) : sync(job, directory);
   if (result.error != 0) return result;
   if (job.replaces()) remove_superseded(job, directory.fd.get()), give_back_room(job, directory.fd.get());
   (void)mark.write(job.mark);  // a mark that could not be written says less than is true

@@ -206,7 +206,7 @@ int Writer::write(std::string_view lines, bool may_use_reserve) {
                     "log %s/%s: it has %llu bytes, and %llu were written: another program cuts it or writes to it (logrotate "
                     "with copytruncate?); shmringd is the only one that may",
                     dir_.c_str(), file_name_.c_str(), static_cast<unsigned long long>(bytes),
-                    static_cast<unsigned long long>(file_bytes_ + lines.size()));
+                    static_cast<unsigned long long>(file_bytes_) + lines.size());
   }
   file_bytes_ = bytes;
   return 0;
