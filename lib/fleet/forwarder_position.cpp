@@ -16,7 +16,7 @@ namespace {
 
 constexpr u64 archive_ns = second;  // between questions to the archive
 constexpr u64 ask_again_ns = 5 * second;
-constexpr u64 lost_ns = 10 * second;  // so long an engine may say what is not so any more
+constexpr u64 lost_ns = 30 * second;  // so long an engine may say what is not so any more, and an archive be in trouble
 constexpr const char* temporary_name = "archived.tmp";
 
 std::string in_words(const Position& position) {

@@ -79,11 +79,12 @@ class Build:
     def touched(self, source, edited):
         return bool(edited & self.deps[source])
 
-    def flags(self, source, root, sanitized):
-        """Meson's, for a copy of the tree at root."""
+    def flags(self, source, root, optimization):
+        """Meson's, for a copy of the tree at root. What was compiled beforehand fits only if the optimization is the same."""
         words, out = iter(self.commands[source][len(self.compiler):]), []
+        fits = optimization in self.commands[source]
         for word in words:
-            if word in DROPPED_WITH_VALUE or (sanitized and word in INCLUDED):
+            if word in DROPPED_WITH_VALUE or (not fits and word in INCLUDED):
                 next(words)
             elif word.startswith("-I"):
                 path = (self.folder / word[2:]).resolve()
@@ -118,8 +119,9 @@ class Copy:
         if (source, sanitized) not in self.made:
             self._fill()
             target = self.root / (source.replace("/", "_") + (".tsan.o" if sanitized else ".o"))
-            command = [*self.build.compiler, *self.build.flags(source, self.root, sanitized),
-                       *([SANITIZER, "-O1"] if sanitized else [optimization]), "-w", "-c", self.root / source, "-o", target]
+            flags = self.build.flags(source, self.root, SANITIZER if sanitized else optimization)
+            command = [*self.build.compiler, *flags, *([SANITIZER, "-O1"] if sanitized else [optimization]), "-w", "-c",
+                       self.root / source, "-o", target]
             done = subprocess.run(command, cwd=self.build.folder, capture_output=True, text=True)
             if done.returncode != 0:
                 raise ValueError(f"{source} does not compile:\n{done.stderr}")
