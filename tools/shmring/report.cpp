@@ -94,15 +94,7 @@ void register_report(Command program) {
   command.value("-o,--output", options->form, "text, json: one object, or html: one page without script")
       .choose({"text", "json", "html"});
   command.value("--to", options->to, "Write it to this file, which is replaced when all of it is there").form("FILE");
-  command.value("--key", options->verify.keys, fmt::format("Also prove that the log is what was signed. {}", key_help))
-      .form("KEY")
-      .one_each_time();
-  command.value("--checkpoint", options->verify.checkpoints, "A checkpoint that was kept elsewhere. May be given several times")
-      .form("FILE")
-      .one_each_time();
-  command.value("--max-age", options->verify.max_age, "Also fail if the newest signed line is older")
-      .form("SECONDS")
-      .check(whole_number(0, 1'000'000'000));
+  add_seal_options(command, options->verify);
   command.flag("--archive", options->is_archive,
                "DIR is an archive that `shmring receive` keeps: --to is a directory, for a page a log and index.html");
   command.footer(

@@ -109,6 +109,18 @@ std::string misuse(const VerifyOptions& options) {
 
 }  // namespace
 
+void add_seal_options(Command command, VerifyOptions& options) {
+  command.value("--key", options.keys, fmt::format("Also prove that the log is what was signed. {}", key_help))
+      .form("KEY")
+      .one_each_time();
+  command.value("--checkpoint", options.checkpoints, "A checkpoint that was kept elsewhere. May be given several times")
+      .form("FILE")
+      .one_each_time();
+  command.value("--max-age", options.max_age, "Also fail if the newest signed line is older")
+      .form("SECONDS")
+      .check(whole_number(0, 1'000'000'000));
+}
+
 void register_verify(Command program) {
   auto options = std::make_shared<VerifyOptions>();
   Command command = program.add(
@@ -116,15 +128,7 @@ void register_verify(Command program) {
   command.value("DIR", options->dir, "The directory that shmringd --log writes to");
   command.flag("--no-loss", options->no_loss,
                "Also fail if a sequence was lost, a call was nested (it took no sequence), or an account is gone");
-  command.value("--key", options->keys, std::string("Also prove that the log is what was signed. ") + key_help)
-      .form("KEY")
-      .one_each_time();
-  command.value("--checkpoint", options->checkpoints, "A checkpoint that was kept elsewhere. May be given several times")
-      .form("FILE")
-      .one_each_time();
-  command.value("--max-age", options->max_age, "Also fail if the newest signed line is older")
-      .form("SECONDS")
-      .check(whole_number(0, 1'000'000'000));
+  add_seal_options(command, *options);
   command.value("--against", options->against, "A copy of the log: if lines were changed, it shows which").form("DIR");
   command.value("--proof", options->proof, "Without DIR: check what `shmring prove` has printed of one line").form("FILE");
   command.value("--line", options->line, "That line").form("FILE");

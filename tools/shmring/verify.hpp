@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lib/log/seal/audit.hpp"
+#include "tools/common/command_line.hpp"
 #include "tools/common/text.hpp"
 
 namespace shmring::tool {
@@ -18,6 +19,9 @@ struct VerifyOptions {
 // Checks the proof of one line, or two notes that contradict each other, without a log. Return the exit status.
 int verify_proof(const VerifyOptions& options);
 int verify_conviction(const VerifyOptions& options);
+
+// Declares --key, --checkpoint and --max-age.
+void add_seal_options(Command command, VerifyOptions& options);
 
 // Reads keys and checkpoints. Returns 0 or an exit status.
 int read_request(const VerifyOptions& options, log::AuditRequest& out);
