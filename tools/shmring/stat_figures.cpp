@@ -19,6 +19,31 @@ double growth(u64 before, u64 now, double seconds) {
   return now > before && seconds > 0 ? static_cast<double>(now - before) / seconds : 0;
 }
 
+bool has_alarm(const inspect::CollectorFacts& collector, ring::AlarmCode code) {
+  return collector.holds_lease && collector.alarm.code == static_cast<u64>(code);
+}
+
+void warn_of_log(const inspect::CollectorFacts& collector, std::vector<Warning>& out) {
+  if (collector.log_is_failing())
+    out.push_back({"the collector cannot write its log: it keeps trying, and releases nothing until it succeeds",
+                   "see why: its messages on standard error name the file; most often its disk is full"});
+  else if (has_alarm(collector, ring::AlarmCode::disk_failing))
+    out.push_back({"the disk of the log does not take what was written: the collector writes it again into another file",
+                   "see why: its messages on standard error name the file; then repair that disk, or move the log to another"});
+  else if (has_alarm(collector, ring::AlarmCode::disk_behind))
+    out.push_back(
+        {"the disk of the log is behind by as much as may be in memory: until it has caught up, nothing is taken from the ring",
+         "see what else keeps that disk busy, or move the log to a faster one"});
+}
+
+// A full ring is too small only if a collector empties it. Otherwise an earlier warning names the cause.
+std::string remedy_of_full(const inspect::CollectorFacts& collector, const char* if_too_small) {
+  std::vector<Warning> of_log;
+  warn_of_log(collector, of_log);
+  if (collector.holds_lease && of_log.empty()) return if_too_small;
+  return "mend what is said above first: until then a larger ring is soon full, too";
+}
+
 void warn_of_collector(const Look& now, std::vector<Warning>& out) {
   const Inspection& facts = now.facts;
   const std::string& ring = facts.header.name;
@@ -34,9 +59,7 @@ void warn_of_collector(const Look& now, std::vector<Warning>& out) {
     out.push_back({fmt::format("the collector (pid {}) made no pass for {}", pid, duration_text(age)),
                    fmt::format("if it is stopped: kill -CONT {}; if not, see whether the disk of its log hangs", pid)});
   }
-  if (facts.collector.log_is_failing())
-    out.push_back({"the collector cannot write its log: it keeps trying, and releases nothing until it succeeds",
-                   "see why: its messages on standard error name the file; most often its disk is full"});
+  warn_of_log(facts.collector, out);
   if (usable && !is_retired(facts.header)) return;
   const char* const what = is_of_another_boot(facts.header) ? "the ring is of another boot: nobody can attach to it"
                            : !facts.header.made_by.empty()  ? "the ring is of an older version: this one cannot attach to it"
@@ -49,7 +72,8 @@ void warn_of_lanes(const Inspection& facts, std::vector<Warning>& out) {
   for (const LaneFacts& lane : facts.lanes) {
     if (lane.fill() > slots / 4 * 3)
       out.push_back({fmt::format("lane {}: {} of {} slots are not drained", lane.lane, lane.fill(), slots),
-                     "if this persists, the ring is too small for its rate: create it with more --slots"});
+                     remedy_of_full(facts.collector,
+                                    "if this persists, the ring is too small for its rate: create it with more --slots")});
     if (lane.stalled > slots / 4)
       out.push_back({fmt::format("lane {}: {} of {} slots are stalled: their writers have claimed them and do not go on",
                                  lane.lane, lane.stalled, slots),
@@ -58,7 +82,7 @@ void warn_of_lanes(const Inspection& facts, std::vector<Warning>& out) {
   }
 }
 
-void warn_of_producer(const ProducerFacts& producer, std::vector<Warning>& out) {
+void warn_of_producer(const inspect::CollectorFacts& collector, const ProducerFacts& producer, std::vector<Warning>& out) {
   const std::string who = fmt::format("producer {} (pid {})", safe(producer.identity.name), producer.owner.pid);
   const bool here = producer.owner.state != ring::OwnerState::left;
   if (producer.standing == Standing::replaced)
@@ -70,7 +94,7 @@ void warn_of_producer(const ProducerFacts& producer, std::vector<Warning>& out) 
          "let all who use the ring share one pid and time namespace"});
   if (const u64 full = producer.counters[static_cast<std::size_t>(ring::Cause::full)].count)
     out.push_back({fmt::format("{} lost {} records to a full lane", who, full),
-                   "make the collector faster, or create the ring with more --slots"});
+                   remedy_of_full(collector, "make the collector faster, or create the ring with more --slots")});
 }
 
 // `then_ns` is by the clock of the ring's boot; 0: never.
@@ -109,7 +133,7 @@ std::vector<Warning> warnings(const Look& now) {
   std::vector<Warning> out;
   warn_of_collector(now, out);
   warn_of_lanes(now.facts, out);
-  for (const ProducerFacts& producer : now.facts.producers) warn_of_producer(producer, out);
+  for (const ProducerFacts& producer : now.facts.producers) warn_of_producer(now.facts.collector, producer, out);
   const auto dead = std::ranges::count(now.facts.producers, Standing::dead, &ProducerFacts::standing);
   if (dead != 0 && !now.facts.collector.holds_lease && can_be_attached_to(now.facts.header))
     out.push_back({fmt::format("{} of the producers are dead and keep their places: only a collector frees them", dead),

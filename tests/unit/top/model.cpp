@@ -160,6 +160,36 @@ TEST_CASE("D, what is behind it, and alarms by their codes") {
   CHECK(ring_after({one}).standing == Standing::other_boot);
 }
 
+TEST_CASE("a full ring is called too small only while its collector can write its log; else the log is named first") {
+  const auto warnings_with = [](auto change) {
+    RingSample one = test::ring("payments", start_ns);
+    one.look.facts.producers = {producer(0, "api", 100, 7)};
+    one.look.facts.lanes[1].tail += 500;
+    change(one.look.facts.collector);
+    return ring_after({sample(start_ns, {one})}).warnings;
+  };
+  const auto asks_for_slots = [](const tool::Warning& warning) { return warning.remedy.find("--slots") != std::string::npos; };
+  const auto fine = warnings_with([](inspect::CollectorFacts&) {});
+  CHECK(fine.size() == 2);
+  CHECK(std::ranges::all_of(fine, asks_for_slots));
+  const auto check = [&](const char* first, auto change) {
+    const auto found = warnings_with(change);
+    REQUIRE(found.size() == 3);
+    CHECK_MESSAGE(found[0].what.find(first) != std::string::npos, found[0].what);
+    CHECK(std::ranges::none_of(found, asks_for_slots));
+    CHECK(found[1].remedy.find("said above first") != std::string::npos);
+    CHECK(found[2].remedy == found[1].remedy);
+  };
+  const auto alarm = [](ring::AlarmCode code) {
+    return [code](inspect::CollectorFacts& facts) { facts.alarm.code = static_cast<u64>(code); };
+  };
+  check("cannot write its log",
+        [](inspect::CollectorFacts& facts) { facts.state = static_cast<u64>(ring::StatusState::log_failing); });
+  check("does not take what was written", alarm(ring::AlarmCode::disk_failing));
+  check("is behind by as much as may be in memory", alarm(ring::AlarmCode::disk_behind));
+  check("no collector", [](inspect::CollectorFacts& facts) { facts.holds_lease = false; });
+}
+
 TEST_CASE("a ring that cannot be read any more keeps what was seen, says why, and its rates are old") {
   const Sample a = with(start_ns, {producer(0, "api", 100)}), b = with(later_ns, {producer(0, "api", 300)});
   const Ring ring = ring_after({a, b, refused(later_ns + second, -EACCES, "ring payments: no permission")});
