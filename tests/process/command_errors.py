@@ -99,6 +99,9 @@ class Errors(CommandCase):
         for command in ["dump", "emit", "stat", "rm"]:
             self.expect(ABSENT, command, "nope", err=f"there is no {self.path('nope')}")
         self.expect(ABSENT, "dump", "./nope", err="file ./nope: it does not exist")
+        self.assertNotIn("./", self.expect(ABSENT, "dump", "nope", err="nope", cwd=self.folder).err)
+        pathlib.Path(self.folder, "nope").touch()
+        self.expect(ABSENT, "dump", "nope", err="to look at it, write ./nope", cwd=self.folder)
         os.rmdir(self.rings)
         self.expect(ABSENT, "ls", err=self.rings)
         os.environ["SHMRING_DIR"] = "relative"

@@ -4,10 +4,14 @@
 // Invariant: everything that can be read is printed before a finding decides the exit status.
 #include "tools/shmring/dump.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <charconv>
 #include <memory>
 
 #include "lib/log/format/line.hpp"
+#include "lib/os/calls.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/text.hpp"
 #include "tools/shmring/commands.hpp"
@@ -68,10 +72,20 @@ int check_against(const DumpOptions& options, const inspect::Inspection& facts) 
   return usage;
 }
 
+bool is_file_here(const std::string& name) {
+  struct stat status {};
+  return name.find('/') == name.npos && os::calls.fstatat(AT_FDCWD, name.c_str(), &status, 0) == 0;
+}
+
 int run(const DumpOptions& options) {
   os::Segment segment;
   std::vector<std::string> problems;
-  if (const int status = look(options.name, segment, problems)) return status;
+  if (const int status = look(options.name, segment, problems)) {
+    if (status == absent && is_file_here(options.name))
+      complain(
+          fmt::format("file {0}: it is in this directory, but a path needs a /: to look at it, write ./{0}", options.name));
+    return status;
+  }
   inspect::Inspection facts = inspect::read_segment(segment, problems, true);
   if (const int status = check_against(options, facts)) return status;
   const bool json = options.output == "json";
