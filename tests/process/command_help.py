@@ -51,6 +51,12 @@ class Help(CommandCase):
         self.assertEqual((done.status, done.err), (OK, ""), command)
         return done.out.decode()
 
+    def test_pages_name_the_older_versions_that_help_names(self):
+        versions = re.search("one of libshmring (.*?) when", " ".join(self.pages[SHMRINGD,].split()))[1]
+        self.assertRegex(versions, r"^0\.1, .* or 0\.\d+$")
+        for page in ["README.md", "tools/shmringd/RUNNING.md"]:
+            self.assertIn(f"rom {versions}", (EXIT.parents[2] / page).read_text(), page)
+
     def test_it_is_for_people(self):
         self.assertGreaterEqual(len(self.pages), 12 + HAS_BENCH)
         for command, page in self.pages.items():

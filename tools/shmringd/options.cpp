@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "lib/collect/messages.hpp"
+#include "lib/ring/validate.hpp"
 #include "tools/common/command_line.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/say.hpp"
@@ -15,9 +16,9 @@ namespace shmring::tool {
 
 namespace {
 
-constexpr const char* footer =
+constexpr const char* footer =  // {}: the older versions
     "shmringd creates the ring if it is absent. An existing ring keeps its own geometry, policy and permissions. A ring of "
-    "another boot is moved aside, as NAME.old-TIME, and so is one of libshmring 0.1 or 0.2 when all who used it have ended.\n\n"
+    "another boot is moved aside, as NAME.old-TIME, and so is one of libshmring {} when all who used it have ended.\n\n"
     "The command line wins over the configuration file. On SIGHUP, shmringd reads the file again. It takes over all that has "
     "changed, or nothing: not if the file has an error, or if a change needs a restart. --check-config prints all settings as "
     "such a file.\n\n"
@@ -27,6 +28,16 @@ constexpr const char* footer =
     "Exit status: 0 ok, 2 usage, 4 permission, 5 damaged ring or log, 6 configuration, 7 I/O, 8 another collector holds the "
     "ring or the log.\n\n"
     "Example: shmringd --ring payments --log /var/log/payments-audit";
+
+// Returns "0.1, 0.2 or 0.3", whose rings only the shmringd of their version drains.
+std::string older_versions() {
+  std::string out;
+  for (const ring::OlderVersion& one : ring::older_versions) {
+    const char* const between = out.empty() ? "" : &one == &std::end(ring::older_versions)[-1] ? " or " : ", ";
+    out += between + std::string(one.library);
+  }
+  return out;
+}
 
 void add_option(Command program, const Setting& setting, std::optional<Value>& value, bool& is_given) {
   if (setting.type == Type::flag) {
@@ -61,7 +72,7 @@ bool parse_options(int argc, char** argv, Asked& out, int& status) {
       "log that was restored from a backup, and so is not what was signed");
   std::deque<bool> given(settings().size(), false);  // of the flags
   for (std::size_t i = 0; i < settings().size(); ++i) add_option(program, settings()[i], out.values[i], given[i]);
-  program.footer(footer);
+  program.footer(fmt::format(footer, older_versions()));
   const Parsing parsing = line.parse(argc, argv);
   if (parsing.end == Parsing::End::asked) {
     status = answer("shmringd", parsing.text);
