@@ -143,6 +143,13 @@ class Rights(CommandCase):
         # The servers tell of a subscription and of a request that they refuse, in either order.
         self.assertRegex(done.err, "stream SHMRING: .*(STREAM.INFO|Permissions Violation)")
 
+    def test_a_single_server_that_is_asked_for_three_replicas_is_told_which_option_it_needs(self):
+        for stream in STREAMS:
+            self.archive.api(f"STREAM.DELETE.{stream}")
+        done = self.run_it("forward", "--create-stream", "--to", self.cluster.urls, *self.cluster.identity("archive"))
+        self.assertNotEqual(done.status, OK)
+        self.assertIn("fewer than 3 servers can hold it: add servers, or give --replicas 1: then one disk", done.err)
+
     def nothing_has_changed(self):
         for host in HOSTS:
             for stream, subject, data in ((LOG_STREAM, log_subject(host), f"of {host}"),

@@ -33,6 +33,15 @@ Outcome find(Connection& connection, const char* name, StreamInfo& out, std::str
                             asked, text);
 }
 
+std::string fewer_servers(int replicas) {
+  if (replicas == 1) return "; no server has room for it";
+  return fmt::format(
+      "; fewer than {} servers can hold it: add servers, or give --replicas 1: then one disk that fails takes lines with it "
+      "that "
+      "no archive has yet",
+      replicas);
+}
+
 Outcome create(Connection& connection, const Kind& kind, const Wanted& wanted, std::string& text) {
   StreamInfo there;
   if (const Outcome found = find(connection, kind.name, there, text); found != Outcome::done) return found;
@@ -52,8 +61,10 @@ Outcome create(Connection& connection, const Kind& kind, const Wanted& wanted, s
   const std::uint64_t asked = connection.refusals();
   const natsStatus status = js_AddStream(&info, connection.stream_api(), &config, nullptr, &code);
   jsStreamInfo_Destroy(info);
-  return connection.outcome(status, static_cast<int>(code), fmt::format("create the stream {}", kind.name),
-                            fmt::format("STREAM.CREATE.{}", kind.name), asked, text);
+  const Outcome made = connection.outcome(status, static_cast<int>(code), fmt::format("create the stream {}", kind.name),
+                                          fmt::format("STREAM.CREATE.{}", kind.name), asked, text);
+  if (code == JSStreamReplicasNotSupportedErr || code == JSClusterNoPeersErr) text += fewer_servers(wanted.replicas);
+  return made;
 }
 
 void judge(const Kind& kind, const jsStreamConfig& config, int least_replicas, Findings& out) {
