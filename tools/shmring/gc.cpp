@@ -130,7 +130,8 @@ void register_gc(Command program) {
   command.footer(
       "Owners are the producers that hold a place, the collector, and the creator. A process is dead if its pid is gone, or "
       "belongs to a process that started later; after a reboot all are dead. A process that cannot be judged counts as alive: "
-      "it is in another pid namespace, or the segment is damaged. gc removes only rings whose owner is trusted (see --owner).\n"
+      "it is in another pid namespace, or the segment is damaged. gc removes only rings whose owner is trusted (see --owner). "
+      "--lose gives up records, but no ring that somebody may still use: only `shmring rm --force` does.\n"
       "Exit status: 0 ok, also if rings are kept; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
   command.run([options] { return run(*options); });
 }

@@ -99,7 +99,10 @@ void register_rm(Command program) {
       "Remove it even if it is in use, has records that are in no log (they are then lost), or is not a usable segment");
   command.value("-o,--output", options->output, "text, or json: one line").choose({"text", "json"});
   add_owner_option(command, options->owner);
-  command.footer("Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");
+  command.footer(
+      "--force takes a ring even from those who use it. To give up records only of rings whose owners are all dead, there is "
+      "`shmring gc --lose`.\n"
+      "Exit status: 0 removed, 3 no such ring, 4 permission, 5 not a usable segment, 8 in use.");
   command.run([options] { return run(*options); });
 }
 
