@@ -37,16 +37,6 @@ std::string body(const Committed& committed, u64 generation) {
          ",\"wanted\":" + truth(committed.wanted) + ",\"replace\":" + truth(committed.replace);
 }
 
-int write_at(int file, std::string_view text, u64 at) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t written = os::calls.pwrite(file, text.data() + done, text.size() - done, static_cast<off_t>(at + done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return written < 0 ? -errno : -EIO;
-    done += static_cast<std::size_t>(written);
-  }
-  return 0;
-}
-
 }  // namespace
 
 std::string committed_text(const Committed& committed, u64 generation) {
@@ -115,7 +105,8 @@ int CommittedFile::open_again(int directory) {
 
 int CommittedFile::store(const Committed& committed) {
   ++generation_;
-  const int error = write_at(file_.get(), committed_text(committed, generation_), generation_ % records * sector);
+  const std::string text = committed_text(committed, generation_);
+  const int error = os::write_full_at(file_.get(), text.data(), text.size(), generation_ % records * sector);
   return error == 0 ? os::sync_data(file_.get()) : error;
 }
 

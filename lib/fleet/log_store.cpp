@@ -151,14 +151,9 @@ int LogStore::write_at_end(std::string_view bytes) {
   has_tail_ = false;
   if (os::calls.fstat(file_.get(), &status) != 0) return -errno;
   if (static_cast<u64>(status.st_size) != newest_.bytes) return -EUCLEAN;  // another program has written to it, or cut it
-  for (std::size_t done = 0; done < bytes.size();) {
-    const ssize_t written =
-        os::calls.pwrite(file_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(newest_.bytes + done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return has_tail_ = true, written < 0 ? -errno : -EIO;
-    done += static_cast<std::size_t>(written);
-  }
-  return 0;
+  const int error = os::write_full_at(file_.get(), bytes.data(), bytes.size(), newest_.bytes);
+  has_tail_ = error != 0;
+  return error;
 }
 
 // What differs is looked at again when it is committed: until then it may be what a failing disk has made of it.

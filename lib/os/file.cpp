@@ -44,6 +44,16 @@ int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written
   return error;
 }
 
+int write_full_at(int fd, const void* data, std::size_t bytes, std::uint64_t at) {
+  for (std::size_t done = 0; done < bytes;) {
+    const ssize_t n = calls.pwrite(fd, static_cast<const char*>(data) + done, bytes - done, static_cast<off_t>(at + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return n < 0 ? -errno : -EIO;
+    done += static_cast<std::size_t>(n);
+  }
+  return 0;
+}
+
 // A pipe in which poll() sees room takes PIPE_BUF bytes at once. Of a longer write it would take a part and then wait. One case
 // remains: another process that writes into the same pipe may take the last room between the two calls.
 int write_without_waiting(int fd, const void* data, std::size_t bytes) {

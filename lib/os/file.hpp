@@ -2,7 +2,7 @@
 //
 // Invariants:
 //   - every descriptor opened here is O_CLOEXEC;
-//   - read_full and write_full go on after EINTR and after a short transfer. Nothing else is retried;
+//   - read_full, write_full and write_full_at go on after EINTR and after a short transfer. Nothing else is retried;
 //   - nothing here sets the text of os::last_error(), since the caller knows what the file is for.
 #pragma once
 
@@ -47,6 +47,9 @@ int open_at(int dir, const char* path, int flags, mode_t mode, Fd& out);
 // Writes all of `bytes` at the current position. Returns 0 or −errno. `*written` (if not NULL) is what reached the file, after
 // an error too.
 int write_full(int fd, const void* data, std::size_t bytes, std::size_t* written = nullptr);
+
+// The same at `at`, of a file that was not opened to append.
+int write_full_at(int fd, const void* data, std::size_t bytes, std::uint64_t at);
 
 // Writes all of `bytes` where nobody may wait. Standard error may be a pipe that nobody reads, and other processes share it, so
 // it cannot be made non-blocking. Returns 0, −EAGAIN if it takes nothing now, or −errno. Async-signal-safe.

@@ -132,7 +132,7 @@ void History::Collector::sync(u64 later_ns) {
   observe();
   while (const auto voided = log_.take_voided()) {
     ++figures_.replaced;
-    if (voided->code == "file_cut") truth_.given_up = std::min(truth_.given_up, log::first_index_of(voided->file));
+    if (voided->code == "file_cut") throw Wrong{"lines of " + voided->file + " are given up"};
     notes_.push_back(
         {"incident", machine_.utc_ns, {{"file", voided->file}, {"void", number(voided->from), true}, {"code", voided->code}}});
   }

@@ -53,7 +53,7 @@ int Appender::claim(const std::string& dir, std::string_view ring) {
   return writer_.claim(dir, ring);
 }
 
-int Appender::begin(const RingId& id, const Recovered& recovered) {
+int Appender::begin(const RingId& id, Recovered& recovered) {
   next_index_ = recovered.next_index;
   committed_ = {0, recovered.next_index, recovered.durable};
   if (sync_policy_.level == Level::archived) committed_.archived = 0;
@@ -94,26 +94,44 @@ int Appender::forget_other_archive() const {
                   std::strerror(errno));
 }
 
-// Goes on in the file that was written last. Nothing but the files themselves has the lines that are not durable, but for what
-// is read here, from the last accounts line on.
-int Appender::go_on(const Recovered& recovered) {
+// Goes on in the file that was written last. What it says from the last accounts line on is in memory, as if it were written
+// now.
+int Appender::go_on(Recovered& recovered) {
   for (const auto& [file, from] : recovered.overlapping) durability_.was_replaced(file, from);
-  for (const Unsynced& unsynced : recovered.unsynced) durability_.suspect(unsynced);
+  std::string text;
+  for (Unsynced& unsynced : recovered.unsynced) {
+    if (unsynced.name == recovered.file) text = take_current(unsynced, recovered);
+    durability_.suspect(unsynced);
+  }
   if (recovered.is_sealed) return 0;
   if (const int error = writer_.open(recovered)) return error;
   has_news_ = !writer_.has_first_line_only();
   if (tree_ != nullptr) tree_->goes_into(recovered.file, false);
   durability_.goes_on(writer_.file(), recovered.file, first_index_of(recovered.file), recovered.file_bytes);
-  std::string text(recovered.file_bytes - recovered.accounts_byte, '\0');
-  const ssize_t got = os::read_full(writer_.file()->get(), text.data(), text.size(), recovered.accounts_byte);
-  if (got != static_cast<ssize_t>(text.size()))
-    return os::fail(got < 0 ? static_cast<int>(-got) : EIO, "log %s/%s: cannot read what was written last",
-                    writer_.dir().c_str(), recovered.file.c_str());
+  if (text.empty()) {
+    text.resize(recovered.file_bytes - recovered.accounts_byte);
+    const ssize_t got = os::read_full(writer_.file()->get(), text.data(), text.size(), recovered.accounts_byte);
+    if (got != static_cast<ssize_t>(text.size()))
+      return os::fail(got < 0 ? static_cast<int>(-got) : EIO, "log %s/%s: cannot read what was written last",
+                      writer_.dir().c_str(), recovered.file.c_str());
+  }
   std::string rest = text.substr(recovered.accounts_bytes);
   text.resize(recovered.accounts_bytes);
   durability_.keep_read(std::move(text), recovered.next_index - recovered.lines_since_accounts - 1, std::move(rest),
                         recovered.accounts_byte);
   return 0;
+}
+
+// Leaves what stands before the last accounts line.
+std::string Appender::take_current(Unsynced& unsynced, const Recovered& recovered) {
+  const u64 before = recovered.accounts_byte - unsynced.begin_byte;
+  if (unsynced.text.size() != recovered.file_bytes - unsynced.begin_byte || before > unsynced.text.size()) {
+    unsynced.text.clear();
+    return {};
+  }
+  std::string text = unsynced.text.substr(before);
+  unsynced.text.resize(before);
+  return text;
 }
 
 u64 Appender::append(std::span<const Line> lines, const RingId& of) {

@@ -86,7 +86,7 @@ class Appender {
 
   // Makes the appender ready. `id` is the ring's own identity, and a log that is begun here speaks of it. Returns 0, or −errno
   // with its text: −ENOSPC, −EACCES …
-  int begin(const RingId& id, const Recovered& recovered);
+  int begin(const RingId& id, Recovered& recovered);
 
   // Takes over one or more lines of the ring `of`, and returns the number of their batch. Nothing is written yet.
   u64 append(std::span<const Line> lines, const RingId& of);
@@ -165,7 +165,8 @@ class Appender {
   int begin_file(Accounts accounts);
   int forget_other_archive() const;
   int go_on_in_a_new_file();
-  int go_on(const Recovered& recovered);
+  int go_on(Recovered& recovered);
+  static std::string take_current(Unsynced& unsynced, const Recovered& recovered);
   int write_first();
   int store(std::string& lines, u64 count, std::size_t accounts_at, bool may_use_reserve);
   void tell_of_removal();

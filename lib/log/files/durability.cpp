@@ -42,9 +42,12 @@ int Durability::start(int directory, u64 durable, u64 written) {
   return syncer_->mark().begin(directory, mark);
 }
 
-void Durability::suspect(const Unsynced& file) {
+void Durability::suspect(Unsynced& file) {
   File& added = files_.emplace_back(File{nullptr, file.name, file.from, file.end, file.begin_byte, file.end_byte});
   added.is_closed = added.has_name = added.is_suspect = true;
+  if (file.text.empty()) return;
+  added.begin_byte += file.text.size();
+  add({file.from, file.end, std::make_shared<std::string>(std::move(file.text)), 0, file.from, file.name, file.begin_byte});
 }
 
 void Durability::began(SharedFd file, const std::string& name, u64 index, SharedText line) {
@@ -72,6 +75,7 @@ void Durability::keep_read(std::string accounts, u64 index, std::string rest, u6
   const std::size_t line = accounts.size();
   const std::string& name = files_.back().name;
   if (files_.back().is_suspect) files_.back().end_byte = byte;
+  if (!kept_.empty() && kept_.back().file == name) kept_.back().end = index;
   add({index, index + 1, std::make_shared<std::string>(std::move(accounts)), 0, index, name, byte});
   if (!rest.empty())
     add({index + 1, written_, std::make_shared<std::string>(std::move(rest)), std::string::npos, 0, name, byte + line});
@@ -316,9 +320,9 @@ std::string Durability::take_spare() {
   return out;
 }
 
-// A short text was no batch's: of these there would be ever more.
+// A short text was no batch's: of these there would be ever more. Neither was one that a start has read.
 void Durability::keep_spare(std::string text) {
-  if (text.capacity() < usual_text_bytes()) return;
+  if (text.capacity() < usual_text_bytes() || text.capacity() > policy_.unsynced_max / 4) return;
   if (kept_bytes_ + spare_bytes_ + text.capacity() > 2 * policy_.unsynced_max) return;  // a half may be room that is left
   text.clear();
   spare_bytes_ += text.capacity();

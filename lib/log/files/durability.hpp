@@ -10,8 +10,9 @@
 //   - a file whose sync or write failed is void: it is neither synced nor written again. What it was to say from K on goes
 //     into a replacement. While that is the current file, nothing is appended, and then a new file is begun;
 //   - a file that another collector of this boot has left beyond D may lie: the kernel reports an error once, and may have
-//     reported it to that collector. Such a file is suspect, and is replaced when it should be synced. What it says is read
-//     from it, for nothing else has it; but if the log goes on in it, what follows its last accounts line is in memory;
+//     reported it to that collector. Such a file is suspect, and is replaced when it should be synced. The kernel may drop a
+//     page of it meanwhile, so what it says is in memory since it was looked at. Only where that is too much, or where no mark
+//     of this boot bounds it, it is read from the file;
 //   - the memory of lines is used again. What a large batch has had takes many small ones, one behind the other: or else each
 //     piece of it would grow to the largest batch, and memory with the time;
 //   - files become durable in their order.
@@ -64,8 +65,8 @@ class Durability {
   int start(int directory, u64 durable, u64 written);
   // The files of Recovered::overlapping. They were replaced by another collector.
   void was_replaced(const std::string& file, u64 from) { voided_.push_back({file, from, "unsynced", 0}); }
-  // The files of Recovered::unsynced, before any other.
-  void suspect(const Unsynced& file);
+  // The files of Recovered::unsynced, before any other. If the log goes on in it, its text ends before its last accounts line.
+  void suspect(Unsynced& file);
 
   // A file was begun with this line, and what was the current file is closed; …
   void began(SharedFd file, const std::string& name, u64 index, SharedText line);
@@ -120,7 +121,7 @@ class Durability {
     SharedFd fd;
     std::string name;
     u64 first, end;
-    u64 begin_byte = 0, end_byte = 0;  // what is known of its bytes; of a suspect file, what is replaced
+    u64 begin_byte = 0, end_byte = 0;  // what is known of its bytes; of a suspect file, what is replaced and not in memory
     bool is_closed = false, has_name = false, is_suspect = false, is_void = false;
     std::string code = {};
     int error = 0;

@@ -149,13 +149,7 @@ int MarkFile::open(int directory, const char* name, int flags, const Mark& mark)
 int MarkFile::write(Mark mark) const {
   mark.device = device_, mark.inode = inode_;
   const std::string text = mark_text(mark);
-  for (std::size_t at = 0; at < text.size();) {
-    const ssize_t written = os::calls.pwrite(file_.get(), text.data() + at, text.size() - at, static_cast<off_t>(at));
-    if (written == 0) return -EIO;  // it is torn, and so it does not count
-    if (written < 0 && errno != EINTR) return -errno;
-    if (written > 0) at += static_cast<std::size_t>(written);
-  }
-  return 0;
+  return os::write_full_at(file_.get(), text.data(), text.size(), 0);  // a torn one does not count
 }
 
 }  // namespace shmring::log

@@ -22,6 +22,7 @@ struct Unsynced {
   std::string name;
   u64 from, end;             // indexes of the lines that are to be replaced; the first is an accounts line
   u64 begin_byte, end_byte;  // where they are in the file
+  std::string text;          // what they say, or nothing: only the file has it
 };
 
 struct RecoveredAccount {

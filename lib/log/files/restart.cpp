@@ -9,8 +9,8 @@
 
 #include "lib/log/files/aside.hpp"
 #include "lib/log/files/cursor.hpp"
-#include "lib/log/files/explained.hpp"
 #include "lib/log/files/mark.hpp"
+#include "lib/log/files/overlapping.hpp"
 #include "lib/log/files/search.hpp"
 #include "lib/log/files/sync_job.hpp"
 #include "lib/log/format/parse.hpp"
@@ -24,14 +24,16 @@ namespace {
 unsigned long long wide(u64 value) { return value; }
 
 constexpr std::size_t block_bytes = std::size_t{1} << 20;
-constexpr std::string_view incident_line = "{\"v\":1,\"kind\":\"incident\",";
+constexpr u64 largest_page_bytes = 65536;                       // of any machine that Linux runs on
+constexpr std::size_t kept_bytes_max = std::size_t{128} << 20;  // twice what a collector lets wait for the disk by default
 
 enum class Origin { this_boot, earlier_boot, torn, unknown, copy };
 
-struct Found {
-  LogFile file;
-  u64 bytes;
-  bool is_sealed;
+// Bytes of a file, from `begin` on.
+struct Kept {
+  std::string name;
+  u64 begin;
+  std::string text;
 };
 
 class Restart {
@@ -70,17 +72,15 @@ class Restart {
   int cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes);
   // Files become durable in their order, so a sealed one proves all before it: also a file that was replaced, and is never
   // sealed.
-  std::vector<Found>::const_iterator first_unsealed() const {
-    return std::find_if(files_.rbegin(), files_.rend(), [](const Found& found) { return found.is_sealed; }).base();
+  std::vector<FoundFile>::const_iterator first_unsealed() const {
+    return std::find_if(files_.rbegin(), files_.rend(), [](const FoundFile& found) { return found.is_sealed; }).base();
   }
   int sync_end();
   int judge();
   void remove_superseded();
-  int find_overlapping();
-  int drop_explained();
-  void seal_file(const std::string& name);
-  bool may_lose_its_name(const Found& found) const;
+  bool may_lose_its_name(const FoundFile& found) const;
   int find_unsynced();
+  void take_kept(Unsynced& unsynced);
   int end_of(std::size_t at, u64& byte);
   int find_replaced_in_part(std::size_t at, bool& out);
   bool has_accounts_at_mark(const LogFile& file);
@@ -101,8 +101,9 @@ class Restart {
   Recovered& out_;
   Mark mark_;
   Origin origin_ = Origin::unknown;
-  std::vector<Found> files_;  // without those that are superseded
+  std::vector<FoundFile> files_;  // without those that are superseded
   std::vector<LogFile> superseded_;
+  std::vector<Kept> kept_;
   std::string aside_;
 };
 
@@ -136,7 +137,7 @@ int Restart::list() {
 // lines may have been durable in the file that it replaces.
 void Restart::remove_superseded() {
   for (const LogFile& old : superseded_) {
-    const auto is_behind = [&](const Found& found) { return found.file.first_index == old.first_index; };
+    const auto is_behind = [&](const FoundFile& found) { return found.file.first_index == old.first_index; };
     const auto found = std::ranges::find_if(files_, is_behind);
     if (found != files_.end() && found->is_sealed) os::calls.unlinkat(directory_, old.name.c_str(), 0);
   }
@@ -163,25 +164,34 @@ int Restart::find_first_to_read(Place& out) {
 }
 
 // Of this boot: the kernel drops a page that the disk did not take, and then shows what the disk has, or zeros. No line has
-// such a byte. Other damage is not for us to cut.
+// such a byte. Other damage is not for us to cut. The kernel may drop more pages once they were looked at, so what was seen is
+// kept.
 int Restart::look_for_lost_pages(bool& is_whole) {
   Place from{};
   if (const int error = find_first_to_read(from)) return error;
   std::string block;
+  std::size_t kept_bytes = 0;
   is_whole = true;
   for (std::size_t i = from.file; i < files_.size() && is_whole; ++i) {
     os::Fd file;
     if (files_[i].file.is_compressed()) continue;
     if (const int error = open_log_file(directory_, dir_, files_[i].file.name, O_RDONLY, file)) return error;
-    for (u64 at = i == from.file ? from.byte : 0; at < files_[i].bytes && is_whole; at += block.size()) {
+    u64 at = i == from.file ? from.byte : 0;
+    Kept* const kept = kept_bytes + files_[i].bytes - std::min(at, files_[i].bytes) <= kept_bytes_max
+                           ? &kept_.emplace_back(Kept{files_[i].file.name, at, {}})
+                           : nullptr;
+    if (kept != nullptr) kept->text.reserve(files_[i].bytes - std::min(at, files_[i].bytes));
+    for (; at < files_[i].bytes && is_whole; at += block.size()) {
       block.resize(block_bytes);
       const ssize_t got = os::read_full(file.get(), block.data(), block.size(), at);
       if (got < 0) return io_error(static_cast<int>(got), files_[i].file.name, "read it");
       block.resize(static_cast<std::size_t>(got));
       is_whole = block.find('\0') == block.npos;
       if (got == 0) break;
+      if (kept != nullptr) kept->text += block, kept_bytes += block.size();
     }
   }
+  if (!is_whole) kept_.clear();  // the log will be cut
   return 0;
 }
 
@@ -191,7 +201,7 @@ int Restart::cut_what_is_not_whole(u64& cut_bytes) {
   Place at{};
   if (const int error = find_first_to_read(at)) return error;
   for (; at.file < files_.size(); ++at.file, at.byte = 0) {
-    const Found& found = files_[at.file];
+    const FoundFile& found = files_[at.file];
     if (at.byte > 0 || found.file.first_index == at.index) {
       if (const int error = read_file(found.file, at.index, at.byte)) return error;
       if (found.file.end == no_end ? at.byte > 0 && at.byte == found.bytes : at.index == found.file.end) continue;
@@ -234,7 +244,7 @@ int Restart::cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes) {
   if (whole == 0 && at > 0)
     if (const int error = read_file(files_[at - 1].file, first, before)) return error;
   for (std::size_t i = files_.size(); i-- > at - (before > 0 ? 1 : 0);) {
-    const Found& found = files_[i];
+    const FoundFile& found = files_[i];
     const u64 keeps = i == at ? whole : i < at ? before : 0;
     // One without a byte goes, too: it would be the log's beginning once those before it are gone.
     if (keeps == found.bytes && keeps > 0) continue;
@@ -246,16 +256,23 @@ int Restart::cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes) {
   return 0;
 }
 
-// After a power cut, the last file may have been cut by a start that did not come to sync it.
+// After a power cut, the last file may have been cut by a start that did not come to sync it, or whose sync failed. The kernel
+// tells that once, and takes the page for written. Its end is written again, with the same bytes, so that this sync means it.
 int Restart::sync_end() {
   os::Fd file;
-  if (const int error = open_log_file(directory_, dir_, out_.file, O_RDONLY, file)) return error;
+  if (const int error = open_log_file(directory_, dir_, out_.file, O_RDWR, file)) return error;
+  const u64 from = out_.file_bytes / largest_page_bytes * largest_page_bytes;
+  std::string end(out_.file_bytes - from, '\0');
+  const ssize_t got = os::read_full(file.get(), end.data(), end.size(), from);
+  if (got != std::ssize(end)) return io_error(got < 0 ? static_cast<int>(got) : -EIO, out_.file, "read its end");
+  if (const int error = os::write_full_at(file.get(), end.data(), end.size(), from))
+    return io_error(error, out_.file, "write its end again");
   const int error = os::sync_data(file.get());
   return error == 0 ? 0 : io_error(error, out_.file, "sync it");
 }
 
 int Restart::judge() {
-  const auto last = std::ranges::find(files_, out_.file, [](const Found& found) { return found.file.name; });
+  const auto last = std::ranges::find(files_, out_.file, [](const FoundFile& found) { return found.file.name; });
   out_.is_sealed = last != files_.end() && last->is_sealed;
   if (files_.empty()) return out_.durable = 0, 0;  // all was taken away, and a new log begins
   const auto unsealed = first_unsealed();
@@ -271,65 +288,14 @@ int Restart::judge() {
   if (!out_.is_sealed && (out_.cut_bytes > 0 || origin_ == Origin::earlier_boot))
     if (const int error = sync_end()) return error;
   remove_superseded();
-  if (const int error = find_overlapping()) return error;
+  if (const int error = find_overlapping(directory_, dir_, files_, superseded_, out_.durable, out_.overlapping)) return error;
   return find_unsynced();
-}
-
-// A collector that has replaced a file may have been killed before it said so, and others may have begun files since. What was
-// said and is durable is looked for once: the file is sealed then, since nothing more is to be done for it. Of the superseded
-// files, those are meant that could not be removed. Their seal says nothing: a replacement may have failed behind it, and then
-// the next one has superseded it.
-int Restart::find_overlapping() {
-  for (const LogFile& old : superseded_) {
-    struct stat status {};
-    if (os::calls.fstatat(directory_, old.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    out_.overlapping.emplace_back(old.name, old.first_index);
-  }
-  for (const Found& found : files_) {
-    if (found.file.end == no_end || found.file.is_compressed() || found.is_sealed) continue;
-    std::unique_ptr<ByteSource> source;
-    u64 end = 0;
-    if (const int error = open_source(directory_, dir_, found.file, source)) return error;
-    if (const int error = find_end(*source, found.file, end)) return error;
-    if (end > found.file.end) out_.overlapping.emplace_back(found.file.name, found.file.end);
-  }
-  return out_.overlapping.empty() ? 0 : drop_explained();
-}
-
-// A line that explains a file stands behind what the file says.
-int Restart::drop_explained() {
-  u64 first = no_end;
-  for (const auto& [name, from] : out_.overlapping) first = std::min(first, first_index_of(name));
-  const auto file = std::ranges::find_if(files_, [&](const Found& found) { return found.file.first_index >= first; });
-  if (file == files_.end()) return 0;
-  Cursor lines;
-  if (const int error = lines.open_at(directory_, dir_, file->file, 0)) return error;
-  LogLine line;
-  Parsed parsed;
-  Mistake mistake;
-  int got = 0;
-  while (!out_.overlapping.empty() && (got = lines.next(line)) == 1 && line.whole && line.index < out_.durable) {
-    std::string_view name;
-    u64 from = 0;
-    if (!line.text.starts_with(incident_line) || !parse(line.text, parsed, mistake) || !explains(parsed, name, from)) continue;
-    const auto told = std::ranges::find(out_.overlapping, name, [](const auto& named) { return named.first; });
-    if (told == out_.overlapping.end() || from > told->second) continue;
-    seal_file(told->first);
-    out_.overlapping.erase(told);
-  }
-  return std::min(got, 0);
-}
-
-// If it stays as it is, the next start looks at it again.
-void Restart::seal_file(const std::string& name) {
-  os::Fd file;
-  if (open_log_file(directory_, dir_, name, O_RDONLY, file) == 0) seal(file.get());
 }
 
 // A replacement is sealed once its name is durable. Where D is says nothing of the name: the lines may have been durable in the
 // file that it replaces, and the one who was told that the directory's sync failed may be dead. But a mark that names the file
 // was written when its name was durable.
-bool Restart::may_lose_its_name(const Found& found) const {
+bool Restart::may_lose_its_name(const FoundFile& found) const {
   const auto replaces = [&](const auto& overlapping) { return overlapping.second == found.file.first_index; };
   return origin_ != Origin::earlier_boot && !found.is_sealed && mark_.file != found.file.name &&
          std::ranges::any_of(out_.overlapping, replaces);
@@ -345,12 +311,24 @@ int Restart::find_unsynced() {
     if (!is_proven)
       if (const int error = find_replaced_in_part(i, is_proven)) return error;
     if (is_proven) continue;
-    Unsynced unsynced{file.name, file.first_index, end, 0, 0};
+    Unsynced unsynced{file.name, file.first_index, end, 0, 0, {}};
     if (const int error = end_of(i, unsynced.end_byte)) return error;
     if (has_accounts_at_mark(file)) unsynced.from = mark_.accounts, unsynced.begin_byte = mark_.byte;
+    if (end > out_.durable) take_kept(unsynced);
     out_.unsynced.push_back(std::move(unsynced));
   }
   return 0;
+}
+
+// What is below D is on the disk, and only the name may be lost.
+void Restart::take_kept(Unsynced& unsynced) {
+  const auto kept = std::ranges::find(kept_, unsynced.name, &Kept::name);
+  if (kept == kept_.end() || kept->begin > unsynced.begin_byte) return;
+  const u64 skipped = unsynced.begin_byte - kept->begin, bytes = unsynced.end_byte - unsynced.begin_byte;
+  if (kept->text.size() < skipped + bytes) return;
+  unsynced.text = std::move(kept->text);
+  unsynced.text.resize(skipped + bytes);
+  unsynced.text.erase(0, skipped);
 }
 
 // Sets where the file's range ends in it. Its last lines may be in its successor, too.

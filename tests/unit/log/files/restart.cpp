@@ -310,8 +310,9 @@ TEST_CASE("a file that another collector has left, and that was cut since, is gi
 }
 
 TEST_CASE("26: of a file that another collector began, and that another program cut, what was read and written is in another") {
-  for (const bool accounts : {true, false}) {
-    CAPTURE(accounts);
+  for (const bool has_mark : {true, false}) {
+    CAPTURE(has_mark);
+    const bool accounts = !has_mark;
     DurableLog log(Level::write);
     for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
     if (accounts) log.writer->log.append(log.writer->accounts());
@@ -319,6 +320,7 @@ TEST_CASE("26: of a file that another collector began, and that another program 
     const fs::path file = log_files(log.dir.log())[0];
     const u64 last_accounts = accounts ? log.next() - 1 : 0;
     log.kill();
+    if (!has_mark) fs::remove(log.dir.log() + "/mark");
     log.begin();
     REQUIRE(log.writer->recovered.unsynced.size() == 1);
     for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
@@ -330,7 +332,36 @@ TEST_CASE("26: of a file that another collector began, and that another program 
     CHECK(log.voids[0].code == "file_cut");
     CHECK(log.voids[0].from == last_accounts);
     CHECK(log.durable() > last_accounts);
-    if (accounts) put_content(file, copy);  // what only the file had
+    if (!has_mark) put_content(file, copy);  // what only the file had
     log.check();
+  }
+}
+
+TEST_CASE("a page that the kernel drops behind a start is in the replacement: what the start has seen is in memory") {
+  for (const Level level : {Level::write, Level::interval, Level::every}) {
+    for (const bool is_current : {true, false}) {
+      CAPTURE(name_of(level));
+      CAPTURE(is_current);
+      DurableLog log(level);
+      for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+      for (int i = 0; i < 3; ++i) log.write_unsynced();
+      log.writer->log.append(log.writer->accounts());
+      CHECK(log.writer->log.write() == 0);
+      log.write_unsynced();
+      const fs::path file = log_files(log.dir.log())[0];
+      if (!is_current) log.begin_file_and_kill();
+      log.kill();
+      log.begin();
+      REQUIRE(log.writer->recovered.unsynced.size() == (is_current ? 1 : 2));
+      const std::string text = content(file);
+      const std::size_t unsynced = text.find("\"seq\":4,");
+      std::fstream(file, std::ios::in | std::ios::out).seekp(std::ssize(text.substr(0, unsynced))) << std::string(20, '\0');
+      for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+      log.writer->log.begin_new_file(log.writer->accounts());
+      for (int i = 0; i < 3; ++i) CHECK(log.write() == 0);
+      for (const Voided& voided : log.voids) CHECK(voided.code == "unsynced");
+      CHECK(log.voids.size() == (is_current ? 1 : 2));
+      log.check();
+    }
   }
 }
