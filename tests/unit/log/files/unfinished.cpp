@@ -122,3 +122,37 @@ TEST_CASE("a file that was replaced in part stays: it has lines that were told d
     log.check();
   }
 }
+
+namespace {
+
+std::string rewritten;  // what was written in place into a file of the log since
+
+ssize_t noted_write_at(int fd, const void* data, std::size_t bytes, off_t at) {
+  if (bytes != mark_text(Mark{}).size()) rewritten.assign(static_cast<const char*>(data), bytes);
+  return Replaced<&os::Calls::pwrite>::real(fd, data, bytes, at);
+}
+
+}  // namespace
+
+TEST_CASE("a file that was cut, and whose sync failed, is written again at its end before a sync of it is believed") {
+  DurableLog log(Level::write);
+  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+  const fs::path file = log_files(log.dir.log())[0];
+  log.reboot();
+  const std::string whole = content(file);
+  put_content(file, whole + "a page of another time");
+  Replaced<&os::Calls::pwrite> noting(noted_write_at);
+  disk.data_syncs = 1;
+  log.begin();
+  CHECK(log.writer->error == -EIO);
+  CHECK(content(file) == whole);
+  log.kill();
+  // The kernel takes the page for written now, though the disk never got it.
+  rewritten.clear();
+  log.begin();
+  REQUIRE(log.writer->error == 0);
+  CHECK(!whole.empty());
+  CHECK(rewritten == whole);
+  CHECK(log.write() == 0);
+  log.check();
+}
