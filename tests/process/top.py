@@ -211,6 +211,17 @@ class Top(CommandCase):
         os.environ["SHMRING_DIR"] = self.folder
         self.assertIn("no rings yet", self.text())
 
+    def test_a_terminal_on_one_side_alone_is_no_screen(self):
+        ends = os.openpty()
+        self.addCleanup(lambda: [os.close(end) for end in ends])
+        with open(os.devnull, "rb") as nothing:
+            for given in ({"stdin": ends[1], "stdout": subprocess.PIPE}, {"stdin": nothing, "stdout": ends[1]}):
+                done = subprocess.run([SHMRING, "top", "--interval", "0.1"], stderr=subprocess.PIPE, timeout=20, **given)
+                self.assertEqual(done.returncode, OK, done.stderr)
+                text = done.stdout if done.stdout is not None else os.read(ends[0], 1 << 16)
+                self.assertIn(b"no rings yet", text)
+                self.assertNotIn(b"\033", text)
+
     def test_a_ring_that_cannot_be_shown_is_a_row_and_a_status_if_it_was_named(self):
         self.create("good")
         pathlib.Path(self.path("bad")).write_bytes(b"x" * 10_000)
