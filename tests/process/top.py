@@ -59,6 +59,11 @@ class Terminal:
 
 
 class Top(CommandCase):
+    def tearDown(self):
+        """The terminals end first: the folder, which goes, has tmux's socket."""
+        self.doCleanups()
+        super().tearDown()
+
     def terminal(self, columns, rows, *arguments, command=f"echo before; {TOP} {{}}; echo {AFTER}: $?; sleep 100"):
         """What stood on it before, the program, and what stands there when it has ended."""
         if shutil.which("tmux") is None:
