@@ -27,7 +27,7 @@ class Mutation(NamedTuple):
 
 
 MODES = ["quick", "check", "long"]
-SEARCHES_IN_CHECK = MUTATIONS_IN_CHECK = 3  # beside those of quick
+SEARCHES_IN_CHECK = MUTATIONS_IN_CHECK = 2  # beside those of quick
 COARSE = "ENTRY_AT_ONCE=1 ATTACH_AT_ONCE=1 "
 
 
