@@ -52,9 +52,7 @@ int History::Collector::open_seal() {
   const log::SealPolicy policy{"/sim/state", "", 5'000 * millisecond, 2'000 * millisecond};
   const int error = seal_.open(log_.directory(), "/sim/log", "ring", policy, {}, found_.next_index,
                                std::make_unique<SimulatedHasher>(machine_));
-  // Lines that the disk has dropped after they were hashed are no reason for an alarm of this test.
-  if (error == -EBADMSG && truth_.given_up == ~u64{0})
-    throw Wrong{std::string("the seal is refused: ") + shmring::os::last_error()};
+  if (error == -EBADMSG) throw Wrong{std::string("the seal is refused: ") + shmring::os::last_error()};
   if (error != 0) return error;
   found_signed_ = seal_.signed_index();  // D may be less than that by now, if the mark was lost
   log_.set_tree(seal_);
@@ -64,8 +62,7 @@ int History::Collector::open_seal() {
 // What is written and what is found agree, and nothing of it is missing that must be there.
 void History::Collector::look_at_what_is_found(const log::Recovered& found) {
   const std::vector<std::string> lines = lines_from(machine_.disk, directory(), 0);
-  const u64 kept = machine_.disk.dropped() == truth_.drops ? truth_.floor : std::min(truth_.floor, truth_.told);
-  const u64 floor = std::min(kept, truth_.given_up);
+  const u64 floor = machine_.disk.dropped() == truth_.drops ? truth_.floor : std::min(truth_.floor, truth_.told);
   if (lines.size() != found.next_index)
     throw Wrong{"a restart says that " + number(found.next_index) + " lines are there, and readers find " +
                 number(lines.size())};

@@ -42,7 +42,6 @@ struct Truth {
   u64 told = 0;                           // D as it was told
   u64 floor = 0;                          // what the next collector must find at least
   u64 drops = 0;                          // of the disk, when all was durable last
-  u64 given_up = ~u64{0};                 // from here on a collector said that lines are gone: the disk had dropped them
   u64 lives = 0;
 };
 

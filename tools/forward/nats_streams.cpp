@@ -37,8 +37,7 @@ std::string fewer_servers(int replicas) {
   if (replicas == 1) return "; no server has room for it";
   return fmt::format(
       "; fewer than {} servers can hold it: add servers, or give --replicas 1: then one disk that fails takes lines with it "
-      "that "
-      "no archive has yet",
+      "that no archive has yet",
       replicas);
 }
 

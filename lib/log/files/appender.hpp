@@ -84,8 +84,8 @@ class Appender {
   int recover(Recovered& recovered) const { return writer_.recover(recovered); }
   void remove_unused() const { writer_.remove_unused(); }
 
-  // Makes the appender ready. `id` is the ring's own identity, and a log that is begun here speaks of it. Returns 0, or −errno
-  // with its text: −ENOSPC, −EACCES …
+  // Makes the appender ready. `id` is the ring's own identity, and a log that is begun here speaks of it. Takes over the texts
+  // of the unsynced files. Returns 0, or −errno with its text: −ENOSPC, −EACCES …
   int begin(const RingId& id, Recovered& recovered);
 
   // Takes over one or more lines of the ring `of`, and returns the number of their batch. Nothing is written yet.
