@@ -13,7 +13,7 @@
 namespace shmring::fleet {
 namespace {
 
-constexpr const char* temporary_name = "committed.tmp";
+constexpr const char* temporary_committed = "committed.tmp";
 constexpr std::size_t record_bytes = 256;
 constexpr u64 sector = 512, records = 2;
 
@@ -83,11 +83,11 @@ int read_committed(int directory, Committed& out) {
 }
 
 int CommittedFile::begin(int directory, const Committed& committed) {
-  os::calls.unlinkat(directory, temporary_name, 0);  // left by a receiver that was killed here
+  os::calls.unlinkat(directory, temporary_committed, 0);  // left by a receiver that was killed here
   generation_ = 0;
-  int error = os::open_at(directory, temporary_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0640, file_);
+  int error = os::open_at(directory, temporary_committed, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0640, file_);
   if (error == 0) error = store(committed);
-  if (error == 0) error = os::rename_over(directory, temporary_name, committed_name);
+  if (error == 0) error = os::rename_over(directory, temporary_committed, committed_name);
   if (error == 0) error = os::sync_all(directory);
   if (error != 0) file_.reset();
   return error;

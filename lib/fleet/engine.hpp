@@ -18,6 +18,8 @@
 
 namespace shmring::fleet {
 
+inline constexpr u64 millisecond = 1'000'000, second = 1'000 * millisecond;  // of the times here, which are in ns
+
 enum class Outcome : u8 {
   done,
   unknown,   // no answer in time, or the connection was lost: it may have taken effect, or take effect later

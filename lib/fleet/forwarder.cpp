@@ -16,7 +16,7 @@ constexpr u64 look_ns = 50 * millisecond;                  // between looks at t
 constexpr u64 gather_ns = 100 * millisecond;               // so long a range that is not full waits behind the one before
 constexpr std::size_t large_bytes = std::size_t{1} << 20;  // a range of so many bytes does not wait
 constexpr std::size_t least_data = 1024;                   // an engine that takes less takes nothing
-constexpr u64 trouble_ns = second;                         // between tries while the log cannot be read
+constexpr u64 next_try_ns = second;                        // between tries while the log cannot be read
 constexpr u64 refused_ns = 60 * second;
 constexpr u64 first_backoff = 100 * millisecond, most_backoff = 10 * second;
 constexpr u64 silence_ns = 30 * second;  // so long the archive may stand still behind what was sent
@@ -91,10 +91,10 @@ Forwarder::Parts::Later Forwarder::Parts::look(u64 now) {
 Forwarder::Parts::Later Forwarder::Parts::cannot_read(u64 now) {
   listed_for_ = ~u64{0};
   if (!unreadable_ns_) unreadable_ns_ = now;
-  if (now - *unreadable_ns_ < trouble_ns) return now + look_ns;
+  if (now - *unreadable_ns_ < next_try_ns) return now + look_ns;
   enter(Sending::no_log, os::last_error());
   say(Weight::warning, "no_log", status.text);
-  return now + trouble_ns;
+  return now + next_try_ns;
 }
 
 // A log that was begun anew has another id, and another subject.
@@ -133,7 +133,7 @@ Forwarder::Parts::Later Forwarder::Parts::send_lines(u64 now) {
     listed_for_ = ~u64{0};
     if (got == -ENODATA) return forget_position(), now;  // the next look says what is lost
     say(Weight::alarm, "unreadable", os::last_error());
-    return now + trouble_ns;
+    return now + next_try_ns;
   }
   over("unreadable", place() + ": it can be read again");
   if (got == 0) return wanted_done_ = rewinding_, Later{};

@@ -9,7 +9,6 @@
 
 namespace shmring::fleet {
 
-inline constexpr u64 millisecond = 1'000'000, second = 1'000 * millisecond;
 inline constexpr u64 engine_timeout = 5 * second;  // what has no answer by then will not take effect
 
 // A file that rides along.

@@ -17,7 +17,7 @@ namespace {
 constexpr u64 archive_ns = second;  // between questions to the archive
 constexpr u64 ask_again_ns = 5 * second;
 constexpr u64 lost_ns = 30 * second;  // so long an engine may say what is not so any more, and an archive be in trouble
-constexpr const char* temporary_name = "archived.tmp";
+constexpr const char* temporary_archived = "archived.tmp";
 
 std::string in_words(const Position& position) {
   return position.file + ", byte " + std::to_string(position.byte) + ", line " + std::to_string(position.index);
@@ -27,11 +27,11 @@ std::string in_words(const Position& position) {
 // the collector must hear of them. After a power cut the file may be an older one, or none.
 int write_archived(int directory, std::string_view text) {
   os::Fd file;
-  int error = os::open_at(directory, temporary_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644, file);
+  int error = os::open_at(directory, temporary_archived, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644, file);
   if (error == 0) error = os::write_full(file.get(), text.data(), text.size());
   if (error == 0) error = os::sync_data(file.get());
-  if (error == 0) error = os::rename_over(directory, temporary_name, log::archived_name);
-  if (error != 0) os::calls.unlinkat(directory, temporary_name, 0);
+  if (error == 0) error = os::rename_over(directory, temporary_archived, log::archived_name);
+  if (error != 0) os::calls.unlinkat(directory, temporary_archived, 0);
   return error;
 }
 

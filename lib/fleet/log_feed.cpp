@@ -14,9 +14,6 @@
 namespace shmring::fleet {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{1} << 20;
-constexpr std::size_t hashed_before = 32;
-
 auto named(const std::string& plain_name) {
   return [&plain_name](const log::LogFile& file) { return file.plain_name() == plain_name; };
 }
@@ -113,7 +110,7 @@ int LogFeed::count(const std::string& plain_name, u64 byte, u64& lines) {
   lines = 0;
   if (const int error = open(plain_name, source, bytes)) return error;
   for (u64 at = 0; at < byte; at += block.size()) {
-    if (const int error = log::read_block(*source, at, std::min<u64>(block_bytes, byte - at), block)) return error;
+    if (const int error = log::read_block(*source, at, std::min<u64>(os::block_bytes, byte - at), block)) return error;
     if (block.empty())
       return os::fail(ENODATA, "log %s/%s: it has %llu bytes, and %llu of it were sent", dir_.c_str(), plain_name.c_str(),
                       static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(byte));

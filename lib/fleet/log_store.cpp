@@ -15,7 +15,6 @@
 namespace shmring::fleet {
 namespace {
 
-constexpr std::size_t hashed_before = 32;
 constexpr std::size_t most_conflicts = 16;
 
 bool is_full(int error) { return error == -ENOSPC || error == -EDQUOT; }

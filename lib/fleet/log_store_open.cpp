@@ -12,15 +12,13 @@
 namespace shmring::fleet {
 namespace {
 
-constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 constexpr const char* replacement_name = "replace.tmp";
-constexpr std::size_t block_bytes = std::size_t{1} << 20;
 
 int open_directory(int root, const LogName& name, os::Fd& out) {
   os::Fd host, ring;
-  int error = os::open_at(root, name.host.c_str(), directory_flags, 0, host);
-  if (error == 0) error = os::open_at(host.get(), name.ring.c_str(), directory_flags, 0, ring);
-  if (error == 0) error = os::open_at(ring.get(), name.log.c_str(), directory_flags, 0, out);
+  int error = os::open_at(root, name.host.c_str(), os::directory_flags, 0, host);
+  if (error == 0) error = os::open_at(host.get(), name.ring.c_str(), os::directory_flags, 0, ring);
+  if (error == 0) error = os::open_at(ring.get(), name.log.c_str(), os::directory_flags, 0, out);
   return error;
 }
 
@@ -33,9 +31,9 @@ int remove_directory(int parent, const std::string& name) {
 // has ended. What is not empty stays. Returns 0 or −errno.
 int remove_unused(int root, const LogName& name) {
   os::Fd host, ring;
-  int error = os::open_at(root, name.host.c_str(), directory_flags, 0, host);
+  int error = os::open_at(root, name.host.c_str(), os::directory_flags, 0, host);
   if (error != 0) return error == -ENOENT ? 0 : error;
-  error = os::open_at(host.get(), name.ring.c_str(), directory_flags, 0, ring);
+  error = os::open_at(host.get(), name.ring.c_str(), os::directory_flags, 0, ring);
   if (error == 0) error = remove_directory(ring.get(), name.log);
   if (error == 0 || error == -ENOENT) error = remove_directory(host.get(), name.ring);
   return error == 0 ? remove_directory(root, name.host) : error;
@@ -97,12 +95,12 @@ int LogStore::make_directory(const Committed& committed) {
   }
   if (const int error = remove_unused(root_, name_)) return fail(error, "", "make its directory anew");
   os::Fd parent;
-  int error = os::open_at(root_, ".", directory_flags, 0, parent);
+  int error = os::open_at(root_, ".", os::directory_flags, 0, parent);
   for (const std::string* name : {&name_.host, &name_.ring, &name_.log}) {
     if (error == 0 && os::calls.mkdirat(parent.get(), name->c_str(), 0750) != 0 && errno != EEXIST) error = -errno;
     if (error == 0) error = os::sync_all(parent.get());
     os::Fd made;
-    if (error == 0) error = os::open_at(parent.get(), name->c_str(), directory_flags, 0, made);
+    if (error == 0) error = os::open_at(parent.get(), name->c_str(), os::directory_flags, 0, made);
     parent = std::move(made);
   }
   directory_ = std::move(parent);
@@ -164,7 +162,7 @@ int LogStore::replace_newest() {
     error = os::open_at(directory_.get(), replacement_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND, 0640, to);
   std::string block;
   for (u64 at = 0; error == 0 && at < committed_.bytes; at += block.size()) {
-    block.resize(std::min<u64>(block_bytes, committed_.bytes - at));
+    block.resize(std::min<u64>(os::block_bytes, committed_.bytes - at));
     const ssize_t got = os::read_full(from.get(), block.data(), block.size(), at);
     if (got != static_cast<ssize_t>(block.size())) error = got < 0 ? static_cast<int>(got) : -EUCLEAN;
     if (error == 0) error = os::write_full(to.get(), block.data(), block.size());

@@ -10,7 +10,6 @@
 namespace shmring::fleet {
 namespace {
 
-constexpr std::size_t hashed_bytes = 32;
 constexpr const char *file_key = "Shmring-File", *begin_key = "Shmring-Begin", *end_key = "Shmring-End",
                      *next_key = "Shmring-Next", *before_key = "Shmring-Before", *follows_key = "Shmring-Follows",
                      *bytes_key = "Shmring-Bytes";
@@ -78,7 +77,7 @@ std::string hex_of(std::string_view bytes) {
 }
 
 std::string hash_before(std::string_view bytes) {
-  return hex_of(bytes.substr(bytes.size() - std::min(bytes.size(), hashed_bytes)));
+  return hex_of(bytes.substr(bytes.size() - std::min(bytes.size(), hashed_before)));
 }
 
 Headers headers_of(const Range& range) {

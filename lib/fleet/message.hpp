@@ -25,6 +25,7 @@ using log::u64, log::u8;
 
 inline constexpr std::size_t most_bytes = std::size_t{4} << 20;  // of a range, before it is packed
 inline constexpr std::size_t most_rider_bytes = std::size_t{1} << 20;
+inline constexpr std::size_t hashed_before = 32;  // bytes before a range, whose hash is Range::before
 inline constexpr u64 most_file_bytes = u64{1} << 50;
 inline constexpr std::string_view rider_names[] = {"keys", "checkpoint"};  // as they are named in the log's directory
 

@@ -17,7 +17,6 @@
 namespace shmring::fleet {
 namespace {
 
-constexpr u64 second = 1'000'000'000;
 constexpr u64 gap_ns = 10 * second;  // so long what is missing may be on its way
 constexpr u64 commit_ns = second;
 constexpr u64 commit_bytes = u64{64} << 20;

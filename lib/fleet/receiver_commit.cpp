@@ -9,7 +9,6 @@
 namespace shmring::fleet {
 namespace {
 
-constexpr u64 second = 1'000'000'000;
 constexpr u64 wanted_again_ns = 30 * second;  // while nothing comes
 constexpr u64 wanted_in_conflict_ns = 600 * second;
 

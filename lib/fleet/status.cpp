@@ -17,8 +17,6 @@
 namespace shmring::fleet {
 namespace {
 
-constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-
 // Lists the directories below one, in order. What is no directory, or has no name of ours, is passed over.
 int list_directories(int directory, const std::string& path, std::vector<std::string>& out) {
   std::vector<std::string> names;
@@ -37,7 +35,7 @@ int list_directories(int directory, const std::string& path, std::vector<std::st
 
 int list_below(int parent, const std::string& path, const std::string& name, os::Fd& directory, std::vector<std::string>& out) {
   out.clear();
-  const int error = os::open_at(parent, name.c_str(), directory_flags, 0, directory);
+  const int error = os::open_at(parent, name.c_str(), os::directory_flags, 0, directory);
   if (error == -ENOENT || error == -ENOTDIR) return 0;  // it was there a moment ago
   if (error != 0)
     return os::fail(-error, "archive %s/%s: cannot open it: %s", path.c_str(), name.c_str(), std::strerror(-error));
@@ -63,7 +61,7 @@ void read_log(int root, const std::string& root_path, ArchivedLogState& out) {
   const std::string path = path_of(root_path, out.name), below = path_of(".", out.name);
   os::Fd directory;
   Committed committed;
-  int error = os::open_at(root, below.c_str(), directory_flags, 0, directory);
+  int error = os::open_at(root, below.c_str(), os::directory_flags, 0, directory);
   if (error == 0) measure(directory.get(), out);
   if (error == 0) error = read_committed(directory.get(), committed);
   if (error == -EBADMSG)

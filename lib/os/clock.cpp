@@ -11,7 +11,6 @@
 namespace shmring::os {
 namespace {
 
-constexpr u64 second = 1'000'000'000;
 constexpr u64 shortest_baseline = 20'000'000;
 constexpr u64 jump = 10'000'000;
 
@@ -20,7 +19,7 @@ __extension__ using u128 = unsigned __int128;
 u64 read_clock(clockid_t clock) {
   timespec now{};
   calls.clock_gettime(clock, &now);
-  return static_cast<u64>(now.tv_sec) * second + static_cast<u64>(now.tv_nsec);
+  return static_cast<u64>(now.tv_sec) * second_ns + static_cast<u64>(now.tv_nsec);
 }
 
 u64 distance(u64 a, u64 b) { return a > b ? a - b : b - a; }
@@ -93,7 +92,7 @@ std::int64_t Calibration::refresh(const Sample& now) {
   // If a step disagrees with the long rate by a thousandth, the TSC stopped or went on through a suspend. The rate known so far
   // stays good, but its baseline does not.
   const u64 step = rate(last_, now);
-  steady_ = now.monotonic_ns - last_.monotonic_ns < second / 10 ||
+  steady_ = now.monotonic_ns - last_.monotonic_ns < second_ns / 10 ||
             distance(step, anchor_.ns_per_tick_q32) <= anchor_.ns_per_tick_q32 / 1000;
   if (!steady_) base_ = now;
   const u64 whole = rate(base_, now);
@@ -117,7 +116,7 @@ u64 Calibration::to_utc(u64 ticks, u64 now_ticks) const {
   const u64 now = anchor_.utc(now_ticks);
   if (ticks == 0) return now;
   const u64 utc = anchor_.utc(ticks);
-  return utc > now && utc - now > second ? now : utc;
+  return utc > now && utc - now > second_ns ? now : utc;
 }
 
 }  // namespace shmring::os

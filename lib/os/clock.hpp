@@ -15,6 +15,8 @@ namespace shmring::os {
 
 using ring::u64;
 
+inline constexpr u64 second_ns = 1'000'000'000;
+
 u64 utc_now_ns();
 u64 monotonic_now_ns();
 u64 thread_cpu_ns();

@@ -19,7 +19,6 @@
 namespace shmring::os {
 namespace {
 
-constexpr u64 second = 1'000'000'000;
 constexpr u64 seconds_until_2025 = 1'735'689'600;  // 2025-01-01 00:00:00 UTC since 1970
 
 // A file without a name. If the filesystem has no such files, it has a name that list() and attach() never look at.
@@ -137,8 +136,8 @@ void fill(ring::Header& header, std::byte* base, const Target& at, const ring::G
 // times a second, while the base grows by 1 953 125 a second. Removing a ring, and reserving and touching the next one, takes
 // longer than the 131 us of the first 256. This needs a wall clock that is not set back.
 u64 incarnation_base(u64 utc_ns) {
-  const u64 seconds = utc_ns / second > seconds_until_2025 ? utc_ns / second - seconds_until_2025 : 0;
-  return (seconds << 22) + (utc_ns % second >> 9);
+  const u64 seconds = utc_ns / second_ns > seconds_until_2025 ? utc_ns / second_ns - seconds_until_2025 : 0;
+  return (seconds << 22) + (utc_ns % second_ns >> 9);
 }
 
 int give_rights(const Target& at, int fd, const CreateOptions& options) {

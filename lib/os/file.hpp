@@ -6,6 +6,8 @@
 //   - nothing here sets the text of os::last_error(), since the caller knows what the file is for.
 #pragma once
 
+#include <fcntl.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -54,6 +56,11 @@ int write_full_at(int fd, const void* data, std::size_t bytes, std::uint64_t at)
 // Writes all of `bytes` where nobody may wait. Standard error may be a pipe that nobody reads, and other processes share it, so
 // it cannot be made non-blocking. Returns 0, −EAGAIN if it takes nothing now, or −errno. Async-signal-safe.
 int write_without_waiting(int fd, const void* data, std::size_t bytes);
+
+inline constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;  // a directory, and no link to one
+
+// What is read at once of a file that is read as a whole.
+inline constexpr std::size_t block_bytes = std::size_t{1} << 20;
 
 // Returns the number of bytes read at `at` into `buffer`, which is less than asked only at the file's end, or −errno.
 ssize_t read_full(int fd, void* buffer, std::size_t bytes, std::uint64_t at);

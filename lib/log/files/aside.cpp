@@ -16,10 +16,6 @@
 namespace shmring::log {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{64} << 10;
-
-constexpr u64 second_ns = 1'000'000'000;
-
 // A name that nothing has. Of two starts within a second, or with a clock that was set back, both may cut at one index.
 std::string aside_name(int directory, u64 index) {
   std::string name;
@@ -27,19 +23,15 @@ std::string aside_name(int directory, u64 index) {
   u64 time_ns = os::utc_now_ns();
   do {
     name = "torn-" + std::to_string(index) + "-" + compact_time(time_ns) + ".txt";
-    time_ns += second_ns;
+    time_ns += static_cast<u64>(second_ns);
   } while (os::calls.fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0);
   return name;
-}
-
-int fail(int error, const std::string& dir, const std::string& name, const char* what) {
-  return os::fail(-error, "log %s/%s: cannot %s: %s", dir.c_str(), name.c_str(), what, std::strerror(-error));
 }
 
 int copy(int directory, int from, u64 begin, u64 end, const char* name) {
   os::Fd aside;
   if (const int error = os::open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600, aside)) return error;
-  std::vector<char> block(block_bytes);
+  std::vector<char> block(os::block_bytes);
   for (u64 at = begin; at < end;) {
     const ssize_t got = os::read_full(from, block.data(), std::min<u64>(block.size(), end - at), at);
     if (got <= 0) return got < 0 ? static_cast<int>(got) : -EIO;
@@ -61,13 +53,13 @@ int cut_aside(int directory, const std::string& dir, const std::string& name, u6
     // A full disk must not keep the log from going on. Nobody was ever told that the torn bytes were stored.
     os::calls.unlinkat(directory, aside.c_str(), 0);
     aside.clear();
-    if (error != -ENOSPC && error != -EDQUOT) return fail(error, dir, name, "keep its torn end in a file beside it");
+    if (error != -ENOSPC && error != -EDQUOT) return file_error(error, dir, name, "keep its torn end in a file beside it");
   }
   error = os::result(os::calls.ftruncate(file.get(), static_cast<off_t>(whole)));
   if (error == 0) return 0;
   // The bytes are still in the log, and the next recovery keeps them, once.
   if (!aside.empty()) os::calls.unlinkat(directory, aside.c_str(), 0);
-  return fail(error, dir, name, "cut its torn end");
+  return file_error(error, dir, name, "cut its torn end");
 }
 
 int move_aside(int directory, const std::string& dir, const std::string& name, u64 bytes, u64 index, std::string& aside) {
@@ -80,7 +72,7 @@ int move_aside(int directory, const std::string& dir, const std::string& name, u
     // It has a second name by now, and the first one may have stayed.
     if (error == 0 && os::calls.unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT) error = -errno;
   }
-  return error == 0 ? 0 : fail(error, dir, name, "move it aside");
+  return error == 0 ? 0 : file_error(error, dir, name, "move it aside");
 }
 
 }  // namespace shmring::log

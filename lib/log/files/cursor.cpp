@@ -13,7 +13,7 @@
 namespace shmring::log {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{256} << 10;
+constexpr std::size_t read_bytes = std::size_t{256} << 10;
 
 }  // namespace
 
@@ -49,7 +49,7 @@ int LineReader::fill() {
     at_ = 0;
   }
   if (end_ > max_line_bytes) return -EFBIG;
-  if (buffer_.size() < end_ + block_bytes) buffer_.resize(std::max(end_ + block_bytes, 2 * end_));
+  if (buffer_.size() < end_ + read_bytes) buffer_.resize(std::max(end_ + read_bytes, 2 * end_));
   const ssize_t got = source_->read(file_byte_, std::span(buffer_).subspan(end_));
   if (got <= 0) return static_cast<int>(got);
   end_ += static_cast<std::size_t>(got);

@@ -13,7 +13,7 @@
 namespace shmring::log {
 namespace {
 
-constexpr const char *mark_name = "mark", *temporary_name = "mark.tmp";
+constexpr const char *mark_name = "mark", *temporary_mark = "mark.tmp";
 constexpr std::size_t mark_bytes = 256;  // less than a sector, so that one write is seldom torn
 
 // FNV-1a. It finds a torn or a scribbled mark; nobody's forgery is to be found here.
@@ -55,7 +55,6 @@ class Fields {
 };
 
 std::string body(const Mark& mark) {
-  const auto wide = [](u64 value) { return static_cast<unsigned long long>(value); };
   char text[mark_bytes];
   const int length = std::snprintf(
       text, sizeof text,
@@ -116,13 +115,13 @@ MarkSays read_mark(int directory, Mark& out) {
 }
 
 void remove_mark(int directory) {
-  for (const char* name : {mark_name, temporary_name}) os::calls.unlinkat(directory, name, 0);
+  for (const char* name : {mark_name, temporary_mark}) os::calls.unlinkat(directory, name, 0);
 }
 
 int MarkFile::begin(int directory, const Mark& mark) {
   int error = make(directory, mark);
-  if (error == 0) error = os::rename_over(directory, temporary_name, mark_name);
-  if (error != 0) os::calls.unlinkat(directory, temporary_name, 0);
+  if (error == 0) error = os::rename_over(directory, temporary_mark, mark_name);
+  if (error != 0) os::calls.unlinkat(directory, temporary_mark, 0);
   if (error == -ENOSPC || error == -EDQUOT) {
     const int in_place = open(directory, mark_name, O_RDWR, mark);  // this needs no more space
     if (in_place != -ENOENT) error = in_place;
@@ -131,8 +130,8 @@ int MarkFile::begin(int directory, const Mark& mark) {
 }
 
 int MarkFile::make(int directory, const Mark& mark) {
-  os::calls.unlinkat(directory, temporary_name, 0);  // left by a collector that was killed here
-  return open(directory, temporary_name, O_RDWR | O_CREAT | O_EXCL, mark);
+  os::calls.unlinkat(directory, temporary_mark, 0);  // left by a collector that was killed here
+  return open(directory, temporary_mark, O_RDWR | O_CREAT | O_EXCL, mark);
 }
 
 // Writes the mark, and syncs it.

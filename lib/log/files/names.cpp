@@ -100,6 +100,10 @@ void apply_order(std::vector<LogFile>& files, std::vector<LogFile>* superseded) 
 
 }  // namespace
 
+int file_error(int error, const std::string& dir, const std::string& name, const char* what) {
+  return os::fail(-error, "log %s/%s: cannot %s: %s", dir.c_str(), name.c_str(), what, std::strerror(-error));
+}
+
 int open_log_directory(const std::string& dir, os::Fd& out) {
   const int error = os::open_at(AT_FDCWD, dir.c_str(), O_RDONLY | O_DIRECTORY, 0, out);
   if (error == 0) return 0;

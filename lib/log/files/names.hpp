@@ -60,6 +60,9 @@ u64 first_index_of(std::string_view name);  // 0 if it is not such a name
 // Returns "YYYYMMDDTHHMMSSZ", as used in file names.
 std::string compact_time(u64 time_ns);
 
+// Keeps the text "log DIR/NAME: cannot WHAT: …" for os::last_error(), and returns `error`, which is −errno.
+int file_error(int error, const std::string& dir, const std::string& name, const char* what);
+
 // Opens a log's directory. Returns 0, or −errno with its text (ENOENT, ENOTDIR, EACCES …).
 int open_log_directory(const std::string& dir, os::Fd& out);
 

@@ -33,10 +33,6 @@ int begins_clean(int directory, const std::string& dir, const LogFile& file, boo
   return is_damaged(got) ? 0 : std::min(got, 0);
 }
 
-int fail(int error, const std::string& dir, const std::string& name, const char* what) {
-  return os::fail(-error, "log %s/%s: cannot %s: %s", dir.c_str(), name.c_str(), what, std::strerror(-error));
-}
-
 }  // namespace
 
 bool is_sealed(int directory, const LogFile& file) {
@@ -47,7 +43,7 @@ bool is_sealed(int directory, const LogFile& file) {
 
 int OldFiles::read(int directory, const std::string& dir) {
   struct statfs space {};
-  if (os::calls.fstatfs(directory, &space) != 0) return fail(-errno, dir, ".", "see how much space is free");
+  if (os::calls.fstatfs(directory, &space) != 0) return file_error(-errno, dir, ".", "see how much space is free");
   free_ = u64{space.f_bavail} * static_cast<u64>(space.f_bsize);
   std::vector<LogFile> ranges, names;
   int error = list_log_files(directory, dir, ranges);
@@ -85,10 +81,10 @@ int remove_before(int directory, const std::string& dir, u64 before, DirectorySy
     if (file.first_index >= before) break;
     if (stop.load(std::memory_order_relaxed)) return -ECANCELED;
     if (os::calls.unlinkat(directory, file.name.c_str(), 0) != 0 && errno != ENOENT)
-      return fail(-errno, dir, file.name, "remove it, as the limits of [retain] say");
+      return file_error(-errno, dir, file.name, "remove it, as the limits of [retain] say");
     if (const int error = sync.for_removal(directory)) {
       is_directory = true;
-      return fail(error, dir, file.name, "make its removal last");
+      return file_error(error, dir, file.name, "make its removal last");
     }
   }
   return 0;

@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::string_view accounts_line = "\n{\"v\":1,\"kind\":\"accounts\",";
 
-unsigned long long wide(u64 value) { return value; }
-
 class Recovery {
  public:
   Recovery(int directory, const std::string& dir, std::string_view ring, Recovered& out)

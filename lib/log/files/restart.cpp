@@ -21,16 +21,13 @@
 namespace shmring::log {
 namespace {
 
-unsigned long long wide(u64 value) { return value; }
-
-constexpr std::size_t block_bytes = std::size_t{1} << 20;
 constexpr u64 largest_page_bytes = 65536;                       // of any machine that Linux runs on
 constexpr std::size_t kept_bytes_max = std::size_t{128} << 20;  // twice what a collector lets wait for the disk by default
 
 enum class Origin { this_boot, earlier_boot, torn, unknown, copy };
 
 // Bytes of a file, from `begin` on.
-struct Kept {
+struct FoundBytes {
   std::string name;
   u64 begin;
   std::string text;
@@ -103,7 +100,7 @@ class Restart {
   Origin origin_ = Origin::unknown;
   std::vector<FoundFile> files_;  // without those that are superseded
   std::vector<LogFile> superseded_;
-  std::vector<Kept> kept_;
+  std::vector<FoundBytes> kept_;
   std::string aside_;
 };
 
@@ -177,12 +174,12 @@ int Restart::look_for_lost_pages(bool& is_whole) {
     if (files_[i].file.is_compressed()) continue;
     if (const int error = open_log_file(directory_, dir_, files_[i].file.name, O_RDONLY, file)) return error;
     u64 at = i == from.file ? from.byte : 0;
-    Kept* const kept = kept_bytes + files_[i].bytes - std::min(at, files_[i].bytes) <= kept_bytes_max
-                           ? &kept_.emplace_back(Kept{files_[i].file.name, at, {}})
-                           : nullptr;
+    FoundBytes* const kept = kept_bytes + files_[i].bytes - std::min(at, files_[i].bytes) <= kept_bytes_max
+                                 ? &kept_.emplace_back(FoundBytes{files_[i].file.name, at, {}})
+                                 : nullptr;
     if (kept != nullptr) kept->text.reserve(files_[i].bytes - std::min(at, files_[i].bytes));
     for (; at < files_[i].bytes && is_whole; at += block.size()) {
-      block.resize(block_bytes);
+      block.resize(os::block_bytes);
       const ssize_t got = os::read_full(file.get(), block.data(), block.size(), at);
       if (got < 0) return io_error(static_cast<int>(got), files_[i].file.name, "read it");
       block.resize(static_cast<std::size_t>(got));
@@ -322,7 +319,7 @@ int Restart::find_unsynced() {
 
 // What is below D is on the disk, and only the name may be lost.
 void Restart::take_kept(Unsynced& unsynced) {
-  const auto kept = std::ranges::find(kept_, unsynced.name, &Kept::name);
+  const auto kept = std::ranges::find(kept_, unsynced.name, &FoundBytes::name);
   if (kept == kept_.end() || kept->begin > unsynced.begin_byte) return;
   const u64 skipped = unsynced.begin_byte - kept->begin, bytes = unsynced.end_byte - unsynced.begin_byte;
   if (kept->text.size() < skipped + bytes) return;

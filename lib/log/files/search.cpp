@@ -9,7 +9,7 @@
 namespace shmring::log {
 namespace {
 
-constexpr std::size_t head_bytes = 512, small_block = std::size_t{4} << 10, large_block = std::size_t{64} << 10;
+constexpr std::size_t first_look_bytes = 512, small_block = std::size_t{4} << 10, large_block = std::size_t{64} << 10;
 constexpr u64 near_bytes = u64{64} << 10;  // what is read rather than searched
 constexpr std::string_view accounts_needle = "\n{\"v\":1,\"kind\":\"accounts\",";
 
@@ -33,7 +33,7 @@ class Probe {
   }
   // Reads the first keys of the line that begins at `at`. Returns 1, 0 if they are not a line's, or −errno.
   int head(u64 at, Parsed& out) {
-    if (const int error = read_block(source_, at, head_bytes, text_)) return error;
+    if (const int error = read_block(source_, at, first_look_bytes, text_)) return error;
     return parse_head(text_, out);
   }
 

@@ -13,7 +13,7 @@
 namespace shmring::log {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{64} << 10;
+constexpr std::size_t search_bytes = std::size_t{64} << 10;
 
 }  // namespace
 
@@ -62,7 +62,7 @@ int find_back(ByteSource& source, u64 end, std::string_view needle, u64& at) {
   std::string block;
   for (u64 from = end; from > 0;) {
     const u64 to = std::min(end, from + needle.size() - 1);  // a needle may span two blocks
-    from -= std::min<u64>(from, block_bytes);
+    from -= std::min<u64>(from, search_bytes);
     if (const int error = read_block(source, from, to - from, block)) return error;
     if (const std::size_t found = block.rfind(needle); found != block.npos) return at = from + found, 1;
   }

@@ -13,8 +13,6 @@
 namespace shmring::log {
 namespace {
 
-constexpr std::size_t block_bytes = std::size_t{1} << 20;
-
 SyncResult sync(const SyncJob& job, const SyncedDirectory& directory) {
   for (const SyncedFile& file : job.files) {
     if (const int error = os::sync_data(file.fd->get())) return {error, file.name};
@@ -38,7 +36,7 @@ SyncResult copy_file(const Bytes& bytes, int directory, int to) {
     return {error, {}, false, error == -ENOENT || error == -EBADMSG};
   std::string block;
   for (u64 at = bytes.begin; at < bytes.end;) {
-    block.resize(std::min<u64>(block_bytes, bytes.end - at));
+    block.resize(std::min<u64>(os::block_bytes, bytes.end - at));
     const ssize_t got = os::read_full(from.get(), block.data(), block.size(), at);
     if (got < 0) return {static_cast<int>(got), {}, false, got == -EIO};
     // It had more when it was looked at, or the disk did not take a page, and the kernel has dropped it since.

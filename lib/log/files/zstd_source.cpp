@@ -13,7 +13,7 @@ namespace shmring::log {
 namespace {
 
 constexpr u32 table_magic = 0x184D2A5E, footer_magic = 0x8F92EAB1;
-constexpr std::size_t head_bytes = 8, entry_bytes = 8, footer_bytes = 9;
+constexpr std::size_t table_head_bytes = 8, entry_bytes = 8, footer_bytes = 9;
 constexpr u64 most_frames = u64{1} << 22;                         // a file of 1 TiB
 constexpr std::size_t most_plain = max_line_bytes + frame_bytes;  // of one frame
 
@@ -71,27 +71,27 @@ int ZstdSource::read_table() {
   if (const int error = os::result(os::calls.fstat(file_.get(), &status)); error != 0)
     return os::fail(-error, "log %s: cannot read its size: %s", path_.c_str(), std::strerror(-error));
   const u64 size = static_cast<u64>(status.st_size);
-  if (size < head_bytes + footer_bytes) return damage("it has no table of frames at its end");
+  if (size < table_head_bytes + footer_bytes) return damage("it has no table of frames at its end");
   char footer[footer_bytes];
   if (const int error = read_file(size - sizeof footer, footer)) return error;
   if (get_u32(footer + 5) != footer_magic) return damage("it has no table of frames at its end");
   if (footer[4] != 0) return damage("the table of frames has a descriptor other than 0");
   const u64 count = get_u32(footer);
-  if (count > most_frames || count * entry_bytes > size - head_bytes - footer_bytes)
+  if (count > most_frames || count * entry_bytes > size - table_head_bytes - footer_bytes)
     return damage("the table of frames is for " + std::to_string(count) + " frames, more than the file can have");
   return read_entries(size, count);
 }
 
 int ZstdSource::read_entries(u64 file_size, u64 count) {
-  const u64 begin = file_size - footer_bytes - count * entry_bytes - head_bytes;
-  std::vector<char> table(head_bytes + count * entry_bytes);
+  const u64 begin = file_size - footer_bytes - count * entry_bytes - table_head_bytes;
+  std::vector<char> table(table_head_bytes + count * entry_bytes);
   if (const int error = read_file(begin, table)) return error;
   if (get_u32(table.data()) != table_magic || get_u32(table.data() + 4) != count * entry_bytes + footer_bytes)
     return damage("the table of frames does not begin where its end says");
   Begin at{0, 0};
   for (u64 i = 0; i < count; ++i) {
     begins_.push_back(at);
-    const char* const entry = table.data() + head_bytes + i * entry_bytes;
+    const char* const entry = table.data() + table_head_bytes + i * entry_bytes;
     const u32 packed = get_u32(entry), plain = get_u32(entry + 4);
     if (packed == 0 || plain == 0 || plain > most_plain || packed > ZSTD_compressBound(plain))
       return damage("frame " + std::to_string(i) + " has " + std::to_string(packed) + " bytes for " + std::to_string(plain) +

@@ -1,4 +1,4 @@
-// What a log's lines count, and under which causes.
+// What a log's lines count, and under which causes; its number types.
 //
 // Causes have the numbers that the ring gives them (lib/collect/ledger.cpp asserts this). A line has their names.
 #pragma once
@@ -13,6 +13,9 @@ using u8 = std::uint8_t;
 using u16 = std::uint16_t;
 using u32 = std::uint32_t;
 using u64 = std::uint64_t;
+
+// As printf takes it by %llu.
+inline unsigned long long wide(u64 value) { return value; }
 
 // A ring's identity: random bits, drawn when it is made. All zero means none.
 using RingId = std::array<u64, 2>;

@@ -18,7 +18,7 @@ namespace shmring::log {
 namespace {
 
 constexpr std::string_view private_prefix = "PRIVATE+KEY+";
-constexpr std::size_t seed_bytes = 32, signature_bytes = 64, id_digits = 8;
+constexpr std::size_t seed_bytes = 32, signature_bytes = 64;
 
 using Context = std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)>;
 
@@ -125,7 +125,7 @@ bool SecretKey::parse(std::string_view text, SecretKey& out) {
   if (!take_prefix(text, private_prefix)) return false;
   const std::size_t plus = text.find('+');
   if (plus == text.npos || !is_key_name(text.substr(0, plus))) return false;
-  const std::string_view name = text.substr(0, plus), id = text.substr(plus + 1).substr(0, id_digits);
+  const std::string_view name = text.substr(0, plus), id = text.substr(plus + 1).substr(0, ed25519::id_digits);
   text.remove_prefix(plus + 1 + id.size());
   Tagged seed;
   if (!take_prefix(text, "+") || !decode_base64(text, seed.bytes) || seed.bytes[0] != static_cast<std::byte>(KeyKind::note))

@@ -17,7 +17,7 @@
 namespace shmring::log {
 namespace {
 
-constexpr std::size_t most_bytes = std::size_t{256} << 20;
+constexpr std::size_t most_kept_bytes = std::size_t{256} << 20;
 constexpr const char* lock_name = "checkpoint.lock";
 
 int failed(int error, const std::string& dir, const std::string& name, const char* what) {
@@ -48,9 +48,9 @@ int read_kept(int directory, const std::string& dir, const std::string& name, st
   if (const int error = open_log_file(directory, dir, name, O_RDONLY, file)) return error;
   int error = os::result(os::calls.fstat(file.get(), &status));
   if (error != 0) return failed(error, dir, name, "read");
-  if (static_cast<u64>(status.st_size) > most_bytes)
+  if (static_cast<u64>(status.st_size) > most_kept_bytes)
     return os::fail(EBADMSG, "log %s/%s: it has more than %zu bytes, and no such file has", dir.c_str(), name.c_str(),
-                    most_bytes);
+                    most_kept_bytes);
   out.resize(static_cast<std::size_t>(status.st_size));
   const ssize_t got = os::read_full(file.get(), out.data(), out.size(), 0);
   if (got < 0) return failed(static_cast<int>(got), dir, name, "read");

@@ -73,7 +73,7 @@ const std::vector<Hash>& LogNodes::tile(unsigned level, u64 index) {
   u64 width = 0;
   const std::string rows = tile_path(level, index) + ".p";
   os::Fd folder;
-  if (os::open_at(directory_.get(), rows.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, folder) != 0) return found->second;
+  if (os::open_at(directory_.get(), rows.c_str(), os::directory_flags, 0, folder) != 0) return found->second;
   list_names(folder.get(), dir_, [&width](std::string_view name) {
     u64 number = 0;
     if (number_of(name, number) && number < tile_width) width = std::max(width, number);

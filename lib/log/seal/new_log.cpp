@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char *intent_name = "new-log", *temporary_intent = "new-log.tmp";
 constexpr std::string_view folder_prefix = "old-";
-constexpr std::size_t most_bytes = 4096;
+constexpr std::size_t most_text_bytes = 4096;
 
 // What stays: the intent, logs that were moved before, the link to the ring, and what the file system has of its own.
 bool stays(std::string_view name) {
@@ -33,7 +33,7 @@ class Moving {
 
   int run(bool is_wanted, u64 now_utc_ns, std::optional<FormerLog>& out) {
     std::string text;
-    int error = os::read_regular(directory_, intent_name, most_bytes, text);
+    int error = os::read_regular(directory_, intent_name, most_text_bytes, text);
     if (error == -ENOENT && !is_wanted) return 0;
     if (error != 0 && error != -ENOENT) return fail(error, intent_name, "read it");
     if (error == 0 && !parse(text))
@@ -78,7 +78,7 @@ class Moving {
     std::string texts[2];
     SecretKey key;
     if (secrets_.read_log_key(key) != 0) return;
-    (void)os::read_regular(directory_, checkpoint_name, most_bytes, texts[0]);
+    (void)os::read_regular(directory_, checkpoint_name, most_text_bytes, texts[0]);
     (void)secrets_.read_checkpoint(texts[1]);
     for (const std::string& text : texts) {
       SignedCheckpoint found;
@@ -104,7 +104,7 @@ class Moving {
     if (os::calls.mkdirat(directory_, old_.folder.c_str(), 0700) != 0 && errno != EEXIST)
       return fail(-errno, old_.folder, "create it");
     os::Fd folder;
-    int error = os::open_at(directory_, old_.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, folder);
+    int error = os::open_at(directory_, old_.folder.c_str(), os::directory_flags, 0, folder);
     if (error != 0) return fail(error, old_.folder, "open it");
     std::vector<std::string> names;
     if ((error = os::list_names(directory_, names)) != 0) return fail(error, ".", "list it");

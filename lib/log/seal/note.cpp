@@ -14,7 +14,7 @@ namespace shmring::log {
 namespace {
 
 constexpr std::string_view dash = "\u2014 ";
-constexpr std::size_t id_bytes = 4, id_digits = 8, time_bytes = 8;
+constexpr std::size_t id_bytes = 4, time_bytes = 8;
 
 // Unicode's spaces, as UTF-8 has them.
 constexpr std::string_view spaces[] = {"\t",     "\n",     "\v",     "\f",     "\r",     " ",      "\u0085", "\u00a0", "\u1680",
@@ -59,14 +59,14 @@ bool parse_verifier_key(std::string_view text, VerifierKey& out) {
   out.name = text.substr(0, plus);
   text.remove_prefix(plus + 1);
   std::array<std::byte, 33> bytes;
-  if (!is_key_name(out.name) || text.size() < id_digits + 1 || text[id_digits] != '+') return false;
-  if (!decode_base64(text.substr(id_digits + 1), bytes)) return false;
+  if (!is_key_name(out.name) || text.size() < ed25519::id_digits + 1 || text[ed25519::id_digits] != '+') return false;
+  if (!decode_base64(text.substr(ed25519::id_digits + 1), bytes)) return false;
   const auto kind = static_cast<KeyKind>(bytes[0]);
   if (kind != KeyKind::note && kind != KeyKind::cosignature) return false;
   std::ranges::transform(bytes.begin() + 1, bytes.end(), out.key.begin(), [](std::byte byte) { return static_cast<u8>(byte); });
   out.kind = kind;
   out.id = ed25519::id_of(out.name, kind, out.key);
-  return text.substr(0, id_digits) == ed25519::hex_of(out.id);
+  return text.substr(0, ed25519::id_digits) == ed25519::hex_of(out.id);
 }
 
 std::string text_of(const Signature& signature) {

@@ -11,7 +11,7 @@
 namespace shmring::log {
 namespace {
 
-constexpr u64 checkpoint_every_ns = 1'000'000'000, retry_after_ns = 1'000'000'000;
+constexpr u64 checkpoint_every_ns = 1'000'000'000, try_again_ns = 1'000'000'000;
 
 }  // namespace
 
@@ -75,14 +75,14 @@ void Sealing::finish(SealResult result) {
     if (job_keeps_rows_) begins_file_ = false;
     if (job_lines_ != 0) is_stuck_ = false;
   } else {
-    is_stuck_ = true, hash_ns_ = now_ns_ + retry_after_ns;
+    is_stuck_ = true, hash_ns_ = now_ns_ + try_again_ns;
   }
   const bool is_good = result.error == 0;
   if (job_step_ != EpochStep::none) epochs_.done(job_step_, is_good, std::move(result.key));
   if (job_signs_ != 0 && is_good) signed_index_ = job_signs_, signed_ns_ = now_ns_;
   if (job_keeps_ && is_good) kept_index_ = job_signs_, kept_ns_ = now_ns_;
   const bool tried = job_signs_ != 0 || job_step_ != EpochStep::none || !result.is_hashed;
-  if (!is_good) retry_ns_ = now_ns_ + retry_after_ns;
+  if (!is_good) retry_ns_ = now_ns_ + try_again_ns;
   if (!is_good || result.tile_error != 0) ++failures_, error_text_ = std::move(result.text);
   if (error_text_.empty()) error_text_ = "there is no memory for the log's seal";
   if (tried || result.tile_error != 0) error_ = is_good ? result.tile_error : result.error;

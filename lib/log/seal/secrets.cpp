@@ -20,9 +20,9 @@ namespace {
 
 constexpr const char* log_key_name = "log.key";
 constexpr const char* temporary_key = "key.tmp";
-constexpr const char* temporary_checkpoint = "checkpoint.tmp";
+constexpr const char* temporary_signed = "checkpoint.tmp";
 constexpr std::string_view epoch_prefix = "epoch-", key_suffix = ".key";
-constexpr std::size_t most_bytes = 4096;
+constexpr std::size_t most_secret_bytes = 4096;
 constexpr std::size_t secure_bytes = 32768, least_secure_bytes = 16;
 
 std::string epoch_file(u64 epoch) { return std::string(epoch_prefix) + std::to_string(epoch) + std::string(key_suffix); }
@@ -92,7 +92,7 @@ int Secrets::read(const std::string& name, SecretKey& out) const {
   if (const int error = os::open_at(directory_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, file))
     return fail(error, name, "open");
   if (const int error = judge(file.get(), S_IFREG, 0600, name)) return error;
-  SecretText text(most_bytes);
+  SecretText text(most_secret_bytes);
   const ssize_t got = os::read_full(file.get(), text.bytes().data(), text.bytes().size(), 0);
   if (got < 0) return fail(static_cast<int>(got), name, "read");
   std::string_view line = text.view().substr(0, static_cast<std::size_t>(got));
@@ -155,7 +155,7 @@ int Secrets::erase(const std::string& name) const {
   if (error != 0) return fail(error, name, "open");
   struct stat status {};
   if (os::calls.fstat(file.get(), &status) != 0) return fail(-errno, name, "read the status of");
-  const std::string zeros(static_cast<std::size_t>(std::min<off_t>(status.st_size, most_bytes)), '\0');
+  const std::string zeros(static_cast<std::size_t>(std::min<off_t>(status.st_size, most_secret_bytes)), '\0');
   const ssize_t written = os::calls.pwrite(file.get(), zeros.data(), zeros.size(), 0);
   if (written != static_cast<ssize_t>(zeros.size())) error = written < 0 ? -errno : -EIO;
   if (error == 0) error = os::sync_data(file.get());
@@ -165,18 +165,18 @@ int Secrets::erase(const std::string& name) const {
 }
 
 int Secrets::read_checkpoint(std::string& out) const {
-  const int error = os::read_regular(directory_.get(), checkpoint_name, most_bytes, out);
+  const int error = os::read_regular(directory_.get(), checkpoint_name, most_secret_bytes, out);
   return error == 0 || error == -ENOENT ? 0 : fail(error, checkpoint_name, "read");
 }
 
 // It is not synced: after a power cut an older one may be there, which says less, and is as true.
 int Secrets::write_checkpoint(const std::string& text) const {
-  os::calls.unlinkat(directory_.get(), temporary_checkpoint, 0);  // left by a writer that was killed here
+  os::calls.unlinkat(directory_.get(), temporary_signed, 0);  // left by a writer that was killed here
   constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW;
   os::Fd file;
-  int error = os::open_at(directory_.get(), temporary_checkpoint, flags, 0600, file);
+  int error = os::open_at(directory_.get(), temporary_signed, flags, 0600, file);
   if (error == 0) error = os::write_full(file.get(), text.data(), text.size());
-  if (error == 0) error = os::rename_over(directory_.get(), temporary_checkpoint, checkpoint_name);
+  if (error == 0) error = os::rename_over(directory_.get(), temporary_signed, checkpoint_name);
   return error == 0 ? 0 : fail(error, checkpoint_name, "write");
 }
 

@@ -18,7 +18,7 @@ int TileFiles::make_folders(const std::string& path) {
       return -errno;
     }
     os::Fd made;
-    if (group_ && os::open_at(directory_, folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, made) == 0) {
+    if (group_ && os::open_at(directory_, folder.c_str(), os::directory_flags, 0, made) == 0) {
       os::calls.fchown(made.get(), static_cast<uid_t>(-1), *group_);
       os::calls.fchmod(made.get(), mode);
     }
