@@ -276,6 +276,7 @@ TEST_CASE("a last file that has reached the default size is followed by a new on
   Directory dir;
   const std::string text = small_log(dir.log());
   std::string filler;
+  filler.reserve(FilePolicy{}.max_bytes + (1 << 20));
   const std::string payload(64 << 10, 'x');
   u64 index = 10, sequence = 9;
   while (filler.size() < FilePolicy{}.max_bytes)
