@@ -230,8 +230,8 @@ int run_mode(const std::string& mode) {
   if (mode != "quick" && mode != "check" && mode != "long") usage("SHMRING_TEST_MODE is quick, check or long");
   Sum sum;
   const std::vector<std::string> plans = plans_of(mode);
-  // Check explores a share of its plans, and each part of a long run one of all. Both explore the small plans, too: so they take
-  // each row, whatever the share is.
+  // Check explores a share of its plans, and each part of a long run one of all. Both explore the small plans, too: so they
+  // take each row, whatever the share is.
   std::vector<std::string> mine = mode == "quick" ? std::vector<std::string>() : plans_of("quick");
   for (std::size_t i = 0; i < plans.size(); ++i)
     if (shmring::test::is_of_part(i) && shmring::test::is_of_share(i, 3)) mine.push_back(plans[i]);
