@@ -23,7 +23,7 @@ std::string aside_name(int directory, u64 index) {
   u64 time_ns = os::utc_now_ns();
   do {
     name = "torn-" + std::to_string(index) + "-" + compact_time(time_ns) + ".txt";
-    time_ns += static_cast<u64>(second_ns);
+    time_ns += os::second_ns;
   } while (os::calls.fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0);
   return name;
 }
