@@ -1,5 +1,5 @@
 // Compiled once for all sources of the test programs (see tests/meson.build): what most of them include, and what is slow to
-// read, of this tree, too. A source includes what it needs by itself, too: it must compile without this.
+// read. A source includes what it needs by itself, too: it must compile without this.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -26,12 +26,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include "lib/collect/ledger.hpp"
-#include "lib/log/files/appender.hpp"
-#include "lib/log/files/verify.hpp"
-#include "lib/log/format/encoder.hpp"
-#include "lib/log/format/parse.hpp"
 
 // Else each source compiles the members of these that it uses: in C++20 the C++ library no longer stands in for std::string's.
 // They are in support/strings.cpp.
