@@ -15,8 +15,8 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-LIBRARIES = ["tests/libwhole_test_support.a", "tests/libtest_support.a", "tools/libbench_parts.a", "tools/libtop_parts.a",
-             "tools/libreport_parts.a", "tools/libcommon_parts.a",
+LIBRARIES = ["tests/libwhole_test_support.a", "tests/libfleet_test_support.a", "tests/libtest_support.a",
+             "tools/libbench_parts.a", "tools/libtop_parts.a", "tools/libreport_parts.a", "tools/libcommon_parts.a",
              "lib/libshmring_collect.a", "lib/libshmring_fleet.a", "lib/libshmring_core.a", "lib/libshmring.a"]
 SHARED = ["tests/unit/log/support.cpp", "tests/io/scenario.cpp", *(f"tests/sim/{name}.cpp" for name in (
     "calls", "collector", "disk", "fleet/engine", "fleet/files", "fleet/history", "fleet/host", "history", "machine", "reader",

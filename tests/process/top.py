@@ -119,6 +119,8 @@ class Top(CommandCase):
         terminal.shows(r"^leaves +\d+ left ")
         self.collector()
         until(lambda: not self.run_it("stat", "r", "--interval", "0", "-o", "json").lines[0]["producers"], "free places")
+        later = self.emit("later")
+        terminal.shows(r"^later +%d alive " % later.pid)  # a screen of what was seen since then
         terminal.shows(r"^dies +%d died " % dies.pid)
         terminal.shows(r"^leaves +\d+ left ")
 
