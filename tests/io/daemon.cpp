@@ -165,9 +165,9 @@ void fail_each_call_of_a_collector(const char* name, bool fresh, bool for_good) 
   int missed = 0;
   std::vector<Fault> faults = every_fault(counts, for_good);
   REQUIRE(faults.size() > 50);
-  const int most_missed = static_cast<int>(faults.size()) / by_mode(20, 40, 20);
+  const int most_missed = static_cast<int>(faults.size()) / 20;
   std::ranges::shuffle(faults, seeded(81));
-  faults.resize(faults.size() / by_mode(8, 16, 1));
+  faults.resize(faults.size() / by_mode(8, 8, 1));
   for (const Fault& fault : faults) {
     CAPTURE(fault.text());
     world.prepare();

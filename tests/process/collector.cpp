@@ -95,7 +95,7 @@ TEST_CASE("of fifty collectors started at once on one ring exactly one works, th
 }
 
 TEST_CASE("SIGTERM drains what was written before it, writes a stop line, and ends with status 0") {
-  const int rounds = by_mode<int>(2, 10, static_cast<int>(part_of(500)));
+  const int rounds = by_mode<int>(2, 5, static_cast<int>(part_of(500)));
   u64 records = 0;
   for (int round = 0; round < rounds; ++round) {
     Workplace place;
@@ -143,7 +143,7 @@ TEST_CASE("exclusive lanes are free again after detach and after death") {
   Daemon daemon(place);
   REQUIRE(daemon.collects());
   double slowest_detach = 0, slowest_death = 0;
-  const int rounds = by_mode<int>(5, 20, static_cast<int>(part_of(1'000)));
+  const int rounds = by_mode<int>(5, 10, static_cast<int>(part_of(1'000)));
   for (int round = 0; round < rounds; ++round) {
     const bool dies = round % 2 == 1;
     Shared<std::array<std::atomic<bool>, 3>> flags;  // attached; go; done

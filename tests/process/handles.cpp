@@ -155,7 +155,7 @@ TEST_CASE("a forked child that uses its parent's handle is refused, and its pare
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  const int forks = by_mode<int>(60, 500, static_cast<int>(part_of(10'000)));
+  const int forks = by_mode<int>(60, 250, static_cast<int>(part_of(10'000)));
   Journal &parents = place.journal(1 << 24), &threads = place.journal(1 << 26);
   std::vector<Journal*> own(static_cast<std::size_t>(forks));
   for (int i = 0; i < forks; i += 10) own[static_cast<std::size_t>(i)] = &place.journal(64);
@@ -192,7 +192,7 @@ TEST_CASE("a write in a signal handler that interrupts a write is refused and co
   Workplace place;
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  const u64 refusals = by_mode<u64>(30, 300, part_of(200'000));
+  const u64 refusals = by_mode<u64>(30, 150, part_of(200'000));
   for (const u32 lane : {SHMRING_LANE_SHARED, SHMRING_LANE_EXCLUSIVE}) {
     Journal& journal = place.journal(1 << 27);
     Child writer([&] { return write_in_storm(journal, lane, refusals); });

@@ -152,7 +152,7 @@ TEST_CASE("producers killed under load: no record torn, twice or unexplained, an
   Delays delays(view);
   Crowd crowd{place, random};
   crowd.fill();
-  const u64 kills = by_mode<u64>(12, 60, part_of(10'000));
+  const u64 kills = by_mode<u64>(12, 30, part_of(10'000));
   u64 done = 0;
   double slowest = 0;
   std::vector<pid_t> dead;
@@ -198,7 +198,7 @@ TEST_CASE("the collector killed and restarted under load, alone and with produce
   Delays delays(view);
   Crowd crowd{place, random};
   crowd.fill();
-  const u64 kills = by_mode<u64>(4, 15, part_of(2'000));
+  const u64 kills = by_mode<u64>(4, 8, part_of(2'000));
   u64 producers = 0;
   for (u64 n = 1; n <= kills; ++n) {
     random_pause(random, 40'000);
@@ -269,7 +269,7 @@ TEST_CASE("with wait, a live producer is not held up for a second by those that 
   crowd.fill();
   View view;
   Held held;
-  const u64 kills = by_mode<u64>(4, 12, part_of(500));
+  const u64 kills = by_mode<u64>(4, 6, part_of(500));
   for (u64 n = 0; n < kills; ++n) {
     random_pause(random, 20'000);
     crowd.kill(1, true);

@@ -165,7 +165,7 @@ void try_passes(const char* name, Shape shape) {
   const Density changes{0, Near::changes, by_mode(1000u, shape.waiting() ? 3u : 1000u, 1000u)};
   const std::vector<Density> densities{changes, by_mode<Density>(changes, {0, Near::accesses, 2}, {1, Near::accesses, 3})};
   for (const std::size_t n : choose(steps, densities))
-    if (n % by_mode<std::size_t>(23, 1, 1) == 0 && is_of_share(n, 48)) places.push_back(n);
+    if (n % by_mode<std::size_t>(23, 1, 1) == 0 && is_of_share(n, 80)) places.push_back(n);
   try_places(name, steps, places, {Action::kill, Action::stop}, 8,
              [&](Action action, std::size_t n) { return try_at(shape, action, steps[n].at); });
 }

@@ -58,7 +58,7 @@ TEST_CASE("a write of 64 bytes, a commit, an abort survive a kill, a stop, a nes
   for (const Scenario& scenario :
        {Scenario{"write 64 B, shared", Call::write, 64, shared}, Scenario{"write 64 B, exclusive", Call::write, 64, exclusive},
         Scenario{"commit, shared", Call::commit, 64, shared}, Scenario{"abort, shared", Call::abort, 64, shared}})
-    SUBCASE(scenario.name) { try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density(scenario.call), 12); }
+    SUBCASE(scenario.name) { try_all(scenario, by_mode(quick_actions, all_actions, all_actions), density(scenario.call), 20); }
 }
 
 TEST_CASE("so does a write of a large slot, of several slots, and of too much") {

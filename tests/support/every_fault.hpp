@@ -48,8 +48,9 @@ class Failing {
   os::Calls kept_;
 };
 
-// Every fault of a piece of code that makes these many calls of each kind. In quick mode one error a call, else each of them.
-// For good: not what must pass (an interruption, a short transfer), nor the sleep in which a daemon is told to stop.
+// Every fault of a piece of code that makes these many calls of each kind. In a long run each error, else one a call, and the
+// seed says which of them comes first. For good: not what must pass (an interruption, a short transfer), nor the sleep in which
+// a daemon is told to stop.
 std::vector<Fault> every_fault(const std::array<int, Failing::kinds>& counts, bool for_good = false);
 
 // What a process holds: descriptors and mappings. A sanitizer maps memory of its own.

@@ -27,7 +27,6 @@ using shmring::log::Archived, shmring::log::u64;
 using shmring::test::Replaced;
 using sim::Engine;
 
-
 inline std::string name_of_file(u64 second_of_name, u64 first_index) {
   return shmring::log::log_file_name((1'767'000'000 + second_of_name) * second, first_index);
 }
