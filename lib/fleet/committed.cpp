@@ -42,7 +42,7 @@ std::string body(const Committed& committed, u64 generation) {
 std::string committed_text(const Committed& committed, u64 generation) {
   std::string text = body(committed, generation);
   char sum[32];
-  std::snprintf(sum, sizeof sum, R"(,"sum":"%016llx"})", static_cast<unsigned long long>(checksum(text)));
+  std::snprintf(sum, sizeof sum, R"(,"sum":"%016llx"})", log::wide(checksum(text)));
   text += sum;
   text.resize(record_bytes - 1, ' ');
   return text + '\n';

@@ -113,7 +113,7 @@ int LogFeed::count(const std::string& plain_name, u64 byte, u64& lines) {
     if (const int error = log::read_block(*source, at, std::min<u64>(os::block_bytes, byte - at), block)) return error;
     if (block.empty())
       return os::fail(ENODATA, "log %s/%s: it has %llu bytes, and %llu of it were sent", dir_.c_str(), plain_name.c_str(),
-                      static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(byte));
+                      log::wide(bytes), log::wide(byte));
     lines += newlines(block);
   }
   return 0;
@@ -124,7 +124,7 @@ int LogFeed::next(Position from, std::size_t most, Chunk& out) {
     const u64 index = from.index;
     if (!find(index, from))
       return os::fail(ENODATA, "log %s: no file of it holds line %llu; it begins with line %llu", dir_.c_str(),
-                      static_cast<unsigned long long>(index), static_cast<unsigned long long>(files_.front().first_index));
+                      log::wide(index), log::wide(files_.front().first_index));
   }
   const auto file = std::ranges::find_if(files_, named(from.file));
   const u64 limit = std::min(durable_, file->end);
@@ -146,8 +146,7 @@ int LogFeed::read(const Position& from, u64 limit, std::size_t most, Chunk& out)
     return os::fail(EUCLEAN,
                     "log %s/%s: it ends at byte %llu, before the end of line %llu, which is durable: another program has cut "
                     "it; run `shmring verify %s`",
-                    dir_.c_str(), from.file.c_str(), static_cast<unsigned long long>(bytes),
-                    static_cast<unsigned long long>(from.index), dir_.c_str());
+                    dir_.c_str(), from.file.c_str(), log::wide(bytes), log::wide(from.index), dir_.c_str());
   out.range = {from.file, from.byte, from.byte + size, from.index + newlines(text.substr(0, size)),
                hash_before(all.substr(0, before))};
   out.bytes = text.substr(0, size);

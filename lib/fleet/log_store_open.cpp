@@ -135,8 +135,7 @@ int LogStore::open_newest() {
         EBADMSG,
         "archive %s/%s: it has %llu bytes, and had %llu when they were acknowledged: it was cut, or the disk has lost "
         "them; put it back from a copy, or move the directory away, and the host sends again what it has",
-        path_.c_str(), committed_.file.c_str(), static_cast<unsigned long long>(bytes),
-        static_cast<unsigned long long>(committed_.bytes));
+        path_.c_str(), committed_.file.c_str(), log::wide(bytes), log::wide(committed_.bytes));
   has_tail_ = bytes > committed_.bytes, is_name_synced_ = true;
   return cut_tail();
 }

@@ -107,7 +107,7 @@ int Compression::frames(LineReader& lines) {
     if (got < 0 && got != -EFBIG) return got;
     if (got != 1)
       return os::fail(EBADMSG, "log %s/%s: it has no line of index %llu, and was not compressed: run `shmring verify %s`",
-                      dir_.c_str(), file_.name.c_str(), static_cast<unsigned long long>(index), dir_.c_str());
+                      dir_.c_str(), file_.name.c_str(), wide(index), dir_.c_str());
     if (!frame.empty() && frame.size() + line.size() + 1 > frame_bytes)
       if (const int error = put_frame(frame)) return error;
     frame.append(line) += '\n';
@@ -146,7 +146,7 @@ int Compression::compare() {
     if (there < 0) return static_cast<int>(there);
     if (there != got || std::memcmp(one.data(), other.data(), same.size()) != 0)
       return os::fail(EIO, "log %s/%s: what was compressed is not what it says at byte %llu or behind it; it was left as it is",
-                      dir_.c_str(), file_.name.c_str(), static_cast<unsigned long long>(at));
+                      dir_.c_str(), file_.name.c_str(), wide(at));
     at += static_cast<u64>(got);
   }
   return 0;

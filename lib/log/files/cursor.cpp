@@ -164,7 +164,7 @@ bool Cursor::is_among_the_last(const LogFile& file) const {
 int Cursor::fail(int error) const {
   if (error != -EFBIG) return error;
   return os::fail(EBADMSG, "log %s/%s: line %llu is longer than %zu bytes: it is not a line of an audit log", dir_.c_str(),
-                  file_.name.c_str(), static_cast<unsigned long long>(number()), max_line_bytes);
+                  file_.name.c_str(), wide(number()), max_line_bytes);
 }
 
 int Cursor::next(LogLine& out) {

@@ -80,7 +80,7 @@ bool parse_boot(std::string_view text, u64 (&out)[2]) {
 std::string mark_text(const Mark& mark) {
   std::string text = body(mark);
   char sum[32];
-  std::snprintf(sum, sizeof sum, R"(,"sum":"%016llx"})", static_cast<unsigned long long>(checksum(text)));
+  std::snprintf(sum, sizeof sum, R"(,"sum":"%016llx"})", wide(checksum(text)));
   text += sum;
   text.resize(mark_bytes - 1, ' ');
   return text + '\n';

@@ -42,7 +42,7 @@ std::string compact_time(u64 time_ns) {
 
 std::string log_file_name(u64 time_ns, u64 first_index) {
   char index[32];
-  std::snprintf(index, sizeof index, "-%020llu.jsonl", static_cast<unsigned long long>(first_index));
+  std::snprintf(index, sizeof index, "-%020llu.jsonl", wide(first_index));
   return compact_time(time_ns) + index;
 }
 

@@ -205,8 +205,7 @@ int Writer::write(std::string_view lines, bool may_use_reserve) {
     return os::fail(EUCLEAN,
                     "log %s/%s: it has %llu bytes, and %llu were written: another program cuts it or writes to it (logrotate "
                     "with copytruncate?); shmringd is the only one that may",
-                    dir_.c_str(), file_name_.c_str(), static_cast<unsigned long long>(bytes),
-                    static_cast<unsigned long long>(file_bytes_) + lines.size());
+                    dir_.c_str(), file_name_.c_str(), wide(bytes), wide(file_bytes_) + lines.size());
   }
   file_bytes_ = bytes;
   return 0;

@@ -114,8 +114,7 @@ int keep_cosigned(int directory, const std::string& dir, const SignedCheckpoint&
   if (error == 0 && kept.checkpoint.size > cosigned.checkpoint.size) {
     out = std::move(kept);
     return os::fail(EEXIST, "log %s: %s is of a larger tree, and stays: %llu leaves, not %llu", dir.c_str(), cosigned_name,
-                    static_cast<unsigned long long>(out.checkpoint.size),
-                    static_cast<unsigned long long>(cosigned.checkpoint.size));
+                    wide(out.checkpoint.size), wide(cosigned.checkpoint.size));
   }
   if (error == 0 && kept.note.text == cosigned.note.text) {
     out = std::move(kept);

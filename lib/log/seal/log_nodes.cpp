@@ -94,7 +94,7 @@ bool LogNodes::read_tile(const std::string& path, std::size_t width, std::vector
 
 int LogNodes::leaf(u64 index, Hash& out) {
   const u64 wanted = tree_.base + index;
-  const auto name = static_cast<unsigned long long>(wanted);
+  const auto name = wide(wanted);
   if (wanted < log_.first_index())
     return os::fail(ENOENT, "log %s: the line with index %llu was removed, and no tile has its hash", dir_.c_str(), name);
   if (at_ != index)

@@ -26,7 +26,7 @@ int with_and_without_tiles(const std::string& dir, const SignedCheckpoint& signe
       EBADMSG,
       "log %s: it does not lead to the root of the checkpoint of %llu leaves: a line was changed, or the checkpoint is of "
       "another log; `shmring verify --key` says where",
-      dir.c_str(), static_cast<unsigned long long>(signed_one.checkpoint.size));
+      dir.c_str(), wide(signed_one.checkpoint.size));
 }
 
 }  // namespace
@@ -36,8 +36,7 @@ int prove_line(const std::string& dir, u64 index, const SignedCheckpoint& signed
   return with_and_without_tiles(dir, signed_one, [&](LogNodes& nodes, Digest& digest) {
     if (index < nodes.base() || index - nodes.base() >= checkpoint.size)
       return os::fail(ENOENT, "log %s: the line with index %llu is not below the checkpoint, which has the lines %llu to %llu",
-                      dir.c_str(), static_cast<unsigned long long>(index), static_cast<unsigned long long>(nodes.base()),
-                      static_cast<unsigned long long>(nodes.base() + checkpoint.size - 1));
+                      dir.c_str(), wide(index), wide(nodes.base()), wide(nodes.base() + checkpoint.size - 1));
     Hash leaf;
     out = {index - nodes.base(), {}, text_of(signed_one.note)};
     if (const int error = nodes.leaf(out.index, leaf)) return error;
@@ -51,8 +50,8 @@ int prove_growth(const std::string& dir, u64 from, const SignedCheckpoint& signe
   const Checkpoint& checkpoint = signed_one.checkpoint;
   return with_and_without_tiles(dir, signed_one, [&](LogNodes& nodes, Digest& digest) {
     if (from > checkpoint.size)
-      return os::fail(ENOENT, "log %s: the checkpoint has %llu leaves, fewer than %llu", dir.c_str(),
-                      static_cast<unsigned long long>(checkpoint.size), static_cast<unsigned long long>(from));
+      return os::fail(ENOENT, "log %s: the checkpoint has %llu leaves, fewer than %llu", dir.c_str(), wide(checkpoint.size),
+                      wide(from));
     Hash smaller;
     if (const int error = root_at(nodes, digest, from, smaller)) return error;
     if (const int error = prove(nodes, digest, consistency_path(from, checkpoint.size), out)) return error;

@@ -57,7 +57,7 @@ int Notary::begin_keys(std::string_view ring, const SealPolicy& policy) {
         EBADMSG,
         "log %s: it has no file of keys, but %s has the key of epoch %llu, which has signed a log: nothing is signed "
         "here; put the log back whose keys these are, or see `shmringd --new-log`",
-        dir_.c_str(), secrets_.path().c_str(), static_cast<unsigned long long>(epochs.back()));
+        dir_.c_str(), secrets_.path().c_str(), wide(epochs.back()));
   }
   std::string text;
   if (const int error = secrets_.read_checkpoint(text)) return error;

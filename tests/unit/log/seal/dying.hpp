@@ -56,8 +56,8 @@ struct Dying {
 #undef DYING
 
 // Plays a round again and again, in each of which the process dies before or behind one more of these calls, until it lives.
-// `round` returns whether it died. Returns about how many such places there are. Only a long run dies at each of them: quick
-// dies before every second call and behind the others, check at every eighth, from a place that the seed decides.
+// `round` returns whether it died. Returns about how many calls there are. Only a long run dies before and behind each of them:
+// quick before every second call and behind the others, check at every eighth place, from one that the seed decides.
 template <class F>
 shmring::log::u64 at_each_call(F round) {
   using shmring::log::u64;
@@ -73,7 +73,7 @@ shmring::log::u64 at_each_call(F round) {
       died = round(at, is_behind);
     }
   }
-  return points * stride;
+  return points * stride / 2;
 }
 
 }  // namespace log_test
