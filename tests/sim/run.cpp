@@ -28,7 +28,7 @@ std::string story_of(const Scenario& scenario, u64 cut_at, Death death) {
 
 // Runs the scenarios' histories, each cut at every `stride`-th call by a kill and by a power cut.
 void run_all(u64 seed, bool has_trouble, Figures& figures) {
-  const u64 scenarios = by_mode<u64>(24, 12, part_of(2'400)), stride = by_mode<u64>(3, 1, 1);
+  const u64 scenarios = by_mode<u64>(12, 12, part_of(2'400)), stride = by_mode<u64>(3, 1, 1);
   for (u64 number = 0; number < scenarios; ++number) {
     const Scenario scenario = scenario_of(seed, number, has_trouble);
     u64 cut_at = 0, calls = 0;

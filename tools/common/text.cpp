@@ -11,13 +11,12 @@
 
 #include "lib/log/format/json.hpp"
 #include "lib/log/format/line.hpp"
+#include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/say.hpp"
 
 namespace shmring::tool {
 namespace {
-
-constexpr u64 second = 1'000'000'000;
 
 bool is_colourful() {
   static const bool colourful = os::calls.isatty(1) == 1 && std::getenv("NO_COLOR") == nullptr;
@@ -51,15 +50,15 @@ std::string bytes_text(u64 bytes) {
 }
 
 std::string time_text(u64 utc_ns) {
-  const auto seconds = static_cast<std::time_t>(utc_ns / second);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), utc_ns % second);
+  const auto seconds = static_cast<std::time_t>(utc_ns / os::second_ns);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), utc_ns % os::second_ns);
 }
 
 std::string duration_text(u64 ns) {
   if (ns < 1'000'000) return fmt::format("{:.1f} µs", static_cast<double>(ns) / 1e3);
-  if (ns < second) return fmt::format("{:.1f} ms", static_cast<double>(ns) / 1e6);
-  if (ns < 120 * second) return fmt::format("{:.1f} s", static_cast<double>(ns) / 1e9);
-  return fmt::format("{} h {:02} min", ns / (3600 * second), ns / (60 * second) % 60);
+  if (ns < os::second_ns) return fmt::format("{:.1f} ms", static_cast<double>(ns) / 1e6);
+  if (ns < 120 * os::second_ns) return fmt::format("{:.1f} s", static_cast<double>(ns) / 1e9);
+  return fmt::format("{} h {:02} min", ns / (3600 * os::second_ns), ns / (60 * os::second_ns) % 60);
 }
 
 const char* policy_name(u32 on_full) {

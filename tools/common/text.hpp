@@ -26,10 +26,11 @@ std::string in_quotes(std::string_view text);  // a JSON string
 std::string hex_of(std::span<const std::byte> bytes);
 std::string ring_id_text(const ring::RingId& identity);  // 32 hex digits, in the order of the bytes
 
-std::string bytes_text(u64 bytes);     // 33.2 MiB
-std::string time_text(u64 utc_ns);     // 2026-01-31T12:00:00.000000000Z
-std::string duration_text(u64 ns);     // 1.2 s
-const char* policy_name(u32 on_full);  // "?" for an unknown number, as in the next functions
+std::string bytes_text(u64 bytes);                                      // 33.2 MiB
+std::string time_text(u64 utc_ns);                                      // 2026-01-31T12:00:00.000000000Z
+std::string duration_text(u64 ns);                                      // 1.2 s
+inline const char* plural(u64 count) { return count == 1 ? "" : "s"; }  // what is added to a word of so many
+const char* policy_name(u32 on_full);                                   // "?" for an unknown number, as in the next functions
 const char* slot_state_name(std::size_t state);
 const char* owner_state_name(ring::OwnerState state);
 const char* segment_state_name(u32 state);

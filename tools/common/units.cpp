@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "lib/os/clock.hpp"
 #include "lib/os/users.hpp"
 
 namespace shmring::tool {
@@ -19,14 +20,13 @@ struct Unit {
 };
 // From the smallest on, so that the last one that fits is the largest.
 constexpr Unit sizes[] = {{"B", 1}, {"KiB", u64{1} << 10}, {"MiB", u64{1} << 20}, {"GiB", u64{1} << 30}, {"TiB", u64{1} << 40}};
-constexpr u64 second = 1'000'000'000;
 constexpr Unit durations[] = {{"ns", 1},
                               {"us", 1'000},
                               {"ms", 1'000'000},
-                              {"s", second},
-                              {"min", 60 * second},
-                              {"h", 3'600 * second},
-                              {"d", 86'400 * second}};
+                              {"s", os::second_ns},
+                              {"min", 60 * os::second_ns},
+                              {"h", 3'600 * os::second_ns},
+                              {"d", 86'400 * os::second_ns}};
 
 std::optional<u64> read_unit(std::string_view text, std::span<const Unit> units) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());

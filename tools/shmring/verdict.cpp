@@ -8,8 +8,6 @@ namespace {
 
 using log::Verdict;
 
-const char* plural(log::u64 count) { return count == 1 ? "" : "s"; }
-
 std::string deviation_json(const log::Deviation& d) {
   return Json()
       .string("file", d.file)

@@ -14,8 +14,6 @@
 namespace shmring::tool {
 namespace {
 
-const char* plural(u64 count) { return count == 1 ? "" : "s"; }
-
 // How far a line's time is from now; nothing if it is no time. One to come is as far: a clock was wrong, then or now.
 std::optional<u64> age_ns(const std::string& time) {
   const auto at = log::parse_time(time);

@@ -11,6 +11,7 @@
 #include "lib/log/seal/checkpoint.hpp"
 #include "lib/log/seal/keys.hpp"
 #include "lib/log/seal/text.hpp"
+#include "lib/os/clock.hpp"
 #include "lib/os/durable.hpp"
 #include "lib/os/error.hpp"
 
@@ -66,11 +67,10 @@ class Moving {
   }
   // One that is not there yet: in another, names would be in the way.
   void choose_folder(u64 now_utc_ns) {
-    constexpr u64 second = 1'000'000'000;
     struct stat status {};
     do {
       old_.folder = std::string(folder_prefix) + compact_time(now_utc_ns);
-      now_utc_ns += second;
+      now_utc_ns += os::second_ns;
     } while (os::calls.fstatat(directory_, old_.folder.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0);
   }
   // The newest checkpoint that is found, and that the log's own key has signed.

@@ -4,11 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "tools/common/text.hpp"
 #include "tools/shmring/report/report.hpp"
 
 namespace shmring::tool {
-
-inline const char* plural(u64 count) { return count == 1 ? "" : "s"; }
 
 // The verdict in a few words.
 std::string verdict_word(const Report& report);

@@ -56,12 +56,12 @@ struct Dying {
 #undef DYING
 
 // Plays a round again and again, in each of which the process dies before or behind one more of these calls, until it lives.
-// `round` returns whether it died. Returns about how many calls there are. Only a long run dies before and behind each of them:
-// quick before every second call and behind the others, check at every eighth place, from one that the seed decides.
+// `round` returns whether it died. Returns about how many calls there are. Only a long run dies before and behind each of them,
+// others at every eighth place, from one that the seed decides.
 template <class F>
 shmring::log::u64 at_each_call(F round) {
   using shmring::log::u64;
-  const u64 stride = shmring::test::by_mode<u64>(2, 8, 1);
+  const u64 stride = shmring::test::by_mode<u64>(8, 8, 1);
   auto random = shmring::test::seeded(76);
   const u64 first = shmring::test::below(random, stride);
   u64 points = 0;
