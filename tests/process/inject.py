@@ -5,9 +5,11 @@ After each: a documented exit status, never a signal, with a message if it is no
 injection, every record is in the log, which `shmring verify` proves.
 usage: inject.py SHMRING SHMRINGD LIBSHMRING.SO     exit 77: there is no strace, or it may not trace
 """
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -100,8 +102,7 @@ class Injection(CommandCase):
                                        env={**os.environ, "NOTIFY_SOCKET": f"{self.folder}/nobody"})
                     until(lambda: child.poll() is not None or self.collects(), "collects, or has ended")
                     self.run_it("emit", "r", data=b"y\n" * 20)
-                    for pid in self.tracees(child.pid):
-                        os.kill(pid, 15)
+                    self.end_tracees(child.pid)
                     _, err = child.communicate(timeout=60)
                     self.judge(child.returncode, err.decode(), f"shmringd, {call} {error} {n}")
                     self.complete(log, 40)
@@ -123,8 +124,7 @@ class Injection(CommandCase):
                                        stderr=subprocess.PIPE)
                     until(lambda: child.poll() is not None or self.collects(), "collects, or has ended")
                     self.run_it("emit", "r", data=b"y\n" * 20)
-                    for pid in self.tracees(child.pid):
-                        os.kill(pid, 15)
+                    self.end_tracees(child.pid)
                     _, err = child.communicate(timeout=60)
                     if error:
                         self.judge(child.returncode, err.decode(), f"shmringd, {call} {error} {n}")
@@ -147,6 +147,11 @@ class Injection(CommandCase):
                 return [int(child) for child in children.read().split()]
         except OSError:
             return []
+
+    def end_tracees(self, pid):
+        for tracee in self.tracees(pid):
+            with contextlib.suppress(ProcessLookupError):  # its failing call may end it at any time
+                os.kill(tracee, signal.SIGTERM)
 
     def test_a_command_whose_call_fails_says_so_and_harms_nothing(self):
         self.create()

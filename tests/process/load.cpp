@@ -51,17 +51,22 @@ TEST_CASE("eight producers that overflow the ring: each attempt is in the log ex
   const u64 attempts = by_mode<u64>(10'000, 50'000, 1'000'000);
   Daemon daemon(place);
   REQUIRE(daemon.collects());
-  std::vector<Child> producers = eight(place, attempts);
-  for (Child& producer : producers) CHECK(producer.wait() == 0);
-  CHECK(all_closed());
+  const View view;
+  u64 written = 0;
+  // Until the ring was used more than once over: in one round the collector may have had no processor.
+  for (int round = 0; round < 20 && view.status().logged <= 8 * 1024; ++round, written += 8 * attempts) {
+    std::vector<Child> producers = eight(place, attempts);
+    for (Child& producer : producers) CHECK(producer.wait() == 0);
+    CHECK(all_closed());
+  }
   CHECK(daemon.end() == 0);
   const Findings found = consult(place.log, place.journals);
   CHECK_MESSAGE(found.problems.empty(), found.text());
   const u64 lost = count(found.lost), logged = found.lines.contains("event") ? found.lines.at("event") : 0;
-  CHECK(logged + lost == 8 * attempts);
-  CHECK(logged > 8 * 1024);  // the ring was used more than once over
-  CHECK(lost > 0);           // and it did overflow
-  report("8 producers × %lu records, slots 1024: %lu logged, %lu lost in %lu lines", attempts, logged, lost,
+  CHECK(logged + lost == written);
+  CHECK(logged > 8 * 1024);
+  CHECK(lost > 0);  // and it did overflow
+  report("8 producers, %lu records, slots 1024: %lu logged, %lu lost in %lu lines", written, logged, lost,
          found.lines.at("loss"));
 }
 
