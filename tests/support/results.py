@@ -5,6 +5,7 @@ A doctest program counts as its test cases, every other test as one. A test may 
     REPORT <text>              a detail, shown above the table
     TRIED <number> <unit>      summed by unit over its suite, and shown in the suite's row
     SKIPPED <text>             what it could not try here: counted as skipped instead of passed, and shown below the table
+What a failed test printed of its failures is below the table, too.
 usage: results.py collect BUILD TESTLOG.json STATUS   one JSON line a test, with its build's name, which is empty where every
                                                       suite runs; exit 1 if the log is missing, or does not explain the
                                                       status of `meson test`
@@ -18,7 +19,10 @@ import re
 import sys
 
 DOCTEST = re.compile(r"\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed")
+# How doctest and unittest name a case that fails, and say why.
+FAILURE = re.compile(r"^(TEST CASE:|  values:|(ERROR|FAIL): |\w*(Error|Exception)\b)|ERROR: ")
 FINE, SKIPPED = {"OK", "EXPECTEDFAIL"}, {"SKIP"}
+MOST_LINES = 20  # of what a failed test printed
 
 
 def collect(build, path, status):
@@ -31,8 +35,14 @@ def collect(build, path, status):
         suites, test["name"] = test["name"].split(" / ", 1)
         suite = suites.split(":")[-1].split("+")[0]
         test["suite"] = f"{suite}, {build}" if build else suite
-        print(json.dumps({key: test.get(key) for key in ("suite", "name", "result", "duration", "stdout")}))
+        test["why"] = [] if test["result"] in FINE | SKIPPED else why(test)
+        print(json.dumps({key: test.get(key) for key in ("suite", "name", "result", "duration", "stdout", "why")}))
     return 0 if tests and (status == 0) == all(test["result"] in FINE | SKIPPED for test in tests) else 1
+
+
+def why(test):
+    printed = [line for stream in ("stdout", "stderr") for line in (test.get(stream) or "").splitlines() if line.strip()]
+    return [line for line in printed if FAILURE.search(line)][:MOST_LINES] or printed[-MOST_LINES:]
 
 
 def counts(test):
@@ -61,7 +71,8 @@ def suite_of(name, members):
     return {"suite": name, "passed": passed, "failed": failed, "skipped": skipped,
             "seconds": round(sum(test.get("duration") or 0 for test in members), 1), "tried": dict(tried),
             "tests": [{"name": test["name"], "result": test["result"].lower(), "seconds": round(test.get("duration") or 0, 1),
-                       "reports": lines_of(test, "REPORT"), "skipped": lines_of(test, "SKIPPED")} for test in members]}
+                       "reports": lines_of(test, "REPORT"), "skipped": lines_of(test, "SKIPPED"),
+                       "why": test.get("why") or []} for test in members]}
 
 
 def table(path, document):
@@ -87,7 +98,7 @@ def table(path, document):
     for suite in suites:
         for test in suite["tests"]:
             if test["result"] != "ok":
-                print(f"{suite['suite']}: {test['name']}: {test['result']}")
+                print(f"{suite['suite']}: {test['name']}: {test['result']}", *test["why"], sep="\n    ")
             for text in test["skipped"]:
                 print(f"{suite['suite']}: {test['name']}: skipped: {text}")
     print(f"\nthe same as JSON: {document}\n{total['passed']} passed, {total['failed']} failed")
