@@ -1,4 +1,6 @@
 // The integrity tripwire: a stray write into a record is found, reported, and costs that record only.
+#include <random>
+
 #include "tests/support/collector_bench.hpp"
 
 using namespace plain;
