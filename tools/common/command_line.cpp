@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "tools/common/exit.hpp"
 #include "tools/common/help.hpp"
+#include "tools/common/text.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -107,6 +109,15 @@ void Command::footer(std::string text) { app_->footer(std::move(text)); }
 
 void Command::run(std::function<int()> run) {
   app_->callback([run = std::move(run), status = status_] { *status = run(); });
+}
+
+void Command::run(std::function<std::string()> misuse, std::function<int()> run_it) {
+  run([misuse = std::move(misuse), run_it = std::move(run_it)]() -> int {
+    const std::string wrong = misuse();
+    if (wrong.empty()) return run_it();
+    complain(wrong);
+    return usage;
+  });
 }
 
 Option Command::value(std::string names, std::string& to, std::string help) {

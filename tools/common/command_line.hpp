@@ -61,6 +61,8 @@ class Command {
   void footer(std::string text);                           // below the options: see footer_text() in help.hpp
   // Called when all was parsed, if the arguments name this subcommand. It returns the exit status.
   void run(std::function<int()> run);
+  // The same. `misuse` returns "", or which options do not go together, which is then said instead.
+  void run(std::function<std::string()> misuse, std::function<int()> run);
 
   // An option is named "-o,--output", a positional argument "NAME".
   Option value(std::string names, std::string& to, std::string help);

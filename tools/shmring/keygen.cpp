@@ -95,11 +95,11 @@ void register_keygen(Command program) {
       "I/O, 8 "
       "there are keys already.\n\n"
       "Example: shmring keygen --ring payments /var/lib/shmring/payments >payments.keys");
-  command.run([options]() -> int {
-    if (options->show || !options->ring.empty() || !options->origin.empty()) return run(*options);
-    complain("give --ring NAME or --origin NAME for the log's name, or --show");
-    return usage;
-  });
+  const auto misuse = [options] {
+    const bool has_name = options->show || !options->ring.empty() || !options->origin.empty();
+    return has_name ? "" : "give --ring NAME or --origin NAME for the log's name, or --show";
+  };
+  command.run(misuse, [options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

@@ -83,11 +83,10 @@ void register_prove(Command program) {
       "what was "
       "signed, 7 I/O.\n\n"
       "Example: shmring prove /var/log/payments-audit 38986 >line.tlog-proof");
-  command.run([options]() -> int {
-    if (!options->index.empty() || !options->from.empty()) return run(*options);
-    complain("give the INDEX of a line, or --from SIZE");
-    return usage;
-  });
+  const auto misuse = [options] {
+    return options->index.empty() && options->from.empty() ? "give the INDEX of a line, or --from SIZE" : "";
+  };
+  command.run(misuse, [options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

@@ -104,12 +104,7 @@ void register_report(Command program) {
       "be "
       "read), 2 usage, 3 no such log, 4 permission, 5 not an audit log at all, or an input that is none, 7 I/O.\n\n"
       "Example: shmring report /var/log/payments-audit -o html --to payments.html");
-  command.run([options]() -> int {
-    const std::string wrong = misuse(*options);
-    if (wrong.empty()) return run(*options);
-    complain(wrong);
-    return usage;
-  });
+  command.run([options] { return misuse(*options); }, [options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

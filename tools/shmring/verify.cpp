@@ -146,12 +146,7 @@ void register_verify(Command program) {
       "such "
       "log, 4 permission, 5 not an audit log at all, or an input that is none, 7 I/O.\n\n"
       "Example: shmring verify /var/log/payments-audit --key payments.keys --checkpoint payments.checkpoint");
-  command.run([options]() -> int {
-    const std::string wrong = misuse(*options);
-    if (wrong.empty()) return run(*options);
-    complain(wrong);
-    return usage;
-  });
+  command.run([options] { return misuse(*options); }, [options] { return run(*options); });
 }
 
 }  // namespace shmring::tool

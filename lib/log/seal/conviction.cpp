@@ -21,7 +21,8 @@ std::string with_size(const SignedNote& note) {
 }  // namespace
 
 std::string text_of(const Conviction& conviction) {
-  std::string out = std::string(head) + "\nproof " + std::to_string(conviction.proof.size()) + "\n";
+  std::string out(head);
+  out += "\nproof " + std::to_string(conviction.proof.size()) + "\n";
   for (const Hash& hash : conviction.proof) out += base64_of(hash) + "\n";
   return out + with_size(conviction.smaller) + with_size(conviction.larger);
 }

@@ -175,7 +175,8 @@ std::optional<Roots> consistency_roots(Digest& digest, u64 from, u64 size, std::
 }
 
 std::string text_of(const LineProof& proof) {
-  std::string out = std::string(proof_head) + "\nindex " + std::to_string(proof.index) + "\n";
+  std::string out(proof_head);
+  out += "\nindex " + std::to_string(proof.index) + "\n";
   append_hashes(out, proof.path);
   return out + "\n" + proof.checkpoint;
 }
