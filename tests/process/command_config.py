@@ -126,7 +126,7 @@ class Config(CommandCase):
                 ('[ring]\nname = "a\\u0000b"', "2:8", "is not a text without control characters"),
                 ('[log]\ngroup = "no such group"', "2:9", "log.group: 'no such group' is not a group of this machine"),
                 ('[log]\nfile_bytes = "1 KiB"', "2:14", "log.file_bytes: '1 KiB' is not a size from 64 KiB to 1 TiB, "),
-                ('[log]\nfile_age = 3600', "2:12", "log.file_age: expected a duration from 1 s to 366 d, for instance 20 ms or "
+                ('[log]\nfile_age = 3600', "2:12", "log.file_age: expected a duration from 1 s to 366 d, for instance 90 s or "
                                                    "1 h, in quotes"),
                 ('[ring]\nslots = 64\nslots = 64', "3:", "slots"), ('[ring\n', "1:", ""), ("\x00", "1:", ""),
                 ('[ring]\nname = "\033[31m"', "2:", ""), ("a = " + "[" * 100_000, "1:", "")]:

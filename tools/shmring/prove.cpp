@@ -66,7 +66,9 @@ void register_prove(Command program) {
   Command command = program.add("prove", "Prove that a line is in a sealed log, or that the log has only grown");
   command.value("DIR", options->dir, "The directory that shmringd --log writes to").required();
   const Option index = command.value("INDEX", options->index, "The line's own `index`").check(whole_number(0, ~u64{0} >> 1));
-  command.value("--from", options->from, "Print what a witness is asked with that has seen a tree of this size; 0: none yet")
+  command
+      .value("--from", options->from,
+             "Print the request for a witness whose last known tree has this size; 0: it knows none yet")
       .form("SIZE")
       .check(whole_number(0, ~u64{0} >> 1))
       .excludes(index);

@@ -102,7 +102,7 @@ void register_report(Command program) {
       "to a bound, and the rest as one sum.\n\n"
       "Exit status: 0 proven, 1 a deviation (with --key also: nothing signed; with --archive: of any log, or one that cannot "
       "be "
-      "read), 2 usage, 3 no such log, 4 permission, 5 not an audit log at all, or an input that is none, 7 I/O.\n\n"
+      "read), 2 usage, 3 no such log, 4 permission, 5 not an audit log, or an input file of another kind, 7 I/O.\n\n"
       "Example: shmring report /var/log/payments-audit -o html --to payments.html");
   command.run([options] { return misuse(*options); }, [options] { return run(*options); });
 }

@@ -144,7 +144,7 @@ void register_verify(Command program) {
       "Exit status: 0 proven, 1 a deviation, or with --no-loss a loss, or with --key nothing signed (with --max-age: lately), "
       "2 usage, 3 no "
       "such "
-      "log, 4 permission, 5 not an audit log at all, or an input that is none, 7 I/O.\n\n"
+      "log, 4 permission, 5 not an audit log, or an input file of another kind, 7 I/O.\n\n"
       "Example: shmring verify /var/log/payments-audit --key payments.keys --checkpoint payments.checkpoint");
   command.run([options] { return misuse(*options); }, [options] { return run(*options); });
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "lib/os/clock.hpp"
 #include "tools/common/units.hpp"
 
 namespace shmring::tool {
@@ -29,8 +30,9 @@ std::string permitted(const Setting& setting) {
     case Type::flag: return "true or false";
     case Type::size: return fmt::format("a size from {} to {}, for instance 128 MiB", size_text(least), size_text(most));
     case Type::duration:
-      return fmt::format("a duration from {} to {}, for instance 20 ms or 1 h", duration_text_exact(least),
-                         duration_text_exact(most));
+      return fmt::format("a duration from {} to {}, for instance {} or {}", duration_text_exact(least),
+                         duration_text_exact(most), least < os::second_ns ? "20 ms" : "90 s",
+                         most < 3600 * os::second_ns ? "1 min" : "1 h");
     case Type::group: return "a group of this machine: name one that `getent group` lists, or give its number";
   }
   return "";
