@@ -260,6 +260,7 @@ void Durability::finish_replacement(const SyncResult& result, u64 now_ns) {
   } else {
     bytes_of(file, from);
     voided_.push_back({file.name, from, file.code, file.error});
+    for (const std::string& left : result.left) voided_.push_back({left, from, file.code, file.error});
   }
   error_ = 0, retry_ns_ = 0;
   needs_new_file_ = needs_new_file_ || !file.is_closed;

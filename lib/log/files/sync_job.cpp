@@ -91,12 +91,17 @@ SyncResult copy_all(const SyncJob& job, const SyncedDirectory& synced) {
 }
 
 // What the new file has superseded, and what another collector left that was killed here. Nothing is read of these files, so
-// they may stay if they cannot be removed.
-void remove_superseded(const SyncJob& job, int directory) {
+// they may stay if they cannot be removed. Then the log names them, the failed one by its own incident.
+std::vector<std::string> remove_superseded(const SyncJob& job, int directory) {
   std::vector<LogFile> files, superseded;
-  if (list_log_files(directory, "", files, &superseded) != 0) return;
-  for (const LogFile& file : superseded)
-    if (file.first_index == job.first) os::calls.unlinkat(directory, file.name.c_str(), 0);
+  std::vector<std::string> left;
+  if (list_log_files(directory, "", files, &superseded) != 0) return left;
+  for (const LogFile& file : superseded) {
+    if (file.first_index != job.first) continue;
+    const int error = os::result(os::calls.unlinkat(directory, file.name.c_str(), 0));
+    if (error != 0 && error != -ENOENT && file.name != job.failed) left.push_back(file.name);
+  }
+  return left;
 }
 
 // Whoever cuts the file, or writes to it, is left alone with it.
@@ -119,7 +124,10 @@ void seal(int file) {
 SyncResult perform(const SyncJob& job, const SyncedDirectory& directory, const MarkFile& mark) {
   SyncResult result = job.replaces() ? copy_all(job, directory) : sync(job, directory);
   if (result.error != 0) return result;
-  if (job.replaces()) remove_superseded(job, directory.fd.get()), give_back_room(job, directory.fd.get());
+  if (job.replaces()) {
+    result.left = remove_superseded(job, directory.fd.get());
+    give_back_room(job, directory.fd.get());
+  }
   (void)mark.write(job.mark);  // a mark that could not be written says less than is true
   return result;
 }

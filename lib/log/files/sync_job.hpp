@@ -60,6 +60,8 @@ struct SyncResult {
   bool is_directory = false;
   // Replace: what should be copied cannot be read, and nothing else has it.
   bool is_source_gone = false;
+  // Replace: files of attempts before that had got a name, and could not be removed.
+  std::vector<std::string> left = {};
 };
 
 // A directory of a log, as the thread has it open.

@@ -110,6 +110,8 @@ int Writer::lock() {
 }
 
 int Writer::begin_file(u64 time_ns, u64 first_index, std::string_view first_line) {
+  // Nothing is cut from a file behind which another stands.
+  if (const int error = cut_if_needed()) return error;
   const std::string name = log_file_name(time_ns, first_index);
   const auto refuse = [&](int error, const char* what) {
     os::calls.unlinkat(directory_.get(), new_file_name, 0);
@@ -185,10 +187,15 @@ int Writer::reserve(int fd, u64 bytes, u64 end, u64& reserved) {
   return error;
 }
 
+// A void file stays as it is.
+int Writer::cut_if_needed() {
+  if (!uncut_ || is_void_) return 0;
+  const int error = cut();
+  return error == 0 ? 0 : fail(error, "cut it back to its last whole line");
+}
+
 int Writer::write(std::string_view lines, bool may_use_reserve) {
-  if (uncut_) {
-    if (const int error = cut()) return fail(error, "cut it back to its last whole line");
-  }
+  if (const int error = cut_if_needed()) return error;
   const u64 end = file_bytes_ + lines.size();
   const int full = reserve(file_->get(), file_bytes_, end, reserved_);
   if (full != 0 && !(may_use_reserve && end <= reserved_)) return fail(full, "make room in it");

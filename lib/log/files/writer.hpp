@@ -84,6 +84,7 @@ class Writer {
   int look_at_place(u64& bytes) const;
   int reserve(int fd, u64 bytes, u64 end, u64& reserved);
   int cut();
+  int cut_if_needed();
   int share(int fd, mode_t mode) const;
   int lock_directory(bool& removed);
   int lock();

@@ -285,6 +285,24 @@ TEST_CASE("a directory whose sync fails is blamed by each file without a durable
   log.check();
 }
 
+TEST_CASE("an attempt at a replacement that kept its name, and cannot be removed, is named in the log as the failed file is") {
+  DurableLog log;
+  CHECK(log.write() == 0);
+  {
+    const Replaced<&os::Calls::unlinkat> kept([](int, const char*, int) { return errno = EACCES, -1; });
+    disk.data_syncs = 1, disk.name_syncs = 1;  // then the directory fails the first attempt
+    for (int i = 0; i < 2; ++i) CHECK(log.write() == 0);
+  }
+  REQUIRE(log.voids.size() == 2);
+  CHECK(log.voids[1].from == log.voids[0].from);
+  CHECK(fs::exists(log.dir.log() + "/" + log.voids[1].file));
+  for (int i = 0; i < 4; ++i) {  // what is missing is forgiven in the last three files
+    log.writer->log.begin_new_file(log.writer->accounts());
+    CHECK(log.write() == 0);
+  }
+  log.check();
+}
+
 TEST_CASE("closed files are compressed beside the log, if that is asked for, and the log reads as before") {
   DurableLog log;
   log.writer->log.set_policy({.max_bytes = u64{1} << 30, .compress = true, .group = {}});

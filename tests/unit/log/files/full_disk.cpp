@@ -136,6 +136,30 @@ TEST_CASE("a batch is not begun if there is no room for it and for a line that s
   log.check();
 }
 
+TEST_CASE("no new file is begun while a part of a line that did not fit cannot be cut from the old one") {
+  full = {false, ~u64{0}, 0};
+  DurableLog log;
+  CHECK(log.write() == 0);
+  const fs::path file = log_files(log.dir.log())[0];
+  full.capacity = fs::file_size(file) + 10;
+  os::calls.write = write_what_fits;  // DurableLog puts the real ones back
+  {
+    const Replaced<&os::Calls::ftruncate> cut([](int, off_t) { return errno = EIO, -1; });
+    CHECK(log.writer->log.write_urgent(incident()) == -ENOSPC);
+    CHECK_FALSE(has_whole_lines(file));
+    full.capacity = ~u64{0};
+    log.writer->log.begin_new_file(log.writer->accounts());
+    CHECK(log.writer->log.roll_error() == -EIO);
+    CHECK(log_files(log.dir.log()).size() == 1);
+  }
+  log.writer->log.begin_new_file(log.writer->accounts());
+  CHECK(log.writer->log.roll_error() == 0);
+  CHECK(has_whole_lines(file));
+  CHECK(log.write() == 0);
+  CHECK(log_files(log.dir.log()).size() == 2);
+  log.check();
+}
+
 TEST_CASE("a log is not begun, nor a file, where there is no room for more than its first line") {
   full = {true, 100'000, 0};
   Replaced<&os::Calls::fallocate> reserve(reserve_room);
