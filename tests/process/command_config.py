@@ -49,7 +49,7 @@ class Config(CommandCase):
 
     def test_a_flag_sets_itself_and_no_other(self):
         flags = {"--busy": "ring.busy", "--compress": "log.compress", "--retain-archived": "retain.archived",
-                 "--seal": "seal.enabled"}
+                 "--seal": "seal.enabled", "--seal-leaves": "seal.leaves"}
         for flag in flags:
             found = self.in_force("--ring", "r", "--log", "l", "--seal-state", "s", flag)
             self.assertEqual({key for key in flags.values() if found[key] == "true"}, {flags[flag]})

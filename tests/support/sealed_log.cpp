@@ -22,7 +22,7 @@ constexpr u64 noon = 1'795'557'608'000'000'000, second = 1'000'000'000, incarnat
 SealedLog::SealedLog(std::string dir, const SealedShape& shape)
     : dir_(std::move(dir)), shape_(shape), log_key_(SecretKey::make(origin_)),
       genesis_(SecretKey::make(epoch_name(origin_, 0))) {
-  tree_ = std::make_unique<Tree>(digest_);
+  tree_ = std::make_unique<Tree>(digest_, Frontier{}, tile_height, shape.leaves ? 0 : usual_lowest);
   SignedNote note{text_of(KeyNote{origin_, 0, 0, digest_.empty(), genesis_.verifier()}), {}};
   note.signatures = {log_key_.sign(note.text), genesis_.sign(note.text)};
   std::string keys;

@@ -21,6 +21,7 @@ struct SealedShape {
   std::uint64_t sign_every = 100;              // lines between two checkpoints; the last ones stay unsigned
   std::uint64_t epoch_every = 0;               // lines of an epoch; 0: there is one epoch
   std::size_t payload = 20;                    // bytes of an event's
+  bool leaves = false;                         // the hash of each line is kept, too
 };
 
 class SealedLog {

@@ -7,11 +7,27 @@
 #include "lib/log/files/deviation.hpp"
 #include "lib/log/seal/log_nodes.hpp"
 #include "lib/log/seal/tile.hpp"
+#include "lib/log/seal/tree.hpp"
 
 namespace shmring::log {
 namespace {
 
 constexpr std::size_t shown_bytes = 200;
+
+// Narrows it further if all hashes of a group's lines were kept, which are those that make this hash.
+void by_leaves(LogNodes& kept, LogNodes& computed, Digest& digest, u64 group, const Hash& said, Located& where) {
+  std::vector<Node> leaves;
+  for (u64 i = 0; i < tile_width; ++i) leaves.push_back({0, (group << tile_height) + i});
+  std::vector<Hash> expected(leaves.size()), found(leaves.size());
+  if (kept.read(leaves, expected) != 0 || root_of(digest, frontier_of(digest, expected)) != said) return;
+  if (computed.read(leaves, found) != 0) return;
+  for (u64 leaf = where.first; leaf < where.end; ++leaf) {
+    const u64 i = leaf - (group << tile_height);
+    if (expected[i] == found[i]) continue;
+    where.first = leaf, where.end = leaf + 1;
+    return;
+  }
+}
 
 // A tile that is missing is computed from the lines, and so agrees with them.
 int by_tiles(const std::string& dir, Digest& digest, u64 lines, Located& where) {
@@ -25,6 +41,7 @@ int by_tiles(const std::string& dir, Digest& digest, u64 lines, Located& where) 
     if (kept.read({&node, 1}, {&said, 1}) != 0 || computed.read({&node, 1}, {&is, 1}) != 0 || said == is) continue;
     where.first = std::max(where.first, group << tile_height);
     where.end = std::min(where.end, (group + 1) << tile_height);
+    by_leaves(kept, computed, digest, group, said, where);
     return 0;
   }
   return 0;

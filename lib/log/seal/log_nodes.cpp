@@ -54,11 +54,11 @@ int LogNodes::read(std::span<const Node> nodes, std::span<Hash> out) {
 
 int LogNodes::hash(Node node, Hash& out) {
   if (const auto known = known_.find(node); known != known_.end()) return out = known->second, 0;
-  if (node.level == 0) return leaf(node.index, out);
   if (node.level % tile_height == 0) {
     const std::vector<Hash>& hashes = tile(node.level / tile_height, node.index >> tile_height);
     if (node.index % tile_width < hashes.size()) return out = hashes[node.index % tile_width], 0;
   }
+  if (node.level == 0) return leaf(node.index, out);
   Hash left, right;
   if (const int error = hash({node.level - 1, 2 * node.index}, left)) return error;
   if (const int error = hash({node.level - 1, 2 * node.index + 1}, right)) return error;

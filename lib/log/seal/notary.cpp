@@ -34,7 +34,7 @@ int Notary::fail(int error, const std::string& name, const char* what) const {
 
 int Notary::open(int directory, const std::string& dir, std::string_view ring, const SealPolicy& policy,
                  std::optional<gid_t> group) {
-  dir_ = dir, group_ = group;
+  dir_ = dir, group_ = group, lowest_level_ = policy.leaves ? 0 : usual_lowest;
   if (const int error = os::open_at(directory, ".", O_RDONLY | O_DIRECTORY, 0, directory_)) return fail(error, ".", "open it");
   tiles_.open(directory_.get(), group);
   keep_secrets_apart();
@@ -99,8 +99,8 @@ int Notary::go_on_with_keys() {
 }
 
 void Notary::begin_tree(Frontier frontier) {
-  tree_ = std::make_unique<Tree>(digest_, std::move(frontier));
-  for (Tile& row : tiles_.read_rows(tree_->size())) tree_->adopt(std::move(row));
+  tree_ = std::make_unique<Tree>(digest_, std::move(frontier), tile_height, lowest_level_);
+  for (Tile& row : tiles_.read_rows(tree_->size(), lowest_level_)) tree_->adopt(std::move(row));
 }
 
 void Notary::add(std::string_view lines) {

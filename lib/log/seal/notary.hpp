@@ -41,6 +41,7 @@ struct SealPolicy {
   std::string origin;  // of a log that is begun; "": one by chance
   u64 epoch_ns = u64{86'400} * 1'000'000'000;
   u64 keep_ns = u64{60} * 1'000'000'000;  // of the checkpoints that are signed, one in so long is kept
+  bool leaves = false;                    // keep the tiles of level 0, too
 };
 
 struct SealJob {
@@ -105,6 +106,7 @@ class Notary {
   os::Fd directory_;
   std::string dir_;
   std::optional<gid_t> group_;
+  unsigned lowest_level_ = usual_lowest;  // of the tiles that are kept
   std::shared_ptr<DirectorySync> directory_sync_;
   Secrets secrets_;
   SecretKey log_key_, epoch_key_, next_key_;

@@ -63,10 +63,10 @@ int TileFiles::keep_rows(const std::vector<Tile>& rows) {
   return 0;
 }
 
-std::vector<Tile> TileFiles::read_rows(u64 size) const {
+std::vector<Tile> TileFiles::read_rows(u64 size, unsigned lowest_level) const {
   std::vector<Tile> out;
-  unsigned level = lowest_kept;
-  for (u64 hashes = size >> tile_height; hashes > 0; hashes >>= tile_height, ++level) {
+  unsigned level = lowest_level;
+  for (u64 hashes = size >> (tile_height * lowest_level); hashes > 0; hashes >>= tile_height, ++level) {
     Tile row{level, hashes >> tile_height, {}};
     const std::size_t width = hashes & (tile_width - 1);
     os::Fd file;

@@ -24,8 +24,9 @@ class TileFiles {
   int write(const std::vector<Tile>& tiles);
   // Writes the rows, and removes those before them.
   int keep_rows(const std::vector<Tile>& rows);
-  // Reads the rows of a tree of this size, as far as they are there. They are the cache's word: see Tree::adopt().
-  std::vector<Tile> read_rows(u64 size) const;
+  // Reads the rows of a tree of this size, from this level on, as far as they are there. They are the cache's word: see
+  // Tree::adopt().
+  std::vector<Tile> read_rows(u64 size, unsigned lowest_level) const;
 
  private:
   int write(const std::string& path, const Tile& tile);

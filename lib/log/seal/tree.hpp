@@ -23,7 +23,8 @@
 namespace shmring::log {
 
 inline constexpr unsigned tile_height = 8;
-inline constexpr unsigned lowest_kept = 1;  // level 0 is the leaves: their lines are there anyway
+// The level from which on tiles are kept: level 0 is the leaves, whose lines are there anyway.
+inline constexpr unsigned usual_lowest = 1;
 
 // A full tile, or what there is of one that is being filled.
 struct Tile {
@@ -40,7 +41,7 @@ Frontier frontier_of(Digest& digest, std::span<const Hash> leaves);
 class Tree {
  public:
   // Goes on from a frontier, which must be one: is_one().
-  explicit Tree(Digest& digest, Frontier frontier = {}, unsigned height = tile_height, unsigned lowest_level = lowest_kept);
+  explicit Tree(Digest& digest, Frontier frontier = {}, unsigned height = tile_height, unsigned lowest_level = usual_lowest);
 
   void add(const Hash& leaf);
 

@@ -89,6 +89,35 @@ TEST_CASE("any byte of a signed line that is changed is found within 256 lines b
   CHECK(judge(dir.path(), request).holds());
 }
 
+TEST_CASE(
+    "where the hash of each line is kept, the line is named without a copy, and no hash is believed that was changed, too") {
+  const Directory dir;
+  const SealedLog log(dir.path(), {.lines = 2000, .per_file = 600, .sign_every = 640, .leaves = true});
+  const AuditRequest request = with_keys(log);
+  CHECK(judge(dir.path(), request).holds());
+  for (const u64 line : {2, 255, 256, 599, 1000, 1791}) {
+    CAPTURE(line);
+    const fs::path file = file_of(dir, log, static_cast<std::size_t>(line / 600));
+    const std::string before = content(file), data = "\"data\":\"" + std::to_string(line);
+    std::string changed = before;
+    changed[before.find(data + "x") + data.size()] = 'y';
+    put_content(file, changed);
+    Judged is = judge(dir.path(), request);
+    CHECK_FALSE(is.audit.holds);
+    CHECK((is.audit.first_index == line && is.audit.last_index == line));
+    const fs::path tile = dir.path() + "/tile/0/00" + std::to_string(line / 256);
+    const std::string hashes = content(tile);
+    std::string other = hashes;
+    other[(line % 256 ^ 1) * 32] ^= 1;  // of its neighbour
+    put_content(tile, other);
+    is = judge(dir.path(), request);
+    CHECK((is.audit.first_index <= line && line <= is.audit.last_index));
+    CHECK(is.audit.last_index - is.audit.first_index > 0);
+    put_content(tile, hashes);
+    put_content(file, before);
+  }
+}
+
 TEST_CASE("a log that was cut below a checkpoint that somebody kept is found; the cut alone is not, which is said") {
   const Directory dir;
   const SealedLog log(dir.path(), {.lines = 1000, .per_file = 300, .sign_every = 100});

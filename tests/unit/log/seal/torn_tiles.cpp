@@ -38,6 +38,27 @@ void check_a_proof(const SealedLog& log) {
 
 }  // namespace
 
+TEST_CASE("the hashes of the lines are kept, if that is asked for, over new files and starts in the middle of a tile") {
+  SealedLog log;
+  log.seal.leaves = true;
+  for (int start = 0; start < 3; ++start) {
+    REQUIRE(log.begin() == 0);
+    log.write(150);
+    log.rotate();
+    log.write(150);
+    log.finish();
+    log.kill();
+  }
+  Digest digest;
+  const std::vector<std::string> lines = log.lines();
+  REQUIRE(lines.size() > 3 * 256);
+  for (std::size_t tile = 0; tile < 3; ++tile) {
+    std::vector<Hash> hashes;
+    REQUIRE(parse_tile(content(log.dir.log() + "/" + tile_path(0, tile)), 256, hashes));
+    for (std::size_t i = 0; i < 256; ++i) CHECK(hashes[i] == digest.leaf(lines[tile * 256 + i]));
+  }
+}
+
 TEST_CASE("18: tiles that are torn are written again as they were, or passed over where their row is torn, too") {
   SealedLog log;
   REQUIRE(log.begin() == 0);
