@@ -84,7 +84,7 @@ class Config(CommandCase):
             option = {"name": "--ring", "dir": "--log", "file": "--metrics", "age": "--retain-age", "bytes": "--retain-bytes",
                       "free": "--retain-free", "archived": "--retain-archived",
                       "enabled": "--seal", "state": "--seal-state", "origin": "--seal-origin",
-                      "epoch": "--seal-epoch"}.get(key, "--" + key.replace("_", "-"))
+                      "epoch": "--seal-epoch", "leaves": "--seal-leaves"}.get(key, "--" + key.replace("_", "-"))
             self.assertIn(option, help_text)
 
     def test_numbers_have_units_where_they_are_sizes_and_durations(self):

@@ -125,8 +125,8 @@ const std::vector<Setting> table{
      "can change what was signed before",
      {}, [](const Value& v, Settings& to) { if (to.seal) to.seal->epoch_ns = v.number; }},
     {"seal", "leaves", "--seal-leaves", "", flag, 0, 1, "false", false, true,
-     "keep the hash of each line, too (32 bytes a line, also of lines that are removed), so that shmring verify --key names the "
-     "line that was changed; otherwise it names the 256 lines among which it is, or the line if it is given a copy",
+     "keep the hash of each line, too (32 bytes a line, also of lines that are removed), so that shmring verify --key names "
+     "the line that was changed; otherwise it names the 256 lines among which it is, or the line if it is given a copy",
      {}, [](const Value& v, Settings& to) { if (to.seal) to.seal->leaves = v.number != 0; }},
     {"metrics", "file", "--metrics", "FILE", text, 0, 0, "", false, true,
      "a file for Prometheus's collector of text files, written anew every 15 seconds; its name must end with .prom there. A "
