@@ -157,6 +157,9 @@ class Bench(CommandCase):
         for what in {row["what"] for row in rows}:
             self.assertIn({row["cores"] for row in rows if row["what"] == what}, ({"any"}, {"near", "far"}))
         self.assertEqual(status, NEGATIVE)
+        measured = {figure["measure"] for figure in document["figures"]}
+        self.assertLess({"beside", "finished", "hashed"}, measured)
+        self.assertEqual(measured & {"restart", "reboot", "verified", "crash", "proved", "checked", "proof"}, set(), "big logs")
 
     # -------------------------------------------------------------------------------------------------- what it refuses
 
@@ -198,15 +201,29 @@ class Bench(CommandCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root, to mount a small tmpfs")
     def test_a_full_shared_memory_is_status_7_and_says_how_much_is_needed(self):
+        done = self.on_a_small_file_system("SHMRING_DIR", "--quick", "--only", "exclusive")
+        self.assertEqual(done.returncode, IO)
+        self.assertRegex(done.stderr, r"cannot hold it \(No space left on device\): \d+ bytes needed, 1048576 free")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to mount a small tmpfs")
+    def test_a_disk_without_room_for_a_sealed_log_is_said_and_nothing_is_measured_of_it(self):
+        done = self.on_a_small_file_system("TMPDIR", "--rounds", "1", "--measure", "seal",
+                                           "--only", "sha256,verify-key,log-10m")
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(done.returncode, OK)
+        for text in ["sha256: no log was made, since its disk has no room", "verify-key: no log was made",
+                     "a log of 10 million lines was not made: its disk has no room"]:
+            self.assertIn(text, done.stdout)
+
+    def on_a_small_file_system(self, variable, *arguments):
         small = os.path.join(self.folder, "small")
         os.mkdir(small)
-        script = 'mount -t tmpfs -o size=1m none "$0" || exit 77; SHMRING_DIR=$0 exec "$@"'
-        done = subprocess.run(["unshare", "-m", "sh", "-c", script, small, SHMRING, "bench", "--quick", "--only", "exclusive"],
+        script = f'mount -t tmpfs -o size=1m none "$0" || exit 77; {variable}=$0 exec "$@"'
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script, small, SHMRING, "bench", *arguments],
                               capture_output=True, timeout=60, text=True, check=False)
         if done.returncode in (1, 77) and "shmring" not in done.stderr:
             self.skipTest("no mounts here: " + done.stderr)
-        self.assertEqual(done.returncode, IO)
-        self.assertRegex(done.stderr, r"cannot hold it \(No space left on device\): \d+ bytes needed, 1048576 free")
+        return done
 
     # --------------------------------------------------------------------------------------------------- interrupted
 

@@ -95,7 +95,9 @@ void check_on(Board& board, std::vector<Child>& children, u64 deadline_ns) {
   if (os::monotonic_now_ns() > deadline_ns) throw std::runtime_error("a process did not end in time");
   for (Child& child : children)
     if (child.ended() && child.wait(0) != 0)
-      throw std::runtime_error(board.broken[0] != '\0' ? board.broken : "a process of the measurement died");
+      throw std::runtime_error(board.broken[0] != 0
+                                   ? board.broken
+                                   : "a process of the measurement died, with status " + std::to_string(child.wait(0)));
 }
 
 bool all_ended(std::vector<Child>& children) {

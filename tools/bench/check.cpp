@@ -101,6 +101,7 @@ std::string value_text(Unit unit, double value) {
   if (is_rate(unit)) return fmt::format("{:.1f} M/s", value / 1e6);
   if (unit == Unit::wakeups) return fmt::format("{:.0f} /s", value);
   if (unit == Unit::percent) return fmt::format("{:.2f} %", value);
+  if (unit == Unit::bytes) return fmt::format("{:.0f} B", value);
   if (value < 1e4) return fmt::format("{:.1f} ns", value);
   return value < 1e6 ? fmt::format("{:.1f} µs", value / 1e3) : fmt::format("{:.1f} ms", value / 1e6);
 }
@@ -213,6 +214,39 @@ std::vector<Row> rows_of_disks() {
   };
 }
 
+// What is signed is compared with the same log unsigned, and with what nobody can leave out.
+std::vector<Row> rows_of_seals() {
+  const auto sealed = [](const char* transport, Measure measure) { return Subject{transport, {measure, 64}}; };
+  const auto of_many = [&](Measure measure) { return sealed("log-10m", measure); };
+  const auto verified = [&](const char* what, const char* ours, const char* than, double factor) {
+    return Row{what, sealed(ours, Measure::verified), false, sealed(than, Measure::verified), factor, 0, 0, false};
+  };
+  Row lines{"lines sealed, synced each 20 ms",
+            sealed("collector-sealed", Measure::finished),
+            true,
+            sealed("collector-interval", Measure::finished),
+            0.85,
+            0,
+            0,
+            false,
+            true};
+  lines.or_reference = sealed("tree", Measure::hashed);
+  Row two = verified("verify --key on two cores against one", "verify-key-two", "verify-key", 0.6);
+  two.needs_cores = true;
+  return {
+      lines,
+      {"a write beside a collector that seals", sealed("collector-sealed", Measure::beside), false,
+       sealed("collector-interval", Measure::beside), 1.03, 0, 0, false, true},
+      verified("verify without a key against SHA-256 of the files", "verify", "sha256", 1),
+      verified("verify --key against hashes alone and verify without", "verify-key", "hashes-and-verify", 1.2),
+      two,
+      {"a proof of a line of 10 million, its size", of_many(Measure::proof), false, {nullptr, {}}, 0, 10'240, 0, false},
+      {"a proof of a line of 10 million, made", of_many(Measure::proved), false, {nullptr, {}}, 0, 50e6, 0, false},
+      {"a proof of a line of 10 million, checked", of_many(Measure::checked), false, {nullptr, {}}, 0, 5e6, 0, false},
+      {"a start after a crash with 10 million lines", of_many(Measure::crash), false, {nullptr, {}}, 0, 1e9, 0, false},
+  };
+}
+
 }  // namespace
 
 const std::vector<Row>& rows_to_reach() {
@@ -220,6 +254,7 @@ const std::vector<Row>& rows_to_reach() {
     std::vector<Row> all = rows_of_writes();
     for (const Row& row : other_rows()) all.push_back(row);
     for (const Row& row : rows_of_disks()) all.push_back(row);
+    for (const Row& row : rows_of_seals()) all.push_back(row);
     return all;
   }();
   return rows;

@@ -30,7 +30,8 @@ std::string folder_for_logs() {
 
 }  // namespace
 
-ScratchRing::ScratchRing(u32 slots, u32 on_full, u32 producers) : name(fresh_name()), log(folder_for_logs() + "/" + name) {
+ScratchRing::ScratchRing(u32 slots, u32 on_full, u32 producers)
+    : name(fresh_name()), log(folder_for_logs() + "/" + name), keys(log + "-keys") {
   shmring_create_options options{};
   options.struct_size = sizeof options;
   options.slots = slots, options.slot_bytes = 128, options.lanes = 2;
@@ -42,6 +43,7 @@ ScratchRing::~ScratchRing() {
   ExclusiveLane::remove(name);
   std::error_code ignored;
   std::filesystem::remove_all(log, ignored);
+  std::filesystem::remove_all(keys, ignored);
 }
 
 TextWriter::TextWriter(const ScratchRing& place) { must_be_done(shmring_attach(place.name.c_str(), nullptr, &producer_)); }

@@ -18,18 +18,24 @@ namespace shmring::bench {
 
 Round run_handoff(const Job& job, bool busy);
 Round run_floor_handoff(const Job& job);  // floor_hands.cpp
-Round run_logged(const Job& job, log::Level level);
-Round run_durable(const Job& job);                  // syncing.cpp, as the next four
+Round run_logged(const Job& job, log::Level level, bool is_sealed = false);
+Round run_durable(const Job& job);                  // syncing.cpp, as the next five
 Round run_beside_syncs(const Job& job, bool slow);  // slow: each sync of the collector's takes 100 ms longer
 Round run_one_sync(const Job& job);
+Round run_beside(const Job& job, bool is_sealed);
 Round run_file_syncs(const Job& job);
 Round run_encode(const Job& job);
+Round run_hashes(const Job& job);
 Round run_file_writes(const Job& job);
 Round run_stages(const Job& job);
 Round run_idle(const Job& job);
 Round run_resting(const Job& job);
 Round run_crowd(const Job& job);
 Round run_restart(const Job& job, u64 gigabytes);  // restarting.cpp
+// sealed.cpp, as the next two. What is done with a sealed log, or is compared with that.
+enum class Checking { verify, sha256, verify_key, verify_key_two, hashes_and_verify };
+Round run_checking(const Job& job, Checking what);
+Round run_big_seal(const Job& job);
 
 // A record as an application would write it.
 inline constexpr std::string_view usual_text = "order 0000000000000017 authorised, EUR 12.50, by card 4111 .. 42";
@@ -40,7 +46,7 @@ struct ScratchRing {
   ScratchRing(u32 slots, u32 on_full, u32 producers = 0);  // 0: the default
   ScratchRing(const ScratchRing&) = delete;
   ~ScratchRing();
-  std::string name, log;
+  std::string name, log, keys;  // keys: the state directory of a collector that seals the log
 };
 
 class TextWriter {

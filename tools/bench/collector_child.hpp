@@ -17,11 +17,19 @@
 
 namespace shmring::bench {
 
+// How it writes the log.
+struct Logging {
+  log::Level level = log::Level::write;
+  bool is_sealed = false;
+  u64 file_bytes = log::FilePolicy{}.max_bytes;
+  void (*before)() = nullptr;  // is called in the new process
+};
+
 class Collecting {
  public:
-  // `before` is called in the new process. The sync thread runs on the same processor (−1: any) as the collector.
-  Collecting(const ScratchRing& place, int processor, log::Level level = log::Level::write, void (*before)() = nullptr)
-      : child_([&] { return run(place, processor, level, before); }) {
+  // Its other threads run on the same processor (−1: any).
+  Collecting(const ScratchRing& place, int processor, const Logging& logging = {})
+      : child_([&] { return run(place, processor, logging); }) {
     must_be_done(os::attach(place.name, segment_));
     const u64 deadline_ns = os::monotonic_now_ns() + grace_ns;
     while (!has_made_a_pass()) {
@@ -37,6 +45,11 @@ class Collecting {
     if (const int status = child_.wait(os::monotonic_now_ns() + grace_ns); status != 0)
       throw std::runtime_error("the collector ended with status " + std::to_string(status));
   }
+  // As a crash: it cannot do anything more.
+  void kill() {
+    child_.kill();
+    child_.wait(os::monotonic_now_ns() + grace_ns);
+  }
 
  private:
   bool has_made_a_pass() const {
@@ -45,11 +58,13 @@ class Collecting {
            segment_.ring.header->status_more.state.load(std::memory_order_relaxed) ==
                static_cast<u64>(ring::StatusState::collecting);
   }
-  static int run(const ScratchRing& place, int processor, log::Level level, void (*before)()) {
+  static int run(const ScratchRing& place, int processor, const Logging& logging) {
     if (processor >= 0) pin(processor);
-    if (before != nullptr) before();
+    if (logging.before != nullptr) logging.before();
     collect::Settings settings;
-    settings.ring = place.name, settings.log_dir = place.log, settings.durability.level = level;
+    settings.ring = place.name, settings.log_dir = place.log, settings.durability.level = logging.level;
+    settings.files.max_bytes = logging.file_bytes;
+    if (logging.is_sealed) settings.seal.emplace().state = place.keys;
     collect::Daemon daemon;
     const int error = daemon.set_up(settings);
     return tool::exit_of(error != 0 ? error : daemon.run());
@@ -64,6 +79,11 @@ log::Verdict must_be_proven(const ScratchRing& place);
 // Throws unless verify finds exactly these records in the log.
 void count_lines(const ScratchRing& place, const Round& round);
 
+// Changes the log's mark as if the machine had been booted since. No collector may be running.
+void seem_to_boot(const ScratchRing& place);  // restarting.cpp
+
+// Returns the producer's highest logged sequence. Only one entry of the ring is in use.
+u64 logged(const ring::Ring& ring);
 // Returns the processor's time that a process has taken, or 0.
 double cpu_ns(pid_t pid);
 

@@ -52,7 +52,27 @@ Round run_collector(const Job& job) {
   if (job.measure == Measure::resting) return run_resting(job);
   return job.measure == Measure::stages ? run_stages(job) : run_idle(job);
 }
-Round run_collector_interval(const Job& job) { return run_logged(job, log::Level::interval); }
+Round run_collector_interval(const Job& job) {
+  return job.measure == Measure::beside ? run_beside(job, false) : run_logged(job, log::Level::interval);
+}
+Round run_collector_sealed(const Job& job) {
+  return job.measure == Measure::beside ? run_beside(job, true) : run_logged(job, log::Level::interval, true);
+}
+template <Checking what>
+Contender checking(const char* name) {
+  const auto run = [](const Job& job) { return run_checking(job, what); };
+  return collecting(name, run, {Measure::verified}, false);
+}
+std::vector<Contender> contenders_of_seals() {
+  return {collecting("collector-sealed", run_collector_sealed, {Measure::beside, Measure::finished}, false),
+          collecting("tree", run_hashes, {Measure::hashed}, false),
+          checking<Checking::sha256>("sha256"),
+          checking<Checking::verify>("verify"),
+          checking<Checking::verify_key>("verify-key"),
+          checking<Checking::verify_key_two>("verify-key-two"),
+          checking<Checking::hashes_and_verify>("hashes-and-verify"),
+          collecting("log-10m", run_big_seal, {Measure::crash, Measure::proved, Measure::checked, Measure::proof}, false)};
+}
 Round run_collector_every(const Job& job) {
   if (job.measure == Measure::durable) return run_durable(job);
   return job.measure == Measure::syncing ? run_beside_syncs(job, false) : run_logged(job, log::Level::every);
@@ -65,41 +85,44 @@ Round run_busy_handoff(const Job& job) { return run_handoff(job, true); }
 
 std::vector<Contender> contenders() {
   using Lockfree = LockfreeQueue<bench_slots, 64>;
-  return {contender<SingleFloor>(),
-          contender<TimedFloor>(false),
-          contender<SharedFloor>(),
-          contender<ClaimFloor>(false),
-          contender<TimedClaimFloor>(false),
-          contender<ExclusiveLane>(),
-          contender<SharedLane>(),
-          variant<ExclusiveNoTime>(),
-          variant<ExclusiveNoHash>(),
-          variant<ExclusiveBare>(),
-          variant<ExclusiveInPlace>(),
-          variant<SharedBare>(),
-          variant<SharedInPlace>(),
-          {Lockfree::name, Lockfree::role, true, false, Lockfree::max_producers, bench_small_bytes, run_lockfree},
-          contender<RobustMutexRing>(),
-          contender<ReaderWriterLockRing>(),
-          contender<MessageQueue>(),
-          contender<Pipe>(),
-          contender<SeqPacket>(),
-          contender<PosixQueue>(),
-          collecting("collector", run_collector,
-                     {Measure::handoff, Measure::logged, Measure::stages, Measure::idle, Measure::resting}),
-          collecting("collector-interval", run_collector_interval, {Measure::logged}, false),
-          collecting("collector-every", run_collector_every, {Measure::logged, Measure::durable, Measure::syncing}, false),
-          collecting("slow-disk", run_collector_slow_disk, {Measure::syncing}, false),
-          collecting("collector-busy", run_busy_handoff, {Measure::handoff}),
-          collecting("floor-polled", run_floor_handoff, {Measure::handoff}),
-          collecting("encoder", run_encode, {Measure::encode}),
-          collecting("file-writes", run_file_writes, {Measure::written}),
-          collecting("file-syncs", run_synced_file, {Measure::written, Measure::durable}, false),
-          collecting(
-              "log-1g", [](const Job& job) { return run_restart(job, 1); }, {Measure::restart, Measure::reboot}, false),
-          collecting(
-              "log-10g", [](const Job& job) { return run_restart(job, 10); }, {Measure::restart, Measure::reboot}, false),
-          collecting("crowd", run_crowd, {Measure::attended, Measure::flood})};
+  std::vector<Contender> all{
+      contender<SingleFloor>(),
+      contender<TimedFloor>(false),
+      contender<SharedFloor>(),
+      contender<ClaimFloor>(false),
+      contender<TimedClaimFloor>(false),
+      contender<ExclusiveLane>(),
+      contender<SharedLane>(),
+      variant<ExclusiveNoTime>(),
+      variant<ExclusiveNoHash>(),
+      variant<ExclusiveBare>(),
+      variant<ExclusiveInPlace>(),
+      variant<SharedBare>(),
+      variant<SharedInPlace>(),
+      {Lockfree::name, Lockfree::role, true, false, Lockfree::max_producers, bench_small_bytes, run_lockfree},
+      contender<RobustMutexRing>(),
+      contender<ReaderWriterLockRing>(),
+      contender<MessageQueue>(),
+      contender<Pipe>(),
+      contender<SeqPacket>(),
+      contender<PosixQueue>(),
+      collecting("collector", run_collector,
+                 {Measure::handoff, Measure::logged, Measure::stages, Measure::idle, Measure::resting}),
+      collecting("collector-interval", run_collector_interval, {Measure::beside, Measure::finished, Measure::logged}, false),
+      collecting("collector-every", run_collector_every, {Measure::logged, Measure::durable, Measure::syncing}, false),
+      collecting("slow-disk", run_collector_slow_disk, {Measure::syncing}, false),
+      collecting("collector-busy", run_busy_handoff, {Measure::handoff}),
+      collecting("floor-polled", run_floor_handoff, {Measure::handoff}),
+      collecting("encoder", run_encode, {Measure::encode}),
+      collecting("file-writes", run_file_writes, {Measure::written}),
+      collecting("file-syncs", run_synced_file, {Measure::written, Measure::durable}, false),
+      collecting(
+          "log-1g", [](const Job& job) { return run_restart(job, 1); }, {Measure::restart, Measure::reboot}, false),
+      collecting(
+          "log-10g", [](const Job& job) { return run_restart(job, 10); }, {Measure::restart, Measure::reboot}, false),
+      collecting("crowd", run_crowd, {Measure::attended, Measure::flood})};
+  for (Contender& contender : contenders_of_seals()) all.push_back(std::move(contender));
+  return all;
 }
 
 }  // namespace shmring::bench

@@ -80,9 +80,10 @@ double Report::round_trip_ns() const {
 bool Report::crowded(const Job& job) const { return !takes_turns(job.measure) && machine.processors < job.producers + 1; }
 
 const char* measure_name(Measure measure) {
-  constexpr const char* names[] = {"quiet", "live",    "calls",    "rate",    "full",    "overwrite", "wait",    "hybrid",
-                                   "cold",  "handoff", "logged",   "durable", "syncing", "encode",    "written", "stages",
-                                   "idle",  "resting", "attended", "flood",   "restart", "reboot"};
+  constexpr const char* names[] = {"quiet",   "live",    "calls",  "rate",    "full",    "overwrite", "wait",     "hybrid",
+                                   "cold",    "handoff", "logged", "durable", "syncing", "beside",    "finished", "encode",
+                                   "hashed",  "written", "stages", "idle",    "resting", "verified",  "attended", "flood",
+                                   "restart", "reboot",  "crash",  "proved",  "checked", "proof"};
   return names[static_cast<std::size_t>(measure)];
 }
 
@@ -92,7 +93,7 @@ const char* role_name(Role role) {
 }
 
 const char* unit_name(Unit unit) {
-  constexpr const char* names[] = {"ns", "records/s", "lines/s", "wake-ups/s", "%"};
+  constexpr const char* names[] = {"ns", "records/s", "lines/s", "wake-ups/s", "%", "bytes"};
   return names[static_cast<std::size_t>(unit)];
 }
 

@@ -16,7 +16,10 @@
 //   logged     one writer that waits for room: from its first write to the last line in the log
 //   durable    from a write until the record is durable, one record at a time
 //   syncing    like calls, but in bursts, and the collector syncs its log all the time
+//   beside     what a write costs in a burst of 64, beside a collector that syncs its log each 20 ms
+//   finished   like logged, but until the collector has ended, so that what waits for its hash or its sync counts, too
 //   encode     the encoder of lines alone
+//   hashed     the hashes of lines and of the tree over them alone
 //   written    the same lines, encoded before, written to a file: write(2) alone
 //   stages     the time that the collector takes for one record, stage by stage, alone on a processor
 //   idle       what the collector does when there are no records
@@ -25,6 +28,15 @@
 //   flood      its time for a record of one of so many producers, while the others write nothing
 //   restart    from its start until it collects, with a big log that another one has ended
 //   reboot     the same, as if the machine had been booted in between
+//
+// And of a sealed log:
+//
+//   verified   how long it takes to verify it, or to do what that is compared with, on one processor or two
+//   crash      from a collector's start until it collects, with a big log whose collector was killed, as if the machine had
+//              been booted in between. It has to hash almost a whole file
+//   proved     how long it takes to prove one line of a big log
+//   checked    to check that proof
+//   proof      the bytes of that proof
 #pragma once
 
 #include <vector>
@@ -48,30 +60,44 @@ enum class Measure : std::uint8_t {
   logged,
   durable,
   syncing,
+  beside,
+  finished,
   encode,
+  hashed,
   written,
   stages,
   idle,
   resting,
+  verified,
   attended,
   flood,
   restart,
-  reboot
+  reboot,
+  crash,
+  proved,
+  checked,
+  proof
 };
 inline constexpr Measure collector_measures[] = {Measure::handoff, Measure::logged, Measure::encode,
                                                  Measure::written, Measure::stages, Measure::idle};
+inline constexpr Measure seal_measures[] = {Measure::beside, Measure::finished, Measure::hashed,  Measure::verified,
+                                            Measure::crash,  Measure::proved,   Measure::checked, Measure::proof};
 // Returns true if one run of the measurement makes the rounds, since it takes seconds to attach so many producers, or to make
 // so big a log.
 inline constexpr bool makes_rounds(Measure measure) { return measure >= Measure::attended; }
 inline constexpr bool is_collectors(Measure measure) { return measure >= Measure::handoff; }
+// Returns true if a log has to be made first, which takes seconds, and disk.
+inline constexpr bool needs_big_log(Measure measure) { return measure == Measure::verified || measure >= Measure::restart; }
 
-// The unit of a figure. All but `ns` and `percent`, which is of a processor, are per second.
-enum class Unit : std::uint8_t { ns, records, lines, wakeups, percent };
+// The unit of a figure. All but `ns`, `bytes` and `percent`, which is of a processor, are per second.
+enum class Unit : std::uint8_t { ns, records, lines, wakeups, percent, bytes };
 inline constexpr Unit unit_of(Measure measure) {
-  if (measure == Measure::rate || measure == Measure::logged) return Unit::records;
+  if (measure == Measure::rate || measure == Measure::logged || measure == Measure::finished) return Unit::records;
+  if (measure == Measure::proof) return Unit::bytes;
   if (measure == Measure::idle) return Unit::wakeups;
   if (measure == Measure::attended || measure == Measure::resting) return Unit::percent;
-  return measure == Measure::encode || measure == Measure::written ? Unit::lines : Unit::ns;
+  const bool lines = measure == Measure::encode || measure == Measure::hashed || measure == Measure::written;
+  return lines ? Unit::lines : Unit::ns;
 }
 inline constexpr bool is_rate(Unit unit) { return unit == Unit::records || unit == Unit::lines; }
 

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "lib/log/files/verify.hpp"
+#include "lib/log/seal/tree.hpp"
 #include "lib/os/file.hpp"
 #include "tools/bench/collector_child.hpp"
 #include "tools/bench/usual_lines.hpp"
@@ -15,14 +16,6 @@ namespace shmring::bench {
 namespace {
 
 constexpr u32 logged_slots = 65536;
-
-// Returns the producer's highest logged sequence. Only one entry of the ring is in use.
-u64 logged(const ring::Ring& ring) {
-  u64 most = 0;
-  for (u32 entry = 0; entry < ring.geometry.producers; ++entry)
-    most = std::max(most, ring::logged_seen<ring::HardwareMemory>(ring.entries[entry]).through);
-  return most;
-}
 
 void write_until(Board& board, const Job& job, const ScratchRing& place, const ring::Ring& ring, bool crowded) {
   TextWriter writer(place);
@@ -55,6 +48,13 @@ u64 wakeups(pid_t pid) {
 }
 }  // namespace
 
+u64 logged(const ring::Ring& ring) {
+  u64 most = 0;
+  for (u32 entry = 0; entry < ring.geometry.producers; ++entry)
+    most = std::max(most, ring::logged_seen<ring::HardwareMemory>(ring.entries[entry]).through);
+  return most;
+}
+
 double cpu_ns(pid_t pid) {
   clockid_t clock{};
   timespec time{};
@@ -78,17 +78,22 @@ void count_lines(const ScratchRing& place, const Round& round) {
                            ", and " + std::to_string(verdict.lost.total()) + " as lost");
 }
 
-Round run_logged(const Job& job, log::Level level) {
+// What is hashed beside the collector needs a processor, too. So where that counts, its threads are not bound to one.
+Round run_logged(const Job& job, log::Level level, bool is_sealed) {
+  const bool ends = job.measure == Measure::finished;
   const ScratchRing place(logged_slots, SHMRING_POLICY_WAIT);
   const Placement placement(processors(), job);
   SharedWithChildren<Board> board;
-  Collecting collector(place, placement.reader, level);
+  Collecting collector(place, ends ? -1 : placement.reader, {.level = level, .is_sealed = is_sealed});
   std::vector<Child> children;
   children.emplace_back([&] {
     return play(*board, placement.writer(0), [&] { write_until(*board, job, place, collector.ring(), placement.crowded); });
   });
-  const Round round = supervise(*board, children, job);
+  Round round = supervise(*board, children, job);
   collector.stop();
+  if (ends)
+    round.figure =
+        static_cast<double>(round.delivered) / (static_cast<double>(ticks() - board->first_ticks) * ns_per_tick() / 1e9);
   count_lines(place, round);
   return round;
 }
@@ -157,6 +162,24 @@ Round run_encode(const Job& job) {
   std::string out;
   return time_lines(
       job, batch_of(job), [&](u64 index) { lines.gather(index, batch_of(job)); }, [&](u64 index) { lines.encode(index, out); });
+}
+
+// Leaf by leaf and node by node, as one thread does it.
+Round run_hashes(const Job& job) {
+  constexpr u64 batch = collect::records_a_batch;
+  std::string bytes;
+  UsualLines lines;
+  lines.gather(1'000'000, batch), lines.encode(1'000'000, bytes);
+  std::vector<std::string_view> each;
+  for (std::size_t at = 0, end; at < bytes.size(); at = end)
+    end = bytes.find('\n', at) + 1, each.push_back(std::string_view(bytes).substr(at, end - at));
+  log::Digest digest;
+  log::Tree tree(digest);
+  return time_lines(
+      job, batch, [&](u64) { tree.take_tiles(); },
+      [&](u64) {
+        for (const std::string_view line : each) tree.add(digest.leaf(line));
+      });
 }
 
 Round run_file_writes(const Job& job) {

@@ -44,10 +44,11 @@ std::vector<int> processors() {
   return found;
 }
 
-bool pin(int processor) {
+bool pin(int processor) { return pin(std::vector<int>{processor}); }
+bool pin(const std::vector<int>& processors) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(processor, &set);
+  for (const int processor : processors) CPU_SET(processor, &set);
   return ::sched_setaffinity(0, sizeof set, &set) == 0;
 }
 

@@ -19,6 +19,7 @@ namespace shmring::bench {
 std::vector<int> processors();
 // Binds the calling process to this processor. Returns false if that is impossible.
 bool pin(int processor);
+bool pin(const std::vector<int>& processors);
 void yield();
 // Returns how often the kernel has taken the processor away from the calling process although it was not waiting.
 std::uint64_t preemptions();

@@ -132,6 +132,13 @@ std::string log_text(const Figure& figure) {
                          interval ? "; synced each 20 ms"
                          : every  ? "; synced all the time"
                                   : "");
+    case Measure::beside:
+      return fmt::format("beside   {} ns a write, of 64 at once, beside a collector that syncs its log each 20 ms{}\n", value,
+                         interval ? "" : " and seals it");
+    case Measure::finished:
+      return fmt::format("finished {} million records a second, until the collector has ended{}\n", value,
+                         interval ? "; synced each 20 ms" : "; sealed");
+    case Measure::hashed: return fmt::format("hashed   {} million lines a second, and the tree over them\n", value);
     case Measure::encode: return fmt::format("encoded  {} million lines a second\n", value);
     case Measure::written:
       return fmt::format("written  {} million lines a second to a file, {}\n", value,
@@ -155,6 +162,16 @@ std::string log_text(const Figure& figure) {
       if (figure.median() == 0) return fmt::format("a log of {} GiB was not made: its disk has no room\n", ten ? 10 : 1);
       return fmt::format("restart  {:.1f} ms until it collects, with a log of {} GiB{}\n", figure.median() / 1e6, ten ? 10 : 1,
                          figure.job.measure == Measure::reboot ? ", after a boot" : "");
+    case Measure::verified:
+      if (figure.median() == 0) return fmt::format("{}: no log was made, since its disk has no room\n", figure.transport);
+      return fmt::format("{:.1f} ms for a sealed log of 128 MiB: {}\n", figure.median() / 1e6, figure.transport);
+    case Measure::crash:
+      if (figure.median() == 0) return "a log of 10 million lines was not made: its disk has no room\n";
+      return fmt::format("crash    {:.1f} ms until it collects, with a sealed log of 10 million lines\n",
+                         figure.median() / 1e6);
+    case Measure::proved: return fmt::format("proved   one line of 10 million in {:.2f} ms\n", figure.median() / 1e6);
+    case Measure::checked: return fmt::format("checked  that proof in {:.2f} ms\n", figure.median() / 1e6);
+    case Measure::proof: return fmt::format("proof    {} bytes\n", value);
     default: return "";
   }
 }

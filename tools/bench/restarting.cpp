@@ -44,13 +44,7 @@ class BigLog {
   bool is_there() const { return is_there_; }
   const ScratchRing& place() const { return place_; }
 
-  // As if the machine had been booted since.
-  void boot() {
-    log::Mark mark;
-    if (log::read_mark(directory_.get(), mark) != log::MarkSays::this_place) throw std::runtime_error("the log has no mark");
-    mark.boot[0] ^= 1;
-    write_mark(mark);
-  }
+  void boot() { seem_to_boot(place_); }
 
  private:
   log::Accounts accounts(bool is_first) const {
@@ -126,6 +120,15 @@ BigLog& big_log(u64 files) {
 
 }  // namespace
 
+void seem_to_boot(const ScratchRing& place) {
+  os::Fd directory;
+  log::Mark mark;
+  must_be_done(log::open_log_directory(place.log, directory));
+  if (log::read_mark(directory.get(), mark) != log::MarkSays::this_place) throw std::runtime_error("the log has no mark");
+  mark.boot[0] ^= 1;
+  must(log::MarkFile().begin(directory.get(), mark), "write the mark of " + place.log);
+}
+
 Round run_restart(const Job& job, u64 gigabytes) {
   BigLog& log = big_log(gigabytes * 8);
   Round round;
@@ -133,7 +136,7 @@ Round run_restart(const Job& job, u64 gigabytes) {
     if (stop_requested()) throw Interrupted();
     if (job.measure == Measure::reboot) log.boot();
     const u64 start_ns = os::monotonic_now_ns();
-    Collecting collector(log.place(), processors().front(), log::Level::interval);
+    Collecting collector(log.place(), processors().front(), {.level = log::Level::interval});
     round.rounds.push_back(static_cast<double>(os::monotonic_now_ns() - start_ns));
     collector.stop();
   }

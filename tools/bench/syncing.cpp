@@ -1,8 +1,11 @@
 // What durability costs: a wait for it, the writes beside a slow disk, and a file that is synced. See collecting.hpp.
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <random>
+#include <vector>
 
 #include "lib/os/durable.hpp"
 #include "lib/os/file.hpp"
@@ -65,6 +68,30 @@ void write_in_bursts(Board& board, const Job& job, const ScratchRing& place, boo
   board.delivered[0].store(mine.accepted, std::memory_order_release);  // count_lines() checks this
 }
 
+// Writes 64 records, and then nothing for up to a millisecond: if the pauses were of one length, the collector's passes could
+// meet each burst, or none. The burst in the middle of all counts, by what it took, since a mean is that of a busy machine.
+void write_at_random(Board& board, const Job& job, const ScratchRing& place, bool crowded) {
+  constexpr u32 burst = 64;
+  constexpr u64 longest_ns = 1'000'000;
+  TextWriter writer(place);
+  Board::WriterLine& mine = board.writers[0];
+  std::minstd_rand random;
+  std::vector<u64> spent;
+  be_ready(board, crowded);
+  const u64 end_ns = os::monotonic_now_ns() + job.budget_ns;
+  for (u64 now_ns = 0; now_ns < end_ns; now_ns = os::monotonic_now_ns()) {
+    const u64 start = ticks();
+    for (u32 i = 0; i < burst; ++i) ++(writer.write() ? mine.accepted : mine.refused);
+    spent.push_back(ticks() - start);
+    mine.attempted += burst;
+    Patience patience(crowded, grace_ns);
+    for (const u64 until_ns = now_ns + random() % longest_ns; os::monotonic_now_ns() < until_ns;) patience.once();
+  }
+  std::nth_element(spent.begin(), spent.begin() + spent.size() / 2, spent.end());
+  mine.ticks = spent[spent.size() / 2], mine.timed = burst;
+  board.delivered[0].store(mine.accepted, std::memory_order_release);  // count_lines() checks this
+}
+
 void write_and_wait(Board& board, const Job& job, const ScratchRing& place, bool crowded) {
   TextWriter writer(place);
   Board::WriterLine& mine = board.writers[0];
@@ -82,11 +109,11 @@ void write_and_wait(Board& board, const Job& job, const ScratchRing& place, bool
 }
 
 using Write = void (*)(Board& board, const Job& job, const ScratchRing& place, bool crowded);
-Round write_beside(const Job& job, void (*before)(), Write write) {
+Round write_beside(const Job& job, const Logging& logging, Write write) {
   const ScratchRing place(bench_slots, SHMRING_POLICY_DROP);
   const Placement placement(processors(), job);
   SharedWithChildren<Board> board;
-  Collecting collector(place, placement.reader, log::Level::every, before);
+  Collecting collector(place, placement.reader, logging);
   std::vector<Child> children;
   children.emplace_back(
       [&] { return play(*board, placement.writer(0), [&] { write(*board, job, place, placement.crowded); }); });
@@ -98,10 +125,16 @@ Round write_beside(const Job& job, void (*before)(), Write write) {
 
 }  // namespace
 
-Round run_durable(const Job& job) { return write_beside(job, nullptr, write_and_wait); }
+Round run_durable(const Job& job) { return write_beside(job, {.level = log::Level::every}, write_and_wait); }
 
 Round run_beside_syncs(const Job& job, bool slow) {
-  return write_beside(job, slow ? +[] { os::calls.fdatasync = slow_sync; } : nullptr, write_in_bursts);
+  const auto before = slow ? +[] { os::calls.fdatasync = slow_sync; } : nullptr;
+  return write_beside(job, {.level = log::Level::every, .before = before}, write_in_bursts);
+}
+
+// A collector that seals has all its threads on one processor, as the other one has: so the writer has its own.
+Round run_beside(const Job& job, bool is_sealed) {
+  return write_beside(job, {.level = log::Level::interval, .is_sealed = is_sealed}, write_at_random);
 }
 
 // One sync of what a record's line takes. It waits for the same disk, and for nothing else.

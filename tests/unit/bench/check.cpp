@@ -247,6 +247,9 @@ TEST_CASE("a figure has the unit of its measure, and the best of a rate is the l
   CHECK(value_text(unit_of(Measure::logged), 1.25e6) == "1.2 M/s");
   CHECK(value_text(unit_of(Measure::encode), 8e6) == "8.0 M/s");
   CHECK(value_text(unit_of(Measure::idle), 44.4) == "44 /s");
+  CHECK(value_text(unit_of(Measure::hashed), 8e6) == "8.0 M/s");
+  CHECK(value_text(unit_of(Measure::proof), 1522) == "1522 B");
+  CHECK(value_text(unit_of(Measure::verified), 1.5e6) == "1.5 ms");
   CHECK(value_text(Unit::ns, 0) == "–");
   for (const Measure measure : {Measure::rate, Measure::logged, Measure::encode})
     CHECK(Figure{"", Role::collector, {measure, 64}, {2, 3, 1}}.best() == 3);
@@ -273,9 +276,10 @@ TEST_CASE("what a figure is made of is kept by round") {
 TEST_CASE("what one process does alone is not crowded; one collector and one writer are, on one processor") {
   Report report = report_of(near_ns);
   report.machine.processors = 1;
-  for (const Measure measure : {Measure::encode, Measure::stages, Measure::idle, Measure::quiet})
+  for (const Measure measure : {Measure::encode, Measure::hashed, Measure::stages, Measure::idle, Measure::quiet})
     CHECK(!report.crowded({measure, 64}));
-  for (const Measure measure : {Measure::handoff, Measure::logged, Measure::live}) CHECK(report.crowded({measure, 64}));
+  for (const Measure measure : {Measure::handoff, Measure::logged, Measure::beside, Measure::finished, Measure::live})
+    CHECK(report.crowded({measure, 64}));
 }
 
 TEST_CASE("a picture of nothing is one, and hostile names are harmless in it") {
