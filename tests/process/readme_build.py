@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """README's way from a bare machine to a running shmringd, where nothing is installed but the packages that README names.
 
-The packages of the tests are hidden in a mount namespace of its own: their headers, libraries, programs, pkg-config and CMake
-files. Then, in a copy of the tree, README's commands build and install the library, shmring and shmringd, which run; the tests
-are left out and their packages named; asked for, they are an error that names them, as is a package that the tools need.
-usage: readme_build.py ROOT     exit 77: no mount namespace is permitted here, or there is no dpkg
+The packages of the tests, and those without which some are skipped, are hidden in a mount namespace of its own: their headers,
+libraries, programs, pkg-config and CMake files. Then, in a copy of the tree, README's commands set up a build; the tests are
+left out and their packages named; asked for, they are an error that names them, as is a package that the tools need. With
+`build`, README's commands then build and install the library, shmring and shmringd, which run.
+usage: readme_build.py ROOT setup|build     exit 77: no mount namespace is permitted here, or there is no dpkg
 """
 import os
 import pathlib
@@ -15,8 +16,10 @@ import sys
 import tempfile
 
 ROOT = os.path.abspath(sys.argv[1])
+BUILDS = {"setup": False, "build": True}[sys.argv[2]]
 FOLDER = "SHMRING_TEST_FOLDER"  # set inside the mount namespace
 KEPT = {"binutils"}  # g++ needs it
+UNNAMED = {"lld"}  # it only links faster
 PROGRAM = "#include <shmring/shmring.h>\nint main(void) { return shmring_version() != SHMRING_VERSION; }\n"
 TOOLS = ["libfmt-dev", "libcli11-dev", "libtomlplusplus-dev", "libzstd-dev", "libssl-dev", "libncurses-dev"]
 COMMANDS = {"apt-get", "meson", "ninja", "ldconfig"}
@@ -30,7 +33,8 @@ def skip(why):
 def packages(name):
     """A list of tests/support/install."""
     text = pathlib.Path(ROOT, "tests/support/install").read_text(encoding="utf-8")
-    return re.search(rf'^{name}="([^"]*)"$', text, re.M)[1].split()
+    words = re.search(rf'^{name}="([^"]*)"$', text, re.M)[1].split()
+    return [one for word in words for one in (packages(word[1:]) if word.startswith("$") else [word])]
 
 
 def commands():
@@ -43,6 +47,11 @@ def commands():
     return found
 
 
+def runs_programs(path):
+    """A link lib….so leads to what programs run with, the compiler's among them; a build looks for the headers, too."""
+    return path.endswith(".so") and os.path.islink(path)
+
+
 def hide(names, place):
     """What a build could find of these packages is not there any more: files and folders are mounted over; /usr/include is one
     of links to all that is not theirs, for an empty header would still be one."""
@@ -53,7 +62,7 @@ def hide(names, place):
     for path in paths:
         if re.search(r"/cmake/[^/]+$", path) and os.path.isdir(path):
             subprocess.run(["mount", "-t", "tmpfs", "none", path], check=True)
-        elif re.match(r"/usr/bin/[^/]+$|.*\.(pc|a|so)$", path) and os.path.isfile(path):
+        elif re.match(r"/usr/bin/[^/]+$|.*\.(pc|a|so)$", path) and os.path.isfile(path) and not runs_programs(path):
             subprocess.run(["mount", "--bind", "/dev/null", path], check=True)
     theirs = {os.path.basename(path) for path in paths if os.path.dirname(path) == "/usr/include"}
     place.mkdir()
@@ -90,8 +99,10 @@ def configure(folder, hidden):
 def build(folder):
     target = folder / "installed"
     for words in commands():
-        if words[0] in ("meson", "ninja"):
+        if words[0] in ("meson", "ninja") and (BUILDS or words[:2] == ["meson", "setup"]):
             run(folder, *words, DESTDIR=str(target), CFLAGS="-O0", CXXFLAGS="-O0")  # it takes half as long
+    if not BUILDS:
+        return
     libraries = next(target.rglob("libshmring.so")).parent
     programs = {path.name: path for path in target.rglob("bin/*")}
     for name in ("shmring", "shmringd"):
@@ -106,10 +117,11 @@ def inside(folder):
     """In a mount namespace that ends with this process; who removes the folder stands outside, and sees none of its mounts."""
     shutil.copytree(ROOT, folder / "tree", ignore=lambda path, names: {"build", ".git"} if path == ROOT else set())
     hidden = [name for name in packages("tests") if name not in KEPT]
-    hide(hidden, folder / "include")
+    hide({*hidden, *packages("where_there")} - {*packages("packages")}, folder / "include")
     build(folder / "tree")
-    configure(folder / "tree", hidden)
-    print("REPORT README's commands built and installed with README's packages alone; missing packages are named")
+    configure(folder / "tree", [name for name in hidden if name not in UNNAMED])
+    what = "built and installed" if BUILDS else "set up a build"
+    print(f"REPORT README's commands {what} with README's packages alone; missing packages are named")
 
 
 def outside():
