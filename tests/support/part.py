@@ -4,7 +4,7 @@
 A test of the suite `divides` is in every part: it does its K-th share by itself, told by SHMRING_TEST_PART. The others are
 dealt to the parts by their time limits, the longest first, each to the part that has least so far. Parts that are made with
 the same N make up the whole, each test once.
-usage: part.py BUILD K/N [SUITE …]     of these suites only; without any, of all but `debian` and `memory`
+usage: part.py BUILD K/N [SUITE …]     of these suites only; without any, of all but `debian`, `figures` and `memory`
 """
 import json
 import subprocess
@@ -33,7 +33,7 @@ def main(build, part, *wanted):
     tests = []
     for test in listed:
         suites = [name.split(":")[-1] for name in test["suite"]]
-        if set(wanted) & set(suites) if wanted else not {"debian", "memory"} & set(suites):
+        if set(wanted) & set(suites) if wanted else not {"debian", "figures", "memory"} & set(suites):
             tests.append((test["name"], test["timeout"], "divides" in suites))
     print("\n".join(deal(tests, parts)[which - 1]))
 
