@@ -2,17 +2,19 @@
 """What a fleet costs, over three NATS servers on the loopback interface: each figure with its bound, judged by medians.
 
 Everything runs on the processors of this machine: servers, collectors, forwarders and the receiver.
-usage: fleet_figures.py SHMRING SHMRINGD LIBSHMRING.SO EXAMPLES
+usage: fleet_figures.py SHMRING SHMRINGD LIBSHMRING.SO EXAMPLES WRITE_BATCHES
 """
 import os
 import pathlib
 import re
+import signal
 import statistics
 import subprocess
 import sys
 import time
 import unittest
 
+WRITE_BATCHES = sys.argv.pop()
 EXAMPLES = pathlib.Path(sys.argv.pop())
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "process"))
 from command_case import OK, main  # noqa: E402
@@ -116,6 +118,26 @@ class Fleet(Figures):
         self.judge()
         self.assertTrue(figure("lag, median", lag, 1, "s"))
         self.assertTrue(figure("resumed after a leader's death", statistics.median(resumed), 15, "s"))
+
+
+    def test_a_write_while_logs_are_forwarded(self):
+        self.receiver.start()
+        host = self.host(*WAITS)
+        costs = {signal.SIGSTOP: [], signal.SIGCONT: []}
+        with subprocess.Popen([WRITE_BATCHES, "audit"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              env={**os.environ, **host.env}) as writer:
+            for turn in range(24):
+                state = list(costs)[turn % 2]
+                host.forwarder.signal(state)
+                writer.stdin.write(b"\n")
+                writer.stdin.flush()
+                costs[state].append(float(writer.stdout.readline()))
+            writer.stdin.close()
+        self.assertEqual(writer.returncode, 0)
+        self.judge()
+        alone, beside = map(statistics.median, costs.values())
+        self.assertTrue(figure(f"a write while its log is forwarded, against {alone:.3g} ns without", beside / alone, 1.03,
+                               "times"))
 
 
 @unittest.skipUnless(CAN, WHY)
