@@ -89,15 +89,29 @@ def through_pkg_config(build, folder):
 
 
 def through_cmake(folder):
-    """In what is installed already. Its files name the prefix, so that nothing is built here."""
+    """In what is installed already. Its files name the prefix, so that nothing is built here. The file of the version is asked
+    as if it were of a later release, too, for a first one has no older ones that may be asked for."""
     [config] = (folder / "installed").rglob("cmake/shmring/shmringConfig.cmake")
+    file = config.parent / "shmringConfigVersion.cmake"
     version = next((folder / "installed").rglob("shmring.pc")).read_text().partition("Version: ")[2].split()[0]
-    for wanted, found in ((version, True), (version.rpartition(".")[0], True), ("99.0", False)):
-        (folder / "CMakeLists.txt").write_text(CMAKE.format(version=wanted))
-        done = subprocess.run(["cmake", "-S", folder, "-B", folder / f"cmake-{wanted}", f"-Dshmring_DIR={config.parent}"],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-        if (done.returncode == 0) != found:
-            sys.exit(f"CMake, asked for version {wanted} of {version}: status {done.returncode}\n{done.stderr}")
+    major, minor = map(int, version.split(".")[:2])
+    later = f"{major}.{minor}.77"
+    for wanted, found in ((version, True), ("", True), (later, False), (f"{major}.{minor + 1}", False), ("99.0", False),
+                          *((f"{major}.{older}", False) for older in range(minor))):
+        ask_cmake(folder, config.parent, version, wanted, found)
+    file.write_text(file.read_text().replace(version, later))
+    for wanted, found in ((f"{major}.{minor}", True), (f"{major}.{minor}.76", True), (f"{major}.{minor}.78", False),
+                          (f"{version}...{major + 1}", True), (f"{version}...{later}", True), (f"{version}...<{later}", False),
+                          (f"{version}...{major}.{minor}.76", False)):
+        ask_cmake(folder, config.parent, later, wanted, found)
+
+
+def ask_cmake(folder, place, version, wanted, found):
+    (folder / "CMakeLists.txt").write_text(CMAKE.format(version=wanted))
+    done = subprocess.run(["cmake", "-S", folder, "-B", folder / f"cmake-{version}-{wanted}", f"-Dshmring_DIR={place}"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if (done.returncode == 0) != found:
+        sys.exit(f"CMake, asked for version {wanted} of {version}: status {done.returncode}\n{done.stderr}")
 
 
 def main():
