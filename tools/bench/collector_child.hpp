@@ -41,9 +41,13 @@ class Collecting {
   pid_t pid() const { return child_.pid(); }
   const ring::Ring& ring() const { return segment_.ring; }
   void stop() {
-    os::calls.kill(child_.pid(), SIGTERM);
-    if (const int status = child_.wait(os::monotonic_now_ns() + grace_ns); status != 0)
+    if (const int status = end(); status != 0)
       throw std::runtime_error("the collector ended with status " + std::to_string(status));
+  }
+  // Returns its exit status.
+  int end() {
+    os::calls.kill(child_.pid(), SIGTERM);
+    return child_.wait(os::monotonic_now_ns() + grace_ns);
   }
   // As a crash: it cannot do anything more.
   void kill() {

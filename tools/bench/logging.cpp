@@ -17,7 +17,9 @@ namespace {
 
 constexpr u32 logged_slots = 65536;
 
-void write_until(Board& board, const Job& job, const ScratchRing& place, const ring::Ring& ring, bool crowded) {
+void write_until(Board& board, const Job& job, const ScratchRing& place, bool crowded) {
+  os::Segment segment;  // of its own: a child does not inherit one that its parent has mapped
+  must_be_done(os::attach(place.name, segment));
   TextWriter writer(place);
   Board::WriterLine& mine = board.writers[0];
   be_ready(board, crowded);
@@ -29,7 +31,7 @@ void write_until(Board& board, const Job& job, const ScratchRing& place, const r
     }
   }
   Patience patience(crowded, grace_ns);
-  while (logged(ring) < mine.attempted) patience.once();
+  while (logged(segment.ring) < mine.attempted) patience.once();
   board.last_ticks = ticks();
   board.delivered[0].store(mine.accepted, std::memory_order_release);  // count_lines() checks this
 }
@@ -86,14 +88,17 @@ Round run_logged(const Job& job, log::Level level, bool is_sealed) {
   SharedWithChildren<Board> board;
   Collecting collector(place, ends ? -1 : placement.reader, {.level = level, .is_sealed = is_sealed});
   std::vector<Child> children;
-  children.emplace_back([&] {
-    return play(*board, placement.writer(0), [&] { write_until(*board, job, place, collector.ring(), placement.crowded); });
-  });
+  children.emplace_back(
+      [&] { return play(*board, placement.writer(0), [&] { write_until(*board, job, place, placement.crowded); }); });
   Round round = supervise(*board, children, job);
-  collector.stop();
-  if (ends)
-    round.figure =
-        static_cast<double>(round.delivered) / (static_cast<double>(ticks() - board->first_ticks) * ns_per_tick() / 1e9);
+  if (!ends) {
+    collector.stop();
+  } else if (const int status = collector.end(); status != 0 && status != tool::io) {
+    throw std::runtime_error("the collector ended with status " + std::to_string(status));
+  } else {  // io: the disk did not take all of it in the time that a collector has for its end
+    const double seconds = static_cast<double>(ticks() - board->first_ticks) * ns_per_tick() / 1e9;
+    round.figure = status == 0 ? static_cast<double>(round.delivered) / seconds : 0;
+  }
   count_lines(place, round);
   return round;
 }
