@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <fstream>
+
 #include "lib/os/error.hpp"
 #include "tests/unit/fleet/support.hpp"
 

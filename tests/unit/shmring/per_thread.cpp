@@ -26,8 +26,9 @@ using ring::OwnerState;
 namespace {
 
 struct Box : RingBox {
-  explicit Box(std::uint32_t producers = 16)
-      : RingBox({.slots = 16384, .slot_bytes = 128, .lanes = 2, .max_record = 1024, .producers = producers}) {}
+  explicit Box(std::uint32_t producers = 16, OnFull on_full = OnFull::drop)
+      : RingBox(
+            {.slots = 16384, .slot_bytes = 128, .lanes = 2, .max_record = 1024, .producers = producers, .on_full = on_full}) {}
 };
 
 thread_local std::uint64_t allocations;
@@ -150,7 +151,7 @@ TEST_CASE("a forked child attaches anew by itself, and never sees FORKED") {
 
 TEST_CASE("forks while threads come and go: each child writes") {
   const int forks = by_mode(50, 200, 2'000);
-  Box box(static_cast<std::uint32_t>(forks) + 8);
+  Box box(static_cast<std::uint32_t>(forks) + 8, OnFull::overwrite);  // the threads may fill it before the last fork
   PerThread audit("audit");
   std::atomic<bool> stop = false;
   std::vector<std::jthread> churn;
