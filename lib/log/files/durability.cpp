@@ -39,6 +39,7 @@ int Durability::start(int directory, u64 durable, u64 written) {
   mark.boot[0] = boot_[0], mark.boot[1] = boot_[1], mark.durable = durable;
   const bool is_known = read_mark(directory, before) == MarkSays::this_place;
   if (is_known && before.boot[0] == boot_[0] && before.boot[1] == boot_[1] && before.durable <= durable) mark = before;
+  mark.is_cut = false;  // restart() has synced what was cut
   return syncer_->mark().begin(directory, mark);
 }
 

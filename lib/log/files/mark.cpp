@@ -14,6 +14,7 @@ namespace shmring::log {
 namespace {
 
 constexpr const char *mark_name = "mark", *temporary_mark = "mark.tmp";
+constexpr const char* cut_key = ",\"cut\":true";
 constexpr std::size_t mark_bytes = 256;  // less than a sector, so that one write is seldom torn
 
 // FNV-1a. It finds a torn or a scribbled mark; nobody's forgery is to be found here.
@@ -27,6 +28,7 @@ u64 checksum(std::string_view text) {
 class Fields {
  public:
   explicit Fields(std::string_view text) : rest_(text) {}
+  bool is_next(std::string_view expected) const { return rest_.starts_with(expected); }
   bool skip(std::string_view expected) {
     if (!rest_.starts_with(expected)) return good_ = false;
     rest_.remove_prefix(expected.size());
@@ -61,7 +63,7 @@ std::string body(const Mark& mark) {
       R"({"v":1,"boot":"%016llx%016llx","device":%llu,"inode":%llu,"durable":%llu,"accounts":%llu,"file":"%s","byte":%llu)",
       wide(mark.boot[0]), wide(mark.boot[1]), wide(mark.device), wide(mark.inode), wide(mark.durable), wide(mark.accounts),
       mark.file.c_str(), wide(mark.byte));
-  return {text, static_cast<std::size_t>(length)};
+  return std::string(text, static_cast<std::size_t>(length)) + (mark.is_cut ? cut_key : "");
 }
 
 // Two numbers of 16 hex digits.
@@ -97,6 +99,7 @@ bool parse_mark(std::string_view text, Mark& out) {
   mark.accounts = fields.number(",\"accounts\":");
   mark.file = fields.word(",\"file\":\"");
   mark.byte = fields.number("\",\"byte\":");
+  mark.is_cut = fields.is_next(cut_key);
   if (!fields.is_good() || (!mark.file.empty() && !is_log_file_name(mark.file, first))) return false;
   if (text != mark_text(mark)) return false;
   out = std::move(mark);

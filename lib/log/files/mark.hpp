@@ -26,6 +26,7 @@ struct Mark {
   u64 accounts = 0;           // K: the index of the last `accounts` line below D, …
   std::string file;           // … the file in which it stands, and
   u64 byte = 0;               // … where it begins there. No file: not known
+  bool is_cut = false;        // a start is about to cut the log's end, or has, and that may not be on the disk yet
 
   bool operator==(const Mark&) const = default;
 };

@@ -19,8 +19,8 @@ constexpr std::string_view accounts_line = "\n{\"v\":1,\"kind\":\"accounts\",";
 
 class Recovery {
  public:
-  Recovery(int directory, const std::string& dir, std::string_view ring, Recovered& out)
-      : directory_(directory), dir_(dir), ring_(ring), out_(out) {}
+  Recovery(int directory, const std::string& dir, std::string_view ring, Recovered& out, const std::function<int()>& before_cut)
+      : directory_(directory), dir_(dir), ring_(ring), out_(out), before_cut_(before_cut) {}
 
   int run() {
     std::vector<LogFile> files;
@@ -37,6 +37,8 @@ class Recovery {
       if (files.size() == 1 && file_.first_index > 0) return damage(0, "an accounts line that says how the log goes on");
       lineless.emplace_back(file_, size_);
     }
+    if (!lineless.empty())
+      if (const int error = before_cut_()) return error;
     for (const auto& [file, bytes] : lineless) {  // the collector ended before they had a line
       if (const int error = move_aside(directory_, dir_, file.name, bytes, file.first_index, out_.aside)) return error;
       out_.cut_bytes += bytes;
@@ -65,6 +67,7 @@ class Recovery {
   const std::string& dir_;
   std::string_view ring_;
   Recovered& out_;
+  const std::function<int()>& before_cut_;
   LogFile file_{};
   std::unique_ptr<ByteSource> source_;
   u64 size_ = 0, whole_ = 0;  // bytes of the file, and of its whole lines
@@ -126,6 +129,7 @@ int Recovery::recover_file() {
   out_.file = file_.name;
   out_.file_bytes = whole_;
   if (whole_ == size_) return 0;
+  if (const int error = before_cut_()) return error;
   out_.cut_bytes += size_ - whole_;
   return cut_aside(directory_, dir_, file_.name, whole_, size_, out_.next_index, out_.aside);
 }
@@ -253,9 +257,10 @@ RecoveredRing Recovered::of(const RingId& id) const {
   return found == retired.end() ? RecoveredRing{id, {}, {}} : *found;
 }
 
-int recover(int directory, const std::string& dir, std::string_view ring, Recovered& out) {
+int recover(int directory, const std::string& dir, std::string_view ring, Recovered& out,
+            const std::function<int()>& before_cut) {
   out = {};
-  return Recovery(directory, dir, ring, out).run();
+  return Recovery(directory, dir, ring, out, before_cut).run();
 }
 
 }  // namespace shmring::log

@@ -8,6 +8,7 @@
 //     pattern. Any other damage is refused, and nothing is changed.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -74,6 +75,9 @@ struct Recovered : RecoveredRing {
 
 // Recovers the log of `ring`. The caller holds its lock. Returns 0, or −errno with its text: −EBADMSG for damage (file, line
 // and byte are named), −EINVAL for the log of another ring, or an I/O error.
-int recover(int directory, const std::string& dir, std::string_view ring, Recovered& out);
+// `before_cut` is called before anything is cut; nothing is if it returns an error, which is then the result.
+int recover(
+    int directory, const std::string& dir, std::string_view ring, Recovered& out,
+    const std::function<int()>& before_cut = [] { return 0; });
 
 }  // namespace shmring::log

@@ -47,7 +47,7 @@ class Restart {
       if (const int error = look_for_lost_pages(is_whole)) return error;
     if (!is_whole)
       if (const int error = cut_what_is_not_whole(cut_bytes)) return error;
-    if (const int error = recover(directory_, dir_, ring_, out_)) return error;
+    if (const int error = recover(directory_, dir_, ring_, out_, [this] { return note_cut(); })) return error;
     out_.cut_bytes += cut_bytes;
     if (out_.aside.empty()) out_.aside = aside_;
     for (const char* name : {new_file_name, replacement_name}) os::calls.unlinkat(directory_, name, 0);
@@ -65,6 +65,7 @@ class Restart {
   int find_first_to_read(Place& out);
   int look_for_lost_pages(bool& is_whole);
   int cut_what_is_not_whole(u64& cut_bytes);
+  int note_cut();
   int read_file(const LogFile& file, u64& next, u64& whole);
   int cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes);
   // Files become durable in their order, so a sealed one proves all before it: also a file that was replaced, and is never
@@ -204,9 +205,20 @@ int Restart::cut_what_is_not_whole(u64& cut_bytes) {
       if (found.file.end == no_end ? at.byte > 0 && at.byte == found.bytes : at.index == found.file.end) continue;
     }
     if (at.index < mark_.durable) return refuse_below_durable(at.index);
+    if (const int error = note_cut()) return error;
     return cut(at.file, at.byte, at.index, cut_bytes);
   }
   return 0;
+}
+
+// Of this boot, only the mark can tell the next start that a cut may not be on the disk yet, should this one not come to sync
+// it.
+int Restart::note_cut() {
+  if (origin_ != Origin::this_boot || mark_.is_cut) return 0;
+  Mark mark = mark_;
+  mark.is_cut = true;
+  const int error = MarkFile().begin(directory_, mark);
+  return error == 0 ? 0 : io_error(error, "mark", "write there that the log is cut");
 }
 
 // Reads from the byte `whole` on, where the line `next` is to be. Sets how many bytes of the file's range are whole lines with
@@ -253,8 +265,8 @@ int Restart::cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes) {
   return 0;
 }
 
-// After a power cut, the last file may have been cut by a start that did not come to sync it, or whose sync failed. The kernel
-// tells that once, and takes the page for written. Its end is written again, with the same bytes, so that this sync means it.
+// The last file may have been cut by a start that did not come to sync it, or whose sync failed. The kernel tells that once,
+// and takes the page for written. Its end is written again, with the same bytes, so that this sync means it.
 int Restart::sync_end() {
   os::Fd file;
   if (const int error = open_log_file(directory_, dir_, out_.file, O_RDWR, file)) return error;
@@ -282,7 +294,7 @@ int Restart::judge() {
     case Origin::copy: out_.durable = files_.empty() ? 0 : files_.front().file.first_index; break;
   }
   if (mark_.durable > out_.next_index) return refuse_below_durable(out_.next_index);
-  if (!out_.is_sealed && (out_.cut_bytes > 0 || origin_ == Origin::earlier_boot))
+  if (!out_.is_sealed && (out_.cut_bytes > 0 || origin_ == Origin::earlier_boot || mark_.is_cut))
     if (const int error = sync_end()) return error;
   remove_superseded();
   if (const int error = find_overlapping(directory_, dir_, files_, superseded_, out_.durable, out_.overlapping)) return error;

@@ -130,6 +130,10 @@ TEST_CASE("a mark is read back as it was written, and no change of a byte is tak
   Mark read;
   REQUIRE(parse_mark(text, read));
   CHECK(read == mark);
+  Mark cut = mark;
+  cut.is_cut = true;
+  REQUIRE(parse_mark(mark_text(cut), read));
+  CHECK(read == cut);
   for (std::size_t i = 0; i < text.size(); ++i) {
     std::string changed = text;
     changed[i] ^= 1;

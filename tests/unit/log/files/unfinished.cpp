@@ -156,3 +156,46 @@ TEST_CASE("a file that was cut, and whose sync failed, is written again at its e
   CHECK(log.write() == 0);
   log.check();
 }
+
+namespace {
+
+std::string failing_file;  // the sync of this one fails once
+
+int failing_sync_of_file(int fd) {
+  struct stat here {
+  }, named{};
+  ::fstat(fd, &here);
+  if (!failing_file.empty() && ::stat(failing_file.c_str(), &named) == 0 && here.st_ino == named.st_ino)
+    return failing_file.clear(), errno = EIO, -1;
+  return Replaced<&os::Calls::fdatasync>::real(fd);
+}
+
+}  // namespace
+
+TEST_CASE("so is one that a start of the same boot cut, though all that is left of it was durable before") {
+  DurableLog log;
+  for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
+  CHECK(log.durable() == log.next());
+  const fs::path file = log_files(log.dir.log())[0];
+  const std::string whole = content(file);
+  log.kill();
+  put_content(file, whole + "a part of a line");
+  Replaced<&os::Calls::pwrite> noting(noted_write_at);
+  os::calls.fdatasync = failing_sync_of_file;  // DurableLog puts the real one back
+  failing_file = file;
+  log.begin();
+  CHECK(log.writer->error == -EIO);
+  CHECK(content(file) == whole);
+  log.kill();
+  rewritten.clear();
+  log.begin();
+  REQUIRE(log.writer->error == 0);
+  CHECK(rewritten == whole);
+  log.kill();
+  rewritten.clear();
+  log.begin();  // it was synced, so the mark says nothing of a cut any more
+  REQUIRE(log.writer->error == 0);
+  CHECK(rewritten.empty());
+  CHECK(log.write() == 0);
+  log.check();
+}
