@@ -14,8 +14,10 @@ namespace shmring::test {
 
 class PassingTime {
  public:
-  // At its n-th sleep the process is told to stop.
-  explicit PassingTime(int sleeps) : ppoll_(sleep), clock_(now), nanosleep_(pause) { sleeps_left = sleeps, slept_ns = 0; }
+  // At its n-th sleep the process is told to stop. A wait for the disk takes at most `moment_ns`, and passes as a whole then.
+  explicit PassingTime(int sleeps, ring::u64 moment_ns = 5'000'000) : ppoll_(sleep), clock_(now), nanosleep_(pause) {
+    sleeps_left = sleeps, slept_ns = 0, disk_ns = moment_ns;
+  }
 
  private:
   static constexpr ring::u64 second_ns = 1'000'000'000;
@@ -23,7 +25,8 @@ class PassingTime {
   // Only where the daemon waits for the disk, which is longer than it ever rests, does it give the sync thread a moment.
   static int sleep(struct pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
     const ring::u64 wanted_ns = static_cast<ring::u64>(timeout->tv_sec) * second_ns + static_cast<ring::u64>(timeout->tv_nsec);
-    const timespec at_most{0, wanted_ns > second_ns / 5 ? 5'000'000 : 0};
+    const ring::u64 at_most_ns = wanted_ns > second_ns / 5 ? disk_ns : 0;
+    const timespec at_most{static_cast<time_t>(at_most_ns / second_ns), static_cast<long>(at_most_ns % second_ns)};
     if (--sleeps_left == 0) ::raise(SIGTERM);  // blocked until the next one
     const int ready = Replaced<&os::Calls::ppoll>::real(fds, count, &at_most, mask);
     if (ready == 0) slept_ns += wanted_ns;
@@ -41,6 +44,7 @@ class PassingTime {
   }
 
   static inline int sleeps_left;
+  static inline ring::u64 disk_ns;
   static inline std::atomic<ring::u64> slept_ns;
 
   Replaced<&os::Calls::ppoll> ppoll_;
