@@ -32,6 +32,16 @@ bool is_epoch_file(std::string_view name, u64& epoch) {
   return number_of(name.substr(0, name.size() - key_suffix.size()), epoch);
 }
 
+// Puts zeros in the place of a secret, as the disk has it. Returns 0 or −errno.
+int overwrite(int file) {
+  struct stat status {};
+  if (os::calls.fstat(file, &status) != 0) return -errno;
+  const std::string zeros(static_cast<std::size_t>(std::min<off_t>(status.st_size, most_secret_bytes)), '\0');
+  const ssize_t written = os::calls.pwrite(file, zeros.data(), zeros.size(), 0);
+  if (written != static_cast<ssize_t>(zeros.size())) return written < 0 ? -errno : -EIO;
+  return os::sync_data(file);
+}
+
 }  // namespace
 
 int Secrets::fail(int error, const std::string& name, const char* what) const {
@@ -104,16 +114,19 @@ int Secrets::read(const std::string& name, SecretKey& out) const {
 
 int Secrets::write(const std::string& name, const SecretKey& key, bool is_there) const {
   os::calls.unlinkat(directory_.get(), temporary_key, 0);  // of a writer that was killed here
-  os::Fd file;
+  os::Fd file, replaced;
   int error = os::open_at(directory_.get(), temporary_key, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
   if (error != 0) return fail(error, name, "create");
+  if (is_there) error = os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, replaced);
   const SecretText text = key.text();
-  error = os::write_full(file.get(), text.view().data(), text.view().size());
+  if (error == 0) error = os::write_full(file.get(), text.view().data(), text.view().size());
   if (error == 0) error = os::write_full(file.get(), "\n", 1);
   if (error == 0) error = os::sync_data(file.get());
   if (error == 0) error = (is_there ? os::rename_over : os::rename_new)(directory_.get(), temporary_key, name.c_str());
   if (error != 0) os::calls.unlinkat(directory_.get(), temporary_key, 0);
   if (error == 0) error = os::sync_all(directory_.get());
+  // The same secret is in the file that had the name, whose blocks would keep it when it has none.
+  if (error == 0 && is_there) error = overwrite(replaced.get());
   return error == 0 ? 0 : fail(error, name, "write");
 }
 
@@ -153,12 +166,7 @@ int Secrets::erase(const std::string& name) const {
   int error = os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, file);
   if (error == -ENOENT) return os::sync_all(directory_.get());  // its removal may not be durable
   if (error != 0) return fail(error, name, "open");
-  struct stat status {};
-  if (os::calls.fstat(file.get(), &status) != 0) return fail(-errno, name, "read the status of");
-  const std::string zeros(static_cast<std::size_t>(std::min<off_t>(status.st_size, most_secret_bytes)), '\0');
-  const ssize_t written = os::calls.pwrite(file.get(), zeros.data(), zeros.size(), 0);
-  if (written != static_cast<ssize_t>(zeros.size())) error = written < 0 ? -errno : -EIO;
-  if (error == 0) error = os::sync_data(file.get());
+  error = overwrite(file.get());
   if (error == 0) error = os::result(os::calls.unlinkat(directory_.get(), name.c_str(), 0));
   if (error == 0) error = os::sync_all(directory_.get());
   return error == 0 ? 0 : fail(error, name, "erase");

@@ -9,6 +9,7 @@
 //
 // A secret is written so:   openat(key.tmp) write fdatasync renameat2(key.tmp → NAME) fsync(DIRECTORY)
 // It is erased so:          pwrite(NAME, zeros) fdatasync unlinkat(NAME) fsync(DIRECTORY)
+// A first key is written a second time by the same calls, and zeros into what had the name before.
 //
 // Invariants:
 //   - a secret is in no message, no error, no line of the log, and no argument. What was read of a file is wiped;
