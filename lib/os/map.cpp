@@ -33,6 +33,8 @@ int map_with(int fd, std::uint64_t bytes, bip::mode_t mode, bip::map_options_t o
   }
 }
 
+std::uintptr_t zeroed_bytes;  // read by the signal handler, and set before it is there
+
 }  // namespace
 
 int map(int fd, std::uint64_t bytes, bip::mode_t mode, bip::mapped_region& out) {
@@ -48,12 +50,13 @@ int map_zeros(std::uint64_t bytes, bip::mapped_region& out) {
   return map_with(-1, bytes, bip::copy_on_write, MAP_ANONYMOUS | MAP_NORESERVE, out);
 }
 
-int read_zeros_where_truncated() {
+int read_zeros_where_truncated(std::size_t page_bytes) {
+  zeroed_bytes = page_bytes;
   struct sigaction action {};
   action.sa_flags = SA_SIGINFO;
   action.sa_sigaction = [](int signal, siginfo_t* info, void*) {
     // One page, where the access was. If that fails, the access ends the process, as it would have.
-    constexpr std::uintptr_t page = 4096;
+    const std::uintptr_t page = zeroed_bytes;
     auto* const at = static_cast<char*>(info->si_addr) - reinterpret_cast<std::uintptr_t>(info->si_addr) % page;
     const bool mapped = info->si_code == BUS_ADRERR &&
                         calls.mmap(at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/interprocess/mapped_region.hpp>
+#include <cstddef>
 #include <cstdint>
 
 namespace shmring::os {
@@ -14,6 +15,7 @@ int map_zeros(std::uint64_t bytes, boost::interprocess::mapped_region& out);
 
 // From now on, a page of a mapping that lies beyond the end of its file reads as zeros, in place of ending the process by
 // SIGBUS. For a program that only looks, and must not end because somebody truncates what it looks at. Returns 0 or −errno.
-int read_zeros_where_truncated();
+// The kernel's pages have 4096 bytes, or, on arm64, 16 or 64 KiB; it replaces none in part.
+int read_zeros_where_truncated(std::size_t page_bytes = boost::interprocess::mapped_region::get_page_size());
 
 }  // namespace shmring::os

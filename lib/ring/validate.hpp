@@ -21,6 +21,8 @@ namespace shmring::ring {
 inline constexpr u32 min_slots = 64, max_slots = 1u << 24;
 inline constexpr u32 min_slot_bytes = 128, max_slot_bytes = 65536;
 inline constexpr u32 max_chunks = 65535;  // Slot::chunks has 16 bits
+// A unit of the layout, the same on each machine. Where the kernel's pages are larger, slots may begin inside one, and the
+// segment may end inside one: nothing here needs that they do not.
 inline constexpr u64 page_bytes = 4096;
 // A line of the log must hold any record, and readers take at most 128 MiB as one line. That includes what a hostile segment
 // passes off as a record. One byte becomes at most six ("\u0001"), and two slots, values of fields, and the line's other keys
@@ -44,7 +46,7 @@ struct Places {
 
 constexpr u64 round_up(u64 bytes, u64 unit) { return (bytes + unit - 1) / unit * unit; }
 
-// Computes the places for a geometry that check() accepts (its `size` is not used). Slots begin on a page of their own.
+// Computes the places for a geometry that check() accepts (its `size` is not used). Slots begin at a multiple of page_bytes.
 constexpr Places plan(const Geometry& geometry, u64 header_bytes = sizeof(Header)) {
   Places at{};
   at.entries = round_up(header_bytes, line_bytes);
