@@ -209,7 +209,7 @@ class Report(ReportCase):
         path.chmod(0o600)
         path.write_bytes(path.read_bytes().replace(b'"data":"5"', b'"data":"6"'))
         done = self.expect(NEGATIVE, "report", self.log, "-o", "html", "--key", str(keys)).out.decode()
-        self.assertIn("not what was signed", done)
+        self.assertIn("not what was signed", Page(done).cells)
         self.assertIn("is not what was signed", self.expect(NEGATIVE, "report", self.log, "--key", str(keys)).out.decode())
         self.expect(OK, "report", self.log)
 
@@ -246,6 +246,17 @@ class Report(ReportCase):
                       Page(index).cells)
         for link in links:
             self.assertIn("whole", Page((out / link).read_text()).cells)
+
+        # The lines of one hold, but some are missing before what has come: that needs a person, too.
+        committed = root.joinpath(*names[0], "committed")
+        whole = committed.read_text()
+        body = whole.partition(',"sum"')[0].replace('"wanted":false', '"wanted":true')
+        committed.write_text(f'{body},"sum":"{checksum(body):016x}"}}'.ljust(255) + "\n")
+        self.expect(NEGATIVE, *arguments)
+        page = Page((out / "index.html").read_text())
+        self.assertIn("1 of 3 logs needs a person", page.cells)
+        self.assertTrue(any("lines are missing before what has come" in cell for cell in page.cells))
+        committed.write_text(whole)
 
         # One comes to deviate, one loses what the archive knows of it: both come first, and the others' pages stay.
         path = sorted(root.joinpath(*names[2]).glob("*.jsonl"))[0]

@@ -106,6 +106,17 @@ TEST_CASE("the page says what was proven, what repeats it, and where losses are"
   CHECK(report_page(report).find("<p class=\"verdict bad\">not whole</p>") != page.npos);
   report.verdict.proven = true, report.not_signed = "none of its lines is signed";
   CHECK(report_page(report).find("<p class=\"verdict bad\">whole, but not signed</p>") != page.npos);
+  report.audit.emplace().holds = false;
+  CHECK(report_page(report).find("<p class=\"verdict bad\">not what was signed</p>") != page.npos);
+}
+
+TEST_CASE("one loss among a million events is as high as can be seen") {
+  Report report;
+  report.tally.timeline.add(100, 1'000'000, 1);
+  const std::string page = report_page(report);
+  const std::size_t at = page.find("<rect class=\"lost\"");
+  REQUIRE(at != page.npos);
+  CHECK(page.substr(at, page.find('>', at) - at).find(" height=\"3.00\"") != page.npos);
 }
 
 TEST_CASE("the largest page is smaller than 2 MB") {
