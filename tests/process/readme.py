@@ -3,7 +3,8 @@
 
 The C++ program is killed in the middle of a write; the loss line of the record that it did not finish, and the verdict on
 that log, must be README's but for their numbers and times. The C program's one record must be in the log. Collector, log and
-verify are run as the shell commands on README's first screen say, in a folder of their own.
+verify are run as the shell commands on README's first screen say, in a folder of their own, and so are the lines that make a
+page of the log.
 usage: readme.py README SHMRINGD SHMRING INCLUDE_DIRECTORY SHARED_LIBRARY
 """
 import os
@@ -131,6 +132,20 @@ def killed(place, program):
     return place.lines('"kind":"loss"', incarnation + ",", '"causes":{"died":1}')
 
 
+def reports(text, place):
+    """README's lines that make a page of a log, as one types them; what is wrong with them."""
+    typed = [shlex.split(line) for line in re.findall(r"`(shmring report [^`]*-o html[^`]*)`", text)]
+    faults = [] if len(typed) == 2 else [f"README has not two lines that make a page: {typed}"]
+    for words in typed:
+        done = subprocess.run([SHMRING, *(str(place.log) if word == "DIR" else word for word in words[1:])], cwd=place.folder,
+                              capture_output=True, check=False, text=True)
+        page = (place.folder / words[words.index("--to") + 1]).read_text() if "--to" in words and not done.returncode else \
+            done.stdout
+        if done.returncode != 0 or '<p class="verdict good">whole</p>' not in page:
+            faults.append(f"{shlex.join(words)}: status {done.returncode}, and no page of a log that is whole\n{done.stderr}")
+    return faults
+
+
 def main():
     text = pathlib.Path(README).read_text(encoding="utf-8")
     screen = text.splitlines()[:40]
@@ -157,6 +172,7 @@ def main():
         said = {name: subprocess.run([SHMRING, *(word for word in shell[name][1:] if word != "-f")], cwd=place.folder,
                                      stdout=subprocess.PIPE, check=True, text=True).stdout for name in ("log", "verify")}
         proof = said["verify"]
+        faults += reports(text, place)
         if not re.search(r" died +api .*\n", said["log"]) or "-f" not in shell["log"]:
             faults.append(f"{shell['log']} does not show the end of the killed program")
         if done.stdout:
