@@ -17,6 +17,8 @@ import tempfile
 
 ROOT = os.path.abspath(sys.argv[1])
 BUILDS = {"setup": False, "build": True}[sys.argv[2]]
+# As a person has it, who names no compiler.
+PLAIN = {name: value for name, value in os.environ.items() if name not in ("CC", "CXX", "CC_LD", "CXX_LD")}
 FOLDER = "SHMRING_TEST_FOLDER"  # set inside the mount namespace
 KEPT = {"binutils"}  # g++ needs it
 UNNAMED = {"lld"}  # it only links faster
@@ -75,7 +77,7 @@ def hide(names, place):
 
 def run(folder, *command, status=0, **environment):
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                          env={**os.environ, **environment})
+                          env={**PLAIN, **environment})
     if (done.returncode == 0) != (status == 0):
         sys.exit(f"{command}: exit status {done.returncode}\n{done.stdout}")
     return done.stdout
