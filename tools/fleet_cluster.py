@@ -191,7 +191,7 @@ class Cluster:
         """{(node, stream): its facts}, as each server sees its own replica."""
         found = {}
         for node in self.nodes:
-            for account in node.facts("jsz?streams=1&config=1&accounts=1").get("account_details") or []:
+            for account in node.facts("jsz?streams=1&consumers=1&config=1&accounts=1").get("account_details") or []:
                 for stream in account.get("stream_detail") or []:
                     found[node.name, stream["name"]] = stream
         return found
@@ -205,8 +205,20 @@ class Cluster:
         return None
 
     def is_current(self, stream=LOG_STREAM):
-        """Each server has its replica, and in the leader's eyes none lags behind."""
-        mine = {node: facts["cluster"] for (node, name), facts in self.streams().items() if name == stream}
-        leaders = [facts for node, facts in mine.items() if facts.get("leader") == node]
-        return len(mine) == len(self.nodes) and len(leaders) == 1 and all(
+        """Each server has its replica of the stream, of its consumers, and of what the servers know of both, and in the
+        leaders' eyes none lags behind."""
+        mine = {node: facts for (node, name), facts in self.streams().items() if name == stream}
+        consumers = [(node, one) for node, facts in mine.items() for one in facts.get("consumer_detail") or []]
+        groups = [{node: facts["cluster"] for node, facts in mine.items()}]
+        groups += [{node: one["cluster"] for node, one in consumers if one["name"] == name}
+                   for name in {one["name"] for _, one in consumers}]
+        known = {node.name: node.facts("jsz").get("meta_cluster") for node in self.nodes}
+        if any(known.values()):  # a server alone has none
+            groups.append({node: facts for node, facts in known.items() if facts})
+        return all(self._is_whole(group) for group in groups)
+
+    def _is_whole(self, replicas):
+        """{node: what it says of its replica}"""
+        leaders = [facts for node, facts in replicas.items() if facts.get("leader") == node]
+        return len(replicas) == len(self.nodes) and len(leaders) == 1 and all(
             peer.get("current") for peer in leaders[0].get("replicas") or [])

@@ -14,7 +14,7 @@ import time
 import unittest
 
 from command_case import DAMAGED, NEGATIVE, OK, main
-from fleet_case import CAN, WHY, FleetCase, Load
+from fleet_case import ARCHIVED_STREAM, CAN, LOG_STREAM, WHY, FleetCase, Load
 from fleet_oracle import lines_of
 
 MODE = os.environ.get("SHMRING_TEST_MODE")
@@ -108,12 +108,13 @@ class Fleet(FleetCase):
     def test_a_replica_is_emptied_and_the_others_die_after_it(self):
         self.receiver.start()
         host = self.host(*FILES)
-        with Load(host):
+        with Load(host, lines=200):  # a slow cluster is waited for, and what is written meanwhile has to come into the archive
             for node in self.cluster.nodes:
                 node.kill()
                 node.wipe()
                 node.start()
-                self.until(self.cluster.is_current, "replicas that are current", 120)
+                for stream in (LOG_STREAM, ARCHIVED_STREAM):
+                    self.until(lambda stream=stream: self.cluster.is_current(stream), f"current replicas of {stream}", 120)
         self.judge()
 
     def test_the_receiver_dies_between_its_commit_and_the_acknowledgement(self):

@@ -12,13 +12,13 @@ from command_case import CommandCase, HAS_FORWARD, OK, SHMRING
 from fleet_oracle import compare, lines_of
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-from fleet_cluster import LOG_STREAM, Cluster, is_there, until  # noqa: E402
+from fleet_cluster import ARCHIVED_STREAM, LOG_STREAM, Cluster, is_there, until  # noqa: E402
 from fleet_host import Host, archive_of, create_streams, receiver  # noqa: E402
 
 TOOLS = pathlib.Path(SHMRING).parent
 CAN = is_there() and HAS_FORWARD and shutil.which("zstd") is not None
 WHY = "nats-server, openssl or zstd is not installed, or shmring was built without libnats"
-__all__ = ["FleetCase", "CAN", "WHY", "LOG_STREAM", "Load"]
+__all__ = ["FleetCase", "CAN", "WHY", "ARCHIVED_STREAM", "LOG_STREAM", "Load"]
 
 
 class Load:
