@@ -132,6 +132,19 @@ ssize_t noted_write_at(int fd, const void* data, std::size_t bytes, off_t at) {
   return Replaced<&os::Calls::pwrite>::real(fd, data, bytes, at);
 }
 
+// The first start cuts the file, and its sync fails. Then the kernel takes the page for written, though the disk never got it.
+void check_two_starts(DurableLog& log, const fs::path& file, const std::string& whole) {
+  log.begin();
+  CHECK(log.writer->error == -EIO);
+  CHECK(content(file) == whole);
+  log.kill();
+  rewritten.clear();
+  log.begin();
+  REQUIRE(log.writer->error == 0);
+  CHECK(!whole.empty());
+  CHECK(rewritten == whole);
+}
+
 }  // namespace
 
 TEST_CASE("a file that was cut, and whose sync failed, is written again at its end before a sync of it is believed") {
@@ -143,16 +156,7 @@ TEST_CASE("a file that was cut, and whose sync failed, is written again at its e
   put_content(file, whole + "a page of another time");
   Replaced<&os::Calls::pwrite> noting(noted_write_at);
   disk.data_syncs = 1;
-  log.begin();
-  CHECK(log.writer->error == -EIO);
-  CHECK(content(file) == whole);
-  log.kill();
-  // The kernel takes the page for written now, though the disk never got it.
-  rewritten.clear();
-  log.begin();
-  REQUIRE(log.writer->error == 0);
-  CHECK(!whole.empty());
-  CHECK(rewritten == whole);
+  check_two_starts(log, file, whole);
   CHECK(log.write() == 0);
   log.check();
 }
@@ -183,14 +187,7 @@ TEST_CASE("so is one that a start of the same boot cut, though all that is left 
   Replaced<&os::Calls::pwrite> noting(noted_write_at);
   os::calls.fdatasync = failing_sync_of_file;  // DurableLog puts the real one back
   failing_file = file;
-  log.begin();
-  CHECK(log.writer->error == -EIO);
-  CHECK(content(file) == whole);
-  log.kill();
-  rewritten.clear();
-  log.begin();
-  REQUIRE(log.writer->error == 0);
-  CHECK(rewritten == whole);
+  check_two_starts(log, file, whole);
   log.kill();
   rewritten.clear();
   log.begin();  // it was synced, so the mark says nothing of a cut any more
