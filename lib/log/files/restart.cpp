@@ -99,6 +99,7 @@ class Restart {
   Recovered& out_;
   Mark mark_;
   Origin origin_ = Origin::unknown;
+  bool has_noted_cut_ = false;
   std::vector<FoundFile> files_;  // without those that are superseded
   std::vector<LogFile> superseded_;
   std::vector<FoundBytes> kept_;
@@ -214,10 +215,11 @@ int Restart::cut_what_is_not_whole(u64& cut_bytes) {
 // Of this boot, only the mark can tell the next start that a cut may not be on the disk yet, should this one not come to sync
 // it.
 int Restart::note_cut() {
-  if (origin_ != Origin::this_boot || mark_.is_cut) return 0;
+  if (origin_ != Origin::this_boot || mark_.is_cut || has_noted_cut_) return 0;
   Mark mark = mark_;
   mark.is_cut = true;
   const int error = MarkFile().begin(directory_, mark);
+  has_noted_cut_ = error == 0;
   return error == 0 ? 0 : io_error(error, "mark", "write there that the log is cut");
 }
 
