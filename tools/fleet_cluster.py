@@ -209,8 +209,9 @@ class Cluster:
         leaders' eyes none lags behind."""
         mine = {node: facts for (node, name), facts in self.streams().items() if name == stream}
         consumers = [(node, one) for node, facts in mine.items() for one in facts.get("consumer_detail") or []]
-        groups = [{node: facts["cluster"] for node, facts in mine.items()}]
-        groups += [{node: one["cluster"] for node, one in consumers if one["name"] == name}
+        # A server that only just restores its replica tells of no group that it belongs to: it is not current.
+        groups = [{node: facts.get("cluster", {}) for node, facts in mine.items()}]
+        groups += [{node: one.get("cluster", {}) for node, one in consumers if one["name"] == name}
                    for name in {one["name"] for _, one in consumers}]
         known = {node.name: node.facts("jsz").get("meta_cluster") for node in self.nodes}
         if any(known.values()):  # a server alone has none
