@@ -28,7 +28,7 @@ namespace {
 struct Box : RingBox {
   explicit Box(std::uint32_t producers = 16, OnFull on_full = OnFull::drop)
       : RingBox(
-            {.slots = 16384, .slot_bytes = 128, .lanes = 2, .max_record = 1024, .producers = producers, .on_full = on_full}) {}
+            {.slots = 16384, .slot_bytes = 128, .lanes = 2, .on_full = on_full, .max_record = 1024, .producers = producers}) {}
 };
 
 thread_local std::uint64_t allocations;
