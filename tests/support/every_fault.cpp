@@ -188,14 +188,11 @@ std::vector<Fault> every_fault(const std::array<int, Failing::kinds>& counts, bo
 namespace {
 
 int count_mappings() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return 0;
-#else
+  if (sanitized) return 0;
   std::ifstream maps("/proc/self/maps");
   int count = 0;
   for (std::string line; std::getline(maps, line);) count += !line.ends_with("[heap]");  // that one is the allocator's
   return count;
-#endif
 }
 
 }  // namespace

@@ -8,6 +8,16 @@
 
 namespace shmring::test {
 
+// Whether a sanitizer is in this build: it makes each step many times slower, and maps memory as it likes. gcc defines a macro
+// then, clang has a feature.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool sanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+inline constexpr bool sanitized = false;
+#endif
+
 // SHMRING_TEST_MODE: how much of everything.
 std::string_view mode();
 template <class T>

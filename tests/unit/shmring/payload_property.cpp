@@ -12,6 +12,7 @@
 #include "lib/log/format/parse.hpp"
 #include "tests/support/collector_bench.hpp"
 #include "tests/support/log_text.hpp"
+#include "tests/support/mode.hpp"
 #include "tests/support/payloads.hpp"
 #include "tests/support/plain_log.hpp"
 #include "tests/support/process.hpp"
@@ -302,11 +303,7 @@ class Judge {
   bool closed_[writers] = {};
 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr u64 slower = 10;
-#else
-constexpr u64 slower = 1;
-#endif
+constexpr u64 slower = shmring::test::sanitized ? 10 : 1;
 
 // rapidcheck's own way to be told: it reads this once, at its first check.
 bool holds(u64 cases, const std::function<void()>& property) {
