@@ -1,26 +1,63 @@
 // JSON text: see json.hpp.
 #include "lib/log/format/json.hpp"
 
+#include <bit>
+
 namespace shmring::log {
 namespace {
 
 constexpr char hex[] = "0123456789abcdef";
 
-// Returns whether all bytes of these vectors are plain. As signed numbers, bytes above 0x7f are below a space.
-template <class Vector, std::size_t Count = 1>
-bool all_plain(const char* at) {
-  auto special = Vector{} != Vector{};
-  for (std::size_t i = 0; i < Count; ++i) {
-    Vector bytes;
-    std::memcpy(&bytes, at + i * sizeof bytes, sizeof bytes);
-    special |= (bytes < ' ') | (bytes == 0x7f) | (bytes == '"') | (bytes == '\\');
-  }
-  u64 words[sizeof special / 8];
-  std::memcpy(words, &special, sizeof words);
-  return words[0] == 0 && words[sizeof words / 8 - 1] == 0;
-}
 using Bytes8 [[gnu::vector_size(8)]] = signed char;
 using Bytes16 [[gnu::vector_size(16)]] = signed char;
+
+// Returns a byte of ones for each byte of the text that is not plain, and a byte of zeros for each other one. As signed
+// numbers, bytes above 0x7f are below a space.
+template <class Vector>
+auto special_bytes(const char* at) {
+  Vector bytes;
+  std::memcpy(&bytes, at, sizeof bytes);
+  return (bytes < ' ') | (bytes == 0x7f) | (bytes == '"') | (bytes == '\\');
+}
+
+// Returns how many of the first 16 bytes stand before the first one that is not plain.
+[[gnu::always_inline]] inline std::size_t plain_of_16(const char* at) {
+  const auto special = special_bytes<Bytes16>(at);
+  u64 words[2];
+  std::memcpy(words, &special, sizeof words);
+  if ((words[0] | words[1]) == 0) return 16;
+  const bool low = words[0] != 0;
+  return static_cast<std::size_t>(std::countr_zero(low ? words[0] : words[1])) / 8 + (low ? 0 : 8);
+}
+static_assert(std::endian::native == std::endian::little, "the first byte is the lowest one of a word");
+
+bool all_plain_64(const char* at) {
+  const auto special = special_bytes<Bytes16>(at) | special_bytes<Bytes16>(at + 16) | special_bytes<Bytes16>(at + 32) |
+                       special_bytes<Bytes16>(at + 48);
+  u64 words[2];
+  std::memcpy(words, &special, sizeof words);
+  return (words[0] | words[1]) == 0;
+}
+
+bool all_plain_8(const char* at) { return std::bit_cast<u64>(special_bytes<Bytes8>(at)) == 0; }
+
+constexpr u64 ten_to[] = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
+
+// Returns how many of these eight bytes, from the lowest one on, are decimal digits. A carry of one sum, or a borrow of the
+// other, comes out of a byte that is no digit and changes later bytes only.
+std::size_t leading_digits(u64 text) {
+  constexpr u64 each = 0x0101010101010101;
+  const u64 others = ((text + each * (0x80 - '9' - 1)) | (text - each * '0')) & each * 0x80;
+  return static_cast<std::size_t>(std::countr_zero(others)) / 8;
+}
+
+// Returns the number that eight digits are, the first of them in the lowest byte; a byte of zeros counts as the digit 0. The
+// digits are put together in pairs, in fours, and all eight.
+u64 number_of_8(u64 digits) {
+  digits = (digits & 0x0f0f0f0f0f0f0f0f) * (10 << 8 | 1) >> 8;
+  digits = (digits & 0x00ff00ff00ff00ff) * (100 << 16 | 1) >> 16;
+  return (digits & 0x0000ffff0000ffff) * (u64{10'000} << 32 | 1) >> 32;
+}
 
 bool is_plain(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -80,14 +117,19 @@ std::size_t plain_prefix(std::string_view text) {
   const char* const begin = text.data();
   const char* const end = begin + text.size();
   const char* at = begin;
-  while (end - at >= 64 && all_plain<Bytes16, 4>(at)) at += 64;
-  while (end - at >= 16 && all_plain<Bytes16>(at)) at += 16;
+  const auto length = [begin](const char* to) { return static_cast<std::size_t>(to - begin); };
+  while (end - at >= 16) {  // most strings are short
+    const std::size_t plain = plain_of_16(at);
+    at += plain;
+    if (plain < 16) return length(at);
+    while (end - at >= 64 && all_plain_64(at)) at += 64;
+  }
   if (at == end) return text.size();
   // Checks the rest, together with some bytes that were checked before.
-  if (end - at < 16 && text.size() >= 16 && all_plain<Bytes16>(end - 16)) return text.size();
-  if (text.size() >= 8 && text.size() < 16 && all_plain<Bytes8>(at) && all_plain<Bytes8>(end - 8)) return text.size();
+  if (text.size() >= 16) return length(end - 16) + plain_of_16(end - 16);
+  if (text.size() >= 8 && all_plain_8(at) && all_plain_8(end - 8)) return text.size();
   while (at != end && is_plain(*at)) ++at;
-  return static_cast<std::size_t>(at - begin);
+  return length(at);
 }
 
 bool valid_utf8(std::string_view text) {
@@ -148,22 +190,45 @@ bool Scanner::take(char c) {
   return true;
 }
 
+// Returns the next eight bytes, the first of them in the lowest one; behind the end there are zeros.
+[[gnu::always_inline]] inline u64 Scanner::next_8() const {
+  u64 text = 0;
+  if (end_ - at_ >= 8) {
+    std::memcpy(&text, at_, sizeof text);
+  } else {
+    for (const char* at = end_; at != at_;) text = text << 8 | static_cast<unsigned char>(*--at);
+  }
+  return text;
+}
+
 bool Scanner::number(u64& value) {
   const char* const begin = at_;
-  u64 sum = 0;
-  for (; at_ != end_ && *at_ >= '0' && *at_ <= '9'; ++at_) {
-    const u64 digit = static_cast<u64>(*at_ - '0');
-    if (sum > (~0ull - digit) / 10) return false;
-    sum = sum * 10 + digit;
+  u64 text = next_8();
+  std::size_t digits = leading_digits(text);
+  if (digits == 0) return false;
+  u64 sum = number_of_8(text << 8 * (8 - digits));
+  at_ += digits;
+  while (digits == 8) {
+    text = next_8();
+    digits = leading_digits(text);
+    if (digits == 0) break;
+    const u64 more = number_of_8(text << 8 * (8 - digits));
+    if (__builtin_mul_overflow(sum, ten_to[digits], &sum) || __builtin_add_overflow(sum, more, &sum)) return at_ = begin, false;
+    at_ += digits;
   }
   value = sum;
-  return at_ != begin && (*begin != '0' || at_ == begin + 1);
+  return *begin != '0' || at_ == begin + 1;
 }
 
 bool Scanner::string(std::string_view& raw) {
   if (!next_is('"')) return false;
   const char* const inside = ++at_;
-  if (!inside_string()) return false;
+  at_ += plain_prefix({at_, static_cast<std::size_t>(end_ - at_)});  // of most strings, all
+  if (next_is('"')) {
+    ++at_;
+  } else if (!inside_string()) {
+    return false;
+  }
   raw = {inside, static_cast<std::size_t>(at_ - 1 - inside)};
   return true;
 }

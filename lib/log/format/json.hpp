@@ -32,14 +32,18 @@ void append_escaped(std::string& out, std::string_view text);
 // a surrogate pair, or too deep.
 bool append_canonical(std::string& out, std::string_view json);
 
-// A cursor over text in canonical form. A function that returns false leaves the cursor where the text was not as expected.
+// A cursor over text in canonical form. A function that returns false leaves it where the text was not as expected; of a
+// number that is too large, that is its first digit.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : begin_(text.data()), at_(begin_), end_(begin_ + text.size()) {}
 
-  bool literal(std::string_view text) {
-    if (static_cast<std::size_t>(end_ - at_) < text.size() || std::memcmp(at_, text.data(), text.size()) != 0) return false;
-    at_ += text.size();
+  // Takes a text that a compiler knows the size of.
+  template <std::size_t Size>
+  bool literal(const char (&text)[Size]) {
+    constexpr std::size_t bytes = Size - 1;
+    if (static_cast<std::size_t>(end_ - at_) < bytes || std::memcmp(at_, text, bytes) != 0) return false;
+    at_ += bytes;
     return true;
   }
   bool next_is(char c) const { return at_ != end_ && *at_ == c; }
@@ -62,6 +66,7 @@ class Scanner {
  private:
   friend bool append_canonical(std::string&, std::string_view);
 
+  u64 next_8() const;
   bool any(unsigned depth);
   bool object(unsigned depth);
   bool array(unsigned depth);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <span>
 
 #include "lib/log/format/base64.hpp"
@@ -15,18 +16,28 @@ constexpr std::string_view kind_names[] = {"event", "loss", "attach", "detach", 
 constexpr std::string_view note_names[] = {"start",  "stop",   "recovery", "clock",     "incident",
                                            "rotate", "retain", "config",   "heartbeat", "key"};
 
+// Sixteen bytes of a time. The digits stand where its shape has a 0.
+using Bytes16 [[gnu::vector_size(16)]] = signed char;
+bool has_shape(const char* text, const char* shape) {
+  Bytes16 bytes, wanted;
+  std::memcpy(&bytes, text, sizeof bytes);
+  std::memcpy(&wanted, shape, sizeof wanted);
+  const auto wrong = (bytes != wanted) & ((wanted != '0') | (bytes < '0') | (bytes > '9'));
+  u64 words[2];
+  std::memcpy(words, &wrong, sizeof words);
+  return (words[0] | words[1]) == 0;
+}
+
 bool is_time(std::string_view text) {
   constexpr std::string_view shape = "0000-00-00T00:00:00.000000000Z";
-  if (text.size() != shape.size()) return false;
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    const bool digit = text[i] >= '0' && text[i] <= '9';
-    if (shape[i] == '0' ? !digit : text[i] != shape[i]) return false;
-  }
-  return true;
+  constexpr std::size_t rest = shape.size() - sizeof(Bytes16);
+  return text.size() == shape.size() && has_shape(text.data(), shape.data()) &&
+         has_shape(text.data() + rest, shape.data() + rest);
 }
 
 bool is_correlation(std::string_view text) {
-  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == text.npos;
+  return text.size() == 32 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 class Parser {
@@ -47,12 +58,23 @@ class Parser {
     expected_ = expected, offset_ = offset;
     return false;
   }
-  bool want(std::string_view text) { return scanner_.literal(text) || miss(text); }
-  bool number(std::string_view key, u64& value) { return want(key) && (scanner_.number(value) || miss("a whole number")); }
-  bool string(std::string_view key, std::string_view& raw) {
+  // These take a key as an array, whose size a compiler knows.
+  template <std::size_t Size>
+  bool want(const char (&text)[Size]) {
+    return scanner_.literal(text) || miss(text);
+  }
+  template <std::size_t Size>
+  bool number(const char (&key)[Size], u64& value) {
+    return want(key) && (scanner_.number(value) || miss("a whole number"));
+  }
+  template <std::size_t Size>
+  bool string(const char (&key)[Size], std::string_view& raw) {
     return want(key) && (scanner_.string(raw) || miss("a string in canonical form"));
   }
-  bool flag(std::string_view text) { return scanner_.literal(text); }
+  template <std::size_t Size>
+  bool flag(const char (&text)[Size]) {
+    return scanner_.literal(text);
+  }
 
   bool head() {
     if (!string("{\"v\":1,\"kind\":", out_.kind_name) || !kind()) return false;
@@ -90,7 +112,8 @@ class Parser {
   }
 
   // Reads a name as the ledger writes it: without an escape, so that its text is the name.
-  bool name(std::string_view key, std::string_view& raw) {
+  template <std::size_t Size>
+  bool name(const char (&key)[Size], std::string_view& raw) {
     return string(key, raw) && (plain_prefix(raw) == raw.size() || miss("a producer's name"));
   }
 
@@ -237,7 +260,8 @@ class Parser {
   }
 
   // Causes are named in the order of Cause, none occurs twice, and none is 0.
-  bool causes(std::string_view key, Causes& out) {
+  template <std::size_t Size>
+  bool causes(const char (&key)[Size], Causes& out) {
     out = {};
     if (!want(key)) return false;
     if (scanner_.literal("}")) return true;
