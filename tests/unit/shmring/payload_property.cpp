@@ -303,7 +303,7 @@ class Judge {
   bool closed_[writers] = {};
 };
 
-constexpr u64 slower = shmring::test::sanitized ? 10 : 1;
+constexpr u64 slower = shmring::test::sanitized ? 20 : 1;
 
 // rapidcheck's own way to be told: it reads this once, at its first check.
 bool holds(u64 cases, const std::function<void()>& property) {
