@@ -111,7 +111,7 @@ int Auditor::run() {
 int Auditor::hash(const std::vector<u64>& sizes) {
   HashedFiles hashed;
   std::vector<FileHashes> files;
-  hashed.begin(directory_.get(), dir_, files_, out_.base, sizes, request_.threads);
+  hashed.begin(directory_.get(), dir_, files_, out_.base, sizes, request_.threads, request_.share_bytes);
   if (const int error = verify(dir_, verdict_, request_.taker)) return error;
   if (const int error = hashed.join(files)) return error;
   go_through(files, sizes);

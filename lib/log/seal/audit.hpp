@@ -22,11 +22,12 @@
 namespace shmring::log {
 
 struct AuditRequest {
-  std::vector<VerifierKey> keys;  // of the log's first epoch; if they are known, its own key and those of witnesses
-  std::vector<Anchor> given;      // checkpoints that were kept elsewhere
-  std::string against;            // a copy of the log; empty: there is none
-  unsigned threads = 1;           // that hash, beside the one that calls
-  LineTaker* taker = nullptr;     // is given the lines while they are verified; may be null
+  std::vector<VerifierKey> keys;   // of the log's first epoch; if they are known, its own key and those of witnesses
+  std::vector<Anchor> given;       // checkpoints that were kept elsewhere
+  std::string against;             // a copy of the log; empty: there is none
+  unsigned threads = 1;            // that hash, beside the one that calls
+  u64 share_bytes = u64{4} << 20;  // of a file, that one of them hashes at a time
+  LineTaker* taker = nullptr;      // is given the lines while they are verified; may be null
 };
 
 struct Witnessed {

@@ -54,6 +54,41 @@ TEST_CASE("it is the same with any number of threads, and with one key of the fi
   CHECK(is.audit.found.find("another one than the given") != std::string::npos);
 }
 
+TEST_CASE("it is the same in whatever shares the files are hashed, and a line that lies about its index is found in all") {
+  const Directory dir;
+  const SealedLog log(dir.path(), {.lines = 600, .per_file = 250, .before = 20, .sign_every = 37});
+  AuditRequest request = with_keys(log);
+  request.threads = 2;
+  const std::string path = file_of(dir, log, 1), before = content(path);
+  const std::size_t middle = before.find('\n', before.size() / 2) + 1;
+  std::string lying = before;
+  const std::size_t digit = lying.find("\"index\":", middle) + 8;
+  lying[digit] = lying[digit] == '9' ? '1' : '9';
+  const u64 compared = judge(dir.path(), request).audit.compared;
+  CHECK(compared > 10);
+  put_content(path, lying);
+  const Judged whole = judge(dir.path(), request);
+  CHECK_FALSE(whole.audit.holds);
+  for (const u64 bytes : {u64{1}, u64{100}, u64{777}, u64{middle}, u64{middle - 1}, u64{middle + 1}}) {
+    CAPTURE(bytes);
+    request.share_bytes = bytes;
+    put_content(path, before);
+    const Judged is = judge(dir.path(), request);
+    CHECK(is.holds());
+    CHECK(is.audit.compared == compared);
+    CHECK(is.audit.signed_lines + is.audit.unsigned_lines == 600);
+    put_content(path, lying);
+    const Judged changed = judge(dir.path(), request);
+    CHECK_FALSE(changed.verdict.proven);
+    CHECK_FALSE(changed.audit.holds);
+    CHECK(changed.audit.file == log.files()[1]);
+    CHECK(changed.audit.first_index == whole.audit.first_index);
+    CHECK(changed.audit.last_index == whole.audit.last_index);
+    CHECK(changed.audit.expected == whole.audit.expected);
+    CHECK(changed.audit.found == whole.audit.found);
+  }
+}
+
 TEST_CASE("any byte of a signed line that is changed is found within 256 lines by the tiles, and its line by a copy") {
   const Directory dir, copy;
   const SealedLog log(dir.path(), {.lines = 2000, .per_file = 600, .sign_every = 640});
