@@ -1,6 +1,7 @@
 // Values to JSON: see encoder.hpp.
 #include "lib/log/format/encoder.hpp"
 
+#include <cstring>
 #include <utility>
 
 #include "lib/include/shmring/shmring.h"
@@ -13,7 +14,7 @@ namespace shmring::log {
 namespace {
 
 void put_ring_id(Pen& pen, const RingId& ring) {
-  if (ring != RingId{}) pen << ",\"ring_id\":\"" << text_of(ring) << "\"";
+  if ((ring[0] | ring[1]) != 0) pen << ",\"ring_id\":\"" << text_of(ring) << "\"";
 }
 
 void put_causes(Pen& pen, const Causes& causes) {
@@ -48,7 +49,9 @@ void put_old(Pen& pen, const FormerLog& old) {
 }
 
 void put_correlation(Pen& pen, const std::array<u8, 16>& correlation) {
-  if (correlation != std::array<u8, 16>{}) (pen << ",\"corr\":\"").hex(correlation) << "\"";
+  u64 halves[2];
+  std::memcpy(halves, correlation.data(), sizeof halves);
+  if ((halves[0] | halves[1]) != 0) (pen << ",\"corr\":\"").hex(correlation) << "\"";
 }
 
 // Writes the payload as its kind says. Returns false if it does not conform to its kind, and was written as text or base64
