@@ -89,6 +89,7 @@ class Disk {
   u64 find(u64 directory, const std::string& name) const;
   Inode& at(u64 inode) { return inodes_.at(inode); }
   const Inode& at(u64 inode) const { return inodes_.at(inode); }
+  const std::map<u64, Inode>& inodes() const { return inodes_; }  // those without a name, too: their blocks were not given away
 
   // Another process begins. Lost pages that were not dropped by then stay until the power fails: nothing can be done about a
   // page that is dropped while it is read.

@@ -118,6 +118,19 @@ void History::check_whole() {
   if (scenario_.is_sealed) check_seal(lines);
 }
 
+// Of a key that is over the disk has no secret, also in no block without a name.
+void History::check_erasure(const std::vector<log::KeyNote>& chain) const {
+  for (const auto& [number, inode] : machine_.disk.inodes()) {
+    const std::string_view line = std::string_view(inode.disk_bytes).substr(0, inode.disk_bytes.find('\n'));
+    log::SecretKey secret;
+    if (inode.is_directory || !log::SecretKey::parse(line, secret)) continue;
+    for (const log::KeyNote& note : chain)
+      if (note.epoch != chain.back().epoch && note.key == secret.verifier())
+        throw Wrong{"the disk has the secret of epoch " + std::to_string(note.epoch) + ", and the chain ends with epoch " +
+                    std::to_string(chain.back().epoch)};
+  }
+}
+
 // One chain of keys, no secret of an older epoch, and each root that was signed is that of the lines.
 void History::check_seal(const std::vector<std::string>& lines) {
   std::vector<log::KeyNote> chain;
@@ -131,6 +144,7 @@ void History::check_seal(const std::vector<std::string>& lines) {
   for (const auto& [name, inode] : machine_.disk.at(state).names)
     if (name.starts_with("epoch-") && name != secret(last) && name != secret(last + 1))
       throw Wrong{name + " is left, and the chain ends with epoch " + std::to_string(last)};
+  check_erasure(chain);
   figures_.keys += chain.size() - 1;
   std::map<u64, log::Hash> roots;
   for (const log::KeyNote& key : chain) roots[key.size] = key.root;

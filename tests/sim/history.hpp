@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "lib/log/files/appender.hpp"
+#include "lib/log/seal/keys.hpp"
 #include "tests/sim/machine.hpp"
 #include "tests/unit/log/support.hpp"
 
@@ -71,6 +72,7 @@ class History {
   void die(Death death, u64 seed);
   void check_whole();
   void check_seal(const std::vector<std::string>& lines);
+  void check_erasure(const std::vector<shmring::log::KeyNote>& chain) const;
   u64 directory() const { return machine_.disk.find(Disk::root, "log"); }
 
   Scenario scenario_;

@@ -19,13 +19,14 @@ namespace shmring::log {
 namespace {
 
 constexpr const char* log_key_name = "log.key";
-constexpr const char* temporary_key = "key.tmp";
 constexpr const char* temporary_signed = "checkpoint.tmp";
 constexpr std::string_view epoch_prefix = "epoch-", key_suffix = ".key";
 constexpr std::size_t most_secret_bytes = 4096;
 constexpr std::size_t secure_bytes = 32768, least_secure_bytes = 16;
 
 std::string epoch_file(u64 epoch) { return std::string(epoch_prefix) + std::to_string(epoch) + std::string(key_suffix); }
+
+std::string temporary_of(const std::string& name) { return name + ".tmp"; }
 
 bool is_epoch_file(std::string_view name, u64& epoch) {
   if (!take_prefix(name, epoch_prefix) || !name.ends_with(key_suffix)) return false;
@@ -40,6 +41,15 @@ int overwrite(int file) {
   const ssize_t written = os::calls.pwrite(file, zeros.data(), zeros.size(), 0);
   if (written != static_cast<ssize_t>(zeros.size())) return written < 0 ? -errno : -EIO;
   return os::sync_data(file);
+}
+
+// Writes a key's line at the beginning of a file. Returns 0 or −errno.
+int store(int file, const SecretKey& key) {
+  const SecretText text = key.text();
+  const std::string_view bytes = text.view();
+  int error = os::write_full_at(file, bytes.data(), bytes.size(), 0);
+  if (error == 0) error = os::write_full_at(file, "\n", 1, bytes.size());
+  return error == 0 ? os::sync_data(file) : error;
 }
 
 }  // namespace
@@ -112,26 +122,50 @@ int Secrets::read(const std::string& name, SecretKey& out) const {
   return os::fail(EBADMSG, "%s/%s: it is not a private key; put the one back that was there", path_.c_str(), name.c_str());
 }
 
-int Secrets::write(const std::string& name, const SecretKey& key, bool is_there) const {
-  os::calls.unlinkat(directory_.get(), temporary_key, 0);  // of a writer that was killed here
-  os::Fd file, replaced;
-  int error = os::open_at(directory_.get(), temporary_key, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
+int Secrets::write(const std::string& name, const SecretKey& key) const {
+  const std::string temporary = temporary_of(name);
+  os::calls.unlinkat(directory_.get(), temporary.c_str(), 0);  // of a writer that was killed here
+  os::Fd file;
+  int error = os::open_at(directory_.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
   if (error != 0) return fail(error, name, "create");
-  if (is_there) error = os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, replaced);
-  const SecretText text = key.text();
-  if (error == 0) error = os::write_full(file.get(), text.view().data(), text.view().size());
-  if (error == 0) error = os::write_full(file.get(), "\n", 1);
-  if (error == 0) error = os::sync_data(file.get());
-  if (error == 0) error = (is_there ? os::rename_over : os::rename_new)(directory_.get(), temporary_key, name.c_str());
-  if (error != 0) os::calls.unlinkat(directory_.get(), temporary_key, 0);
+  error = store(file.get(), key);
+  if (error == 0) error = os::rename_new(directory_.get(), temporary.c_str(), name.c_str());
+  if (error != 0) os::calls.unlinkat(directory_.get(), temporary.c_str(), 0);
   if (error == 0) error = os::sync_all(directory_.get());
-  // The same secret is in the file that had the name, whose blocks would keep it when it has none.
-  if (error == 0 && is_there) error = overwrite(replaced.get());
+  return error == 0 ? 0 : fail(error, name, "write");
+}
+
+// A sync that failed proves nothing until what it was to bring to the disk is changed once more. That is the file's bytes, and
+// its name. Another file would leave the secret in blocks without a name when this process is killed before they are erased.
+int Secrets::rewrite(const std::string& name, const SecretKey& key) const {
+  const std::string temporary = temporary_of(name);
+  os::Fd file;
+  int error = os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, file);
+  if (error == 0) error = store(file.get(), key);
+  if (error == 0) error = os::rename_over(directory_.get(), name.c_str(), temporary.c_str());
+  if (error == 0) error = os::rename_new(directory_.get(), temporary.c_str(), name.c_str());
+  if (error == 0) error = os::sync_all(directory_.get());
+  return error == 0 ? 0 : fail(error, name, "write");
+}
+
+// A process that ended while it wrote the file once more left it under the temporary name. So did one that was killed before
+// the file was durable, which it must be before it has its name.
+int Secrets::find(const std::string& name, SecretKey& out) const {
+  const std::string temporary = temporary_of(name);
+  int error = read(name, out);
+  if (error != -ENOENT || read(temporary, out) != 0) return error;
+  os::Fd file;
+  error = os::open_at(directory_.get(), temporary.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, file);
+  if (error == 0) error = store(file.get(), out);
+  if (error == 0) error = os::rename_new(directory_.get(), temporary.c_str(), name.c_str());
+  if (error == 0) error = os::sync_all(directory_.get());
   return error == 0 ? 0 : fail(error, name, "write");
 }
 
 int Secrets::read_log_key(SecretKey& out) const { return read(log_key_name, out); }
 int Secrets::read_epoch(u64 epoch, SecretKey& out) const { return read(epoch_file(epoch), out); }
+int Secrets::find_log_key(SecretKey& out) const { return find(log_key_name, out); }
+int Secrets::find_first_epoch(SecretKey& out) const { return find(epoch_file(0), out); }
 int Secrets::write_log_key(const SecretKey& key) const { return write(log_key_name, key); }
 int Secrets::write_epoch(u64 epoch, const SecretKey& key) const { return write(epoch_file(epoch), key); }
 
@@ -146,8 +180,8 @@ int Secrets::age_ns(u64 epoch, u64 now_utc_ns, u64& out) const {
 }
 
 int Secrets::rewrite_first(const SecretKey& log, const SecretKey& epoch) const {
-  const int error = write(log_key_name, log, true);
-  return error == 0 ? write(epoch_file(0), epoch, true) : error;
+  const int error = rewrite(log_key_name, log);
+  return error == 0 ? rewrite(epoch_file(0), epoch) : error;
 }
 
 int Secrets::erase_epoch(u64 epoch) const { return erase(epoch_file(epoch)); }
@@ -194,10 +228,10 @@ void keep_secrets_apart() {
 
 int make_first_keys(const Secrets& secrets, const std::string& origin) {
   SecretKey log, epoch;
-  int error = secrets.read_log_key(log);
+  int error = secrets.find_log_key(log);
   if (error == -ENOENT) error = secrets.write_log_key(log = SecretKey::make(origin));
   if (error != 0) return error;
-  error = secrets.read_epoch(0, epoch);
+  error = secrets.find_first_epoch(epoch);
   const std::string name = epoch_name(log.name(), 0);
   if (error == 0 && epoch.name() == name) return 0;
   // A power cut took the log's key of a first start, and left this one. It has signed nothing.

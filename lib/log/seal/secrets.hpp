@@ -7,13 +7,14 @@
 // A key's file is one line, a private key in the text form of note.hpp. The directory has mode 0700, the files 0600, and all of
 // them belong to the user of the process. This is judged on the open descriptor, and anything else is refused.
 //
-// A secret is written so:   openat(key.tmp) write fdatasync renameat2(key.tmp → NAME) fsync(DIRECTORY)
+// A secret is written so:   openat(NAME.tmp) pwrite fdatasync renameat2(NAME.tmp → NAME) fsync(DIRECTORY)
+// … and a first one again:  pwrite(NAME) fdatasync renameat(NAME → NAME.tmp) renameat(NAME.tmp → NAME) fsync(DIRECTORY)
 // It is erased so:          pwrite(NAME, zeros) fdatasync unlinkat(NAME) fsync(DIRECTORY)
-// A first key is written a second time by the same calls, and zeros into what had the name before.
 //
 // Invariants:
 //   - a secret is in no message, no error, no line of the log, and no argument. What was read of a file is wiped;
-//   - a secret that is there is replaced only by itself: writing another one refuses a name that exists;
+//   - a secret that is there is never replaced: writing another one refuses a name that exists;
+//   - a secret that signs is in one file, so that nothing of it is left when that file is erased;
 //   - wherever erasing was cut short, it may be done again.
 // Thread role: any, one at a time. Each call waits for the disk.
 #pragma once
@@ -43,11 +44,14 @@ class Secrets {
   // They return 0, or −errno with its text: −ENOENT, −EINVAL (owner or mode), −EBADMSG (not a key).
   int read_log_key(SecretKey& out) const;
   int read_epoch(u64 epoch, SecretKey& out) const;
+  // The same for the first keys, also where a process has ended while it wrote them once more.
+  int find_log_key(SecretKey& out) const;
+  int find_first_epoch(SecretKey& out) const;
   // They return 0, or −errno with its text: −EEXIST if it is there.
   int write_log_key(const SecretKey& key) const;
   int write_epoch(u64 epoch, const SecretKey& key) const;
-  // Writes the first keys, which are there, once more: what is read may be only the cache's. Returns 0, or −errno with its
-  // text.
+  // Writes the first keys, which are there, once more: what is read of them, and of the directory, may be only the cache's.
+  // Returns 0, or −errno with its text.
   int rewrite_first(const SecretKey& log, const SecretKey& epoch) const;
   // Sets how long ago it was written, by the file system's clock; a time to come is 0. Returns 0, or −errno with its text.
   int age_ns(u64 epoch, u64 now_utc_ns, u64& out) const;
@@ -65,7 +69,9 @@ class Secrets {
  private:
   int judge(int fd, mode_t kind, mode_t mode, const std::string& name) const;
   int read(const std::string& name, SecretKey& out) const;
-  int write(const std::string& name, const SecretKey& key, bool is_there = false) const;
+  int find(const std::string& name, SecretKey& out) const;
+  int write(const std::string& name, const SecretKey& key) const;
+  int rewrite(const std::string& name, const SecretKey& key) const;
   int erase(const std::string& name) const;
   int fail(int error, const std::string& name, const char* what) const;
 

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include "tests/unit/log/seal/dying.hpp"
 #include "tests/unit/log/seal/sealed_log.hpp"
 
@@ -158,4 +160,32 @@ TEST_CASE("where a power cut took the log's first key alone, the first epoch's i
   const std::string second = key_of_epoch("shmring/r/3");
   CHECK(second != first);
   CHECK(key_of_epoch("shmring/r/4") == second);
+}
+
+TEST_CASE("a first key that a start was giving its name once more when it was killed is found, and is that key") {
+  Directory dir;
+  const std::string state = dir.path() + "/state";
+  Secrets secrets;
+  REQUIRE(secrets.open(state, true) == 0);
+  const auto verifiers = [&] {
+    SecretKey log, epoch;
+    REQUIRE(make_first_keys(secrets, "shmring/r/1") == 0);
+    REQUIRE((secrets.read_log_key(log) == 0 && secrets.read_epoch(0, epoch) == 0));
+    return text_of(log.verifier()) + text_of(epoch.verifier());
+  };
+  const std::string before = verifiers();
+  for (const char* name : {"/log.key", "/epoch-0.key"}) {
+    CAPTURE(name);
+    fs::rename(state + name, state + name + ".tmp");
+    CHECK(verifiers() == before);
+    CHECK_FALSE(fs::exists(state + name + ".tmp"));
+  }
+  for (const char* name : {"/log.key", "/epoch-0.key"}) {  // part of a key that was never one
+    CAPTURE(name);
+    fs::remove(state + name);
+    std::ofstream(state + name + ".tmp") << "PRIVATE+KEY+";
+    fs::permissions(state + name + ".tmp", fs::perms(0600));
+    CHECK(verifiers() != before);
+    CHECK_FALSE(fs::exists(state + name + ".tmp"));
+  }
 }
