@@ -71,8 +71,6 @@ int Notary::begin_keys(std::string_view ring, const SealPolicy& policy) {
   const std::string origin = policy.origin.empty() ? new_origin(ring) : policy.origin;
   if (!is_key_name(origin)) return os::fail(EINVAL, "log %s: its origin is to be a name without spaces and '+'", dir_.c_str());
   int error = make_first_keys(secrets_, origin);
-  if (error == 0) error = secrets_.read_log_key(log_key_);
-  if (error == 0) error = secrets_.read_epoch(0, epoch_key_);
   // A sync that failed was told to whoever made what is there, and not to us.
   if (error == 0) error = secrets_.rewrite_first(log_key_, epoch_key_);
   if (error != 0) return error;

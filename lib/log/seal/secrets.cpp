@@ -129,37 +129,38 @@ int Secrets::write(const std::string& name, const SecretKey& key) const {
   int error = os::open_at(directory_.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, file);
   if (error != 0) return fail(error, name, "create");
   error = store(file.get(), key);
-  if (error == 0) error = os::rename_new(directory_.get(), temporary.c_str(), name.c_str());
-  if (error != 0) os::calls.unlinkat(directory_.get(), temporary.c_str(), 0);
-  if (error == 0) error = os::sync_all(directory_.get());
+  if (error == 0) error = give_name(name);
+  if (error == 0) return 0;
+  os::calls.unlinkat(directory_.get(), temporary.c_str(), 0);
+  return fail(error, name, "write");
+}
+
+// A process that ended while it wrote the file once more left it under the temporary name. So did one that was killed before
+// the file was durable, which it must be before it has its name. Part of a key was never one: it counts as not there.
+int Secrets::find(const std::string& name, SecretKey& out) const {
+  if (const int error = read(name, out); error != -ENOENT) return error;
+  const std::string temporary = temporary_of(name);
+  int error = read(temporary, out);
+  if (error != 0) return error == -EBADMSG ? -ENOENT : error;
+  os::Fd file;
+  error = os::open_at(directory_.get(), temporary.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, file);
+  if (error == 0) error = store(file.get(), out);
+  if (error == 0) error = give_name(name);
   return error == 0 ? 0 : fail(error, name, "write");
 }
 
 // A sync that failed proves nothing until what it was to bring to the disk is changed once more. That is the file's bytes, and
-// its name. Another file would leave the secret in blocks without a name when this process is killed before they are erased.
-int Secrets::rewrite(const std::string& name, const SecretKey& key) const {
+// its name. Another file would leave the secret in blocks without a name if this process is killed before they are erased.
+int Secrets::rewrite(const std::string& name, SecretKey& out) const {
   const std::string temporary = temporary_of(name);
-  os::Fd file;
-  int error = os::open_at(directory_.get(), name.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, file);
-  if (error == 0) error = store(file.get(), key);
-  if (error == 0) error = os::rename_over(directory_.get(), name.c_str(), temporary.c_str());
-  if (error == 0) error = os::rename_new(directory_.get(), temporary.c_str(), name.c_str());
-  if (error == 0) error = os::sync_all(directory_.get());
-  return error == 0 ? 0 : fail(error, name, "write");
+  os::calls.unlinkat(directory_.get(), temporary.c_str(), 0);  // it may be the same file, which a rename leaves as it is
+  const int error = os::rename_over(directory_.get(), name.c_str(), temporary.c_str());
+  return error == 0 ? find(name, out) : fail(error, name, "write");
 }
 
-// A process that ended while it wrote the file once more left it under the temporary name. So did one that was killed before
-// the file was durable, which it must be before it has its name.
-int Secrets::find(const std::string& name, SecretKey& out) const {
-  const std::string temporary = temporary_of(name);
-  int error = read(name, out);
-  if (error != -ENOENT || read(temporary, out) != 0) return error;
-  os::Fd file;
-  error = os::open_at(directory_.get(), temporary.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, file);
-  if (error == 0) error = store(file.get(), out);
-  if (error == 0) error = os::rename_new(directory_.get(), temporary.c_str(), name.c_str());
-  if (error == 0) error = os::sync_all(directory_.get());
-  return error == 0 ? 0 : fail(error, name, "write");
+int Secrets::give_name(const std::string& name) const {
+  const int error = os::rename_new(directory_.get(), temporary_of(name).c_str(), name.c_str());
+  return error == 0 ? os::sync_all(directory_.get()) : error;
 }
 
 int Secrets::read_log_key(SecretKey& out) const { return read(log_key_name, out); }
@@ -179,7 +180,7 @@ int Secrets::age_ns(u64 epoch, u64 now_utc_ns, u64& out) const {
   return 0;
 }
 
-int Secrets::rewrite_first(const SecretKey& log, const SecretKey& epoch) const {
+int Secrets::rewrite_first(SecretKey& log, SecretKey& epoch) const {
   const int error = rewrite(log_key_name, log);
   return error == 0 ? rewrite(epoch_file(0), epoch) : error;
 }

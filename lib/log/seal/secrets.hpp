@@ -8,7 +8,7 @@
 // them belong to the user of the process. This is judged on the open descriptor, and anything else is refused.
 //
 // A secret is written so:   openat(NAME.tmp) pwrite fdatasync renameat2(NAME.tmp → NAME) fsync(DIRECTORY)
-// … and a first one again:  pwrite(NAME) fdatasync renameat(NAME → NAME.tmp) renameat(NAME.tmp → NAME) fsync(DIRECTORY)
+// … and a first one again:  renameat(NAME → NAME.tmp) pwrite fdatasync renameat2(NAME.tmp → NAME) fsync(DIRECTORY)
 // It is erased so:          pwrite(NAME, zeros) fdatasync unlinkat(NAME) fsync(DIRECTORY)
 //
 // Invariants:
@@ -44,15 +44,15 @@ class Secrets {
   // They return 0, or −errno with its text: −ENOENT, −EINVAL (owner or mode), −EBADMSG (not a key).
   int read_log_key(SecretKey& out) const;
   int read_epoch(u64 epoch, SecretKey& out) const;
-  // The same for the first keys, also where a process has ended while it wrote them once more.
+  // The same for the first keys, also where a process has ended while it wrote them once more. Part of a key counts as none.
   int find_log_key(SecretKey& out) const;
   int find_first_epoch(SecretKey& out) const;
   // They return 0, or −errno with its text: −EEXIST if it is there.
   int write_log_key(const SecretKey& key) const;
   int write_epoch(u64 epoch, const SecretKey& key) const;
-  // Writes the first keys, which are there, once more: what is read of them, and of the directory, may be only the cache's.
-  // Returns 0, or −errno with its text.
-  int rewrite_first(const SecretKey& log, const SecretKey& epoch) const;
+  // Reads the first keys, which are there, and writes them once more: what is read of them, and of the directory, may be only
+  // the cache's. Returns 0, or −errno with its text.
+  int rewrite_first(SecretKey& log, SecretKey& epoch) const;
   // Sets how long ago it was written, by the file system's clock; a time to come is 0. Returns 0, or −errno with its text.
   int age_ns(u64 epoch, u64 now_utc_ns, u64& out) const;
   // Returns 0 also if it is not there, or −errno with its text.
@@ -71,7 +71,8 @@ class Secrets {
   int read(const std::string& name, SecretKey& out) const;
   int find(const std::string& name, SecretKey& out) const;
   int write(const std::string& name, const SecretKey& key) const;
-  int rewrite(const std::string& name, const SecretKey& key) const;
+  int rewrite(const std::string& name, SecretKey& out) const;
+  int give_name(const std::string& name) const;
   int erase(const std::string& name) const;
   int fail(int error, const std::string& name, const char* what) const;
 

@@ -177,7 +177,15 @@ TEST_CASE("a first key that a start was giving its name once more when it was ki
   for (const char* name : {"/log.key", "/epoch-0.key"}) {
     CAPTURE(name);
     fs::rename(state + name, state + name + ".tmp");
+    fs::permissions(state + name + ".tmp", fs::perms(0644));  // it is there, and cannot be read: no other key is made
+    CHECK(make_first_keys(secrets, "shmring/r/1") == -EINVAL);
+    fs::permissions(state + name + ".tmp", fs::perms(0600));
     CHECK(verifiers() == before);
+    CHECK_FALSE(fs::exists(state + name + ".tmp"));
+    fs::create_hard_link(state + name, state + name + ".tmp");  // where a rename that does not replace is a link
+    SecretKey log, epoch;
+    CHECK(secrets.rewrite_first(log, epoch) == 0);
+    CHECK(text_of(log.verifier()) + text_of(epoch.verifier()) == before);
     CHECK_FALSE(fs::exists(state + name + ".tmp"));
   }
   for (const char* name : {"/log.key", "/epoch-0.key"}) {  // part of a key that was never one
