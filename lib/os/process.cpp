@@ -268,6 +268,8 @@ int Deaths::wait(std::span<Deaths* const> all, u64 timeout_ns, const sigset_t* m
   const timespec timeout{static_cast<time_t>(timeout_ns / 1'000'000'000), static_cast<long>(timeout_ns % 1'000'000'000)};
   const int ready = result(calls.ppoll(polled.data(), polled.size(), &timeout, mask));
   if (ready <= 0) return ready;
+  const timespec none{0, 0};
+  if (mask != nullptr) calls.ppoll(nullptr, 0, &none, mask);  // the call before lets no signal in if something was ready
   int ended = 0;
   for (Deaths* const deaths : all) ended += deaths->look();
   return ended;

@@ -100,6 +100,7 @@ class Reader {
   bool is_idle() const;                                               // nothing in any lane, and nothing left for want of room
   // Returns true if a pass without entries and tails would find what the last pass found: nothing.
   bool is_still_idle() const;
+  bool has_tail_moved(u32 lane) const;  // since it was last read
   bool lacks_room(u32 lane) const;
   std::size_t stalled() const;
   bool names_entry(u64 incarnation) const;  // as of the last read_entries

@@ -296,6 +296,11 @@ bool Reader<M>::is_still_idle() const {
 }
 
 template <class M>
+bool Reader<M>::has_tail_moved(u32 lane) const {
+  return tail_seen<M>(ring_.lanes[lane]) != lanes_[lane].tail;
+}
+
+template <class M>
 std::size_t Reader<M>::stalled() const {
   std::size_t sum = 0;
   for (const LaneView& view : lanes_) sum += view.listed.size();

@@ -91,15 +91,23 @@ TEST_CASE("a line that was noted is in the log after the next pass, though nothi
   CHECK(bench.log.lines.size() == before + 1);
 }
 
-TEST_CASE("a pass is a whole one once the tails' time may have come") {
+TEST_CASE("a tail is looked at once its time may have come, and a whole pass is made only if it has moved") {
   Polling bench;
   bench.start();
   bench.pass();
   bench.pass();
-  CollectorMemory::Hook tails(At::tail_seen, 0, [] {});
+  CollectorMemory::Hook tails(At::tail_seen, 0, [] {}), heads(At::head_publish, 0, [] {});
   bench.poll();
   CHECK(tails.seen() == 0);
   bench.host.time += shmring::collect::tail_patience_ns;
-  bench.poll();
+  CHECK(bench.poll() == 1);
   CHECK(tails.seen() == 1);
+  bench.poll();
+  CHECK(tails.seen() == 1);                 // its time begins anew
+  bench.plain.ring.lanes[0].tail.store(1);  // a claim's slot is still EMPTY
+  bench.host.time += shmring::collect::tail_patience_ns;
+  bench.poll();
+  CHECK(tails.seen() == 3);  // looked at, and read
+  CHECK(heads.seen() == 1);
+  CHECK(bench.collector->reader().head(0) == 1);
 }

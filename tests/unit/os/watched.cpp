@@ -1,8 +1,10 @@
 // os/process.hpp, Deaths: pidfds, the epoll set that watches them, and what it does where there is none.
 #include <doctest/doctest.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 
 #include <cerrno>
+#include <csignal>
 #include <memory>
 #include <vector>
 
@@ -107,6 +109,23 @@ TEST_CASE("a look comes to its end, whatever the set and the pidfds say") {
     CHECK(asked == 1);
   }
   CHECK(deaths.look() == 64);
+}
+
+TEST_CASE("a wait lets a signal in also if a descriptor is ready all the time") {
+  const std::string found = in_child([] {
+    static volatile std::sig_atomic_t came;
+    sigset_t usual, blocked;
+    ::sigemptyset(&blocked);
+    ::sigaddset(&blocked, SIGUSR2);
+    ::sigprocmask(SIG_BLOCK, &blocked, &usual);
+    std::signal(SIGUSR2, [](int) { came = 1; });
+    std::raise(SIGUSR2);
+    const os::Fd event(::eventfd(1, EFD_CLOEXEC));
+    if (came != 0) return std::string("too soon");
+    os::Deaths::wait({}, long_enough_ns, &usual, {event.get()});
+    return std::string(came != 0 ? "let in" : "kept out");
+  });
+  CHECK(found == "let in");
 }
 
 TEST_CASE("the epoll set is none of the spare descriptors") {
