@@ -268,10 +268,13 @@ int Restart::cut(std::size_t at, u64 whole, u64 next, u64& cut_bytes) {
 }
 
 // The last file may have been cut by a start that did not come to sync it, or whose sync failed. The kernel tells that once,
-// and takes the page for written. Its end is written again, with the same bytes, so that this sync means it.
+// and takes the page for written. Its end is written again, with the same bytes, so that this sync means it. What may only be
+// appended to (chattr +a) was not cut by anybody.
 int Restart::sync_end() {
   os::Fd file;
-  if (const int error = open_log_file(directory_, dir_, out_.file, O_RDWR, file)) return error;
+  const int opened = open_log_file(directory_, dir_, out_.file, O_RDWR, file);
+  if (opened == -EPERM && out_.cut_bytes == 0) return 0;
+  if (opened != 0) return opened;
   const u64 from = out_.file_bytes / largest_page_bytes * largest_page_bytes;
   std::string end(out_.file_bytes - from, '\0');
   const ssize_t got = os::read_full(file.get(), end.data(), end.size(), from);
@@ -296,7 +299,7 @@ int Restart::judge() {
     case Origin::copy: out_.durable = files_.empty() ? 0 : files_.front().file.first_index; break;
   }
   if (mark_.durable > out_.next_index) return refuse_below_durable(out_.next_index);
-  if (!out_.is_sealed && (out_.cut_bytes > 0 || origin_ == Origin::earlier_boot || mark_.is_cut))
+  if (!out_.is_sealed && (out_.cut_bytes > 0 || origin_ != Origin::this_boot || mark_.is_cut))
     if (const int error = sync_end()) return error;
   remove_superseded();
   if (const int error = find_overlapping(directory_, dir_, files_, superseded_, out_.durable, out_.overlapping)) return error;

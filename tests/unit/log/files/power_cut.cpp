@@ -153,6 +153,49 @@ TEST_CASE("what a restart has cut is gone from the disk before anything is appen
   }
 }
 
+TEST_CASE("what a start without a mark has cut is synced by the next one, if that one's sync failed") {
+  for (const char* mark : {"gone", "torn"}) {
+    CAPTURE(mark);
+    DurableLog log(Level::interval);
+    CHECK(log.write() == 0);
+    log.writer->log.sync(log.writer->now_ns + second);
+    const fs::path file = log_files(log.dir.log())[0], text = log.dir.log() + "/mark";
+    const auto synced = fs::file_size(file);
+    log.write_unsynced();
+    fs::resize_file(file, synced + 20);
+    const Replaced<&os::Calls::ftruncate> cutting(cut);
+    os::calls.fdatasync = sync_what_was_cut;  // DurableLog puts the real one back
+    log.kill();
+    cut_file = {};
+    for (const bool fails : {true, false}) {
+      mark == std::string("gone") ? (void)fs::remove(text) : fs::resize_file(text, 100);
+      disk.data_syncs = fails ? 1 : 0;
+      log.begin();
+      REQUIRE(log.writer->error == (fails ? -EIO : 0));
+      CHECK(cut_file.inode != 0);
+      CHECK(cut_file.may_come_back == fails);
+      if (fails) log.kill();
+    }
+    CHECK(log.write() == 0);
+    log.check();
+  }
+}
+
+TEST_CASE("after a boot, a file that may only be appended to is gone on with") {
+  DurableLog log(Level::interval);
+  CHECK(log.write() == 0);
+  log.reboot();
+  const Replaced<&os::Calls::openat> append_only([](int at, const char* name, int flags, mode_t mode) {
+    const bool may_write = (flags & O_ACCMODE) == O_RDONLY || (flags & O_APPEND) != 0;
+    if (std::string_view(name).ends_with(".jsonl") && !may_write) return errno = EPERM, -1;
+    return Replaced<&os::Calls::openat>::real(at, name, flags, mode);
+  });
+  log.begin();
+  REQUIRE(log.writer->error == 0);
+  CHECK(log.write() == 0);
+  log.check();
+}
+
 TEST_CASE("a file that was closed where D is, and was not sealed, is replaced: bytes that were cut off it may come back") {
   DurableLog log;
   for (int i = 0; i < 5; ++i) CHECK(log.write() == 0);
