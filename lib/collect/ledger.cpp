@@ -156,10 +156,12 @@ void Ledger::meet(const std::vector<Arrival>& arrivals, u64 now_ns) {
 }
 
 void Ledger::enter(std::span<const Record> records, u64 now_ns) {
+  Account* account = nullptr;
+  u64 of = 0;  // a producer's records often follow each other, and an account keeps its place
   for (const Record& entered : records) {
     const ring::RawRecord& taken = entered.taken;
     const ring::RecordHeader& record = *taken.header;
-    Account* account = find(taken.incarnation);
+    if (account == nullptr || taken.incarnation != of) account = find(of = taken.incarnation);
     if (taken.fault != ring::RawRecord::Fault::none || account == nullptr) {
       if (account != nullptr && taken.not_above > account->through) {  // otherwise its loss is in the log already
         ++account->corrupt;
@@ -197,7 +199,7 @@ void Ledger::enter(std::span<const Record> records, u64 now_ns) {
                 (record.flags & ring::flag_truncated) != 0,
                 taken.late};
     std::memcpy(event.correlation.data(), record.correlation, sizeof record.correlation);
-    lines_.push_back(event);
+    lines_.emplace_back(event);
     advance(*account, record.sequence);
     ++events_;
   }

@@ -1,12 +1,15 @@
 // Load without a kill: every record that was reported as written is in the log, every other one in a loss line.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <thread>
 
+#include "lib/log/files/verify.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/oracle.hpp"
 
 using namespace shmring::test;
+using shmring::log::Verdict;
 
 namespace {
 
@@ -143,4 +146,42 @@ TEST_CASE("entries are used again, and incarnations never") {
   CHECK_MESSAGE(found.problems.empty(), found.text());
   CHECK(found.accounts.size() == static_cast<std::size_t>(lives));
   report("%d attachments of one process in a table of 256 entries", lives);
+}
+
+TEST_CASE("a collector's memory stays as it is, however many records come") {
+  Workplace place;
+  const u64 records = by_mode<u64>(1'500'000, 3'000'000, 100'000'000);
+  std::vector<std::string> options{"--slots",  "65536",        "--on-full", "wait",           "--wait-us",
+                                   "10000000", "--file-bytes", "16777216",  "--retain-bytes", "134217728"};
+  if (mode() != "long") options.insert(options.end(), {"--unsynced-max", "16777216"});  // as much as it takes is soon reached
+  Daemon daemon(place, options);
+  REQUIRE(daemon.collects());
+  const View view;
+  Child producer([&] {
+    shmring_attach_options attached{};
+    attached.struct_size = sizeof attached;
+    shmring_producer* handle = nullptr;
+    if (shmring_attach(Workplace::ring, &attached, &handle) != 0) return 1;
+    const std::string text(64, 'x');
+    for (u64 n = 0; n < records; ++n)
+      if (shmring_write(handle, nullptr, text.data(), text.size()) != 0) return 2;
+    shmring_detach(handle);
+    return 0;
+  });
+  u64 least = ~u64{0}, most = 0;
+  constexpr u64 looks = 20;
+  for (u64 n = looks / 2; n <= looks; ++n) {
+    REQUIRE(eventually([&] { return view.status().logged >= n * records / looks; }, std::chrono::seconds(300)));
+    const u64 kib = own_memory_kib(daemon.process.pid());
+    least = std::min(least, kib), most = std::max(most, kib);
+  }
+  CHECK(producer.wait() == 0);
+  CHECK(daemon.end() == 0);
+  CHECK(least > 0);
+  CHECK(most <= least + 2'048);
+  Verdict verdict;
+  CHECK(shmring::log::verify(place.log, verdict) == 0);
+  CHECK(verdict.proven);
+  report("%lu records, and the collector's memory was from %lu to %lu KiB", records, least, most);
+  tried(records, "records");
 }

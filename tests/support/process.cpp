@@ -36,6 +36,14 @@ std::uint64_t ready_ns(pid_t pid) {
   return ready;
 }
 
+std::uint64_t own_memory_kib(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  std::uint64_t kib = 0;
+  for (std::string word; status >> word;)
+    if (word == "RssAnon:") status >> kib;
+  return kib;
+}
+
 char state_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string name;

@@ -47,6 +47,9 @@ std::uint64_t nanoseconds_since(Steady::time_point begin);
 // How long a process of one thread has stood ready so far, and no core took it; 0: the kernel does not say.
 std::uint64_t ready_ns(pid_t pid);
 
+// The memory that is a process's own, and no file's, in KiB; 0: the process is gone.
+std::uint64_t own_memory_kib(pid_t pid);
+
 // The letter by which /proc names what the process does: S sleeps, Z is dead and not reaped; 0: it is gone.
 char state_of(pid_t pid);
 

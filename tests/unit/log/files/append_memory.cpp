@@ -2,28 +2,14 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
-#include <fstream>
 #include <random>
 #include <span>
 
+#include "tests/support/process.hpp"
 #include "tests/support/sandbox.hpp"
 #include "tests/unit/log/support.hpp"
 
 using namespace log_test;
-
-namespace {
-
-// What is this process's own, and no file.
-u64 own_memory_kib() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  u64 kib = 0;
-  while (status >> word)
-    if (word == "RssAnon:") status >> kib;
-  return kib;
-}
-
-}  // namespace
 
 TEST_CASE("a batch gets the memory of the one before: it is not given back to the system, to come again page by page") {
   Directory dir;
@@ -77,9 +63,9 @@ TEST_CASE("memory stays as it is while the sizes of batches vary: what a large o
       return true;
     };
     if (!write(30'000)) return std::string("it is not written");
-    const u64 before = own_memory_kib();
+    const u64 before = test::own_memory_kib(::getpid());
     if (!write(20'000)) return std::string("it is not written");
-    const u64 after = own_memory_kib();
+    const u64 after = test::own_memory_kib(::getpid());
     return after <= before + 2'048 && after < 24'000 ? std::string("flat")
                                                      : std::to_string(before) + " KiB, then " + std::to_string(after);
   });
