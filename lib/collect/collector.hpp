@@ -67,6 +67,9 @@ class Collector {
 
   void note(Note note) { ledger_.note(std::move(note)); }
   const Ledger& ledger() const { return ledger_; }
+  // What is in the log since this collector began. The ledger may be ahead by a batch that the log has not taken yet.
+  u64 logged_events() const { return logged_events_; }
+  const Causes& logged_losses() const { return logged_losses_; }
   // Includes all lines that were appended.
   RingAccounts accounts() const {
     RingAccounts all = ledger_.accounts();
@@ -108,7 +111,9 @@ class Collector {
   std::size_t entered_ = 0;  // records that have become lines
   bool settled_ = true;      // what ripe_ decides has become lines too
 
-  u64 appended_ = 0;               // our last batch that may not be committed yet; 0: none
+  u64 appended_ = 0;  // our last batch that may not be committed yet; 0: none
+  u64 logged_events_ = 0;
+  Causes logged_losses_;
   std::vector<Advance> advances_;  // of the accounts, by lines that are not committed yet
   Awaited awaited_;                // of the accounts, by lines that are in the log, but not yet where the level promises them
 };
@@ -260,7 +265,7 @@ template <class M>
 bool Collector<M>::learn(const log::Commit& commit) {
   tell_waiters(std::min(commit.durable, commit.archived));
   if (commit.batch < appended_) return false;
-  appended_ = 0;
+  if (std::exchange(appended_, 0) != 0) logged_events_ = ledger_.events(), logged_losses_ = ledger_.losses();
   for (const Advance& advance : advances_) {
     reader_.note_logged(advance.entry, advance.through, advance.refused);
     awaited_.add(commit.index, advance);

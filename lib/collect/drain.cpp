@@ -81,8 +81,7 @@ bool Drain::pass(bool entries_due) {
   return true;
 }
 
-// The logged count has not changed.
-void Drain::show_life() { show_heartbeat(segment_, host_); }
+void Drain::show_life() { show_progress(segment_, collector_, host_); }
 
 void Drain::show_log_state(bool can_be_written) {
   show_state(segment_, !can_be_written ? ring::StatusState::log_failing

@@ -68,7 +68,7 @@ class Drain {
   bool append_notes() { return collector_.append_notes(); }
   // Learns how far the log has come (collector.hpp).
   void learn(const log::Commit& commit) { collector_.learn(commit); }
-  // Shows that this collector lives although the log holds it up.
+  // Shows that this collector lives although the log holds it up, and how far it has come.
   void show_life();
   // Shows whether the log can be written.
   void show_log_state(bool can_be_written);

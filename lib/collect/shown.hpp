@@ -37,18 +37,13 @@ inline void show_state(const os::Segment& segment, ring::StatusState state) {
   ring::show_state<ring::HardwareMemory>(*segment.ring.header, state);
 }
 
-template <class Host>
-void show_heartbeat(const os::Segment& segment, Host& host) {
-  ring::show_heartbeat<ring::HardwareMemory>(*segment.ring.header, host.now_ns(), os::process_cpu_ns());
-}
-
 template <class Collector, class Host>
 void show_progress(const os::Segment& segment, const Collector& collector, Host& host) {
   ring::show_progress<ring::HardwareMemory>(*segment.ring.header,
                                             {.heartbeat_ns = host.now_ns(),
                                              .cpu_ns = os::process_cpu_ns(),
-                                             .logged = collector.ledger().events(),
-                                             .losses = collector.ledger().losses().count,  // causes have the ring's numbers
+                                             .logged = collector.logged_events(),
+                                             .losses = collector.logged_losses().count,  // causes have the ring's numbers
                                              .stalled = collector.reader().stalled()});
 }
 

@@ -202,11 +202,13 @@ class Commands(CommandCase):
         self.create()
         lost = dict(zip(CAUSES, range(1, 13)))
         self.poke(STATUS_MORE, "13Q", *lost.values(), 2)
-        self.poke(STATUS, "7Q", os.getpid() << 42 | 2, 1, 1, 0, 0, 0, sum(lost.values()))
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        self.poke(STATUS, "7Q", os.getpid() << 42 | 2, 1, now + 60 * 10**9, 0, 0, 0, sum(lost.values()))
         with open(self.path(), "r+b") as file:
             fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
             (stat,) = self.expect(OK, "stat", "r", "--interval", "0", "-o", "json").lines
             (dump,) = [line for line in self.expect(OK, "dump", "r", "-o", "json").lines if line["what"] == "collector"]
+            (listed,) = self.expect(OK, "ls", "-o", "json").lines
             texts = [self.expect(OK, *words).out.decode() for words in (["stat", "r", "--interval", "0"], ["dump", "r"])]
         for collector in (stat["collector"], dump):
             self.assertEqual((collector["causes"], collector["lost"], collector["state"]), (lost, 78, "log_failing"))
@@ -214,6 +216,7 @@ class Commands(CommandCase):
             self.assertIn("overwritten 8, died 9, corrupt 10, collector 11, refused 12", text)
             self.assertIn("cannot write its log", text)
         self.assertTrue(any("the collector cannot write its log" in one["what"] for one in stat["warnings"]))
+        self.assertIn("the collector cannot write its log", listed["problem"])
 
     def test_what_the_collector_says_of_its_log_is_shown(self):
         self.create()

@@ -1,11 +1,13 @@
-// shmring ls: lists the rings of this machine. Rings that cannot be used are listed with their problem.
+// shmring ls: lists the rings of this machine, each with its problem, also those that cannot be used.
 #include <memory>
 
 #include "lib/inspect/leftover.hpp"
+#include "lib/os/clock.hpp"
 #include "lib/os/error.hpp"
 #include "tools/common/exit.hpp"
 #include "tools/common/text.hpp"
 #include "tools/shmring/commands.hpp"
+#include "tools/shmring/stat.hpp"
 
 namespace shmring::tool {
 namespace {
@@ -28,7 +30,12 @@ Ring read(const std::string& name) {
   }
   ring.opened = true;
   ring.facts = inspect::read_segment(segment, findings, false);
-  if (!ring.facts.findings.texts.empty()) ring.problem = ring.facts.findings.texts.front();
+  if (!ring.facts.findings.texts.empty()) {
+    ring.problem = ring.facts.findings.texts.front();
+  } else if (ring.facts.collector.holds_lease) {  // that there is no collector is in a column of its own
+    const std::vector<Warning> warnings = warnings_of_collector({ring.facts, os::monotonic_now_ns()});
+    if (!warnings.empty()) ring.problem = warnings.front().what;
+  }
   return ring;
 }
 
@@ -103,7 +110,9 @@ void register_ls(Command program) {
   command.value("-o,--output", *output, "text, or json: one line for each ring").choose({"text", "json"});
   command.footer(
       "GEOMETRY is lanes x slots per lane x bytes per slot. FILL is the number of positions in all lanes that no collector has "
-      "released yet, and how full the fullest lane is.\n"
+      "released yet, and how full the fullest lane is. PROBLEM is the first of those that `shmring doctor` finds in the ring, "
+      "its "
+      "collector or its log.\n"
       "Exit status: 0 ok, also if a ring has a problem; 3 no such directory, 4 permission, 6 SHMRING_DIR, 7 I/O.");
   command.run([output] { return run(*output); });
 }

@@ -30,6 +30,8 @@ struct Warning {
   std::string what, remedy;
 };
 std::vector<Warning> warnings(const Look& now);
+// Those among them that are of the collector and its log.
+std::vector<Warning> warnings_of_collector(const Look& now);
 
 // Returns the nanoseconds since the collector's last pass, or 0 if the clock cannot tell.
 ring::u64 heartbeat_age(const Look& now);

@@ -129,9 +129,14 @@ Rates rates(const Look& before, const Look& now) {
   return out;
 }
 
-std::vector<Warning> warnings(const Look& now) {
+std::vector<Warning> warnings_of_collector(const Look& now) {
   std::vector<Warning> out;
   warn_of_collector(now, out);
+  return out;
+}
+
+std::vector<Warning> warnings(const Look& now) {
+  std::vector<Warning> out = warnings_of_collector(now);
   warn_of_lanes(now.facts, out);
   for (const ProducerFacts& producer : now.facts.producers) warn_of_producer(now.facts.collector, producer, out);
   const auto dead = std::ranges::count(now.facts.producers, Standing::dead, &ProducerFacts::standing);

@@ -282,8 +282,10 @@ TEST_CASE("a pass that a full log holds up takes nothing more, and goes on where
   CHECK(bench.plain.word(600).state == SlotState::ready);
   CHECK(bench.plain.word(0) == reading(0, 1));
   CHECK(bench.log.lines.size() == 1 + collect::records_a_batch);
+  CHECK(bench.collector->logged_events() == collect::records_a_batch);
   bench.log.full = false;
   bench.drain();
+  CHECK(bench.collector->logged_events() == 601);
   CHECK_MESSAGE(bench.log.broken == "", bench.log.broken);
   CHECK(bench.log.payloads.size() == 601);
   CHECK(std::count(bench.log.lines.begin(), bench.log.lines.end(), "incident meanwhile") == 1);
