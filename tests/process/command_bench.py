@@ -117,7 +117,7 @@ class Bench(CommandCase):
             ("collector", "handoff"): "ns", ("collector-busy", "handoff"): "ns",
             ("floor-polled", "handoff"): "ns", ("collector", "logged"): "records/s",
             ("encoder", "encode"): "lines/s", ("file-writes", "written"): "lines/s",
-            ("collector", "stages"): "ns", ("collector", "idle"): "wake-ups/s"})
+            ("encoded-writes", "logged"): "records/s", ("collector", "stages"): "ns", ("collector", "idle"): "wake-ups/s"})
         for figure in found.values():
             self.assertGreater(figure["median"], 0)
             self.assertEqual(figure["delivered"], figure["attempted"] - figure["dropped"])
@@ -125,7 +125,8 @@ class Bench(CommandCase):
         for transport in "collector", "collector-busy", "floor-polled":
             figure = found[transport, "handoff"]
             self.assertEqual(figure["calls"]["count"], figure["attempted"])
-        for name in ("collector", "logged"), ("collector", "stages"), ("encoder", "encode"), ("file-writes", "written"):
+        for name in ("collector", "logged"), ("collector", "stages"), ("encoder", "encode"), ("file-writes", "written"), \
+                ("encoded-writes", "logged"):
             self.assertGreater(found[name]["attempted"], 0)
         stages = found["collector", "stages"]
         self.assertEqual(list(stages["parts"]), ["walk", "order", "encode", "write", "release"])

@@ -172,7 +172,7 @@ std::vector<Row> other_rows() {
        0,
        false,
        true,
-       nullptr,
+       "encoded-writes",
        {"file-writes", {Measure::written, 64}}},
       {"lines encoded, the encoder alone", {"encoder", {Measure::encode, 64}}, true, {nullptr, {}}, 0, 8e6, 0, false},
       {"wake-ups of an idle collector", {"collector", {Measure::idle, 64}}, false, {nullptr, {}}, 0, 50, 0, false},

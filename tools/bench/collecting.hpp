@@ -27,6 +27,7 @@ Round run_file_syncs(const Job& job);
 Round run_encode(const Job& job);
 Round run_hashes(const Job& job);
 Round run_file_writes(const Job& job);
+Round run_encoded_writes(const Job& job);  // the floor of `logged`: one thread encodes lines and writes them
 Round run_stages(const Job& job);
 Round run_idle(const Job& job);
 Round run_resting(const Job& job);

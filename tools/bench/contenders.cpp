@@ -115,6 +115,7 @@ std::vector<Contender> contenders() {
       collecting("floor-polled", run_floor_handoff, {Measure::handoff}),
       collecting("encoder", run_encode, {Measure::encode}),
       collecting("file-writes", run_file_writes, {Measure::written}),
+      collecting("encoded-writes", run_encoded_writes, {Measure::logged}),
       collecting("file-syncs", run_synced_file, {Measure::written, Measure::durable}, false),
       collecting(
           "log-1g", [](const Job& job) { return run_restart(job, 1); }, {Measure::restart, Measure::reboot}, false),

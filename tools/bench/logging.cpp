@@ -190,20 +190,47 @@ Round run_hashes(const Job& job) {
       });
 }
 
+namespace {
+
+// A file that lines are appended to, as a collector does, and nothing else is done.
+class FileOfLines {
+ public:
+  FileOfLines() : file_(os::calls.open(place_.log.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600)) {
+    if (!file_) fail("make");
+  }
+  void write(const std::string& bytes) const {
+    if (os::calls.write(file_.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) fail("write");
+  }
+
+ private:
+  [[noreturn]] void fail(const char* what) const {
+    throw std::runtime_error(std::string("cannot ") + what + " " + place_.log + ": " + std::strerror(errno));
+  }
+
+  ScratchRing place_{bench_slots, SHMRING_POLICY_DROP};
+  os::Fd file_;
+};
+
+constexpr u64 written_batch = collect::records_a_batch;  // lines that a collector writes at a time
+
+}  // namespace
+
 Round run_file_writes(const Job& job) {
-  const ScratchRing place(bench_slots, SHMRING_POLICY_DROP);
-  const os::Fd file(os::calls.open(place.log.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
-  if (!file) throw std::runtime_error("cannot make " + place.log + ": " + std::strerror(errno));
-  constexpr u64 batch = collect::records_a_batch;  // as a collector writes them
+  const FileOfLines file;
   std::string bytes;
   UsualLines lines;
-  lines.gather(1'000'000, batch), lines.encode(1'000'000, bytes);
+  lines.gather(1'000'000, written_batch), lines.encode(1'000'000, bytes);
   return time_lines(
-      job, batch, [](u64) {},
-      [&](u64) {
-        if (os::calls.write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
-          throw std::runtime_error("cannot write " + place.log + ": " + std::strerror(errno));
-      });
+      job, written_batch, [](u64) {}, [&](u64) { file.write(bytes); });
+}
+
+Round run_encoded_writes(const Job& job) {
+  const FileOfLines file;
+  std::string bytes;
+  UsualLines lines;
+  return time_lines(
+      job, written_batch, [&](u64 index) { lines.gather(index, written_batch); },
+      [&](u64 index) { lines.encode(index, bytes), file.write(bytes); });
 }
 
 namespace {
