@@ -131,7 +131,7 @@ TEST_CASE("with fewer descriptors than producers a log that is moved away is beg
 }
 
 TEST_CASE("23: a log that is moved away while it is written: it is whole, and a new one goes on exactly where it ends") {
-  for (int round = 0; round < by_mode(2, 4, 200); ++round) {
+  for (int round = 0; round < by_mode(2, 4, 100); ++round) {
     Busy busy;
     const std::string old = busy.place.home + "/old";
     fs::rename(busy.place.log, old);
@@ -142,7 +142,7 @@ TEST_CASE("23: a log that is moved away while it is written: it is whole, and a 
     CHECK(proven(old));
     busy.check_each_once(old);
   }
-  report("a log moved away under load, %d times: each record is in it or in the new one, once", by_mode(2, 4, 200));
+  report("a log moved away under load, %d times: each record is in it or in the new one, once", by_mode(2, 4, 100));
 }
 
 TEST_CASE("standard error that nobody reads holds nothing up, and its reader is told how many messages were not written") {
