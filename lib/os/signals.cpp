@@ -61,7 +61,12 @@ int take_signals(int status, const char* text) {
   return 0;
 }
 
-bool stop_requested() { return stop_asked != 0; }
+bool stop_requested() {
+  if (stop_asked != 0) return true;
+  const timespec none{0, 0};
+  calls.ppoll(nullptr, 0, &none, &open_mask);  // lets pending signals in
+  return stop_asked != 0;
+}
 
 const sigset_t* waiting_mask() { return &open_mask; }
 

@@ -18,7 +18,7 @@ int take_signals(int bus_status, const char* bus_text);
 bool stop_requested();
 const sigset_t* waiting_mask();
 
-// Each returns whether it was asked for since the last call, however often.
+// Each returns whether it was asked for since the last call, however often. They let no signal in: stop_requested() does.
 bool take_reload_request();
 bool take_rotate_request();
 
